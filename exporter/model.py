@@ -1,0 +1,272 @@
+"""The vocabulary that every other module speaks: frozen data, closed enums, no input or output.
+
+Facts say what was seen, findings what that means; both travel in a `Report`. `None` always means "not known", never
+"no".
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from ipaddress import ip_address
+from types import MappingProxyType
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Protocol(StrEnum):
+    """Protocol versions under the label values of `tls_posture_protocol_accepted`, oldest first."""
+
+    SSL2 = "SSLv2"
+    SSL3 = "SSLv3"
+    TLS1_0 = "TLSv1.0"
+    TLS1_1 = "TLSv1.1"
+    TLS1_2 = "TLSv1.2"
+    TLS1_3 = "TLSv1.3"
+
+
+class CipherOrder(StrEnum):
+    """Whose preference decides the cipher suite."""
+
+    SERVER = "server"
+    CLIENT = "client"
+    MIXED = "mixed"
+
+
+class Verdict(StrEnum):
+    """What a check says. Unknown is not a pass."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Severity(StrEnum):
+    """How much a failed check matters, as the policy has it."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Reason(StrEnum):
+    """Why a probe could not tell: the closed label values of `tls_posture_probe_failure`."""
+
+    DNS_NXDOMAIN = "dns_nxdomain"
+    DNS_ERROR = "dns_error"
+    CONNECT_REFUSED = "connect_refused"
+    CONNECT_TIMEOUT = "connect_timeout"
+    CONNECT_ERROR = "connect_error"
+    STARTTLS_REFUSED = "starttls_refused"
+    STARTTLS_ERROR = "starttls_error"
+    NOT_TLS = "not_tls"
+    HANDSHAKE_TIMEOUT = "handshake_timeout"
+    HANDSHAKE_ERROR = "handshake_error"
+    CLIENT_CERTIFICATE_REQUIRED = "client_certificate_required"
+    HTTP_TIMEOUT = "http_timeout"
+    HTTP_ERROR = "http_error"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    WORKER_CRASHED = "worker_crashed"
+    BLOCKED = "blocked"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One TLS service to watch, with every default filled in.
+
+    Attributes:
+        name: unique; the `target` label. Default `host:port`.
+        host: DNS name (A-label form) or IP literal without brackets.
+        protocol: what is spoken inside TLS (`https`, `imaps`, `smtp`, ..., `tls` when nothing is assumed).
+        starttls: the dialogue before TLS, or None for TLS from the first byte.
+        server_name: sent as SNI and matched against the certificate; None sends none.
+        connect_address: where to connect instead of what `host` resolves to.
+        ca_file: PEM bundle to trust instead of the system's store.
+        labels: the operator's own labels, added to every series.
+        connections_per_host: most connections at once to one address.
+        timeout_seconds: limit of one connect or one read.
+        max_age: how long facts outlive the last scan that could tell.
+    """
+
+    name: str
+    host: str
+    port: int
+    policy: str
+    protocol: str = "https"
+    starttls: str | None = None
+    server_name: str | None = None
+    connect_address: str | None = None
+    ca_file: str | None = None
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    connections_per_host: int = 4
+    timeout_seconds: float = 5.0
+    scan_interval: timedelta = timedelta(hours=6)
+    scan_timeout: timedelta = timedelta(minutes=2)
+    max_age: timedelta = timedelta(hours=18)
+
+    @property
+    def verified_name(self) -> str:
+        """The name or address that the certificate must carry."""
+        return self.server_name or self.host
+
+    @property
+    def host_is_ip(self) -> bool:
+        """Whether `host` is an IP literal, for which neither CAA nor HSTS exists (RFC 8659; RFC 6797, 8.1.1)."""
+        return is_ip(self.host)
+
+
+def is_ip(text: str) -> bool:
+    """Whether the text is an IPv4 or IPv6 literal (without brackets)."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+class Facts:
+    """What the probes saw: at most one value of each facts class, each with the time (UTC) it was seen at.
+
+    Keyed by class, so that a new probe brings its own class and nothing here changes.
+    """
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Mapping[type, tuple[object, datetime]] | None = None) -> None:
+        self._parts = dict(parts or {})
+
+    def get(self, kind: type[T]) -> T | None:
+        """The facts of this class, or None when no probe could tell."""
+        part = self._parts.get(kind)
+        return part[0] if part is not None and isinstance(part[0], kind) else None
+
+    def seen_at(self, kind: type) -> datetime | None:
+        """When the facts of this class were seen."""
+        part = self._parts.get(kind)
+        return part[1] if part else None
+
+    def with_part(self, value: object, at: datetime) -> "Facts":
+        """These facts and one more part, replacing an older one of the same class."""
+        return Facts({**self._parts, type(value): (value, at)})
+
+    def over(self, older: "Facts", since: datetime) -> "Facts":
+        """These facts, completed by older ones that were seen at `since` or later."""
+        kept = {kind: part for kind, part in older._parts.items() if part[1] >= since}  # noqa: SLF001 - own class
+        return Facts({**kept, **self._parts})
+
+    def without(self, kinds: Iterable[type]) -> "Facts":
+        """These facts less the named classes."""
+        gone = set(kinds)
+        return Facts({kind: part for kind, part in self._parts.items() if kind not in gone})
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __eq__(self, other: object) -> bool:
+        return self._parts == other._parts if isinstance(other, Facts) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value, and the values hold mappings
+
+    def __repr__(self) -> str:
+        return f"Facts({', '.join(kind.__name__ for kind in self._parts)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One probe that could not tell, in the last scan."""
+
+    probe: str
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What one scan of one target brought, before judgement.
+
+    Attributes:
+        facts: only what this scan saw.
+        probes: name of each probe that ran -> whether it could tell.
+        success: the server was reached over TLS and every mandatory probe answered.
+        connections: TCP connections opened to the target.
+    """
+
+    target: Target
+    started_at: datetime
+    ended_at: datetime
+    facts: Facts
+    probes: Mapping[str, bool]
+    failures: tuple[Failure, ...]
+    success: bool
+    connections: int
+
+    @property
+    def duration_seconds(self) -> float:
+        """Wall time of the scan."""
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check of one policy says of one target.
+
+    Attributes:
+        summary: one sentence for a person.
+        evidence: what was seen, grouped (protocol -> offending suites, ...); empty when there is none to name.
+    """
+
+    check: str
+    verdict: Verdict
+    severity: Severity
+    summary: str
+    evidence: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The latest word on one target: last scan, facts that still hold, findings under its policy.
+
+    `facts` may be older than `result` where the last scan could not tell; see `Facts.seen_at`.
+    """
+
+    result: ScanResult
+    facts: Facts
+    policy: str
+    findings: tuple[Finding, ...]
+    last_success_at: datetime | None
+
+    @property
+    def target(self) -> Target:
+        """The target that was scanned."""
+        return self.result.target
+
+    @property
+    def compliant(self) -> bool | None:
+        """True when all applicable checks pass, False when one fails, None when none fails but one is unknown.
+
+        None as well when no check applies at all: nothing was judged.
+        """
+        verdicts = {finding.verdict for finding in self.findings} - {Verdict.NOT_APPLICABLE}
+        if Verdict.FAIL in verdicts:
+            return False
+        return True if verdicts == {Verdict.PASS} else None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric family of the contract; all families about targets are gauges."""
+
+    name: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample of a family; the labels of the target itself are added when it is rendered."""
+
+    family: Family
+    value: float
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

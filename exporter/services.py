@@ -1,0 +1,97 @@
+"""Names of services, their usual ports, and the text form of a target: `host[:port]` or a URL."""
+
+import re
+from dataclasses import dataclass
+
+import idna
+
+from exporter.errors import TargetError
+from exporter.model import is_ip
+
+PROTOCOLS = {
+    "https": 443,
+    "smtps": 465,
+    "imaps": 993,
+    "pop3s": 995,
+    "ldaps": 636,
+    "ftps": 990,
+    "nntps": 563,
+    "ircs": 6697,
+    "tls": None,
+}
+"""Services that are TLS from the first byte, with their registered ports; `tls` assumes nothing of what is inside."""
+
+STARTTLS = {"smtp": 25, "lmtp": 24, "imap": 143, "pop3": 110, "postgres": 5432}
+"""Services with a dialogue before TLS, with their usual ports."""
+
+BY_PORT = {port: protocol for protocol, port in PROTOCOLS.items() if port}
+
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.+)")
+_HOST_PORT = re.compile(r"(?:\[(?P<ip6>[^\]]+)\]|(?P<host>[^:/?#\s\[\]]+))(?::(?P<port>[0-9]*))?/?")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a target's text says; None where it leaves it open."""
+
+    host: str
+    port: int | None
+    protocol: str | None
+    starttls: str | None
+
+
+def normal_host(text: str) -> str:
+    """The host as it is looked up: an IP literal, or a DNS name in lower-case A-labels without a final dot.
+
+    Raises:
+        TargetError: it is neither.
+    """
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if is_ip(bare):
+        return bare.lower()
+    try:
+        name = bare if bare.isascii() else idna.encode(bare, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise TargetError(f"{text!r} is not a host name: {error}") from error
+    name = name.rstrip(".").lower()
+    labels = name.split(".")
+    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
+        raise TargetError(f"{text!r} is neither a host name nor an IP address")
+    return name
+
+
+def parse_service(text: str) -> Service:
+    """Read `host`, `host:port`, `[2001:db8::1]:port`, `imaps://host` or `smtp+starttls://host:587`.
+
+    Raises:
+        TargetError: saying what is wrong.
+    """
+    url = _URL.fullmatch(text)
+    scheme, rest = (url["scheme"].lower(), url["rest"]) if url else (None, text)
+    protocol: str | None = None
+    starttls: str | None = None
+    if scheme is not None:
+        name, plus, way = scheme.partition("+")
+        if plus and way == "starttls" and name in STARTTLS:
+            protocol = starttls = name
+        elif not plus and name in PROTOCOLS:
+            protocol = name
+        else:
+            known = ", ".join([*PROTOCOLS, *(f"{name}+starttls" for name in STARTTLS)])
+            raise TargetError(f"unknown scheme {scheme!r} in {text!r}; known are {known}")
+    match = _HOST_PORT.fullmatch(f"[{rest}]" if is_ip(rest) and ":" in rest else rest)
+    if match is None:
+        raise TargetError(f"{text!r} is not a target; write host, host:port or a URL such as imaps://host")
+    port: int | None = None
+    if match["port"] is not None:
+        port = int(match["port"]) if match["port"] and len(match["port"]) < 6 else 0
+        if not 1 <= port <= 65535:
+            raise TargetError(f"{match['port']!r} is not a port (1 to 65535) in {text!r}")
+    host = normal_host(match["ip6"] or match["host"])
+    return Service(host, port, protocol, starttls)
+
+
+def default_name(host: str, port: int) -> str:
+    """`host:port`, an IPv6 literal in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
