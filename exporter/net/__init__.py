@@ -1,0 +1,1 @@
+"""Reaching servers: names, connections, STARTTLS dialogues, real TLS. Foreign errors are mapped here."""
