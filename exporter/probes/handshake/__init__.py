@@ -1,0 +1,23 @@
+"""Handshake probe: our own ClientHellos and what servers answer to them. No OpenSSL, no cryptography."""
+
+from exporter.probes.base import Probe, Session
+from exporter.probes.handshake.engine import Engine
+from exporter.probes.handshake.facts import FAMILIES, HandshakeFacts, document, samples
+
+
+async def _run(session: Session) -> HandshakeFacts:
+    return await Engine(session.dialer).read()
+
+
+PROBE = Probe(
+    name="handshake",
+    kind=HandshakeFacts,
+    mandatory=True,
+    applies=lambda _target: True,
+    run=_run,
+    families=FAMILIES,
+    samples=samples,
+    document=document,
+)
+
+__all__ = ["PROBE", "HandshakeFacts"]

@@ -1,0 +1,322 @@
+"""Finds out what a server accepts, in few connections: offer everything, strike out what was chosen, ask again.
+
+A refusal is an alert that means one, or an answer in another version. Silence and resets never are: they may be
+anybody's, and leave the fact unknown. An orderly close without an alert (asyncio's servers and some older stacks say no
+that way) is one only together with a proof: it came twice, and the server does answer a like hello whose offer it can
+take. The whole list is offered at once; that the server read it whole is proved once, by a list that it
+refused with one accepted suite put behind it. A server that does not pass is asked again in short lists.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from exporter.errors import ProbeError
+from exporter.model import CipherOrder, Protocol, Reason
+from exporter.net.dial import Dialer
+from exporter.probes.handshake.exchange import Silence, Unanswered, exchange_again
+from exporter.probes.handshake.facts import HandshakeFacts
+from exporter.probes.handshake.flight import Alert, Answer, ServerHello, SSL2ServerHello
+from exporter.probes.handshake.hello import NO_COMPRESSION, Offer, client_hello, ssl2_client_hello
+from exporter.probes.handshake.registry import (
+    CLASSIC_SUITES,
+    SSL2_KINDS,
+    TLS13_SUITES,
+    VERSION_CODES,
+    suite_name,
+)
+
+SHORT_LIST = 63
+"""Suites of one short list. Some servers do not read past the 64th, and the renegotiation signal takes one place."""
+
+PROTOCOL_VERSION = 70
+REFUSALS = frozenset({40, PROTOCOL_VERSION, 71})
+"""handshake_failure, protocol_version, insufficient_security (RFC 8446, 6.2): nothing acceptable was offered.
+
+Others (47 illegal_parameter, 50 decode_error, 80 internal_error, 112 unrecognized_name, ...) complain of the hello, and
+say nothing about what it offered.
+"""
+
+_HUNG_UP = frozenset({Silence.RESET, Silence.CLOSED})
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """Suites found by one list, in the order chosen, and how it ended: `open` is None when the rest was refused."""
+
+    found: list[int] = field(default_factory=list)
+    left: tuple[int, ...] = ()
+    open: str | None = None
+    wrong_version: bool = False
+    unanswered: bool = False
+    closed: bool = False
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known of one protocol; `hung_up` when the server ended the connection in place of an answer."""
+
+    accepted: bool | None = None
+    suites: list[int] = field(default_factory=list)
+    complete: bool = True
+    order: CipherOrder | None = None
+    hung_up: bool = False
+
+
+class Engine:
+    """One reading of one server.
+
+    Attributes:
+        notes: what stood in the way.
+    """
+
+    def __init__(self, dialer: Dialer) -> None:
+        self._dialer = dialer
+        self._reached = False
+        self._answered = False
+        self._reads_long_lists = False
+        self._needs_key_shares = False
+        self._compression: dict[Protocol, bool] = {}
+        self._silences: set[Silence] = set()
+        self.notes: list[str] = []
+
+    async def read(self) -> HandshakeFacts:
+        """All facts that hellos tell.
+
+        TLS 1.2 goes first and alone: it tells whether anybody is there, and how long a list the server reads.
+
+        Raises:
+            ProbeError: the server was not reached, or no protocol was accepted, with the reason.
+        """
+        readings = {Protocol.TLS1_2: await self._read_classic(Protocol.TLS1_2)}
+        if Silence.NOT_TLS in self._silences and not self._answered:
+            raise self._failure()  # no other version will make TLS of it
+        rest = (Protocol.TLS1_3, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3, Protocol.SSL2)
+        async with asyncio.TaskGroup() as group:
+            tasks = {protocol: group.create_task(self._read_protocol(protocol)) for protocol in rest}
+        readings |= {protocol: task.result() for protocol, task in tasks.items()}
+        if not any(reading.accepted for reading in readings.values()):
+            raise self._failure()
+        self._settle(readings)
+        return self._facts(readings)
+
+    async def _read_protocol(self, protocol: Protocol) -> _Reading:
+        match protocol:
+            case Protocol.SSL2:
+                return await self._read_ssl2()
+            case Protocol.TLS1_3:
+                return await self._read_tls13()
+            case _:
+                return await self._read_classic(protocol)
+
+    # --- one question -------------------------------------------------------------------------------------------------
+
+    async def _ask(self, protocol: Protocol, suites: Sequence[int]) -> Answer | Unanswered:
+        offer = Offer(
+            VERSION_CODES[protocol], tuple(suites), self._dialer.target.server_name, key_shares=self._needs_key_shares
+        )
+        return await self._send(protocol, client_hello(offer))
+
+    async def _send(self, protocol: Protocol, hello: bytes) -> Answer | Unanswered:
+        answer = await exchange_again(self._dialer, hello, reached=self._reached)
+        self._reached = True
+        if isinstance(answer, Unanswered):
+            self._silences.add(answer.silence)
+            self._note(f"{protocol}: the server {answer}")
+        else:
+            self._answered = True
+        return answer
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    async def _sweep(self, protocol: Protocol, suites: Sequence[int]) -> _Sweep:
+        """Offer the suites until the server refuses those left, or something else ends it."""
+        sweep = _Sweep(left=tuple(suites))
+        while sweep.left:
+            answer = await self._ask(protocol, sweep.left)
+            match answer:
+                case ServerHello() if answer.version < VERSION_CODES[protocol]:
+                    sweep.wrong_version = True  # an answer in an older version refuses what only this one could take
+                    return sweep
+                case ServerHello() if answer.version == VERSION_CODES[protocol] and answer.suite in sweep.left:
+                    sweep.found.append(answer.suite)
+                    sweep.left = tuple(code for code in sweep.left if code != answer.suite)
+                    if not answer.retry_request:
+                        self._compression[protocol] = self._compression.get(protocol, False) or (
+                            answer.compression != NO_COMPRESSION
+                        )
+                case ServerHello():
+                    what = f"0x{answer.version:04X}" if answer.version != VERSION_CODES[protocol] else ""
+                    sweep.open = f"chose {what or suite_name(answer.suite)}, which was not offered"
+                    self._note(f"{protocol}: protocol violation: the server {sweep.open}")
+                    return sweep
+                case Alert(description=description) if description in REFUSALS:
+                    sweep.wrong_version = description == PROTOCOL_VERSION and not sweep.found
+                    return sweep
+                case Alert(description=description):
+                    sweep.open = f"alert {description}"
+                    self._note(f"{protocol}: the server sent alert {description}")
+                    return sweep
+                case SSL2ServerHello():
+                    sweep.open = "an SSL 2 greeting"
+                    return sweep
+                case Unanswered():
+                    sweep.open, sweep.unanswered = str(answer), True
+                    sweep.closed = answer.silence is Silence.CLOSED
+                    return sweep
+        return sweep
+
+    # --- SSL 3 to TLS 1.2 ---------------------------------------------------------------------------------------------
+
+    async def _read_classic(self, protocol: Protocol) -> _Reading:
+        sweep = await self._sweep(protocol, CLASSIC_SUITES)
+        if sweep.wrong_version and not sweep.found:
+            return _Reading(accepted=False)
+        ended = sweep.open is None or sweep.closed
+        if ended and (self._reads_long_lists or await self._reads_to_the_end(protocol, sweep)):
+            return await self._reading(protocol, sweep.found, complete=True)
+        return await self._read_in_short_lists(protocol, sweep)
+
+    async def _reads_to_the_end(self, protocol: Protocol, sweep: _Sweep) -> bool:
+        """Whether the server reads the longest list; what one protocol proves holds for all."""
+        self._reads_long_lists = bool(sweep.found) and await self._finds_behind(protocol, sweep)
+        return self._reads_long_lists
+
+    async def _finds_behind(self, protocol: Protocol, sweep: _Sweep) -> bool:
+        """Whether the server finds an accepted suite behind all those it just refused: so it read them all."""
+        answer = await self._ask(protocol, (*sweep.left, sweep.found[-1]))
+        return isinstance(answer, ServerHello) and answer.suite == sweep.found[-1]
+
+    async def _read_in_short_lists(self, protocol: Protocol, long: _Sweep) -> _Reading:
+        """Ask for what is left in lists that every server reads whole."""
+        found, complete, closed, lists = list(long.found), True, False, 1 if long.found else 0
+        for start in range(0, len(long.left), SHORT_LIST):
+            part = await self._sweep(protocol, long.left[start : start + SHORT_LIST])
+            if part.wrong_version and not found and not part.found:
+                return _Reading(accepted=False)
+            if part.found:
+                found += part.found
+                lists += 1
+            if part.open is not None:
+                complete, closed = False, long.closed and part.closed
+                if part.unanswered or not found:
+                    break  # long or short, the question stays open: more of the same would not help
+        if not found:
+            return _Reading(accepted=False if complete else None, hung_up=closed)
+        if lists > 1 and len(found) <= SHORT_LIST:
+            again = await self._sweep(protocol, found)  # several lists say nothing of the order between them
+            found = again.found + [code for code in found if code not in again.found]
+        return await self._reading(protocol, found, complete=complete)
+
+    async def _reading(self, protocol: Protocol, found: list[int], *, complete: bool) -> _Reading:
+        if not found:
+            return _Reading(accepted=False)
+        order = await self._order(protocol, found) if len(found) > 1 else None
+        return _Reading(accepted=True, suites=found, complete=complete, order=order)
+
+    async def _order(self, protocol: Protocol, found: list[int]) -> CipherOrder | None:
+        """Whose order decides. `found` is in the order of the server's choices.
+
+        The list is turned round: a server that goes by its own order still takes its first. Where a ChaCha20 suite is
+        known it is put in front, since some servers let the client have its way there alone (OpenSSL's
+        PrioritizeChaCha, Go); one that takes it is asked again with those suites at the end.
+        """
+        if len(found) > SHORT_LIST:
+            found = [*found[: SHORT_LIST // 2], *found[-(SHORT_LIST // 2) :]]
+        first, turned = found[0], found[::-1]
+        chacha = [code for code in turned if "CHACHA20" in suite_name(code)]
+        if not chacha or first in chacha:
+            return await self._pick_order(protocol, turned, first)
+        others = [code for code in turned if code not in chacha]
+        order = await self._pick_order(protocol, chacha + others, first)
+        if order is not CipherOrder.CLIENT or len(others) == 1:
+            return order
+        again = await self._pick_order(protocol, others + chacha, first)
+        return CipherOrder.MIXED if again is CipherOrder.SERVER else again
+
+    async def _pick_order(self, protocol: Protocol, offered: list[int], first: int) -> CipherOrder | None:
+        """What the answer to one list says, where `first` is the server's favourite and not in front."""
+        answer = await self._ask(protocol, offered)
+        if not isinstance(answer, ServerHello) or answer.suite not in offered:
+            return None
+        if answer.suite == first:
+            return CipherOrder.SERVER
+        return CipherOrder.CLIENT if answer.suite == offered[0] else CipherOrder.MIXED
+
+    # --- TLS 1.3 and SSL 2 --------------------------------------------------------------------------------------------
+
+    async def _read_tls13(self) -> _Reading:
+        sweep = await self._sweep(Protocol.TLS1_3, TLS13_SUITES)
+        if sweep.wrong_version and not sweep.found:
+            return _Reading(accepted=False)
+        if not sweep.found:
+            self._needs_key_shares = True  # the server may not know HelloRetryRequest
+            sweep = await self._sweep(Protocol.TLS1_3, TLS13_SUITES)
+        if not sweep.found:
+            return _Reading(accepted=False if sweep.open is None else None, hung_up=sweep.closed)
+        complete = sweep.open is None or (sweep.closed and await self._finds_behind(Protocol.TLS1_3, sweep))
+        return await self._reading(Protocol.TLS1_3, sweep.found, complete=complete)
+
+    async def _read_ssl2(self) -> _Reading:
+        answer = await self._send(Protocol.SSL2, ssl2_client_hello())
+        match answer:
+            case SSL2ServerHello(kinds=kinds):
+                return _Reading(accepted=True, suites=list(kinds))
+            case Alert() | ServerHello():
+                return _Reading(accepted=False)
+            case Unanswered():
+                return _Reading(hung_up=answer.silence in _HUNG_UP)
+
+    def _settle(self, readings: dict[Protocol, _Reading]) -> None:
+        """A server that speaks TLS and hung up, each time, on everything that one protocol can be offered, refused it.
+
+        For SSL 2 a reset counts as well: a TLS stack has no way to say no in a format that it does not know and may
+        drop the hello unread, while an SSL 2 server answers it, as it offers all its cipher kinds, with its greeting.
+        """
+        for protocol, reading in readings.items():
+            if reading.accepted is None and reading.hung_up:
+                reading.accepted = False
+                self._note(f"{protocol}: taken as refused, since the server answers hellos of other protocols")
+
+    # --- the sum ------------------------------------------------------------------------------------------------------
+
+    def _failure(self) -> ProbeError:
+        """Why no protocol is known to be accepted."""
+        detail = "; ".join(self.notes[:3]) or "every protocol was refused"
+        if self._answered:
+            return ProbeError(Reason.HANDSHAKE_ERROR, detail)
+        if Silence.NOT_TLS in self._silences:
+            return ProbeError(Reason.NOT_TLS, detail)
+        if self._silences == {Silence.TIMEOUT}:
+            return ProbeError(Reason.HANDSHAKE_TIMEOUT, detail)
+        return ProbeError(Reason.HANDSHAKE_ERROR, detail)
+
+    def _facts(self, readings: dict[Protocol, _Reading]) -> HandshakeFacts:
+        accepted = [protocol for protocol in Protocol if readings[protocol].accepted]
+        names = {
+            protocol: tuple(
+                SSL2_KINDS.get(code, f"0x{code:06X}") if protocol is Protocol.SSL2 else suite_name(code)
+                for code in readings[protocol].suites
+            )
+            for protocol in accepted
+        }
+        return HandshakeFacts(
+            protocols={protocol: readings[protocol].accepted for protocol in Protocol},
+            cipher_suites=names,
+            incomplete=frozenset(protocol for protocol in accepted if not readings[protocol].complete),
+            cipher_order={protocol: readings[protocol].order for protocol in accepted},
+            compression=self._compression_verdict(readings),
+            notes=tuple(self.notes),
+        )
+
+    def _compression_verdict(self, readings: dict[Protocol, _Reading]) -> bool | None:
+        """True as soon as one protocol accepts it; False when no protocol that could have it is unknown.
+
+        TLS 1.3 has no compression (RFC 8446, 4.1.2), SSL 2 never had it.
+        """
+        if any(self._compression.values()):
+            return True
+        classic = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
+        return None if any(readings[protocol].accepted is None for protocol in classic) else False
