@@ -1,0 +1,24 @@
+"""Where a scan runs. So far in this process; workers elsewhere come in behind the same interface."""
+
+from typing import Protocol
+
+from exporter.model import ScanResult, Target
+from exporter.scan import Environment, scan
+
+
+class Backend(Protocol):
+    """Runs scans."""
+
+    async def run(self, target: Target) -> ScanResult:
+        """Scan the target; raises nothing but for cancellation."""
+
+
+class LocalBackend:
+    """Scans on this event loop."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    async def run(self, target: Target) -> ScanResult:
+        """See `Backend`."""
+        return await scan(target, self._environment)

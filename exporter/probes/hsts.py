@@ -1,0 +1,61 @@
+"""Reads a Strict-Transport-Security field by the grammar of RFC 6797, 6.1: valid as a whole, or ignored as a whole."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t\x20-\x7e])*"'
+_DIRECTIVE = re.compile(rf"[ \t]*(?:({_NAME})[ \t]*(?:=[ \t]*({_NAME}|{_QUOTED}))?)?[ \t]*(?:;|$)")
+"""One directive, maybe empty, and the semicolon behind it (RFC 6797, 6.1; RFC 7230, 3.2.6)."""
+
+MAX_SECONDS = 2**63 - 1
+"""An over-long number means for ever; the limit keeps it a number that every consumer can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hsts:
+    """A valid policy. `preload` is no part of the RFC but of the browsers' preload list."""
+
+    max_age_seconds: int
+    include_subdomains: bool
+    preload: bool
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+
+
+def _directives(field: str) -> dict[str, str | None] | None:
+    """Lower-case name -> value, or None when the field breaks the grammar or repeats a directive."""
+    directives: dict[str, str | None] = {}
+    at = 0
+    while at < len(field):
+        match = _DIRECTIVE.match(field, at)
+        if match is None:
+            return None
+        name, value = match.groups()
+        if name is not None:
+            if name.lower() in directives:
+                return None
+            directives[name.lower()] = None if value is None else _unquoted(value)
+        at = match.end()
+    return directives
+
+
+def parse_hsts(fields: Sequence[str]) -> Hsts | None:
+    """The policy a browser would keep from these header fields, in the order received.
+
+    Only the first counts (RFC 6797, 8.1). None when there is none, or when it is not valid: bad grammar, a directive
+    that is repeated, no max-age, a max-age that is no number, a value where none belongs.
+    """
+    directives = _directives(fields[0]) if fields else None
+    if directives is None:
+        return None
+    max_age = directives.get("max-age")
+    if max_age is None or not re.fullmatch(r"[0-9]+", max_age):
+        return None
+    if directives.get("includesubdomains") is not None:
+        return None
+    seconds = MAX_SECONDS if len(max_age) > 18 else int(max_age)
+    return Hsts(seconds, "includesubdomains" in directives, "preload" in directives)

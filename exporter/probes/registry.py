@@ -1,0 +1,8 @@
+"""The probes there are, in the order they run. A new one is added here and nowhere else."""
+
+from typing import Any
+
+from exporter.probes import certificate, dns, handshake, http
+from exporter.probes.base import Probe
+
+PROBES: tuple[Probe[Any], ...] = (handshake.PROBE, certificate.PROBE, http.PROBE, dns.PROBE)

@@ -1,0 +1,124 @@
+"""Whether a served chain leads to a trusted root, as OpenSSL's own verification has it, without a connection."""
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from OpenSSL import crypto
+from service_identity import CertificateError, VerificationError
+from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
+
+from exporter.model import is_ip
+
+
+class TrustFailure(StrEnum):
+    """Label values of `tls_posture_certificate_verification_failure`."""
+
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    SELF_SIGNED = "self_signed"
+    UNKNOWN_ISSUER = "unknown_issuer"
+    INCOMPLETE_CHAIN = "incomplete_chain"
+    NAME_MISMATCH = "name_mismatch"
+    PROFILE = "profile"
+    REVOKED = "revoked"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustVerdict:
+    """Trusted, or not and why; `detail` is OpenSSL's sentence."""
+
+    trusted: bool
+    failure: TrustFailure | None = None
+    detail: str = ""
+
+
+_FAILURES = {
+    2: TrustFailure.UNKNOWN_ISSUER,
+    9: TrustFailure.NOT_YET_VALID,
+    10: TrustFailure.EXPIRED,
+    18: TrustFailure.SELF_SIGNED,
+    19: TrustFailure.UNKNOWN_ISSUER,
+    20: TrustFailure.UNKNOWN_ISSUER,
+    21: TrustFailure.UNKNOWN_ISSUER,
+    23: TrustFailure.REVOKED,
+    24: TrustFailure.PROFILE,
+    26: TrustFailure.PROFILE,
+    66: TrustFailure.PROFILE,
+    67: TrustFailure.PROFILE,
+    68: TrustFailure.PROFILE,
+}
+"""OpenSSL, x509_vfy.h: X509_V_ERR_*. 19 is a self-signed root in the chain that is not in the store; 66 to 68 are weak
+keys and signatures."""
+
+
+@lru_cache(maxsize=64)
+def _bundle(path: str, _changed: float) -> tuple[crypto.X509, ...]:
+    """The certificates of a PEM bundle; read again when the file changes."""
+    return tuple(crypto.X509.from_cryptography(c) for c in x509.load_pem_x509_certificates(Path(path).read_bytes()))
+
+
+_SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+def _system_bundle() -> str:
+    """The file the system's own clients trust: what OpenSSL was built with, or where distributions keep it.
+
+    Raises:
+        OSError: there is none.
+    """
+    for candidate in (ssl.get_default_verify_paths().cafile, *_SYSTEM_BUNDLES):
+        if candidate and Path(candidate).is_file():
+            return candidate
+    raise OSError("no system trust store was found; install ca-certificates or set ca_file")
+
+
+def verify(chain: Sequence[x509.Certificate], ca_file: str | None, now: datetime) -> TrustVerdict:
+    """Verify the chain (leaf first) against `ca_file`, or else the system's store, at the time `now` (UTC).
+
+    Raises:
+        OSError: the trust store cannot be read.
+        ValueError: the trust store holds something else than certificates.
+    """
+    path = ca_file or _system_bundle()
+    store = crypto.X509Store()
+    for anchor in _bundle(path, Path(path).stat().st_mtime):
+        store.add_cert(anchor)
+    store.set_time(now.replace(tzinfo=None))
+    leaf, *others = (crypto.X509.from_cryptography(certificate) for certificate in chain)
+    try:
+        crypto.X509StoreContext(store, leaf, others).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        code = error.errors[0]
+        return TrustVerdict(False, _FAILURES.get(code, TrustFailure.OTHER), str(error))
+    if not _for_servers(chain[0]):
+        return TrustVerdict(False, TrustFailure.PROFILE, "the certificate is not meant for TLS servers")
+    return TrustVerdict(True)
+
+
+def _for_servers(leaf: x509.Certificate) -> bool:
+    """RFC 5280, 4.2.1.12: an extended key usage, where there is one, names what the key is for."""
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return ExtendedKeyUsageOID.SERVER_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
+
+
+def matches(leaf: x509.Certificate, name: str) -> bool:
+    """Whether the certificate carries the name or address (RFC 9525: subject alternative names only)."""
+    try:
+        if is_ip(name):
+            verify_certificate_ip_address(leaf, name)
+        else:
+            verify_certificate_hostname(leaf, name)
+    except (VerificationError, CertificateError):
+        return False
+    return True
