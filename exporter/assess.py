@@ -1,0 +1,47 @@
+"""Judgement of one target: the facts that hold, under its policy, at one moment. Pure."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from exporter.checks.base import Case
+from exporter.checks.registry import CHECKS
+from exporter.model import Facts, Finding, Report, ScanResult, Target
+from exporter.policies import Policy
+
+
+def judge(case: Case, policy: Policy) -> tuple[Finding, ...]:
+    """A finding for each check that the policy asks for."""
+    findings = []
+    for check in CHECKS:
+        demand = policy.demands.get(check.name)
+        if demand is None:
+            continue
+        outcome = check.judge(case, demand)
+        findings.append(Finding(check.name, outcome.verdict, demand.severity, outcome.summary, outcome.evidence))
+    return tuple(findings)
+
+
+def assess(result: ScanResult, policy: Policy, now: datetime, previous: Report | None = None) -> Report:
+    """The report after a scan.
+
+    Facts that this scan could not tell are taken from the previous report, as long as they are no older than the
+    target's `max_age`. A successful scan stands alone, save for what its optional probes could not tell.
+    """
+    older = previous.facts if previous else Facts()
+    facts = result.facts.over(older, now - result.target.max_age)
+    last_success = result.ended_at if result.success else previous.last_success_at if previous else None
+    return _report(result, facts, policy, now, last_success)
+
+
+def reassess(report: Report, target: Target, policy: Policy, now: datetime) -> Report:
+    """The same report at a later time, for the target as it is configured now.
+
+    Facts past `max_age` go, and the rest is judged anew.
+    """
+    facts = Facts().over(report.facts, now - target.max_age)
+    return _report(replace(report.result, target=target), facts, policy, now, report.last_success_at)
+
+
+def _report(result: ScanResult, facts: Facts, policy: Policy, now: datetime, last_success: datetime | None) -> Report:
+    findings = judge(Case(result.target, facts, now), policy)
+    return Report(result, facts, policy.name, findings, last_success)

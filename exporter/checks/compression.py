@@ -1,0 +1,22 @@
+"""Check `compression`: TLS compression is refused, as it gives away what it compresses (CRIME, CVE-2012-4929)."""
+
+from exporter.checks.base import Case, Check, Demand, Outcome, failed, passed, unknown
+from exporter.probes.handshake import HandshakeFacts
+
+
+class CompressionDemand(Demand):
+    """Whether compression may be accepted."""
+
+    allowed: bool
+
+
+def _judge(case: Case, demand: CompressionDemand) -> Outcome:
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None or facts.compression is None:
+        return unknown("it could not be told whether compression is accepted")
+    if facts.compression and not demand.allowed:
+        return failed("accepts TLS compression", {"compression": ("accepted",)})
+    return passed("accepts TLS compression, as allowed" if facts.compression else "refuses TLS compression")
+
+
+CHECK = Check(name="compression", demand=CompressionDemand, judge=_judge)

@@ -1,0 +1,33 @@
+"""Check `hsts`: the first response carries an HSTS policy that browsers keep for long enough (RFC 6797)."""
+
+from pydantic import Field
+
+from exporter.checks.base import Case, Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.probes.http import HttpFacts
+
+
+class HstsDemand(Demand):
+    """Least max-age, in seconds."""
+
+    min_max_age_seconds: int = Field(ge=1)
+
+
+def _judge(case: Case, demand: HstsDemand) -> Outcome:
+    if case.target.protocol != "https":
+        return not_applicable(f"HSTS is for https; this is {case.target.protocol}")
+    if case.target.host_is_ip:
+        return not_applicable("browsers keep no HSTS policy for IP addresses (RFC 6797, 8.1.1)")
+    facts = case.facts.get(HttpFacts)
+    if facts is None:
+        return unknown("there was no response to look at")
+    evidence = {"strict_transport_security": facts.hsts_fields}
+    if facts.hsts is None:
+        summary = "the HSTS header is not valid" if facts.hsts_fields else "there is no HSTS header"
+        return failed(summary, evidence if facts.hsts_fields else None)
+    if facts.hsts.max_age_seconds < demand.min_max_age_seconds:
+        seen = facts.hsts.max_age_seconds
+        return failed(f"max-age is {seen}, less than {demand.min_max_age_seconds}", evidence)
+    return passed(f"max-age is {facts.hsts.max_age_seconds}")
+
+
+CHECK = Check(name="hsts", demand=HstsDemand, judge=_judge)
