@@ -1,0 +1,229 @@
+"""The composition root of the daemon: the only module that knows all the others."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dns.asyncresolver import Resolver
+from dns.resolver import NoResolverConfiguration
+
+from exporter.assess import assess, reassess
+from exporter.backends import Backend, LocalBackend
+from exporter.config import Config, load_config
+from exporter.errors import ConfigError
+from exporter.metrics import Exposition, OwnMetrics, render_target, report_samples, target_samples
+from exporter.model import Report, Target
+from exporter.policies import Policy, load_policy, wrong_policy
+from exporter.scan import Environment
+from exporter.schedule import Schedule
+from exporter.store import MemoryStore, Store
+from exporter.targets import static_targets
+from exporter.web import Sources, make_app, serving
+
+log = logging.getLogger(__name__)
+
+STOP_WITHIN = timedelta(seconds=5)
+EXPIRY_CHECK_SECONDS = 15
+"""How often facts past their `max_age` are looked for; small against any sensible `max_age`."""
+
+
+def utc_now() -> datetime:
+    """The clock of the program."""
+    return datetime.now(UTC)
+
+
+def make_resolver(config: Config) -> Resolver:
+    """The resolver for DNS records: the configured name servers, else the system's.
+
+    Without either every lookup fails, which makes the answers unknown.
+    """
+    settings = config.global_.resolver
+    if settings is None:
+        try:
+            return Resolver()
+        except NoResolverConfiguration:
+            log.warning("the system has no resolver; nothing will be known about DNS records")
+            return Resolver(configure=False)
+    resolver = Resolver(configure=False)
+    resolver.nameservers = list(settings.nameservers)
+    resolver.port = settings.port
+    resolver.lifetime = settings.timeout.total_seconds()
+    return resolver
+
+
+def read_config(path: Path) -> Config:
+    """The configuration, its policies checked too.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    return load_config(path, wrong_policy)
+
+
+def make_backend(config: Config, now: Callable[[], datetime] = utc_now) -> Backend:
+    """Where scans run under this configuration."""
+    return LocalBackend(Environment(now=now, resolver=make_resolver(config)))
+
+
+class App:
+    """The daemon: targets, schedule, store and page, kept in step."""
+
+    def __init__(self, config: Config, *, store: Store | None = None, now: Callable[[], datetime] = utc_now) -> None:
+        self._now = now
+        self._store = store if store is not None else MemoryStore()
+        self._targets: dict[str, Target] = {}
+        self._policies: dict[str, Policy] = {}
+        self._own = OwnMetrics()
+        self._exposition = Exposition(self._own)
+        self._config = config
+        self._backend = make_backend(config, now)
+        self._full = config.metrics.detail == "full"
+        self.schedule = Schedule(self._scan, workers=config.global_.max_concurrent_scans, now=now)
+        self._ready = False
+
+    def start(self) -> None:
+        """Start the schedule; needs the running loop."""
+        self.schedule.start()
+        self.apply(self._config)
+        self._ready = True
+
+    def apply(self, config: Config) -> None:
+        """Make this the configuration: targets that are gone go with all their series, at once.
+
+        `max_concurrent_scans` keeps its value from the start.
+
+        Raises:
+            ConfigError: a policy file broke since the configuration was read; nothing has changed then.
+        """
+        targets = {target.name: target for target in static_targets(config)}
+        policies = {name: load_policy(name) for name in {target.policy for target in targets.values()}}
+        # A name that stands for another service now must not inherit the old one's facts or its place in the schedule.
+        kept = {name for name, known in self._targets.items() if _service(targets.get(name)) == _service(known)}
+        for name in self._targets.keys() - kept:
+            self._store.remove(name)
+            self._exposition.remove(name)
+        self.schedule.sync({name: targets[name].scan_interval for name in kept})
+        self.schedule.sync({name: target.scan_interval for name, target in targets.items()})
+        self._targets, self._policies, self._config = targets, policies, config
+        self._backend = make_backend(config, self._now)
+        self._full = config.metrics.detail == "full"
+        for name, target in targets.items():
+            report = self._store.get(name)
+            if report is None:
+                samples = target_samples(target, policies[target.policy])
+                self._exposition.put(name, render_target(target, samples, full=self._full))
+            else:
+                self._publish(reassess(report, target, policies[target.policy], self._now()))
+        self._own.targets.set(len(targets))
+        self._own.reload_successful.set(1)
+        self._own.reload_timestamp.set(self._now().timestamp())
+
+    async def reload(self, path: Path) -> bool:
+        """Read the file again; a bad one changes nothing. Whether it worked."""
+        try:
+            self.apply(await asyncio.to_thread(read_config, path))
+        except ConfigError as error:
+            self._own.reload_successful.set(0)
+            log.error("reload failed, the old configuration stays: %s", error)
+            return False
+        log.info("configuration reloaded: %d targets", len(self._targets))
+        return True
+
+    async def _scan(self, name: str) -> None:
+        result = await self._backend.run(self._targets[name])
+        target = self._targets.get(name)
+        if _service(target) != _service(result.target) or target is None:
+            return  # removed or changed while the scan ran: its result is about something else
+        result = replace(result, target=target)
+        self._own.scans.labels("success" if result.success else "failure").inc()
+        self._own.scan_duration.observe(result.duration_seconds)
+        for failure in result.failures:
+            log.warning("target=%s probe=%s reason=%s %s", name, failure.probe, failure.reason, failure.detail)
+        self._publish(assess(result, self._policies[target.policy], self._now(), self._store.get(name)))
+
+    def _publish(self, report: Report) -> None:
+        self._store.put(report)
+        samples = report_samples(report, self._policies[report.target.policy])
+        self._exposition.put(report.target.name, render_target(report.target, samples, full=self._full))
+
+    def expire(self) -> None:
+        """Let go of facts that are older than their target's `max_age`."""
+        now = self._now()
+        for report in self._store.all():
+            fresh = reassess(report, report.target, self._policies[report.target.policy], now)
+            if fresh.facts != report.facts:
+                self._publish(fresh)
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Body and content type of `/metrics`."""
+        gauges = self.schedule.gauges
+        self._own.running.set(gauges.running)
+        self._own.waiting.set(gauges.waiting)
+        self._own.lag.set(gauges.lag_seconds)
+        return self._exposition.render(accept)
+
+    def counts(self) -> tuple[int, int]:
+        """Number of targets, and of those that have been scanned."""
+        return len(self._targets), len(list(self._store.all()))
+
+    def reports(self) -> list[Report]:
+        """The latest report of every target that was scanned, by name."""
+        return list(self._store.all())
+
+    def sources(self) -> Sources:
+        """What the web pages show."""
+        return Sources(metrics=self.metrics, ready=lambda: self._ready, counts=self.counts)
+
+    async def stop(self) -> None:
+        """Stop scanning."""
+        self._ready = False
+        if not await self.schedule.stop(STOP_WITHIN):
+            log.warning("some scans did not end in time")
+
+
+def _service(target: Target | None) -> tuple[object, ...] | None:
+    """What makes two targets of one name the same service."""
+    if target is None:
+        return None
+    return target.host, target.port, target.starttls, target.server_name, target.connect_address
+
+
+async def serve(config_file: Path, config: Config, addresses: list[tuple[str, int]]) -> None:
+    """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+
+    Raises:
+        ExporterError: an address cannot be bound.
+    """
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    app = App(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    reloads: set[asyncio.Task[bool]] = set()  # the loop itself holds tasks weakly
+
+    def reload() -> None:
+        task = asyncio.create_task(app.reload(config_file))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    async with serving(make_app(app.sources()), addresses) as bound:
+        for host, port in bound:
+            log.info("listening on %s port %d", host, port)
+        app.start()
+        await keep_fresh(app, stopping)
+        log.info("stopping")
+        await app.stop()
+
+
+async def keep_fresh(app: App, stopping: asyncio.Event) -> None:
+    """Let facts expire until told to stop."""
+    while not stopping.is_set():
+        try:
+            await asyncio.wait_for(stopping.wait(), EXPIRY_CHECK_SECONDS)
+        except TimeoutError:
+            app.expire()

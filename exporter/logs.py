@@ -1,0 +1,50 @@
+"""Log lines to standard error, as logfmt or JSON."""
+
+import json
+import logging
+import time
+from typing import Any
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    fields = {
+        "ts": f"{stamp}.{int(record.msecs):03d}Z",
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "msg": record.getMessage(),
+    }
+    if record.exc_info:
+        fields["trace"] = logging.Formatter().formatException(record.exc_info)
+    return fields
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter`."""
+        return json.dumps(_fields(record), ensure_ascii=False)
+
+
+class LogfmtFormatter(logging.Formatter):
+    """`key=value` pairs; values with blanks or quotes in them are quoted as in JSON, so a line stays a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter`."""
+        return " ".join(f"{key}={_quoted(value)}" for key, value in _fields(record).items())
+
+
+def _quoted(value: str) -> str:
+    plain = value.isascii() and value.isprintable() and not any(c in value for c in ' "=')
+    return value if plain and value else json.dumps(value, ensure_ascii=False)
+
+
+def set_up_logging(level: str, form: str) -> None:
+    """Send everything from this level on to standard error; libraries' own chatter from warning on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if form == "json" else LogfmtFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("exporter").setLevel(level.upper())
+    for chatty in ("apscheduler", "uvicorn"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, getattr(logging, level.upper())))
