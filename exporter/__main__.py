@@ -1,0 +1,216 @@
+"""The command line: flags, subcommands, exit codes."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from exporter import __version__
+from exporter.app import make_resolver, read_config, serve, utc_now
+from exporter.assess import assess
+from exporter.config import Config, TargetSettings, is_policy_path, parse_duration
+from exporter.demo.run import demo
+from exporter.errors import ConfigError, ExporterError
+from exporter.logs import set_up_logging
+from exporter.metrics import render_target, report_samples, target_text
+from exporter.model import Report, Target
+from exporter.policies import Policy, load_policy, shipped, wrong_policy
+from exporter.report import reports_json
+from exporter.scan import Environment, scan
+from exporter.targets import make_target, static_targets
+from exporter.terminal import print_reports
+from exporter.web import parse_address
+
+EXIT_OK, EXIT_NOT_COMPLIANT, EXIT_USAGE, EXIT_UNKNOWN = 0, 1, 2, 3
+DEFAULT_ADDRESS = ":19443"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; its exit code."""
+    options = _parser().parse_args(argv)
+    set_up_logging(options.log_level, options.log_format)
+    try:
+        code: int = options.run(options)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return EXIT_USAGE
+    except ExporterError as error:
+        print(f"tls-posture-exporter: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _serve(options: argparse.Namespace) -> int:
+    addresses = [parse_address(text) for text in options.listen_address or [DEFAULT_ADDRESS]]
+    config = read_config(options.config_file)
+    asyncio.run(serve(options.config_file, config, addresses))
+    return EXIT_OK
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    config = read_config(options.config_file)
+    count = len(config.targets)
+    print(f"{options.config_file}: valid, {count} target{'' if count == 1 else 's'}")
+    return EXIT_OK
+
+
+def _policies(options: argparse.Namespace) -> int:
+    if options.action == "list":
+        for name in shipped():
+            policy = load_policy(name)
+            print(f"{name}  {policy.title} ({policy.version})")
+        return EXIT_OK
+    policy = _policy(options.name)
+    print(policy.file.read_text(encoding="utf-8"), end="")
+    return EXIT_OK
+
+
+def _demo(options: argparse.Namespace) -> int:
+    addresses = [parse_address(options.listen_address)]
+    return asyncio.run(demo(Console(), addresses, once=options.once))
+
+
+def _policy(name: str) -> Policy:
+    if not is_policy_path(name):
+        wrong = wrong_policy(name)
+        if wrong:
+            raise ExporterError(wrong)
+    return load_policy(name)
+
+
+def _scan(options: argparse.Namespace) -> int:
+    config = read_config(options.config_file) if options.config_file else Config()
+    if not options.target and not config.targets:
+        raise ExporterError("nothing to scan: name a target, or a configuration that has some")
+    targets = _scan_targets(options, config)
+    policies = {name: _policy(name) for name in {target.policy for target in targets}}
+    reports = asyncio.run(_scan_all(targets, policies, config))
+    match options.format:
+        case "json":
+            print(reports_json(reports))
+        case "prometheus":
+            full = config.metrics.detail == "full"
+            lines = [render_target(r.target, report_samples(r, policies[r.target.policy]), full=full) for r in reports]
+            print(target_text(lines), end="")
+        case _:
+            print_reports(Console(), reports)
+    return _exit_code(reports)
+
+
+def _scan_targets(options: argparse.Namespace, config: Config) -> list[Target]:
+    """The targets named, else all of the configuration; one that the configuration knows is scanned as it says."""
+    known = {target.name: target for target in static_targets(config)}
+    if not options.target:
+        targets = list(known.values())
+    else:
+        targets = []
+        for text in options.target:
+            if text in known:
+                targets.append(known[text])
+                continue
+            settings = TargetSettings.from_text(text)
+            targets.append(make_target(settings, config.global_))
+    names = [target.name for target in targets]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ExporterError(f"named twice: {', '.join(twice)}")
+    changes: dict[str, object] = {}
+    if options.policy:
+        changes["policy"] = options.policy
+    if options.timeout:
+        changes["scan_timeout"] = options.timeout
+    return [replace(target, **changes) for target in targets]  # type: ignore[arg-type]
+
+
+async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: Config) -> list[Report]:
+    environment = Environment(now=utc_now, resolver=make_resolver(config))
+    places = asyncio.Semaphore(config.global_.max_concurrent_scans)
+
+    async def one(target: Target) -> Report:
+        async with places:
+            result = await scan(target, environment)
+        return assess(result, policies[target.policy], utc_now())
+
+    return list(await asyncio.gather(*(one(target) for target in targets)))
+
+
+def _exit_code(reports: list[Report]) -> int:
+    """1 when one does not comply, else 3 when one could not be scanned or stays unknown, else 0."""
+    if any(report.compliant is False for report in reports):
+        return EXIT_NOT_COMPLIANT
+    if any(report.compliant is None or not report.result.success for report in reports):
+        return EXIT_UNKNOWN
+    return EXIT_OK
+
+
+def _timeout(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--log.level", dest="log_level", default="info", choices=["debug", "info", "warning", "error"])
+    common.add_argument("--log.format", dest="log_format", default="logfmt", choices=["logfmt", "json"])
+
+    parser = argparse.ArgumentParser(
+        prog="tls-posture-exporter", description="Prometheus exporter for the transport security of TLS services."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("serve", parents=[common], help="scan the configured targets and serve /metrics")
+    _config_file(command, required=True)
+    command.add_argument(
+        "--web.listen-address",
+        dest="listen_address",
+        action="append",
+        metavar="ADDRESS",
+        help=f"address to listen on, repeatable (default {DEFAULT_ADDRESS})",
+    )
+    command.set_defaults(run=_serve)
+
+    command = commands.add_parser("scan", parents=[common], help="scan once and print the verdicts")
+    _config_file(command, required=False)
+    command.add_argument("--policy", metavar="NAME|FILE", help="policy to judge by")
+    command.add_argument("--format", choices=["table", "json", "prometheus"], default="table")
+    command.add_argument("--timeout", type=_timeout, metavar="DURATION", help="deadline of one scan (default 2m)")
+    command.add_argument("target", nargs="*", metavar="TARGET", help="host[:port] or a URL such as imaps://host")
+    command.set_defaults(run=_scan, log_level="error")
+
+    command = commands.add_parser("check-config", parents=[common], help="say what is wrong with a configuration")
+    _config_file(command, required=True)
+    command.set_defaults(run=_check_config)
+
+    command = commands.add_parser("policies", parents=[common], help="list the shipped policies, or show one")
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="name and title of each")
+    show = actions.add_parser("show", help="the policy's file")
+    show.add_argument("name", metavar="NAME|FILE")
+    command.set_defaults(run=_policies)
+
+    command = commands.add_parser("demo", parents=[common], help="scan two servers of its own and serve the result")
+    command.add_argument("--once", action="store_true", help="leave after the table")
+    command.add_argument("--web.listen-address", dest="listen_address", default=DEFAULT_ADDRESS, metavar="ADDRESS")
+    command.set_defaults(run=_demo, log_level="error")
+    return parser
+
+
+def _config_file(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument(
+        "--config.file", dest="config_file", type=Path, required=required, metavar="FILE", help="configuration (YAML)"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

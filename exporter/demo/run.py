@@ -1,0 +1,59 @@
+"""Runs the demonstration: the same daemon as `serve`, over servers of its own."""
+
+import asyncio
+import signal
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from exporter.app import App, keep_fresh, read_config, utc_now
+from exporter.demo.certificates import Authority
+from exporter.demo.servers import good_context, https_server, name_server, weak_context, write_config
+from exporter.errors import ExporterError
+from exporter.terminal import print_reports
+from exporter.web import make_app, serving
+
+_FIRST_SCANS_SECONDS = 30
+
+
+async def demo(console: Console, addresses: list[tuple[str, int]], *, once: bool) -> int:
+    """Start everything, print the verdicts and the address; stay until Ctrl-C unless `once`. Gives the exit code.
+
+    Raises:
+        ExporterError: an address cannot be bound.
+    """
+    with tempfile.TemporaryDirectory(prefix="tls-posture-demo-") as name:
+        folder = Path(name)
+        authority = Authority(folder, utc_now())
+        async with (
+            https_server(good_context(authority), hsts=True) as good,
+            https_server(weak_context(authority), hsts=False) as weak,
+            name_server() as dns,
+        ):
+            config = read_config(write_config(folder, authority, good, weak, dns))
+            return await _run(App(config), console, addresses, once=once)
+
+
+async def _run(app: App, console: Console, addresses: list[tuple[str, int]], *, once: bool) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with serving(make_app(app.sources()), addresses) as bound:
+        app.start()
+        try:
+            async with asyncio.timeout(_FIRST_SCANS_SECONDS):
+                while len(app.reports()) < app.counts()[0] and not stopping.is_set():
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            raise ExporterError(f"the first scans took more than {_FIRST_SCANS_SECONDS} s") from error
+        print_reports(console, app.reports())
+        host, port = bound[0]
+        shown = "localhost" if host in {"::", "0.0.0.0"} else f"[{host}]" if ":" in host else host  # noqa: S104
+        console.print(f"Metrics: http://{shown}:{port}/metrics", highlight=False)
+        if not once:
+            console.print("Serving until Ctrl-C.")
+            await keep_fresh(app, stopping)
+        await app.stop()
+    return 0

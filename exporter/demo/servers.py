@@ -1,0 +1,130 @@
+"""The demonstration's servers: two web servers with the standard library's TLS, and a name server that knows CAA."""
+
+import asyncio
+import contextlib
+import ssl
+import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rdatatype
+import dns.rrset
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from exporter.demo.certificates import Authority
+
+GOOD_HOST = "meets-the-checklist.demo.example"
+WEAK_HOST = "fails-the-checklist.demo.example"
+
+_CHECKLIST_SUITES = (
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:"
+    "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256"
+)
+_CAA_NAME = dns.name.from_text(GOOD_HOST)
+_HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n"
+_HSTS = "Strict-Transport-Security: max-age=31536000\r\n"
+_REQUEST_SECONDS = 10
+
+
+def good_context(authority: Authority) -> ssl.SSLContext:
+    """TLS as the checklist asks for it, with an ECDSA and an RSA certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CHECKLIST_SUITES)
+    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_COMPRESSION
+    context.load_cert_chain(authority.issue(GOOD_HOST, ec.generate_private_key(ec.SECP256R1()), "good-ec.pem"))
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    context.load_cert_chain(authority.issue(GOOD_HOST, key, "good-rsa.pem"))
+    return context
+
+
+def weak_context(authority: Authority) -> ssl.SSLContext:
+    """TLS from 1.0 on with whatever suites there are, in the client's order."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # old versions are what this server is for
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    context.load_cert_chain(authority.issue(WEAK_HOST, key, "weak-rsa.pem"))
+    return context
+
+
+@asynccontextmanager
+async def https_server(context: ssl.SSLContext, *, hsts: bool) -> AsyncIterator[int]:
+    """A web server on a free port of 127.0.0.1 that answers every request alike; gives the port."""
+    response = (_HEAD + (_HSTS if hsts else "") + "\r\nhello\n").encode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
+            async with asyncio.timeout(_REQUEST_SECONDS):
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(response)
+                await writer.drain()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context, ssl_handshake_timeout=_REQUEST_SECONDS)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+class _NameServer(asyncio.DatagramProtocol):
+    """Answers CAA for one host; every other name exists and has nothing."""
+
+    transport: asyncio.DatagramTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+        try:
+            query = dns.message.from_wire(data)
+        except dns.exception.DNSException:
+            return
+        response = dns.message.make_response(query)
+        response.flags |= dns.flags.RA
+        for question in query.question:
+            if question.rdtype == dns.rdatatype.CAA and question.name == _CAA_NAME:
+                record = '0 issue "ca.demo.example"'
+                response.answer.append(dns.rrset.from_text(question.name, 300, "IN", "CAA", record))
+        self.transport.sendto(response.to_wire(), addr)
+
+
+@asynccontextmanager
+async def name_server() -> AsyncIterator[int]:
+    """A name server on a free UDP port of 127.0.0.1; gives the port."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(_NameServer, local_addr=("127.0.0.1", 0))
+    try:
+        yield transport.get_extra_info("sockname")[1]
+    finally:
+        transport.close()
+
+
+def write_config(folder: Path, authority: Authority, good_port: int, weak_port: int, dns_port: int) -> Path:
+    """The demonstration's configuration, as an operator would write it."""
+    file = folder / "config.yaml"
+    file.write_text(
+        f"""global:
+  scan_interval: 30s
+  ca_file: {authority.bundle}
+  resolver: {{nameservers: [127.0.0.1], port: {dns_port}}}
+targets:
+  - {{host: {GOOD_HOST}, port: {good_port}, connect_address: 127.0.0.1, name: meets-the-checklist}}
+  - {{host: {WEAK_HOST}, port: {weak_port}, connect_address: 127.0.0.1, name: fails-the-checklist}}
+""",
+        encoding="utf-8",
+    )
+    return file

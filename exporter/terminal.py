@@ -1,0 +1,70 @@
+"""Reports as a table for people, with rich."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from exporter.model import Finding, Report, Verdict
+
+_MARKS = {
+    Verdict.PASS: ("pass", "green"),
+    Verdict.FAIL: ("FAIL", "bold red"),
+    Verdict.UNKNOWN: ("unknown", "yellow"),
+    Verdict.NOT_APPLICABLE: ("n/a", "dim"),
+}
+_SHOWN_ITEMS = 3
+"""Of one list of evidence; the JSON report has them all."""
+
+
+def _evidence(finding: Finding) -> str:
+    """What the summary does not name already, a line a group."""
+    lines = []
+    for group, items in finding.evidence.items():
+        if not all(item in finding.summary for item in items):
+            more = f" and {len(items) - _SHOWN_ITEMS} more" if len(items) > _SHOWN_ITEMS else ""
+            lines.append(f"{group}: {', '.join(items[:_SHOWN_ITEMS])}{more}")
+    return "\n".join(lines)
+
+
+def _verdict(report: Report) -> tuple[str, str]:
+    match report.compliant:
+        case True:
+            return "complies", "bold green"
+        case False:
+            return "DOES NOT COMPLY", "bold red"
+        case None:
+            return "unknown", "bold yellow"
+
+
+def _table(report: Report) -> Table:
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Check", no_wrap=True)
+    table.add_column("Verdict", no_wrap=True)
+    table.add_column("Why", overflow="fold")
+    for failure in report.result.failures:
+        why = f"{failure.reason}: {failure.detail}"
+        table.add_row(Text(f"({failure.probe})"), Text("failed", style="yellow"), Text(why))
+    for finding in report.findings:
+        mark, style = _MARKS[finding.verdict]
+        why_text = Text(finding.summary)
+        evidence = "" if finding.verdict is Verdict.PASS else _evidence(finding)
+        if evidence:
+            why_text.append(f"\n{evidence}", style="dim")
+        table.add_row(Text(finding.check), Text(mark, style=style), why_text)
+    return table
+
+
+def print_reports(console: Console, reports: Sequence[Report]) -> None:
+    """For each target its name and verdict, then a line a check."""
+    for report in reports:
+        verdict, style = _verdict(report)
+        result = report.result
+        line = Text.assemble((report.target.name, "bold"), "  ", (verdict, style))
+        line.append(
+            f"  policy {report.policy}, {result.connections} connections, {result.duration_seconds:.1f} s", style="dim"
+        )
+        console.print(line)
+        console.print(_table(report))
