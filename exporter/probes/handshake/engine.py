@@ -1,10 +1,17 @@
 """Finds out what a server accepts, in few connections: offer everything, strike out what was chosen, ask again.
 
-A refusal is an alert that means one, or an answer in another version. Silence and resets never are: they may be
-anybody's, and leave the fact unknown. An orderly close without an alert (asyncio's servers and some older stacks say no
-that way) is one only together with a proof: it came twice, and the server does answer a like hello whose offer it can
-take. The whole list is offered at once; that the server read it whole is proved once, by a list that it
-refused with one accepted suite put behind it. A server that does not pass is asked again in short lists.
+What counts as a refusal:
+
+- An alert that means one, or an answer in another version.
+- An orderly close without an alert, or an alert that complains of something else, only together with a proof: the
+  server does answer a like hello whose offer it can take. (asyncio's servers say no by closing, tlslite-ng by
+  illegal_parameter.)
+- Silence and resets never; they may be anybody's. What they leave open is unknown.
+
+What makes a list whole: the server refused all that is left of it, and read it to the end, which is proved once by
+putting an accepted suite behind those it refused; a server that fails this is asked again in short lists. And it
+refused the ECDSA suites and the others each by themselves, since some servers (HAProxy) choose the certificate first
+and then see only the suites that fit it.
 """
 
 import asyncio
@@ -34,7 +41,7 @@ REFUSALS = frozenset({40, PROTOCOL_VERSION, 71})
 """handshake_failure, protocol_version, insufficient_security (RFC 8446, 6.2): nothing acceptable was offered.
 
 Others (47 illegal_parameter, 50 decode_error, 80 internal_error, 112 unrecognized_name, ...) complain of the hello, and
-say nothing about what it offered.
+by themselves say nothing about what it offered.
 """
 
 _HUNG_UP = frozenset({Silence.RESET, Silence.CLOSED})
@@ -49,18 +56,29 @@ class _Sweep:
     open: str | None = None
     wrong_version: bool = False
     unanswered: bool = False
-    closed: bool = False
+    turned_away: bool = False
 
 
 @dataclass(slots=True)
 class _Reading:
-    """What is known of one protocol; `hung_up` when the server ended the connection in place of an answer."""
+    """What is known of one protocol; `turned_away` when the server ended every attempt without a proper refusal."""
 
     accepted: bool | None = None
     suites: list[int] = field(default_factory=list)
     complete: bool = True
     order: CipherOrder | None = None
-    hung_up: bool = False
+    turned_away: bool = False
+
+
+def _for_ecdsa(code: int) -> bool:
+    return "_ECDSA_" in suite_name(code)
+
+
+def _by_authentication(suites: Sequence[int], length: int) -> list[tuple[int, ...]]:
+    """The suites in lists of at most `length`, those for ECDSA certificates apart from the others."""
+    others = [code for code in suites if not _for_ecdsa(code)]
+    groups = [group for group in (others, [code for code in suites if _for_ecdsa(code)]) if group]
+    return [tuple(group[start : start + length]) for group in groups for start in range(0, len(group), length)]
 
 
 class Engine:
@@ -75,6 +93,7 @@ class Engine:
         self._reached = False
         self._answered = False
         self._reads_long_lists = False
+        self._two_certificates = False
         self._needs_key_shares = False
         self._compression: dict[Protocol, bool] = {}
         self._silences: set[Silence] = set()
@@ -118,7 +137,10 @@ class Engine:
         return await self._send(protocol, client_hello(offer))
 
     async def _send(self, protocol: Protocol, hello: bytes) -> Answer | Unanswered:
-        answer = await exchange_again(self._dialer, hello, reached=self._reached)
+        # Where closing is proved to be the way of this server to refuse, it need not be seen twice each time.
+        answer = await exchange_again(
+            self._dialer, hello, reached=self._reached, closing_is_an_answer=self._reads_long_lists
+        )
         self._reached = True
         if isinstance(answer, Unanswered):
             self._silences.add(answer.silence)
@@ -156,7 +178,7 @@ class Engine:
                     sweep.wrong_version = description == PROTOCOL_VERSION and not sweep.found
                     return sweep
                 case Alert(description=description):
-                    sweep.open = f"alert {description}"
+                    sweep.open, sweep.turned_away = f"alert {description}", True
                     self._note(f"{protocol}: the server sent alert {description}")
                     return sweep
                 case SSL2ServerHello():
@@ -164,55 +186,74 @@ class Engine:
                     return sweep
                 case Unanswered():
                     sweep.open, sweep.unanswered = str(answer), True
-                    sweep.closed = answer.silence is Silence.CLOSED
+                    sweep.turned_away = answer.silence is Silence.CLOSED
                     return sweep
         return sweep
 
     # --- SSL 3 to TLS 1.2 ---------------------------------------------------------------------------------------------
 
     async def _read_classic(self, protocol: Protocol) -> _Reading:
-        sweep = await self._sweep(protocol, CLASSIC_SUITES)
-        if sweep.wrong_version and not sweep.found:
+        if self._reads_long_lists and (protocol is Protocol.SSL3 or not self._two_certificates):
+            # One list for all would only show the order between the two kinds, of which there is one.
+            return await self._read_lists(protocol, [], _by_authentication(CLASSIC_SUITES, len(CLASSIC_SUITES)))
+        long = await self._sweep(protocol, CLASSIC_SUITES)
+        if long.wrong_version and not long.found:
             return _Reading(accepted=False)
-        ended = sweep.open is None or sweep.closed
-        if ended and (self._reads_long_lists or await self._reads_to_the_end(protocol, sweep)):
-            return await self._reading(protocol, sweep.found, complete=True)
-        return await self._read_in_short_lists(protocol, sweep)
+        ended = long.open is None or long.turned_away
+        whole = ended and (self._reads_long_lists or await self._reads_to_the_end(protocol, long))
+        lists = _by_authentication(long.left, len(long.left) if whole else SHORT_LIST)
+        return await self._read_lists(protocol, long.found, lists)
 
     async def _reads_to_the_end(self, protocol: Protocol, sweep: _Sweep) -> bool:
         """Whether the server reads the longest list; what one protocol proves holds for all."""
-        self._reads_long_lists = bool(sweep.found) and await self._finds_behind(protocol, sweep)
+        if sweep.found:
+            self._reads_long_lists = await self._finds_behind(protocol, sweep.left, sweep.found[-1])
         return self._reads_long_lists
 
-    async def _finds_behind(self, protocol: Protocol, sweep: _Sweep) -> bool:
-        """Whether the server finds an accepted suite behind all those it just refused: so it read them all."""
-        answer = await self._ask(protocol, (*sweep.left, sweep.found[-1]))
-        return isinstance(answer, ServerHello) and answer.suite == sweep.found[-1]
+    async def _finds_behind(self, protocol: Protocol, refused: tuple[int, ...], known: int) -> bool:
+        """Whether the server finds an accepted suite behind those it just refused: so it read them all."""
+        answer = await self._ask(protocol, (*refused, known))
+        return isinstance(answer, ServerHello) and answer.suite == known
 
-    async def _read_in_short_lists(self, protocol: Protocol, long: _Sweep) -> _Reading:
-        """Ask for what is left in lists that every server reads whole."""
-        found, complete, closed, lists = list(long.found), True, False, 1 if long.found else 0
-        for start in range(0, len(long.left), SHORT_LIST):
-            part = await self._sweep(protocol, long.left[start : start + SHORT_LIST])
+    async def _read_lists(self, protocol: Protocol, known: list[int], lists: list[tuple[int, ...]]) -> _Reading:
+        """Ask for what is left, list by list, each of which the server reads whole."""
+        found, complete = list(known), True
+        sources = 1 if known else 0
+        turned_away: list[tuple[int, ...]] = []
+        for suites in lists:
+            part = await self._sweep(protocol, suites)
             if part.wrong_version and not found and not part.found:
                 return _Reading(accepted=False)
-            if part.found:
-                found += part.found
-                lists += 1
-            if part.open is not None:
-                complete, closed = False, long.closed and part.closed
+            found += part.found
+            sources += bool(part.found)
+            if part.turned_away:
+                turned_away.append(part.left)
+            elif part.open is not None:
+                complete = False
                 if part.unanswered or not found:
-                    break  # long or short, the question stays open: more of the same would not help
+                    break  # the question stays open: more of the same would not help
         if not found:
-            return _Reading(accepted=False if complete else None, hung_up=closed)
-        if lists > 1 and len(found) <= SHORT_LIST:
+            refused = complete and not turned_away
+            return _Reading(accepted=False if refused else None, turned_away=complete and bool(turned_away))
+        complete = complete and await self._meant_it(protocol, turned_away, found[-1])
+        if sources > 1 and len(found) <= SHORT_LIST:
             again = await self._sweep(protocol, found)  # several lists say nothing of the order between them
             found = again.found + [code for code in found if code not in again.found]
         return await self._reading(protocol, found, complete=complete)
 
+    async def _meant_it(self, protocol: Protocol, turned_away: list[tuple[int, ...]], known: int) -> bool:
+        """Whether turning a list away is how this server refuses: proved for long lists once, else list by list."""
+        if self._reads_long_lists:
+            return True
+        for left in turned_away:
+            if not await self._finds_behind(protocol, left, known):
+                return False
+        return True
+
     async def _reading(self, protocol: Protocol, found: list[int], *, complete: bool) -> _Reading:
         if not found:
             return _Reading(accepted=False)
+        self._two_certificates |= len({_for_ecdsa(code) for code in found}) > 1
         order = await self._order(protocol, found) if len(found) > 1 else None
         return _Reading(accepted=True, suites=found, complete=complete, order=order)
 
@@ -221,8 +262,11 @@ class Engine:
 
         The list is turned round: a server that goes by its own order still takes its first. Where a ChaCha20 suite is
         known it is put in front, since some servers let the client have its way there alone (OpenSSL's
-        PrioritizeChaCha, Go); one that takes it is asked again with those suites at the end.
+        PrioritizeChaCha, Go); one that takes it is asked again with those suites at the end. Suites for one kind of
+        certificate are enough, and not confused by a server that chooses the certificate first.
         """
+        alike = [code for code in found if _for_ecdsa(code) == _for_ecdsa(found[0])]
+        found = alike if len(alike) > 1 else found
         if len(found) > SHORT_LIST:
             found = [*found[: SHORT_LIST // 2], *found[-(SHORT_LIST // 2) :]]
         first, turned = found[0], found[::-1]
@@ -255,8 +299,10 @@ class Engine:
             self._needs_key_shares = True  # the server may not know HelloRetryRequest
             sweep = await self._sweep(Protocol.TLS1_3, TLS13_SUITES)
         if not sweep.found:
-            return _Reading(accepted=False if sweep.open is None else None, hung_up=sweep.closed)
-        complete = sweep.open is None or (sweep.closed and await self._finds_behind(Protocol.TLS1_3, sweep))
+            return _Reading(accepted=False if sweep.open is None else None, turned_away=sweep.turned_away)
+        complete = sweep.open is None or (
+            sweep.turned_away and await self._finds_behind(Protocol.TLS1_3, sweep.left, sweep.found[-1])
+        )
         return await self._reading(Protocol.TLS1_3, sweep.found, complete=complete)
 
     async def _read_ssl2(self) -> _Reading:
@@ -267,16 +313,16 @@ class Engine:
             case Alert() | ServerHello():
                 return _Reading(accepted=False)
             case Unanswered():
-                return _Reading(hung_up=answer.silence in _HUNG_UP)
+                return _Reading(turned_away=answer.silence in _HUNG_UP)
 
     def _settle(self, readings: dict[Protocol, _Reading]) -> None:
-        """A server that speaks TLS and hung up, each time, on everything that one protocol can be offered, refused it.
+        """A server that speaks TLS and turned away, each time, all that one protocol can be offered, refused it.
 
         For SSL 2 a reset counts as well: a TLS stack has no way to say no in a format that it does not know and may
         drop the hello unread, while an SSL 2 server answers it, as it offers all its cipher kinds, with its greeting.
         """
         for protocol, reading in readings.items():
-            if reading.accepted is None and reading.hung_up:
+            if reading.accepted is None and reading.turned_away:
                 reading.accepted = False
                 self._note(f"{protocol}: taken as refused, since the server answers hellos of other protocols")
 

@@ -67,7 +67,9 @@ async def exchange(dialer: Dialer, hello: bytes) -> Answer | Unanswered:
             return Unanswered(Silence.MALFORMED, str(error))
 
 
-async def exchange_again(dialer: Dialer, hello: bytes, *, reached: bool) -> Answer | Unanswered:
+async def exchange_again(
+    dialer: Dialer, hello: bytes, *, reached: bool, closing_is_an_answer: bool = False
+) -> Answer | Unanswered:
     """As `exchange`, with one more try when nothing was answered: a lost packet is not a finding.
 
     Once the server has been reached, a connection that fails is one more way of not answering.
@@ -87,4 +89,6 @@ async def exchange_again(dialer: Dialer, hello: bytes, *, reached: bool) -> Answ
             break
         if outcome.silence in {Silence.NOT_TLS, Silence.MALFORMED}:
             break  # it did answer, and would do so again
+        if outcome.silence is Silence.CLOSED and closing_is_an_answer:
+            break
     return outcome

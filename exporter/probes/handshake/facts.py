@@ -77,7 +77,7 @@ def samples(facts: HandshakeFacts) -> Iterator[Sample]:
     if None not in weak:
         yield Sample(WEAK_COUNT, sum(map(bool, weak)))
     for protocol in facts.accepted:
-        if protocol not in facts.incomplete:
+        if protocol not in facts.incomplete and facts.cipher_suites.get(protocol):  # none at all: not known
             yield Sample(SUITES_ACCEPTED, len(facts.cipher_suites[protocol]), {"protocol": protocol})
     for protocol, order in facts.cipher_order.items():
         if order is not None:
