@@ -26,12 +26,14 @@ class HttpFacts:
 
     Attributes:
         hsts: the policy a browser would keep; None when it would keep none.
+        hsts_applies: False for a host that is an IP address, of which browsers keep no policy (RFC 6797, 8.1.1).
         hsts_fields: every such header field as received, for evidence.
     """
 
     status: int
     hsts: Hsts | None
     hsts_fields: tuple[str, ...]
+    hsts_applies: bool = True
 
 
 def _host_field(target: Target) -> str:
@@ -78,7 +80,7 @@ async def _run(session: Session) -> HttpFacts:
         except (PeerResetError, PeerFloodError) as error:
             raise ProbeError(Reason.HTTP_ERROR, "the connection broke before the response was complete") from error
     fields = tuple(value.decode("latin-1") for name, value in response.headers if name == HSTS_FIELD.encode())
-    return HttpFacts(response.status_code, parse_hsts(fields), fields)
+    return HttpFacts(response.status_code, parse_hsts(fields), fields, hsts_applies=not session.target.host_is_ip)
 
 
 MAX_AGE = Family(
@@ -93,6 +95,8 @@ PRELOAD = Family("tls_posture_hsts_preload", "Whether the HSTS policy has preloa
 
 
 def _samples(facts: HttpFacts) -> Iterator[Sample]:
+    if not facts.hsts_applies:
+        return
     hsts = facts.hsts
     yield Sample(MAX_AGE, hsts.max_age_seconds if hsts else 0)
     yield Sample(PRESENT, hsts is not None)

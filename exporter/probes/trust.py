@@ -60,9 +60,17 @@ keys and signatures."""
 
 
 @lru_cache(maxsize=64)
-def _bundle(path: str, _changed: float) -> tuple[crypto.X509, ...]:
-    """The certificates of a PEM bundle; read again when the file changes."""
-    return tuple(crypto.X509.from_cryptography(c) for c in x509.load_pem_x509_certificates(Path(path).read_bytes()))
+def _store(path: str, _changed: float) -> crypto.X509Store:
+    """The anchors of a PEM bundle, read by OpenSSL (which takes old roots that stricter parsers refuse).
+
+    Read again when the file changes.
+    """
+    store = crypto.X509Store()
+    try:
+        store.load_locations(path)
+    except crypto.Error as error:
+        raise ValueError(f"{path} holds no certificates") from error
+    return store
 
 
 _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
@@ -88,9 +96,7 @@ def verify(chain: Sequence[x509.Certificate], ca_file: str | None, now: datetime
         ValueError: the trust store holds something else than certificates.
     """
     path = ca_file or _system_bundle()
-    store = crypto.X509Store()
-    for anchor in _bundle(path, Path(path).stat().st_mtime):
-        store.add_cert(anchor)
+    store = _store(path, Path(path).stat().st_mtime)
     store.set_time(now.replace(tzinfo=None))
     leaf, *others = (crypto.X509.from_cryptography(certificate) for certificate in chain)
     try:
