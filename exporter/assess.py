@@ -7,6 +7,7 @@ from exporter.checks.base import Case
 from exporter.checks.registry import CHECKS
 from exporter.model import Facts, Finding, Report, ScanResult, Target
 from exporter.policies import Policy
+from exporter.probes.registry import PROBES
 
 
 def judge(case: Case, policy: Policy) -> tuple[Finding, ...]:
@@ -43,5 +44,7 @@ def reassess(report: Report, target: Target, policy: Policy, now: datetime) -> R
 
 
 def _report(result: ScanResult, facts: Facts, policy: Policy, now: datetime, last_success: datetime | None) -> Report:
+    # What a probe saw before the target's protocol changed would never be seen again, and still be shown.
+    facts = facts.without(probe.kind for probe in PROBES if not probe.applies(result.target))
     findings = judge(Case(result.target, facts, now), policy)
     return Report(result, facts, policy.name, findings, last_success)

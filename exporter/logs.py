@@ -24,7 +24,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter`."""
-        return json.dumps(_fields(record), ensure_ascii=False)
+        return _json(_fields(record))
 
 
 class LogfmtFormatter(logging.Formatter):
@@ -37,7 +37,15 @@ class LogfmtFormatter(logging.Formatter):
 
 def _quoted(value: str) -> str:
     plain = value.isascii() and value.isprintable() and not any(c in value for c in ' "=')
-    return value if plain and value else json.dumps(value, ensure_ascii=False)
+    return value if plain and value else _json(value)
+
+
+def _json(value: object) -> str:
+    """JSON on one line in every reader's eyes: line separators and control characters outside ASCII are escaped too."""
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def set_up_logging(level: str, form: str) -> None:

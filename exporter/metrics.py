@@ -9,7 +9,7 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_CONTENT_TYPE
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
@@ -176,8 +176,9 @@ class Exposition:
         openmetrics = "application/openmetrics-text" in accept
         own = generate_openmetrics(self.own.registry) if openmetrics else generate_latest(self.own.registry)
         end = b"# EOF\n" if openmetrics else b""
-        body = own.removesuffix(b"# EOF\n") + target_text(self._targets.values()).encode() + end
-        return body, OPENMETRICS_CONTENT_TYPE if openmetrics else CONTENT_TYPE_LATEST
+        targets = target_text(self._targets.values()).encode(errors="replace")  # a lone surrogate must not end a scrape
+        body = own.removesuffix(b"# EOF\n") + targets + end
+        return body, OPENMETRICS_CONTENT_TYPE if openmetrics else CONTENT_TYPE_PLAIN_0_0_4
 
 
 def target_text(targets: Iterable[Lines]) -> str:

@@ -19,13 +19,18 @@ _SHOWN_ITEMS = 3
 """Of one list of evidence; the JSON report has them all."""
 
 
+def _plain(text: str) -> str:
+    """The text with what would steer the terminal shown as escapes: part of it was written by the server."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
 def _evidence(finding: Finding) -> str:
     """What the summary does not name already, a line a group."""
     lines = []
     for group, items in finding.evidence.items():
         if not all(item in finding.summary for item in items):
             more = f" and {len(items) - _SHOWN_ITEMS} more" if len(items) > _SHOWN_ITEMS else ""
-            lines.append(f"{group}: {', '.join(items[:_SHOWN_ITEMS])}{more}")
+            lines.append(_plain(f"{group}: {', '.join(items[:_SHOWN_ITEMS])}{more}"))
     return "\n".join(lines)
 
 
@@ -46,10 +51,10 @@ def _table(report: Report) -> Table:
     table.add_column("Why", overflow="fold")
     for failure in report.result.failures:
         why = f"{failure.reason}: {failure.detail}"
-        table.add_row(Text(f"({failure.probe})"), Text("failed", style="yellow"), Text(why))
+        table.add_row(Text(f"({failure.probe})"), Text("failed", style="yellow"), Text(_plain(why)))
     for finding in report.findings:
         mark, style = _MARKS[finding.verdict]
-        why_text = Text(finding.summary)
+        why_text = Text(_plain(finding.summary))
         evidence = "" if finding.verdict is Verdict.PASS else _evidence(finding)
         if evidence:
             why_text.append(f"\n{evidence}", style="dim")
@@ -62,7 +67,7 @@ def print_reports(console: Console, reports: Sequence[Report]) -> None:
     for report in reports:
         verdict, style = _verdict(report)
         result = report.result
-        line = Text.assemble((report.target.name, "bold"), "  ", (verdict, style))
+        line = Text.assemble((_plain(report.target.name), "bold"), "  ", (verdict, style))
         line.append(
             f"  policy {report.policy}, {result.connections} connections, {result.duration_seconds:.1f} s", style="dim"
         )

@@ -5,8 +5,8 @@ from typing import Literal
 from exporter.checks.base import Case, Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.probes.dns import DnsFacts
 
-_RESTRICTING = frozenset({"issue", "issuewild"})
-"""A set without them lets every CA issue (RFC 8659, 4.2)."""
+_RESTRICTING = "issue"
+"""A set without it lets every CA issue for the host (RFC 8659, 4.2); issuewild is for wildcards alone (4.3)."""
 
 
 class CaaDemand(Demand):
@@ -25,8 +25,8 @@ def _judge(case: Case, _demand: CaaDemand) -> Outcome:
         return failed("there are no CAA records")
     records = tuple(f'{record.flags} {record.tag} "{record.value}"' for record in facts.caa)
     evidence = {str(facts.caa_domain): records}
-    if not any(record.tag in _RESTRICTING for record in facts.caa):
-        return failed("the CAA records restrict no certification authority", evidence)
+    if not any(record.tag == _RESTRICTING for record in facts.caa):
+        return failed("the CAA records restrict no certification authority for this name", evidence)
     return passed(f"{len(records)} CAA record{'s' if len(records) > 1 else ''} at {facts.caa_domain}")
 
 

@@ -15,13 +15,13 @@ class CipherOrderDemand(Demand):
 
 def _judge(case: Case, _demand: CipherOrderDemand) -> Outcome:
     facts = case.facts.get(HandshakeFacts)
-    if facts is None:
+    if facts is None or not facts.accepted:
         return unknown("the cipher order is not known")
     with_choice = [
         protocol
         for protocol in facts.accepted
         if protocol is not Protocol.SSL2  # there the client chooses, always (Hickman, The SSL Protocol, 1.2.1)
-        and (len(facts.cipher_suites.get(protocol, ())) > 1 or protocol in facts.incomplete)
+        and (len(facts.cipher_suites.get(protocol, ())) != 1 or protocol in facts.incomplete)  # none: not known
     ]
     other = {
         str(protocol): (str(order),)

@@ -2,8 +2,9 @@
 
 import difflib
 from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import field_validator
+from pydantic import AfterValidator
 
 from exporter.checks.base import Case, Check, Demand, Outcome, failed, passed, unknown
 from exporter.model import Facts, Family, Protocol, Sample
@@ -24,6 +25,10 @@ def iana_name(name: str) -> str:
     return suite.name
 
 
+SuiteName = Annotated[str, AfterValidator(iana_name)]
+"""Checked name by name, so that each wrong one is reported where it stands."""
+
+
 class CipherSuitesDemand(Demand):
     """Allow-list of suites, by IANA or OpenSSL name.
 
@@ -32,13 +37,8 @@ class CipherSuitesDemand(Demand):
         tls13_allowed: for TLSv1.3; None allows all of them, where a source speaks of TLS 1.2 only.
     """
 
-    allowed: frozenset[str]
-    tls13_allowed: frozenset[str] | None
-
-    @field_validator("allowed", "tls13_allowed", mode="before")
-    @classmethod
-    def _names(cls, value: object) -> object:
-        return [iana_name(str(name)) for name in value] if isinstance(value, list) else value
+    allowed: frozenset[SuiteName]
+    tls13_allowed: frozenset[SuiteName] | None
 
     def allows(self, protocol: Protocol, suite: str) -> bool:
         """Whether this suite (IANA name) may be accepted in this protocol."""
@@ -51,9 +51,15 @@ def _excess(facts: HandshakeFacts, demand: CipherSuitesDemand, protocol: Protoco
     return tuple(suite for suite in facts.cipher_suites.get(protocol, ()) if not demand.allows(protocol, suite))
 
 
+def _may_lack(facts: HandshakeFacts, protocol: Protocol) -> bool:
+    """Whether there may be accepted suites that the list does not have; an accepted protocol has at least one."""
+    accepted = facts.protocols.get(protocol)
+    return accepted is None or protocol in facts.incomplete or (accepted and not facts.cipher_suites.get(protocol))
+
+
 def _judge(case: Case, demand: CipherSuitesDemand) -> Outcome:
     facts = case.facts.get(HandshakeFacts)
-    if facts is None:
+    if facts is None or not facts.accepted:
         return unknown("the cipher suites are not known")
     excess = {str(protocol): _excess(facts, demand, protocol) for protocol in facts.accepted}
     evidence = {protocol: suites for protocol, suites in excess.items() if suites}
@@ -63,8 +69,8 @@ def _judge(case: Case, demand: CipherSuitesDemand) -> Outcome:
         return failed(
             f"accepts {count} cipher suite{'s' if count > 1 else ''} that the policy does not allow ({where})", evidence
         )
-    judged = [p for p in Protocol if p is not Protocol.TLS1_3 or demand.tls13_allowed is not None]
-    open_ones = tuple(p for p in judged if facts.protocols.get(p) is None or p in facts.incomplete)
+    judged = [protocol for protocol in Protocol if protocol is not Protocol.TLS1_3 or demand.tls13_allowed is not None]
+    open_ones = tuple(protocol for protocol in judged if _may_lack(facts, protocol))
     if open_ones:
         return unknown(f"the list of {', '.join(open_ones)} may not be whole", {"unknown": open_ones})
     return passed("accepts only cipher suites that the policy allows")
@@ -83,9 +89,9 @@ def _samples(facts: Facts, demand: CipherSuitesDemand, policy: str) -> Iterator[
         return
     for protocol in handshake.accepted:
         excess = _excess(handshake, demand, protocol)
-        if protocol not in handshake.incomplete:
+        if not _may_lack(handshake, protocol):
             yield Sample(NONCOMPLIANT, len(excess), {"protocol": protocol, "policy": policy})
-        for suite in handshake.cipher_suites[protocol]:
+        for suite in handshake.cipher_suites.get(protocol, ()):
             compliant = "false" if suite in excess else "true"
             yield Sample(SUITE_INFO, 1, {"protocol": protocol, "cipher_suite": suite, "compliant": compliant})
 

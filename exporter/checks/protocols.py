@@ -22,6 +22,8 @@ def _judge(case: Case, demand: ProtocolsDemand) -> Outcome:
     open_ones = tuple(protocol for protocol in forbidden if facts.protocols.get(protocol) is None)
     if open_ones:
         return unknown(f"it could not be told whether {', '.join(open_ones)} is accepted", {"unknown": open_ones})
+    if not facts.accepted:
+        return unknown("no protocol is known to be accepted")
     return passed(f"accepts {', '.join(facts.accepted)} only")
 
 

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t\x20-\x7e])*"'
-_DIRECTIVE = re.compile(rf"[ \t]*(?:({_NAME})[ \t]*(?:=[ \t]*({_NAME}|{_QUOTED}))?)?[ \t]*(?:;|$)")
-"""One directive, maybe empty, and the semicolon behind it (RFC 6797, 6.1; RFC 7230, 3.2.6)."""
+_QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t\x20-\x7e\x80-\xff])*+"'
+_BLANKS = r"[ \t]*+"
+_DIRECTIVE = re.compile(rf"{_BLANKS}(?:({_NAME}){_BLANKS}(?:={_BLANKS}({_NAME}|{_QUOTED}){_BLANKS})?)?(?:;|\Z)")
+"""One directive, maybe empty, and the semicolon behind it (RFC 6797, 6.1; RFC 7230, 3.2.6).
+
+Runs of blanks are possessive (`*+`): the server writes the field, and matching must stay linear in its length.
+"""
 
 MAX_SECONDS = 2**63 - 1
 """An over-long number means for ever; the limit keeps it a number that every consumer can hold."""
@@ -57,5 +61,11 @@ def parse_hsts(fields: Sequence[str]) -> Hsts | None:
         return None
     if directives.get("includesubdomains") is not None:
         return None
-    seconds = MAX_SECONDS if len(max_age) > 18 else int(max_age)
-    return Hsts(seconds, "includesubdomains" in directives, "preload" in directives)
+    preload = "preload" in directives and directives["preload"] is None  # with a value it is some other directive
+    return Hsts(_seconds(max_age), "includesubdomains" in directives, preload)
+
+
+def _seconds(digits: str) -> int:
+    """The number, `MAX_SECONDS` at most; leading zeros do not make it a long one."""
+    significant = digits.lstrip("0") or "0"
+    return MAX_SECONDS if len(significant) > len(str(MAX_SECONDS)) else min(int(significant), MAX_SECONDS)
