@@ -1,0 +1,97 @@
+"""CAA by RFC 8659 against a name server of a few rules: climbing, aliases, and what must stay unknown."""
+
+import asyncio
+
+import pytest
+from dns.rcode import NXDOMAIN, REFUSED, SERVFAIL
+
+from exporter.errors import ProbeError
+from exporter.model import Reason
+from exporter.net.dial import Dialer
+from exporter.net.gate import HostGate
+from exporter.probes.base import Session
+from exporter.probes.dns import PROBE, CaaRecord, DnsFacts
+from tests.support.names import Answers, name_server
+from tests.support.targets import NOW, make_environment, make_target
+
+HOST = "www.shop.example"
+LETTER = '0 issue "letsencrypt.org"'
+OTHER = '0 issue "ca.example.net"'
+
+
+def look_up(answers: Answers, host: str = HOST) -> tuple[DnsFacts, list[str]]:
+    async def run() -> tuple[DnsFacts, list[str]]:
+        async with name_server(answers) as (port, asked):
+            target = make_target(host=host)
+            session = Session(target, Dialer(target, HostGate()), make_environment(port).resolver, NOW)
+            return await PROBE.run(session), asked
+
+    return asyncio.run(run())
+
+
+FOUND: list[tuple[str, Answers, str | None, int]] = [
+    ("at the host", {HOST: [LETTER]}, HOST, 1),
+    ("at the parent when the host has none", {HOST: [], "shop.example": [LETTER]}, "shop.example", 1),
+    ("at the parent when the host does not exist", {"shop.example": [LETTER]}, "shop.example", 1),
+    ("at the top-level domain", {"example": [LETTER]}, "example", 1),
+    ("nowhere", {HOST: [], "shop.example": [], "example": []}, None, 0),
+    ("the nearest set alone counts", {HOST: ['0 iodef "mailto:a@b"'], "shop.example": [LETTER, OTHER]}, HOST, 1),
+    ("all records of the set", {HOST: [LETTER, OTHER, '128 issuewild ";"']}, HOST, 3),
+    ("through an alias", {HOST: ["CNAME cdn.example.net"], "cdn.example.net": [LETTER]}, HOST, 1),
+    (
+        "an alias without records climbs from the host, not from its target (RFC 8659, 3)",
+        {HOST: ["CNAME cdn.example.net"], "cdn.example.net": [], "example.net": [OTHER], "shop.example": [LETTER]},
+        "shop.example",
+        1,
+    ),
+]
+
+
+@pytest.mark.parametrize(("answers", "domain", "count"), [case[1:] for case in FOUND], ids=[case[0] for case in FOUND])
+def test_finds_the_relevant_set(answers: Answers, domain: str | None, count: int) -> None:
+    facts, _ = look_up(answers)
+    assert facts.caa_domain == domain
+    assert len(facts.caa) == count
+
+
+def test_asks_for_the_host_and_its_parents_and_never_for_the_root() -> None:
+    _, asked = look_up({})
+    assert asked == ["www.shop.example", "shop.example", "example"]
+
+
+def test_stops_at_the_first_set() -> None:
+    _, asked = look_up({"shop.example": [LETTER]})
+    assert asked == ["www.shop.example", "shop.example"]
+
+
+def test_keeps_flags_tag_and_value() -> None:
+    facts, _ = look_up({HOST: ['128 ISSUE "ca.example.net; accounturi=https://ca.example.net/1"']})
+    assert facts.caa == (CaaRecord(128, "issue", "ca.example.net; accounturi=https://ca.example.net/1"),)
+
+
+UNKNOWN: list[tuple[str, Answers]] = [
+    ("the host's answer is SERVFAIL", {HOST: SERVFAIL, "shop.example": [LETTER]}),
+    ("the host's answer is REFUSED", {HOST: REFUSED, "shop.example": [LETTER]}),
+    ("the host's answer does not come", {HOST: None, "shop.example": [LETTER]}),
+    ("a parent's answer is SERVFAIL", {HOST: [], "shop.example": SERVFAIL, "example": [LETTER]}),
+    ("the top-level domain's answer does not come", {HOST: NXDOMAIN, "shop.example": [], "example": None}),
+]
+
+
+@pytest.mark.parametrize("answers", [case[1] for case in UNKNOWN], ids=[case[0] for case in UNKNOWN])
+def test_a_failed_lookup_is_never_the_absence_of_records(answers: Answers) -> None:
+    with pytest.raises(ProbeError) as caught:
+        look_up(answers)
+    assert caught.value.reason is Reason.DNS_ERROR
+
+
+def test_does_not_apply_to_addresses() -> None:
+    assert not PROBE.applies(make_target(host="192.0.2.1"))
+    assert not PROBE.applies(make_target(host="2001:db8::1"))
+    assert PROBE.applies(make_target())
+
+
+def test_shows_counts_by_tag_with_unknown_tags_together() -> None:
+    facts, _ = look_up({HOST: [LETTER, OTHER, '0 iodef "mailto:a@b"', '0 tbs "x"', '0 auth "x"']})
+    shown = {sample.labels.get("tag", ""): sample.value for sample in PROBE.samples(facts)}
+    assert shown == {"": 1, "issue": 2, "iodef": 1, "other": 2}

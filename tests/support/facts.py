@@ -1,0 +1,181 @@
+"""Facts, cases and reports built by hand, and arbitrary ones for hypothesis."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from exporter.assess import assess
+from exporter.checks.base import Case
+from exporter.model import CipherOrder, Facts, Failure, Protocol, Report, ScanResult, Target
+from exporter.policies import load_policy
+from exporter.probes.certificate import CertificateFacts
+from exporter.probes.dns import CaaRecord, DnsFacts
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.hsts import parse_hsts
+from exporter.probes.http import HttpFacts
+from tests.support.targets import NOW, make_target
+
+KOPANO = load_policy("kopano-checklist")
+
+GCM = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"
+GCM_128 = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
+CBC_RSA = "TLS_RSA_WITH_AES_128_CBC_SHA"
+RC4 = "TLS_RSA_WITH_RC4_128_SHA"
+TLS13_AES = "TLS_AES_256_GCM_SHA384"
+TLS13_CHACHA = "TLS_CHACHA20_POLY1305_SHA256"
+
+GOOD_SUITES: Mapping[Protocol, tuple[str, ...]] = {
+    Protocol.TLS1_2: (GCM, GCM_128),
+    Protocol.TLS1_3: (TLS13_AES, TLS13_CHACHA),
+}
+
+
+def handshake(
+    suites: Mapping[Protocol, Sequence[str]] = GOOD_SUITES,
+    *,
+    open_protocols: Iterable[Protocol] = (),
+    incomplete: Iterable[Protocol] = (),
+    order: Mapping[Protocol, CipherOrder | None] | None = None,
+    compression: bool | None = False,
+    notes: tuple[str, ...] = (),
+) -> HandshakeFacts:
+    """The protocols of `suites` are accepted, `open_protocols` not known, the others refused.
+
+    Where nothing else is said the server's order decides.
+    """
+    protocols: dict[Protocol, bool | None] = {protocol: protocol in suites for protocol in Protocol}
+    protocols |= dict.fromkeys(open_protocols)
+    return HandshakeFacts(
+        protocols=protocols,
+        cipher_suites={protocol: tuple(names) for protocol, names in suites.items()},
+        incomplete=frozenset(incomplete),
+        cipher_order=dict.fromkeys(suites, CipherOrder.SERVER) | dict(order or {}),
+        compression=compression,
+        notes=notes,
+    )
+
+
+def certificate(**changes: Any) -> CertificateFacts:  # noqa: ANN401 - any field of CertificateFacts
+    """A trusted certificate for the test target."""
+    fields: dict[str, Any] = {
+        "subject": "CN=www.test.example",
+        "issuer": "CN=Test CA,O=Test",
+        "serial": "1f",
+        "fingerprint_sha256": "ab" * 32,
+        "key_algorithm": "EC",
+        "key_size_bits": 256,
+        "signature_algorithm": "ecdsa-with-SHA256",
+        "not_before": datetime(2026, 10, 1, tzinfo=UTC),
+        "not_after": datetime(2026, 12, 30, 23, 59, 59, tzinfo=UTC),
+        "chain_not_after": datetime(2026, 12, 1, tzinfo=UTC),
+        "chain_length": 2,
+        "subject_alternative_names": ("DNS:www.test.example",),
+        "hostname_match": True,
+        "trusted": True,
+        "failures": (),
+        "trust_detail": "",
+    }
+    return CertificateFacts(**(fields | changes))
+
+
+def http(*fields: str, status: int = 200) -> HttpFacts:
+    """A response with these Strict-Transport-Security fields."""
+    return HttpFacts(status, parse_hsts(fields), fields)
+
+
+def caa(*records: tuple[str, str], flags: int = 0, domain: str = "test.example") -> DnsFacts:
+    """The relevant record set: pairs of tag and value; without any there is none."""
+    found = tuple(CaaRecord(flags, tag, value) for tag, value in records)
+    return DnsFacts(found, domain if found else None)
+
+
+GOOD_HTTP = http("max-age=31536000")
+GOOD_CAA = caa(("issue", "ca.test.example"))
+
+
+def facts(*parts: object, at: datetime = NOW) -> Facts:
+    """These parts, all seen at one time."""
+    together = Facts()
+    for part in parts:
+        together = together.with_part(part, at)
+    return together
+
+
+def good_facts(at: datetime = NOW) -> Facts:
+    """What the checklist asks for."""
+    return facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA, at=at)
+
+
+def case(*parts: object, **target: Any) -> Case:  # noqa: ANN401 - any field of Target
+    """These facts of the test target, judged now."""
+    return Case(make_target(**target), facts(*parts), NOW)
+
+
+def result(
+    seen: Facts | None = None,
+    *,
+    target: Target | None = None,
+    ended_at: datetime = NOW,
+    probes: Mapping[str, bool] | None = None,
+    failures: tuple[Failure, ...] = (),
+    success: bool = True,
+) -> ScanResult:
+    """A scan of one and a half seconds; nothing seen is good facts."""
+    return ScanResult(
+        target=target or make_target(),
+        started_at=ended_at - timedelta(seconds=1.5),
+        ended_at=ended_at,
+        facts=good_facts(ended_at) if seen is None else seen,
+        probes=probes or {"handshake": success},
+        failures=failures,
+        success=success,
+        connections=27,
+    )
+
+
+def report(seen: Facts | None = None, **changes: Any) -> Report:  # noqa: ANN401 - any argument of `result`
+    """The report after such a scan under the shipped checklist, judged as it ended."""
+    scanned = result(seen, **changes)
+    return assess(scanned, KOPANO, scanned.ended_at)
+
+
+steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For every property: a busy machine is no finding."""
+
+_SUITES = st.sampled_from([GCM, GCM_128, CBC_RSA, RC4, TLS13_AES, TLS13_CHACHA])
+_TRISTATE = st.sampled_from([True, False, None])
+_SOME_PROTOCOLS = st.frozensets(st.sampled_from(Protocol))
+
+
+@st.composite
+def handshake_facts(draw: st.DrawFn) -> HandshakeFacts:
+    """Anything that fits the type, contradictions and gaps included."""
+    lists = st.lists(_SUITES, unique=True, max_size=4).map(tuple)
+    return HandshakeFacts(
+        protocols=draw(st.dictionaries(st.sampled_from(Protocol), _TRISTATE)),
+        cipher_suites=draw(st.dictionaries(st.sampled_from(Protocol), lists)),
+        incomplete=draw(_SOME_PROTOCOLS),
+        cipher_order=draw(
+            st.dictionaries(st.sampled_from(Protocol), st.sampled_from([*CipherOrder, None])),
+        ),
+        compression=draw(_TRISTATE),
+    )
+
+
+@st.composite
+def consistent_handshake_facts(draw: st.DrawFn) -> HandshakeFacts:
+    """What the engine may give: every protocol has a state, every accepted one a list."""
+    accepted = draw(st.lists(st.sampled_from(Protocol), unique=True, min_size=1))
+    suites = {protocol: draw(st.lists(_SUITES, unique=True, min_size=1, max_size=4)) for protocol in accepted}
+    others = [protocol for protocol in Protocol if protocol not in accepted]
+    order = {protocol: draw(st.sampled_from([*CipherOrder, None])) for protocol in accepted}
+    return handshake(
+        suites,
+        open_protocols=[protocol for protocol in others if draw(st.booleans())],
+        incomplete=[protocol for protocol in accepted if draw(st.booleans())],
+        order=order,
+        compression=draw(_TRISTATE),
+    )

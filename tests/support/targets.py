@@ -1,0 +1,45 @@
+"""Targets for tests."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dns.asyncresolver import Resolver
+
+from exporter.model import Target
+from exporter.net.dial import Dialer
+from exporter.net.gate import HostGate
+from exporter.probes.handshake.engine import Engine
+from exporter.probes.handshake.facts import HandshakeFacts
+from exporter.scan import Environment
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def make_target(port: int = 443, **changes: Any) -> Target:  # noqa: ANN401 - any field of Target
+    """A target on loopback; one second is plenty there."""
+    fields: dict[str, Any] = {
+        "name": "test",
+        "host": "www.test.example",
+        "port": port,
+        "policy": "kopano-checklist",
+        "server_name": "www.test.example",
+        "connect_address": "127.0.0.1",
+        "timeout_seconds": 1.0,
+        "scan_timeout": timedelta(seconds=30),
+    }
+    return Target(**(fields | changes))
+
+
+def make_environment(dns_port: int = 9) -> Environment:
+    """Real clock; questions about DNS go to this port of 127.0.0.1 (by default nobody's)."""
+    resolver = Resolver(configure=False)
+    resolver.nameservers = ["127.0.0.1"]
+    resolver.port = dns_port
+    resolver.lifetime = 0.5
+    return Environment(now=lambda: datetime.now(UTC), resolver=resolver)
+
+
+async def read_handshake(port: int, **changes: Any) -> tuple[HandshakeFacts, Dialer]:  # noqa: ANN401 - as above
+    """What the engine reads of a server on this port."""
+    dialer = Dialer(make_target(port, **changes), HostGate())
+    return await Engine(dialer).read(), dialer

@@ -1,0 +1,238 @@
+"""The daemon's parts in step: reports, series, reload, expiry."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from exporter.app import App, make_resolver, read_config
+from exporter.config import Config, ResolverSettings
+from tests.support.plain import plain_server
+from tests.support.scripted import Stack, alert, scripted_server
+
+NO_RESOLVER = "resolver: {nameservers: [127.0.0.1], port: 9, timeout: 100ms}"
+STACK = Stack({0x0303: (0xC030, 0xC02F)})
+
+
+class Clock:
+    """The real time, and whatever is added to it."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+class Fixture:
+    """An app on a configuration file that the test can rewrite."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "config.yaml"
+        self.clock = Clock()
+
+    def write(self, targets: str, head: str = "") -> Config:
+        self.file.write_text(f"global: {{scan_interval: 1h, timeout: 300ms, {NO_RESOLVER}}}\n{head}targets:\n{targets}")
+        return read_config(self.file)
+
+
+@pytest.fixture
+def fixture(tmp_path: Path) -> Fixture:
+    return Fixture(tmp_path)
+
+
+def entry(name: str, port: int, more: str = "") -> str:
+    return f"  - {{name: {name}, host: {name}.example, port: {port}, connect_address: 127.0.0.1{more}}}\n"
+
+
+def text(app: App) -> str:
+    return app.metrics("")[0].decode()
+
+
+def run_app(app: App, steps: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        app.start()
+        try:
+            await steps()
+        finally:
+            await app.stop()
+
+    asyncio.run(run())
+
+
+async def scanned(app: App, count: int) -> None:
+    async with asyncio.timeout(20):
+        while len(app.reports()) < count:
+            await asyncio.sleep(0.02)
+
+
+def test_targets_show_before_their_first_scan_without_any_verdict(fixture: Fixture) -> None:
+    app = App(fixture.write(entry("a", 443)), now=fixture.clock)
+
+    async def steps() -> None:
+        page = text(app)
+        assert 'tls_posture_target_info{target="a"' in page
+        assert "tls_posture_scan_success{" not in page
+        assert "tls_posture_compliant{" not in page
+
+    run_app(app, steps)
+
+
+def test_a_scan_becomes_series_and_a_removed_target_takes_them_along(fixture: Fixture) -> None:
+    async def run() -> None:
+        async with scripted_server(STACK) as one, scripted_server(STACK) as two:
+            config = fixture.write(entry("a", one.port) + entry("b", two.port))
+            app = App(config, now=fixture.clock)
+            app.start()
+            await scanned(app, 2)
+            page = text(app)
+            for name in "ab":
+                assert f'tls_posture_protocol_accepted{{target="{name}",protocol="TLSv1.2"}} 1' in page
+            assert "tls_posture_exporter_targets 2.0" in page
+            fixture.write(entry("a", one.port))
+            assert await app.reload(fixture.file)
+            page = text(app)
+            assert 'target="b"' not in page
+            assert 'tls_posture_protocol_accepted{target="a",protocol="TLSv1.2"} 1' in page
+            assert "tls_posture_exporter_targets 1.0" in page
+            await app.stop()
+
+    asyncio.run(run())
+
+
+def test_a_name_that_stands_for_another_service_starts_afresh(fixture: Fixture) -> None:
+    async def run() -> None:
+        async with scripted_server(STACK) as one, scripted_server(Stack({0x0302: (0xC014,)})) as two:
+            app = App(fixture.write(entry("a", one.port)), now=fixture.clock)
+            app.start()
+            await scanned(app, 1)
+            fixture.write(entry("a", two.port))
+            assert await app.reload(fixture.file)
+            assert "tls_posture_protocol_accepted{" not in text(app)
+            await scanned(app, 1)
+            assert 'tls_posture_protocol_accepted{target="a",protocol="TLSv1.1"} 1' in text(app)
+            await app.stop()
+
+    asyncio.run(run())
+
+
+def test_a_change_of_labels_shows_at_once_without_a_scan(fixture: Fixture) -> None:
+    async def run() -> None:
+        async with scripted_server(STACK) as server:
+            app = App(fixture.write(entry("a", server.port)), now=fixture.clock)
+            app.start()
+            await scanned(app, 1)
+            before = server.connections
+            fixture.write(entry("a", server.port, ", labels: {team: web}"))
+            assert await app.reload(fixture.file)
+            assert 'tls_posture_protocol_accepted{target="a",team="web",protocol="TLSv1.2"} 1' in text(app)
+            assert server.connections == before
+            await app.stop()
+
+    asyncio.run(run())
+
+
+def test_a_bad_file_changes_nothing_but_the_reload_gauge(fixture: Fixture) -> None:
+    async def run() -> None:
+        async with scripted_server(STACK) as server:
+            app = App(fixture.write(entry("a", server.port)), now=fixture.clock)
+            app.start()
+            await scanned(app, 1)
+            fixture.file.write_text("targets: [{host: a, prot: 1}]\n")
+            assert not await app.reload(fixture.file)
+            page = text(app)
+            assert "tls_posture_exporter_config_last_reload_successful 0.0" in page
+            assert 'tls_posture_protocol_accepted{target="a",protocol="TLSv1.2"} 1' in page
+            await app.stop()
+
+    asyncio.run(run())
+
+
+def test_facts_expire_and_then_nothing_is_said(fixture: Fixture) -> None:
+    async def run() -> None:
+        async with scripted_server(STACK) as server:
+            app = App(fixture.write(entry("a", server.port)), now=fixture.clock)
+            app.start()
+            await scanned(app, 1)
+            fixture.clock.ahead = timedelta(hours=2, minutes=59)
+            app.expire()
+            assert 'tls_posture_protocol_accepted{target="a",protocol="TLSv1.2"} 1' in text(app)
+            fixture.clock.ahead = timedelta(hours=3, minutes=1)
+            app.expire()
+            page = text(app)
+            assert "tls_posture_protocol_accepted{" not in page
+            assert "tls_posture_check_passed{" not in page
+            assert 'tls_posture_scan_success{target="a"} 0' in page
+            await app.stop()
+
+    asyncio.run(run())
+
+
+def test_one_bad_target_does_not_hold_up_the_others(fixture: Fixture) -> None:
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def run() -> None:
+        async with scripted_server(STACK) as good, plain_server(silent) as bad:
+            fixture.write("  []\n")
+            fixture.file.write_text(
+                f"global: {{scan_interval: 2s, scan_timeout: 1s, max_concurrent_scans: 2, {NO_RESOLVER}}}\ntargets:\n"
+                + entry("good", good.port)
+                + entry("bad", bad)
+            )
+            app = App(read_config(fixture.file), now=fixture.clock)
+            app.start()
+            async with asyncio.timeout(20):
+                while _scans(app, "good") < 3 or _scans(app, "bad") < 2:
+                    await asyncio.sleep(0.05)
+            page = text(app)
+            assert 'tls_posture_probe_failure{target="bad",probe="handshake",reason="deadline_exceeded"} 1' in page
+            assert 'tls_posture_scan_success{target="bad"} 0' in page
+            assert 'tls_posture_protocol_accepted{target="bad"' not in page
+            assert 'tls_posture_protocol_accepted{target="good",protocol="TLSv1.2"} 1' in page
+            await app.stop()
+
+    seen: dict[str, set[datetime]] = {}
+
+    def _scans(app: App, name: str) -> int:
+        for report in app.reports():
+            seen.setdefault(report.target.name, set()).add(report.result.ended_at)
+        return len(seen.get(name, ()))
+
+    asyncio.run(run())
+
+
+def test_last_good_facts_stay_when_a_scan_fails(fixture: Fixture) -> None:
+    async def run() -> None:
+        broken = False
+
+        async with scripted_server(lambda hello: alert(80) if broken else STACK(hello)) as server:
+            fixture.file.write_text(
+                f"global: {{scan_interval: 1s, timeout: 300ms, {NO_RESOLVER}}}\ntargets:\n" + entry("a", server.port)
+            )
+            app = App(read_config(fixture.file), now=fixture.clock)
+            app.start()
+            await scanned(app, 1)
+            broken = True
+            async with asyncio.timeout(20):
+                while app.reports()[0].result.probes.get("handshake", True):
+                    await asyncio.sleep(0.02)
+            page = text(app)
+            assert 'tls_posture_scan_success{target="a"} 0' in page
+            assert 'reason="handshake_error"' in page
+            assert 'tls_posture_protocol_accepted{target="a",protocol="TLSv1.2"} 1' in page
+            await app.stop()
+
+    asyncio.run(run())
+
+
+def test_questions_about_records_go_to_the_configured_resolver() -> None:
+    settings = ResolverSettings.model_validate({"nameservers": ["127.0.0.9"], "port": 5353, "timeout": "2s"})
+    config = Config()
+    resolver = make_resolver(
+        config.model_copy(update={"global_": config.global_.model_copy(update={"resolver": settings})})
+    )
+    assert [str(server) for server in resolver.nameservers] == ["127.0.0.9"]
+    assert (resolver.port, resolver.lifetime) == (5353, 2.0)

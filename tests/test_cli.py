@@ -1,0 +1,133 @@
+"""The command line, run as a program: output and exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.report import ReportsForm
+from tests.support.processes import free_port
+from tests.support.servers import SEED_NGINX, WEAK_NGINX, Pki, make_pki, nginx
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "exporter", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return make_pki(tmp_path_factory.mktemp("pki"))
+
+
+def write_config(folder: Path, *targets: str, head: str = "") -> str:
+    file = folder / "config.yaml"
+    lines = "".join(f"  - {target}\n" for target in targets)
+    resolver = "resolver: {nameservers: [127.0.0.1], port: 9, timeout: 200ms}"
+    file.write_text(f"global: {{{resolver}, timeout: 2s{head}}}\ntargets:\n{lines or '  []'}")
+    return str(file)
+
+
+def target(name: str, port: int) -> str:
+    return f"{{name: {name}, host: www.test.example, port: {port}, connect_address: 127.0.0.1}}"
+
+
+def test_help_names_every_command() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for command in ("serve", "scan", "check-config", "policies", "demo"):
+        assert command in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("scan", "--format=xml", "h"), ("serve",), ("scan",), ("nothing",)])
+def test_wrong_usage_is_2(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["host:0", "ftp://h", "smtp+starttls://", "a b", "https://h/path", "tls://h"])
+def test_a_target_that_cannot_be_read_is_2(text: str) -> None:
+    done = run("scan", text)
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check_config_says_how_many_targets(tmp_path: Path) -> None:
+    done = run("check-config", f"--config.file={write_config(tmp_path, 'a.example', 'imaps://b.example')}")
+    assert done.returncode == 0
+    assert done.stdout.endswith("valid, 2 targets\n")
+
+
+def test_check_config_names_every_mistake(tmp_path: Path) -> None:
+    file = write_config(tmp_path, "{host: a, prot: 1}", "{host: b, port: 0}")
+    done = run("check-config", f"--config.file={file}")
+    assert done.returncode == 2
+    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == [f"{file}:3:15", f"{file}:4:21"]
+
+
+def test_a_missing_config_is_2() -> None:
+    done = run("serve", "--config.file=/nonexistent.yaml")
+    assert done.returncode == 2
+    assert done.stderr == "/nonexistent.yaml:1:1: cannot be read: No such file or directory\n"
+
+
+def test_policies_are_listed_and_shown() -> None:
+    assert run("policies", "list").stdout.startswith("kopano-checklist  ")
+    assert "ECDHE-RSA-AES128-SHA256" in run("policies", "show", "kopano-checklist").stdout
+    missing = run("policies", "show", "kopano-check")
+    assert missing.returncode == 2
+    assert "did you mean kopano-checklist?" in missing.stderr
+
+
+def test_a_target_that_cannot_be_scanned_is_3() -> None:
+    done = run("scan", f"127.0.0.1:{free_port()}")
+    assert done.returncode == 3
+    assert "connect_refused" in done.stdout
+
+
+@pytest.mark.real
+def test_scan_in_every_format_against_nginx(pki: Pki, tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    (tmp_path / "weak").mkdir()
+    with (
+        nginx(tmp_path / "good", SEED_NGINX, [pki.ecdsa, pki.rsa]) as good,
+        nginx(tmp_path / "weak", WEAK_NGINX, [pki.rsa]) as weak,
+    ):
+        file = write_config(tmp_path, target("good", good), target("weak", weak), head=f", ca_file: {pki.bundle}")
+        flag = f"--config.file={file}"
+
+        weak_table = run("scan", flag, "weak")
+        assert weak_table.returncode == 1
+        assert "DOES NOT COMPLY" in weak_table.stdout
+
+        table = run("scan", flag, "good")
+        assert table.returncode == 3, "the CAA lookup fails here, and unknown is not a pass"
+        assert "accepts TLSv1.2, TLSv1.3 only" in table.stdout
+
+        document = run("scan", flag, "--format=json")
+        assert document.returncode == 1
+        form = ReportsForm.model_validate(json.loads(document.stdout))
+        assert [(report.target, report.compliant) for report in form.reports] == [("good", None), ("weak", False)]
+        assert form.reports[0].facts.certificate is not None
+        assert form.reports[0].facts.certificate["trusted"] is True
+
+        page = run("scan", flag, "--format=prometheus")
+        families = {family.name: family for family in text_string_to_metric_families(page.stdout)}
+        weak_protocols = {s.labels["target"]: s.value for s in families["tls_posture_weak_protocols"].samples}
+        assert weak_protocols == {"good": 0, "weak": 2}
+
+
+def test_demo_shows_one_that_complies_and_one_that_does_not() -> None:
+    done = run("demo", "--once", "--web.listen-address=127.0.0.1:0")
+    assert done.returncode == 0, done.stderr
+    assert "meets-the-checklist  complies" in done.stdout
+    assert "fails-the-checklist  DOES NOT COMPLY" in done.stdout
+    assert "/metrics" in done.stdout
+    assert done.stdout.count("FAIL ") >= 5, "most of the checklist"
+    assert done.stderr == ""

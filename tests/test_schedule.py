@@ -1,0 +1,212 @@
+"""The schedule: stable phases, spread first scans, limits, and a stop that does not hang."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.schedule import EPOCH, Schedule, first_delay, phase, share
+
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@given(st.text(min_size=1))
+def test_a_names_share_is_stable_and_within_the_interval(name: str) -> None:
+    assert share(name) == share(name)
+    assert 0 <= share(name) < 1
+    assert EPOCH <= phase(name, HOUR) < EPOCH + HOUR
+
+
+def test_phases_of_many_targets_spread_over_the_whole_interval() -> None:
+    tenths = [int(share(f"host{n}.example:443") * 10) for n in range(1000)]
+    assert all(60 < tenths.count(tenth) < 140 for tenth in range(10))
+
+
+@pytest.mark.parametrize(
+    ("count", "interval", "longest"),
+    [(2, HOUR, 0.2), (100, HOUR, 10), (10_000, HOUR, 60), (10_000, 5 * SECOND, 5)],
+)
+def test_first_scans_come_within_seconds(count: int, interval: timedelta, longest: float) -> None:
+    delays = [first_delay(f"host{n}", interval, count).total_seconds() for n in range(200)]
+    assert max(delays) <= longest
+    assert max(delays) > longest / 2
+
+
+class Runs:
+    """What the schedule ran; `hold` keeps each run until it is set."""
+
+    def __init__(self, *, hold: bool = False) -> None:
+        self.names: list[str] = []
+        self.running = 0
+        self.most = 0
+        self.release = asyncio.Event()
+        if not hold:
+            self.release.set()
+        self.changed = asyncio.Condition()
+
+    async def run(self, name: str) -> None:
+        self.names.append(name)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        async with self.changed:
+            self.changed.notify_all()
+        try:
+            await self.release.wait()
+        finally:
+            self.running -= 1
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(10), self.changed:
+            await self.changed.wait_for(lambda: len(self.names) >= count)
+
+
+@contextlib.asynccontextmanager
+async def scheduled(runs: Runs, *, workers: int = 4):  # type: ignore[no-untyped-def]  # noqa: ANN201 - a generator of one
+    schedule = Schedule(runs.run, workers=workers, now=now)
+    schedule.start()
+    try:
+        yield schedule
+    finally:
+        assert await schedule.stop(5 * SECOND)
+
+
+def test_scans_every_new_target_soon_and_again_each_interval() -> None:
+    async def run() -> list[str]:
+        runs = Runs()
+        async with scheduled(runs) as schedule:
+            schedule.sync({"a": SECOND, "b": HOUR})
+            while runs.names.count("a") < 3:
+                await runs.until(len(runs.names) + 1)
+        return runs.names
+
+    assert asyncio.run(run()).count("b") == 1
+
+
+def test_never_runs_more_at_once_than_there_are_workers() -> None:
+    async def run() -> int:
+        runs = Runs(hold=True)
+        async with scheduled(runs, workers=3) as schedule:
+            schedule.sync({f"t{n}": HOUR for n in range(10)})
+            await runs.until(3)
+            while schedule.gauges.waiting < 7:
+                await asyncio.sleep(0.01)
+            assert schedule.gauges.running == 3
+            runs.release.set()
+            await runs.until(10)
+        return runs.most
+
+    assert asyncio.run(run()) == 3
+
+
+def test_a_target_that_is_still_running_is_not_started_again() -> None:
+    async def run() -> int:
+        runs = Runs(hold=True)
+        async with scheduled(runs) as schedule:
+            schedule.sync({"slow": SECOND, "fast": SECOND})
+            await runs.until(2)
+            slow = runs.names.count("slow")
+            await asyncio.sleep(2.2)  # two more of its intervals pass
+            assert runs.names.count("slow") == slow == 1
+            assert schedule.gauges.waiting == 0
+        return runs.most
+
+    assert asyncio.run(run()) == 2
+
+
+def test_a_removed_target_is_never_scanned_again_and_its_scan_is_broken_off() -> None:
+    async def run() -> None:
+        runs = Runs(hold=True)
+        async with scheduled(runs) as schedule:
+            schedule.sync({"a": SECOND})
+            await runs.until(1)
+            schedule.sync({"b": HOUR})
+            await runs.until(2)
+            assert runs.names == ["a", "b"]
+            async with asyncio.timeout(5):
+                while runs.running > 1:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+
+
+def test_a_target_removed_while_it_waits_is_not_scanned() -> None:
+    async def run() -> list[str]:
+        runs = Runs(hold=True)
+        async with scheduled(runs, workers=1) as schedule:
+            schedule.sync({"first": HOUR})
+            await runs.until(1)
+            schedule.sync({"first": HOUR, "waiting": HOUR, "last": HOUR})
+            while schedule.gauges.waiting < 2:
+                await asyncio.sleep(0.01)
+            schedule.sync({"first": HOUR, "last": HOUR})
+            runs.release.set()
+            await runs.until(2)
+        return runs.names
+
+    assert asyncio.run(run()) == ["first", "last"]
+
+
+def test_a_scan_that_raises_does_not_end_its_worker(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> list[str]:
+        runs = Runs()
+
+        async def sometimes(name: str) -> None:
+            await runs.run(name)
+            if name == "bad":
+                raise RuntimeError("bug")
+
+        schedule = Schedule(sometimes, workers=1, now=now)
+        schedule.start()
+        schedule.sync({"bad": SECOND, "good": SECOND})
+        while runs.names.count("good") < 2 or runs.names.count("bad") < 2:
+            await runs.until(len(runs.names) + 1)
+        assert await schedule.stop(5 * SECOND)
+        return runs.names
+
+    asyncio.run(run())
+    assert "scan of bad" in caplog.text
+
+
+def test_stop_breaks_off_what_runs() -> None:
+    async def run() -> float:
+        runs = Runs(hold=True)
+        schedule = Schedule(runs.run, workers=4, now=now)
+        schedule.start()
+        schedule.sync({f"t{n}": HOUR for n in range(8)})
+        await runs.until(4)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        assert await schedule.stop(5 * SECOND)
+        assert runs.running == 0
+        return loop.time() - began
+
+    assert asyncio.run(run()) < 5
+
+
+def test_stop_gives_up_on_a_scan_that_ignores_it() -> None:
+    async def run() -> bool:
+        started, finish = asyncio.Event(), asyncio.Event()
+
+        async def stubborn(_name: str) -> None:
+            started.set()
+            while not finish.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await finish.wait()
+
+        schedule = Schedule(stubborn, workers=1, now=now)
+        schedule.start()
+        schedule.sync({"a": HOUR})
+        await started.wait()
+        in_time = await schedule.stop(timedelta(seconds=0.2))
+        finish.set()
+        return in_time
+
+    assert asyncio.run(run()) is False
