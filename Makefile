@@ -1,0 +1,53 @@
+# The two commands of the README are `make demo` and `make test`; everything else serves them.
+# All set-up is in tools/setup: it makes .venv from the hashed locks and sees to Debian packages.
+
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	--no-emit-index-url --no-emit-find-links --no-header
+
+.PHONY: demo test setup setup-demo check format generate lock image fuzz clean
+
+demo: setup-demo
+	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
+
+# Everything CI checks.
+test: setup check
+	$(BIN)/pytest -n 2 $(PYTEST_FLAGS)
+
+setup:
+	@tools/setup test
+
+setup-demo:
+	@tools/setup demo
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Files that are generated and committed; the tests compare them.
+generate: setup
+	$(BIN)/python tools/write_schema.py
+	$(BIN)/python tools/dashboards.py
+
+lock: setup
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
+	printf 'hatchling\neditables\n' | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
+
+# The long form of the property tests that `make test` runs short.
+fuzz: setup
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest -n 2 --timeout=3000 -m hypothesis
+
+# The container image, built and run; needs root, takes a few minutes.
+image:
+	tools/make-image
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
