@@ -1,15 +1,28 @@
 """The configuration file: its schema, its defaults, and every mistake in it at once.
 
+What concerns several sections (names used twice, inherited limits) is looked at once each section is right by itself.
 Owns no decisions about scanning; gives validated settings that `exporter.targets` turns into targets.
 """
 
+import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from exporter.errors import ConfigError, Problem, TargetError
 from exporter.model import is_ip
@@ -40,43 +53,95 @@ def parse_duration(text: object) -> timedelta:
     """
     match = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
     if match is None:
-        raise ValueError(f"{text!r} is not a duration; write 30s, 5m, 1h30m or 2d")
-    numbers = [float(number or 0) if len(number or "") < 12 else float(_LONGEST_SECONDS) for number in match.groups()]
-    seconds = sum(number * unit for number, unit in zip(numbers, _UNITS_SECONDS, strict=True))
+        raise ValueError(f"{_shown(text)} is not a duration; write 30s, 5m, 1h30m or 2d")
+    # Floats, as an integer of thousands of digits raises; such a float is infinite.
+    seconds = sum(float(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_SECONDS, strict=True))
     if not 0 < seconds <= _LONGEST_SECONDS:
         raise ValueError(f"{text!r} is out of range; a duration is longer than zero and at most ten years")
     return timedelta(seconds=seconds)
 
 
-def _not_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("is not a number")
+def _port(value: object) -> object:
+    if type(value) is not int or not 1 <= value <= 65535:
+        raise ValueError(f"{_shown(value)} is not a port (1 to 65535)")
     return value
 
 
+def _count(value: object) -> object:
+    if type(value) is not int or not 1 <= value <= 10_000:
+        raise ValueError(f"{_shown(value)} is not a whole number from 1 to 10000")
+    return value
+
+
+def _address(value: str) -> str:
+    if not is_ip(value):
+        raise ValueError(f"{value!r} is not an IP address")
+    return value
+
+
+def _label_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name.startswith("__"):
+        raise ValueError(f"{name!r} is not a label name")
+    if name in RESERVED_LABELS:
+        raise ValueError(f"{name!r} is a label that the exporter or Prometheus sets")
+    return name
+
+
+def _shown(value: object) -> str:
+    """A value as the file has it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case None:
+            return "null"
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case _:
+            return repr(value)
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Port = Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=65535, strict=True)]
-Count = Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=10_000, strict=True)]
+Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
+Count = Annotated[int, BeforeValidator(_count), Field(ge=1, le=10_000, strict=True)]
+Address = Annotated[str, AfterValidator(_address)]
+LabelName = Annotated[str, AfterValidator(_label_name)]
+
+PolicyCheck = Callable[[str], str | None]
+"""Says what is wrong with the name (or path) of a policy, None when nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What a file is validated against, beside the schema.
+
+    Attributes:
+        folder: where relative paths start.
+        wrong_policies: answers of `wrong_policy` so far; ten thousand targets can name the same policy.
+    """
+
+    folder: Path
+    wrong_policy: PolicyCheck
+    wrong_policies: dict[str, str | None] = field(default_factory=dict)
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:  # noqa: ANN401 - pydantic's signature
+        """A key without a value is as good as none, also where all that stood below it is commented out."""
+        return {key: part for key, part in value.items() if part is not None} if isinstance(value, dict) else value
+
 
 class ResolverSettings(_Section):
     """Which name servers answer the questions about DNS records (CAA); addresses always come from the system."""
 
-    nameservers: list[str] = Field(min_length=1)
+    nameservers: list[Address] = Field(min_length=1)
     port: Port = 53
     timeout: Duration = timedelta(seconds=5)
-
-    @field_validator("nameservers")
-    @classmethod
-    def _addresses(cls, value: list[str]) -> list[str]:
-        for address in value:
-            if not is_ip(address):
-                raise ValueError(f"{address!r} is not an IP address")
-        return value
 
 
 class MetricsSettings(_Section):
@@ -103,11 +168,31 @@ class _ScanSettings(_Section):
     connections_per_host: Count | None = None
     ca_file: str | None = Field(default=None, min_length=1)
 
-    @model_validator(mode="after")
-    def _timeout_within_interval(self) -> Self:
-        if self.scan_timeout and self.scan_interval and self.scan_timeout > self.scan_interval:
-            raise ValueError("scan_timeout is longer than scan_interval")
-        return self
+    @field_validator("policy")
+    @classmethod
+    def _policy_loads(cls, value: str | None, info: ValidationInfo) -> str | None:
+        around = info.context
+        if value is None or not isinstance(around, _Surroundings):
+            return value
+        policy = _path(value, around.folder) if is_policy_path(value) else value
+        if policy not in around.wrong_policies:
+            around.wrong_policies[policy] = around.wrong_policy(policy)
+        wrong = around.wrong_policies[policy]
+        if wrong:
+            raise ValueError(wrong)
+        return policy
+
+    @field_validator("ca_file")
+    @classmethod
+    def _file_opens(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or not isinstance(info.context, _Surroundings):
+            return value
+        path = _path(value, info.context.folder)
+        if not os.path.isfile(path):  # noqa: PTH113 - the method of Path raises where this says no
+            raise ValueError(f"there is no file {path}")
+        if not os.access(path, os.R_OK):
+            raise ValueError(f"{path} cannot be read")
+        return path
 
 
 class GlobalSettings(_ScanSettings):
@@ -131,13 +216,15 @@ class TargetSettings(_ScanSettings):
     starttls: str | None = None
     server_name: str | None = None
     connect_address: str | None = None
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: dict[LabelName, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:  # noqa: ANN401 - pydantic's signature
-        if not isinstance(value, str):
+        if isinstance(value, dict):
             return value
+        if not isinstance(value, str):
+            raise ValueError(f"{_shown(value)} is neither a mapping nor text such as www.example.com:443")
         try:
             service = parse_service(value)
         except TargetError as error:
@@ -175,20 +262,17 @@ class TargetSettings(_ScanSettings):
 
     @field_validator("protocol", "starttls")
     @classmethod
-    def _known(cls, value: str | None, info: Any) -> str | None:  # noqa: ANN401 - pydantic's signature
+    def _known(cls, value: str | None, info: ValidationInfo) -> str | None:
         known = list(STARTTLS if info.field_name == "starttls" else PROTOCOLS)
         if value is not None and value not in known:
             raise ValueError(f"{value!r} is not one of {', '.join(known)}")
         return value
 
-    @field_validator("labels")
+    @field_validator("server_name")
     @classmethod
-    def _label_names(cls, value: dict[str, str]) -> dict[str, str]:
-        for name in value:
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name.startswith("__"):
-                raise ValueError(f"{name!r} is not a label name")
-            if name in RESERVED_LABELS:
-                raise ValueError(f"{name!r} is a label of the exporter's own")
+    def _no_address(cls, value: str | None) -> str | None:
+        if value is not None and is_ip(value):
+            raise ValueError(f"{value!r} is an IP address; server names are DNS names (RFC 6066, 3)")
         return value
 
     @model_validator(mode="after")
@@ -224,10 +308,6 @@ class Config(_Section):
     targets: list[TargetSettings] = Field(default_factory=list)
 
 
-PolicyCheck = Callable[[str], str | None]
-"""Says what is wrong with the name (or path) of a policy, None when nothing is."""
-
-
 def load_config(path: Path, wrong_policy: PolicyCheck) -> Config:
     """Read and validate the file. Relative paths in it are relative to its folder, and come back absolute.
 
@@ -235,12 +315,10 @@ def load_config(path: Path, wrong_policy: PolicyCheck) -> Config:
         ConfigError: with every problem of the file.
     """
     document = read_document(path)
-    config, problems = validate(document, Config)
-    if isinstance(config, Config):
-        config = _absolute(config, path.resolve().parent)
-        problems += _duplicates(config, document) + _references(config, document, wrong_policy)
-        problems += _too_long(config, document)
-    if problems or not isinstance(config, Config):
+    config, problems = validate(document, Config, _Surroundings(path.resolve().parent, wrong_policy))
+    if config is not None:
+        problems += _duplicates(config, document) + _too_long(config, document)
+    if problems or config is None:
         raise ConfigError(problems)
     return config
 
@@ -250,21 +328,10 @@ def is_policy_path(policy: str) -> bool:
     return "/" in policy or policy.endswith((".yaml", ".yml"))
 
 
-def _absolute(config: Config, folder: Path) -> Config:
-    def settled(section: _ScanSettings) -> dict[str, object]:
-        changes: dict[str, object] = {}
-        if section.ca_file:
-            changes["ca_file"] = str(folder / section.ca_file)
-        if section.policy and is_policy_path(section.policy):
-            changes["policy"] = str(folder / section.policy)
-        return changes
-
-    return config.model_copy(
-        update={
-            "global_": config.global_.model_copy(update=settled(config.global_)),
-            "targets": [target.model_copy(update=settled(target)) for target in config.targets],
-        }
-    )
+def _path(text: str, folder: Path) -> str:
+    if "\0" in text:
+        raise ValueError(f"{text!r} is not a path")
+    return str(folder / text)
 
 
 def _duplicates(config: Config, document: Document) -> list[Problem]:
@@ -280,31 +347,20 @@ def _duplicates(config: Config, document: Document) -> list[Problem]:
     return problems
 
 
-def _references(config: Config, document: Document, wrong_policy: PolicyCheck) -> list[Problem]:
-    """Files and policies that the settings name and that are not there."""
-    sections: list[tuple[tuple[str | int, ...], _ScanSettings]] = [(("global",), config.global_)]
-    sections += [(("targets", index), target) for index, target in enumerate(config.targets)]
-    problems = []
-    seen: dict[str, str | None] = {}
-    for path, section in sections:
-        if section.policy:
-            if section.policy not in seen:
-                seen[section.policy] = wrong_policy(section.policy)
-            wrong = seen[section.policy]
-            if wrong:
-                problems.append(document.problem((*path, "policy"), wrong))
-        if section.ca_file and not Path(section.ca_file).is_file():
-            problems.append(document.problem((*path, "ca_file"), f"there is no file {section.ca_file}"))
-    return problems
-
-
 def _too_long(config: Config, document: Document) -> list[Problem]:
-    """A target's own scan_timeout against the interval it inherits, or the other way round."""
+    """Scans that may take longer than the time to the next one, by what a section says or inherits."""
     problems = []
+    usual = config.global_
+    if usual.scan_timeout and usual.scan_timeout > usual.scan_interval:
+        problems.append(document.problem(("global", "scan_timeout"), "is longer than scan_interval"))
     for index, target in enumerate(config.targets):
-        interval = target.scan_interval or config.global_.scan_interval
-        timeout = target.scan_timeout
-        if timeout and not target.scan_interval and timeout > interval:
-            path = ("targets", index, "scan_timeout")
-            problems.append(document.problem(path, "scan_timeout is longer than scan_interval"))
+        timeout = target.scan_timeout or usual.scan_timeout
+        if not timeout or timeout <= (target.scan_interval or usual.scan_interval):
+            continue
+        path = ("targets", index)
+        if target.scan_timeout:
+            whose = "" if target.scan_interval else "the global "
+            problems.append(document.problem((*path, "scan_timeout"), f"is longer than {whose}scan_interval"))
+        elif target.scan_interval:
+            problems.append(document.problem((*path, "scan_interval"), "is shorter than the global scan_timeout"))
     return problems

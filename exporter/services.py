@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 import idna
 
@@ -27,6 +28,9 @@ STARTTLS = {"smtp": 25, "lmtp": 24, "imap": 143, "pop3": 110, "postgres": 5432}
 BY_PORT = {port: protocol for protocol, port in PROTOCOLS.items() if port}
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")
+"""Names and numbers of interfaces; Linux allows 15 characters (IFNAMSIZ)."""
+
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.+)")
 _HOST_PORT = re.compile(r"(?:\[(?P<ip6>[^\]]+)\]|(?P<host>[^:/?#\s\[\]]+))(?::(?P<port>[0-9]*))?/?")
 
@@ -47,18 +51,27 @@ def normal_host(text: str) -> str:
     Raises:
         TargetError: it is neither.
     """
-    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") and ":" in text else text
     if is_ip(bare):
-        return bare.lower()
+        return _normal_address(bare)
     try:
         name = bare if bare.isascii() else idna.encode(bare, uts46=True).decode("ascii")
     except idna.IDNAError as error:
         raise TargetError(f"{text!r} is not a host name: {error}") from error
-    name = name.rstrip(".").lower()
+    name = name.removesuffix(".").lower()
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
         raise TargetError(f"{text!r} is neither a host name nor an IP address")
     return name
+
+
+def _normal_address(text: str) -> str:
+    """The one usual spelling (RFC 5952), so that two spellings do not pass for two targets."""
+    address = ip_address(text)
+    zone = address.scope_id if isinstance(address, IPv6Address) else None
+    if zone is not None and not _ZONE.fullmatch(zone):  # the standard library takes anything, line ends too
+        raise TargetError(f"{text!r} is neither a host name nor an IP address")
+    return str(address)
 
 
 def parse_service(text: str) -> Service:
@@ -82,13 +95,15 @@ def parse_service(text: str) -> Service:
             raise TargetError(f"unknown scheme {scheme!r} in {text!r}; known are {known}")
     match = _HOST_PORT.fullmatch(f"[{rest}]" if is_ip(rest) and ":" in rest else rest)
     if match is None:
-        raise TargetError(f"{text!r} is not a target; write host, host:port or a URL such as imaps://host")
+        raise TargetError(
+            f"{text!r} is not a target; write host, host:port or a URL without a path such as imaps://host"
+        )
     port: int | None = None
     if match["port"] is not None:
         port = int(match["port"]) if match["port"] and len(match["port"]) < 6 else 0
         if not 1 <= port <= 65535:
             raise TargetError(f"{match['port']!r} is not a port (1 to 65535) in {text!r}")
-    host = normal_host(match["ip6"] or match["host"])
+    host = normal_host(match["host"] or f"[{match['ip6']}]")
     return Service(host, port, protocol, starttls)
 
 

@@ -1,12 +1,13 @@
 """Reads a YAML file into plain data together with where each part of it stands.
 
-YAML 1.1's surprises are left out: `no`, `12:30`, `017` and `2026-11-22` are the strings they look like.
+YAML 1.1's surprises are left out: `no`, `12:30`, `017` and `2026-11-22` are the strings they look like. A file can be
+hostile: whatever it holds, what leaves this module is data or `ConfigError`.
 """
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,61 +17,125 @@ from exporter.errors import ConfigError, Problem
 Path_ = tuple[str | int, ...]
 """Keys and indices from the top of the document."""
 
+M = TypeVar("M", bound=BaseModel)
+
+MAX_DEPTH = 32
+"""Our files are 6 levels deep. PyYAML builds nodes by recursion on the C stack: 200,000 brackets end the process."""
+
+SPARE_NODES = 100_000
+"""A file has fewer nodes than characters; beyond that and these, aliases multiply (the "billion laughs")."""
+
+_TAG = "tag:yaml.org,2002:"
+_SCALARS: dict[str, tuple[re.Pattern[str], str, Callable[[str], object]]] = {
+    # YAML 1.2.2, 10.3.2 (core schema), less octal, hexadecimal, infinities and whole numbers over 18 digits.
+    "null": (re.compile(r"~|null|Null|NULL|"), "~nN", lambda _text: None),
+    "bool": (re.compile(r"true|True|TRUE|false|False|FALSE"), "tTfF", lambda text: text.lower() == "true"),
+    "int": (re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})"), "-+0123456789", int),
+    "float": (re.compile(r"[-+]?(?:0|[1-9][0-9]*)?\.[0-9]+(?:[eE][-+]?[0-9]+)?"), "-+.0123456789", float),
+    "merge": (re.compile(r"<<"), "<", str),
+    "str": (re.compile(r".*", re.DOTALL), "", str),
+}
+
 
 class _Loader(yaml.CSafeLoader):
-    """The safe loader with the scalars of YAML 1.2's core schema, less its octal numbers."""
+    """The safe loader with our scalars."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own protocol
 
 
-for _tag, _pattern, _first in (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?(?:0|[1-9][0-9]*)", list("-+0123456789")),
-    ("float", r"[-+]?(?:0|[1-9][0-9]*)?\.[0-9]+(?:[eE][-+]?[0-9]+)?", list("-+.0123456789")),
-    ("merge", r"<<", ["<"]),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+for _name, (_pattern, _first, _) in _SCALARS.items():
+    if _name != "str":
+        _starts = [*_first, ""] if _pattern.fullmatch("") else [*_first]
+        _Loader.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern.pattern})$"), _starts)
 
 
 class Document:
     """A YAML document as data, with a place for every key path.
 
     Attributes:
-        data: dicts, lists and scalars.
+        data: dicts with keys of text, lists and scalars.
     """
 
-    def __init__(self, file: str, root: yaml.Node | None, data: object) -> None:
+    def __init__(self, file: str, root: yaml.Node | None, most_nodes: int) -> None:
+        """Read the nodes.
+
+        Raises:
+            ConfigError: too deep or too many of them.
+        """
         self.file = file
-        self.data = data
-        self.problems: list[Problem] = []
+        self._noted: dict[Problem, None] = {}  # the same place can come up again through aliases
         self._keys: dict[Path_, yaml.Mark] = {}
         self._values: dict[Path_, yaml.Mark] = {}
-        if root is not None:
-            self._walk(root, ())
+        self._unread: set[Path_] = set()
+        self._nodes_left = most_nodes
+        self.data = None if root is None else self._read(root, ())
 
-    def _walk(self, node: yaml.Node, path: Path_) -> None:
+    def _read(self, node: yaml.Node, path: Path_) -> object:
         self._values[path] = node.start_mark
-        if isinstance(node, yaml.SequenceNode):
-            for index, item in enumerate(node.value):
-                self._walk(item, (*path, index))
-        elif isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                below = (*path, str(key.value))
-                if below in self._keys:
-                    first = self._keys[below].line + 1
-                    self.problems.append(
-                        Problem(
-                            self.file,
-                            key.start_mark.line + 1,
-                            key.start_mark.column + 1,
-                            dotted(below),
-                            f"duplicate key, first on line {first}",
-                        )
-                    )
-                    continue
-                self._keys[below] = key.start_mark
-                self._walk(value, below)
+        self._count(node, len(path))
+        kind = node.tag.removeprefix(_TAG)
+        if isinstance(node, yaml.MappingNode) and kind == "map":
+            data = {}
+            for name, (key, value) in self._entries(node, path, len(path)).items():
+                self._keys[*path, name] = key.start_mark
+                data[name] = self._read(value, (*path, name))
+            return data
+        if isinstance(node, yaml.SequenceNode) and kind == "seq":
+            return [self._read(item, (*path, index)) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode) and kind in _SCALARS:
+            pattern, _, convert = _SCALARS[kind]
+            if pattern.fullmatch(node.value):
+                return convert(node.value)
+        self._unread.add(path)
+        self._note(node, path, f"tag {node.tag.replace(_TAG, '!!')} is unknown, or not for this value")
+        return None
+
+    def _count(self, node: yaml.Node, depth: int) -> None:
+        """Aliases make graphs of trees, with cycles even: their depth and size show only here."""
+        self._nodes_left -= 1
+        if depth > MAX_DEPTH:
+            raise ConfigError([_at(self.file, node.start_mark, (), f"nested deeper than {MAX_DEPTH} levels")])
+        if self._nodes_left < 0:
+            raise ConfigError([_at(self.file, node.start_mark, (), "aliases make the file too large")])
+
+    def _entries(self, node: yaml.MappingNode, path: Path_, depth: int) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+        """The mapping's own entries, then what `<<` adds to them (https://yaml.org/type/merge.html)."""
+        self._count(node, depth)
+        entries: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        for key, value in node.value:
+            self._count(key, depth)
+            if not isinstance(key, yaml.ScalarNode):
+                self._note(key, path, "a key is text; this one is a list or a mapping")
+            elif key.tag not in {f"{_TAG}str", f"{_TAG}merge"}:
+                self._note(key, path, f"the key {key.value!r} is not text; put it in quotes")
+            elif key.value in entries:
+                before = entries[key.value][0].start_mark.line + 1
+                self._note(key, (*path, key.value), f"duplicate key, first on line {before}")
+            else:
+                entries[key.value] = (key, value)
+        key, value = entries.get("<<", (None, None))
+        if key is None or value is None or key.tag != f"{_TAG}merge":
+            return entries
+        del entries["<<"]
+        for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+            if isinstance(source, yaml.MappingNode):
+                for name, entry in self._entries(source, path, depth + 1).items():
+                    entries.setdefault(name, entry)
+            else:
+                self._note(source, (*path, "<<"), "is not a mapping")
+        return entries
+
+    def _note(self, node: yaml.Node, path: Path_, message: str) -> None:
+        self._noted[_at(self.file, node.start_mark, path, message)] = None
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Duplicate keys and whatever else is YAML, but not for us."""
+        return list(self._noted)
+
+    def unread(self, path: Path_) -> bool:
+        """Whether `problems` already has why there is no value at this key path or above it."""
+        return any(path[:length] in self._unread for length in range(len(path) + 1))
 
     def problem(self, path: Path_, message: str, *, at_key: bool = False) -> Problem:
         """A problem at this key path, or at the nearest place above it that the file has."""
@@ -78,73 +143,114 @@ class Document:
         while known and known not in self._values:
             known = known[:-1]
         mark = self._keys.get(known) if at_key and known == path else self._values.get(known)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return Problem(self.file, line, column, dotted(path), message)
+        return _at(self.file, mark, path, message)
 
 
 def dotted(path: Path_) -> str:
-    """`targets.0.host`."""
-    return ".".join(str(part) for part in path)
+    """`targets.0.host`; a key that would break the line is quoted."""
+    return ".".join(text if (text := str(part)).isprintable() else repr(text) for part in path)
+
+
+def _at(file: str, mark: Any, path: Path_, message: str) -> Problem:  # noqa: ANN401 - two unrelated classes of marks
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return Problem(file, line, column, dotted(path), message)
 
 
 def read_document(path: Path) -> Document:
     """Read the file.
 
     Raises:
-        ConfigError: the file cannot be read, or is not YAML.
+        ConfigError: the file cannot be read, is not YAML, or is YAML made to exhaust its reader.
     """
     file = str(path)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError([Problem(file, 1, 1, "", f"cannot be read: {error.strerror}")]) from error
+        raise ConfigError([_at(file, None, (), f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
-        raise ConfigError([Problem(file, 1, 1, "", "is not UTF-8")]) from error
-    loader = _Loader(text)
+        raise ConfigError([_at(file, None, (), "is not UTF-8")]) from error
     try:
-        root = loader.get_single_node()
-        return Document(file, root, None if root is None else _construct(loader, root))
+        _refuse_depth(file, text)
+        return Document(file, yaml.compose(text, Loader=_Loader), len(text) + SPARE_NODES)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        what = " ".join(str(part) for part in (error.context, error.problem) if part)
-        raise ConfigError([Problem(file, line, column, "", f"not valid YAML: {what}")]) from error
+        what = ", ".join(str(part) for part in (error.context, error.problem) if part)
+        raise ConfigError(
+            [_at(file, error.problem_mark or error.context_mark, (), f"not valid YAML: {what}")]
+        ) from error
     except yaml.reader.ReaderError as error:
-        raise ConfigError([Problem(file, 1, 1, "", f"not valid YAML: {error.reason}")]) from error
-    finally:
-        loader.dispose()
+        before = text.encode()[: error.position].decode(errors="ignore")  # libyaml counts bytes
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise ConfigError([Problem(file, line, column, "", f"not valid YAML: {error.reason}")]) from error
 
 
-def _construct(loader: Any, root: yaml.Node) -> object:  # noqa: ANN401 - the stubs lack construct_document
-    return loader.construct_document(root)
+def _refuse_depth(file: str, text: str) -> None:
+    """Events come one by one and cost no stack; nodes do."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ConfigError([_at(file, event.start_mark, (), f"nested deeper than {MAX_DEPTH} levels")])
 
 
 _MESSAGES = {
     "extra_forbidden": "unknown key",
     "missing": "is required",
+    "string_type": "{input} is not text; put it in quotes",
+    "string_too_short": "is empty",
+    "string_too_long": "is longer than {max_length} characters",
+    "string_pattern_mismatch": "{input} does not match {pattern}",
+    "bool_type": "is neither true nor false",
+    "bool_parsing": "is neither true nor false",
+    "int_type": "is not a whole number",
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "float_type": "is not a number",
+    "float_parsing": "is not a number",
+    "greater_than_equal": "{input} is less than {ge}",
+    "less_than_equal": "{input} is more than {le}",
+    "enum": "{input} is not one of {expected}",
+    "literal_error": "{input} is not {expected}",
+    "list_type": "is not a list",
+    "frozen_set_type": "is not a list",
+    "too_short": "is empty",
+    "dict_type": "is not a mapping",
+    "model_type": "is not a mapping",
+    "model_attributes_type": "is not a mapping",
+    "value_error": "{error}",
 }
+"""Pydantic's kinds of errors that our models can meet, in the words of a person who writes YAML."""
 
 
-def validate(document: Document, model: type[BaseModel]) -> tuple[BaseModel | None, list[Problem]]:
-    """The document as the model, or every problem that keeps it from being one."""
+def validate(document: Document, model: type[M], context: object = None) -> tuple[M | None, list[Problem]]:
+    """The document as the model, or every problem that keeps it from being one.
+
+    The context is for the model's validators.
+    """
     problems = list(document.problems)
+    if document.unread(()):
+        return None, problems
     if not isinstance(document.data, dict):
         what = "is empty" if document.data is None else "is not a mapping"
-        return None, [*problems, Problem(document.file, 1, 1, "", f"the file {what}")]
-    bad_keys = [key for key in document.data if not isinstance(key, Hashable) or not isinstance(key, str)]
-    data = {str(key): value for key, value in document.data.items()} if bad_keys else document.data
+        return None, [*problems, document.problem((), f"the file {what}")]
     try:
-        return model.model_validate(data), problems
+        return model.model_validate(document.data, context=context), problems
     except ValidationError as error:
         for item in error.errors(include_url=False):
-            kind, path = item["type"], tuple(item["loc"])
-            message = _MESSAGES.get(kind) or _plain(item["msg"])
-            problems.append(document.problem(path, message, at_key=kind == "extra_forbidden"))
+            is_key = item["loc"][-1:] == ("[key]",)
+            path = item["loc"][:-1] if is_key else item["loc"]
+            if not document.unread(path):
+                at_key = is_key or item["type"] == "extra_forbidden"
+                problems.append(document.problem(path, _message(item), at_key=at_key))
         return None, problems
 
 
-def _plain(message: str) -> str:
-    """Pydantic's sentence in the form of ours."""
-    for prefix in ("Value error, ", "Assertion failed, "):
-        message = message.removeprefix(prefix)
-    return message[:1].lower() + message[1:] if message[:2].istitle() else message
+def _message(item: Any) -> str:  # noqa: ANN401 - pydantic_core.ErrorDetails, or its like
+    """Pydantic's error in our words."""
+    kind, value = str(item["type"]), item["input"]
+    if kind.endswith("_type") and value is None:
+        return "is empty"
+    if kind == "string_type" and isinstance(value, dict | list):
+        return "is not text"
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    template = _MESSAGES.get(kind)
+    return template.format(**item.get("ctx", {}), input=shown) if template else str(item["msg"])

@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
@@ -25,7 +24,7 @@ def _loopback(address: Any) -> bool:  # noqa: ANN401 - whatever socket.connect t
 
 
 @pytest.fixture(autouse=True)
-def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that would leave the machine fails."""
 
     def guarded(name: str) -> Any:  # noqa: ANN401 - wraps the socket module's own methods
@@ -40,4 +39,3 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     for name in ("connect", "connect_ex", "sendto"):
         monkeypatch.setattr(socket.socket, name, guarded(name))
-    return

@@ -1,0 +1,92 @@
+"""The example shows every option there is, and works as it stands."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from exporter.app import read_config
+from exporter.config import Config, GlobalSettings, TargetSettings
+from exporter.policies import shipped
+from exporter.targets import static_targets
+
+EXAMPLE = Path(__file__).parent.parent / "config.example.yaml"
+SOURCE = EXAMPLE.read_text(encoding="utf-8")
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def _options(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Name of the model and of the option, for the model and all below it."""
+    for name, field in model.model_fields.items():
+        yield model.__name__, field.alias or name
+        for below in _models(field.annotation):
+            yield from _options(below)
+
+
+def _section(start: str, end: str | None) -> str:
+    return SOURCE.split(f"\n{start}:", 1)[1].split(f"\n{end}:" if end else "\0", 1)[0]
+
+
+PLACES = {
+    "Config": SOURCE,
+    "GlobalSettings": _section("global", "metrics"),
+    "ResolverSettings": _section("global", "metrics").split("resolver:", 1)[1],
+    "MetricsSettings": _section("metrics", "targets"),
+    "TargetSettings": _section("targets", None),
+}
+
+
+def _uncommented() -> str:
+    """Every option in use; where one is shown in two ways, the commented one."""
+    chosen = re.sub(r"^( *)([a-z_]+): .*\n\1# \2: ", r"\1# \2: ", SOURCE, flags=re.MULTILINE)
+    return re.sub(r"^( *)# ( *[a-z_]+:(?: .*)?)$", r"\1\2", chosen, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(("model", "option"), sorted(set(_options(Config))))
+def test_every_option_is_shown_in_its_section(model: str, option: str) -> None:
+    assert re.search(rf"^[ #-]*{option}:", PLACES[model], re.MULTILINE), f"{option} of {model} is not in the example"
+
+
+def test_it_loads_as_it_stands() -> None:
+    config = read_config(EXAMPLE)
+    assert len(static_targets(config)) == len(config.targets) > 1
+
+
+def test_it_states_the_defaults_of_the_exporter() -> None:
+    shown, defaults = read_config(EXAMPLE).global_, GlobalSettings()
+    different = {name for name in GlobalSettings.model_fields if getattr(shown, name) != getattr(defaults, name)}
+    assert different == {"scan_timeout", "max_age"}  # None there, and the same in effect: 2 minutes, 3 intervals
+    bare = static_targets(Config(targets=[TargetSettings(host="www.example.com")]))[0]
+    assert static_targets(read_config(EXAMPLE))[0] == bare
+
+
+def test_its_commented_options_load_once_their_files_are_there(tmp_path: Path) -> None:
+    (tmp_path / "certificates").mkdir()
+    (tmp_path / "certificates" / "own-ca.pem").touch()
+    (tmp_path / "policies").mkdir()
+    own_policy = tmp_path / "policies" / "own.yaml"
+    own_policy.write_bytes(shipped()["kopano-checklist"].read_bytes())
+    file = tmp_path / "config.yaml"
+    file.write_text(_uncommented(), encoding="utf-8")
+
+    config = read_config(file)
+
+    assert config.global_.policy == str(own_policy)
+    assert config.global_.ca_file == str(tmp_path / "certificates" / "own-ca.pem")
+    assert config.global_.resolver is not None
+    set_somewhere = {name for target in config.targets for name in target.model_fields_set}
+    assert set_somewhere == set(TargetSettings.model_fields)
+    assert config.global_.model_fields_set == set(GlobalSettings.model_fields)
+
+
+def test_no_comment_is_left_that_looks_like_an_option() -> None:
+    assert not re.findall(r"^ *# *[a-z_]+:(?: .*)?$", _uncommented(), re.MULTILINE)

@@ -1,0 +1,156 @@
+"""The text form of a target, and the one spelling of a host."""
+
+import string
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from exporter.errors import TargetError
+from exporter.model import is_ip
+from exporter.services import BY_PORT, PROTOCOLS, STARTTLS, Service, default_name, normal_host, parse_service
+
+LONGEST_LABEL = "a" * 63
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("www.example.com", Service("www.example.com", None, None, None)),
+        ("www.example.com/", Service("www.example.com", None, None, None)),
+        ("WWW.Example.COM.", Service("www.example.com", None, None, None)),
+        ("localhost:8443", Service("localhost", 8443, None, None)),
+        ("www.example.com:1", Service("www.example.com", 1, None, None)),
+        ("www.example.com:65535", Service("www.example.com", 65535, None, None)),
+        ("192.0.2.1", Service("192.0.2.1", None, None, None)),
+        ("192.0.2.1:443", Service("192.0.2.1", 443, None, None)),
+        ("2001:db8::1", Service("2001:db8::1", None, None, None)),
+        ("2001:db8::1:443", Service("2001:db8::1:443", None, None, None)),
+        ("[2001:db8::1]", Service("2001:db8::1", None, None, None)),
+        ("[2001:DB8:0::1]:443", Service("2001:db8::1", 443, None, None)),
+        ("[fe80::1%eth0]:443", Service("fe80::1%eth0", 443, None, None)),
+        ("https://www.example.com", Service("www.example.com", None, "https", None)),
+        ("HTTPS://www.example.com/", Service("www.example.com", None, "https", None)),
+        ("imaps://mail.example.com:1993", Service("mail.example.com", 1993, "imaps", None)),
+        ("ldaps://[2001:db8::1]", Service("2001:db8::1", None, "ldaps", None)),
+        ("https://2001:db8::1", Service("2001:db8::1", None, "https", None)),
+        ("tls://mqtt.example.com:8883", Service("mqtt.example.com", 8883, "tls", None)),
+        ("smtp+starttls://mail.example.com:587", Service("mail.example.com", 587, "smtp", "smtp")),
+        ("Postgres+StartTLS://db.example.com", Service("db.example.com", None, "postgres", "postgres")),
+        ("bücher.example:443", Service("xn--bcher-kva.example", 443, None, None)),
+    ],
+)
+def test_every_text_form_is_read(text: str, expected: Service) -> None:
+    assert parse_service(text) == expected
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_every_protocol_is_a_scheme(name: str) -> None:
+    assert parse_service(f"{name}://host").protocol == name
+
+
+@pytest.mark.parametrize("name", STARTTLS)
+def test_every_starttls_service_is_a_scheme(name: str) -> None:
+    assert parse_service(f"{name}+starttls://host").starttls == name
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not a target"),
+        (" ", "is not a target"),
+        ("www.example.com:https", "is not a target"),
+        ("www.example.com:443:443", "is not a target"),
+        ("https://", "is not a target"),
+        ("https:///", "is not a target"),
+        ("https://www.example.com/path", "without a path"),
+        ("https://www.example.com?query", "is not a target"),
+        ("https://user:word@www.example.com", "is not a target"),
+        ("https://https://www.example.com", "is not a target"),
+        ("www.example.com\n", "is not a target"),
+        ("[2001:db8::1", "is not a target"),
+        ("[]:443", "is not a target"),
+        ("www.example.com:", "is not a port"),
+        ("www.example.com:0", "is not a port"),
+        ("www.example.com:65536", "is not a port"),
+        ("www.example.com:" + "9" * 5000, "is not a port"),
+        ("http://www.example.com", "unknown scheme 'http'"),
+        ("smtp://mail.example.com", "unknown scheme 'smtp'"),
+        ("https+starttls://www.example.com", "unknown scheme 'https[+]starttls'"),
+        ("smtp+tls://mail.example.com", "unknown scheme 'smtp[+]tls'"),
+        ("[www.example.com]:443", "neither a host name nor an IP address"),
+        ("[192.0.2.1]:443", "neither a host name nor an IP address"),
+        ("user@www.example.com", "neither a host name nor an IP address"),
+    ],
+)
+def test_what_is_no_target_is_refused_with_the_reason(text: str, message: str) -> None:
+    with pytest.raises(TargetError, match=message):
+        parse_service(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("localhost", "localhost"),
+        ("_dmarc.Example.com", "_dmarc.example.com"),
+        ("1.example", "1.example"),
+        (f"{LONGEST_LABEL}.example", f"{LONGEST_LABEL}.example"),
+        ("BÜCHER.example.", "xn--bcher-kva.example"),
+        ("bücher。example", "xn--bcher-kva.example"),
+        ("faß.example", "xn--fa-hia.example"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("2001:0DB8:0:0:0:0:0:1", "2001:db8::1"),
+        ("FE80::1%Eth0", "fe80::1%Eth0"),
+    ],
+)
+def test_a_host_has_one_spelling(text: str, expected: str) -> None:
+    assert normal_host(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ".", "..", "a..b", ".a", "a..", "-a.example", "a-.example", "a b", "a/b", "a\0b", "a\n", "a:443"),
+        *("192.0.2.256", "192.0.2", "1", "example.1", f"{LONGEST_LABEL}a.example", f"{LONGEST_LABEL}." * 4),
+        *("[www.example.com]", "[192.0.2.1]", "fe80::1%", "fe80::1%a b", "fe80::1%a\nb", "fe80::1%" + "a" * 16),
+        *("2001:db8::g", "a\u2024b", "\u00fc" * 64 + ".example", "\u00fc..example", "\u2028"),
+    ],
+)
+def test_what_is_no_host_is_refused(text: str) -> None:
+    with pytest.raises(TargetError, match=r"is neither a host name nor an IP address|is not a host name: "):
+        normal_host(text)
+
+
+@given(st.text() | st.from_regex(r"\A(?:[a-z+]{1,9}://)?\[?[\w.:%-]{0,20}\]?(?::\d{0,6})?/?\Z"))
+@example("::1%\n")
+@example("[::1%]]")
+@example("ß://a")
+@example("a:²")
+def test_no_text_raises_anything_but_a_target_error(text: str) -> None:
+    try:
+        service = parse_service(text)
+    except TargetError:
+        service = None
+    if service is not None:
+        assert normal_host(service.host) == service.host
+        assert service.port is None or 1 <= service.port <= 65535
+        assert service.protocol is None or service.protocol in {**PROTOCOLS, **STARTTLS}
+        assert service.starttls in {None, service.protocol}
+
+
+@given(
+    st.ip_addresses().map(str) | st.text(string.ascii_lowercase, min_size=1, max_size=63),
+    st.integers(min_value=1, max_value=65535),
+)
+def test_the_default_name_of_a_service_reads_as_the_same_service(host: str, port: int) -> None:
+    assert parse_service(default_name(host, port)) == Service(normal_host(host), port, None, None)
+
+
+def test_a_usual_port_stands_for_one_protocol_only() -> None:
+    assert {BY_PORT[port]: port for port in BY_PORT} == {name: port for name, port in PROTOCOLS.items() if port}
+
+
+def test_an_address_with_a_zone_is_an_address() -> None:
+    assert is_ip(parse_service("[fe80::1%eth0]:443").host)

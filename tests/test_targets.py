@@ -1,0 +1,129 @@
+"""Targets as the rest of the program sees them: every default filled in."""
+
+from datetime import timedelta
+
+import pytest
+
+from exporter.config import Config, GlobalSettings, TargetSettings
+from exporter.model import Target
+from exporter.targets import DEFAULT_SCAN_TIMEOUT, make_target, static_targets
+
+HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+
+
+def _made(target: dict[str, object], usual: dict[str, object] | None = None) -> Target:
+    settings = TargetSettings.model_validate({"host": "www.example.com", **target})
+    return make_target(settings, GlobalSettings.model_validate(usual or {}))
+
+
+def test_a_bare_host_gets_every_default() -> None:
+    assert _made({}) == Target(
+        name="www.example.com:443",
+        host="www.example.com",
+        port=443,
+        policy="kopano-checklist",
+        protocol="https",
+        server_name="www.example.com",
+        connections_per_host=4,
+        timeout_seconds=5.0,
+        scan_interval=6 * HOUR,
+        scan_timeout=2 * MINUTE,
+        max_age=18 * HOUR,
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "usual", "own", "attribute", "expected"),
+    [
+        ("policy", "all", "one", "policy", ("all", "one")),
+        ("scan_interval", "3h", "1h", "scan_interval", (3 * HOUR, HOUR)),
+        ("scan_timeout", "3m", "1m", "scan_timeout", (3 * MINUTE, MINUTE)),
+        ("timeout", "7s", "500ms", "timeout_seconds", (7.0, 0.5)),
+        ("max_age", "2d", "1d", "max_age", (48 * HOUR, 24 * HOUR)),
+        ("connections_per_host", 2, 1, "connections_per_host", (2, 1)),
+        ("ca_file", "/all.pem", "/one.pem", "ca_file", ("/all.pem", "/one.pem")),
+    ],
+)
+def test_what_is_said_for_all_targets_holds_until_one_says_otherwise(
+    option: str, usual: object, own: object, attribute: str, expected: tuple[object, object]
+) -> None:
+    made = (_made({}, {option: usual}), _made({option: own}, {option: usual}))
+    assert tuple(getattr(target, attribute) for target in made) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "usual", "expected"),
+    [
+        ({}, {}, 18 * HOUR),
+        ({"scan_interval": "1h"}, {}, 3 * HOUR),
+        ({}, {"scan_interval": "10m"}, 30 * MINUTE),
+        ({"scan_interval": "1h"}, {"max_age": "5h"}, 5 * HOUR),
+        ({"max_age": "1h"}, {"max_age": "5h"}, HOUR),
+    ],
+)
+def test_facts_live_for_three_of_the_targets_own_intervals_by_default(
+    own: dict[str, object], usual: dict[str, object], expected: timedelta
+) -> None:
+    assert _made(own, usual).max_age == expected
+
+
+def test_the_default_scan_timeout_gives_way_to_a_shorter_interval() -> None:
+    assert _made({}).scan_timeout == DEFAULT_SCAN_TIMEOUT
+    assert _made({"scan_interval": "30s"}).scan_timeout == 30 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("target", "server_name", "verified"),
+    [
+        ({}, "www.example.com", "www.example.com"),
+        ({"server_name": "Other.Example.com."}, "other.example.com", "other.example.com"),
+        ({"host": "192.0.2.1"}, None, "192.0.2.1"),
+        ({"host": "2001:db8::1"}, None, "2001:db8::1"),
+        ({"host": "192.0.2.1", "server_name": "www.example.com"}, "www.example.com", "www.example.com"),
+        ({"connect_address": "192.0.2.1"}, "www.example.com", "www.example.com"),
+    ],
+)
+def test_an_address_is_verified_but_never_sent_as_server_name(
+    target: dict[str, object], server_name: str | None, verified: str
+) -> None:
+    made = _made(target)
+    assert made.server_name == server_name
+    assert made.verified_name == verified
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "protocol", "starttls"),
+    [
+        ({}, "www.example.com:443", "https", None),
+        ({"port": 8443}, "www.example.com:8443", "https", None),
+        ({"port": 465}, "www.example.com:465", "smtps", None),
+        ({"port": 993}, "www.example.com:993", "imaps", None),
+        ({"port": 995}, "www.example.com:995", "pop3s", None),
+        ({"port": 636}, "www.example.com:636", "ldaps", None),
+        ({"port": 990}, "www.example.com:990", "ftps", None),
+        ({"port": 563}, "www.example.com:563", "nntps", None),
+        ({"port": 6697}, "www.example.com:6697", "ircs", None),
+        ({"port": 993, "protocol": "https"}, "www.example.com:993", "https", None),
+        ({"port": 993, "protocol": "tls"}, "www.example.com:993", "tls", None),
+        ({"protocol": "imaps"}, "www.example.com:993", "imaps", None),
+        ({"starttls": "imap"}, "www.example.com:143", "imap", "imap"),
+        ({"starttls": "smtp", "port": 587}, "www.example.com:587", "smtp", "smtp"),
+        ({"starttls": "imap", "port": 993}, "www.example.com:993", "imap", "imap"),
+        ({"host": "2001:DB8::1"}, "[2001:db8::1]:443", "https", None),
+        ({"name": "shop"}, "shop", "https", None),
+    ],
+)
+def test_port_protocol_and_name_follow_from_each_other(
+    target: dict[str, object], name: str, protocol: str, starttls: str | None
+) -> None:
+    made = _made(target)
+    assert (made.name, made.protocol, made.starttls) == (name, protocol, starttls)
+
+
+def test_targets_come_in_the_order_of_the_file_with_their_labels() -> None:
+    config = Config.model_validate({"targets": ["b.example", {"host": "a.example", "labels": {"team": "web"}}]})
+    made = static_targets(config)
+    assert [(target.host, dict(target.labels)) for target in made] == [
+        ("b.example", {}),
+        ("a.example", {"team": "web"}),
+    ]
