@@ -1,0 +1,90 @@
+from collections.abc import Iterable
+
+import pytest
+from pydantic import ValidationError
+
+from exporter.checks.protocols import CHECK, ProtocolsDemand
+from exporter.model import Protocol, Verdict
+from exporter.probes.handshake import HandshakeFacts
+from tests.support.facts import CBC_RSA, GCM, TLS13_AES, case, handshake
+
+DEMAND = ProtocolsDemand.model_validate({"severity": "critical", "source": "test", "allowed": ["TLSv1.2", "TLSv1.3"]})
+SSL2, SSL3, TLS1_0, TLS1_1, TLS1_2, TLS1_3 = Protocol
+
+
+def seen(accepted: Iterable[Protocol], open_protocols: Iterable[Protocol] = ()) -> HandshakeFacts:
+    return handshake(dict.fromkeys(accepted, (GCM,)), open_protocols=open_protocols)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "open_protocols", "verdict", "summary", "evidence"),
+    [
+        ([TLS1_2], [], Verdict.PASS, "accepts TLSv1.2 only", {}),
+        ([TLS1_3], [], Verdict.PASS, "accepts TLSv1.3 only", {}),
+        ([TLS1_2, TLS1_3], [], Verdict.PASS, "accepts TLSv1.2, TLSv1.3 only", {}),
+        ([TLS1_2], [TLS1_3], Verdict.PASS, "accepts TLSv1.2 only", {}),
+        ([TLS1_1, TLS1_2], [], Verdict.FAIL, "accepts TLSv1.1", {"accepted": ("TLSv1.1",)}),
+        ([SSL2], [], Verdict.FAIL, "accepts SSLv2", {"accepted": ("SSLv2",)}),
+        (
+            [SSL2, SSL3, TLS1_0, TLS1_1, TLS1_2, TLS1_3],
+            [],
+            Verdict.FAIL,
+            "accepts SSLv2, SSLv3, TLSv1.0, TLSv1.1",
+            {"accepted": ("SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1")},
+        ),
+        ([TLS1_0, TLS1_2], [SSL3], Verdict.FAIL, "accepts TLSv1.0", {"accepted": ("TLSv1.0",)}),
+        (
+            [TLS1_2],
+            [SSL3],
+            Verdict.UNKNOWN,
+            "it could not be told whether SSLv3 is accepted",
+            {"unknown": ("SSLv3",)},
+        ),
+        (
+            [TLS1_2, TLS1_3],
+            [SSL2, TLS1_1],
+            Verdict.UNKNOWN,
+            "it could not be told whether SSLv2, TLSv1.1 is accepted",
+            {"unknown": ("SSLv2", "TLSv1.1")},
+        ),
+        ([], [TLS1_2], Verdict.UNKNOWN, "no protocol is known to be accepted", {}),
+        ([], [], Verdict.UNKNOWN, "no protocol is known to be accepted", {}),
+    ],
+)
+def test_only_allowed_protocols_may_be_accepted(
+    accepted: list[Protocol],
+    open_protocols: list[Protocol],
+    verdict: Verdict,
+    summary: str,
+    evidence: dict[str, tuple[str, ...]],
+) -> None:
+    outcome = CHECK.judge(case(seen(accepted, open_protocols)), DEMAND)
+    assert (outcome.verdict, outcome.summary, dict(outcome.evidence)) == (verdict, summary, evidence)
+
+
+def test_without_a_handshake_nothing_is_known() -> None:
+    outcome = CHECK.judge(case(), DEMAND)
+    assert (outcome.verdict, outcome.summary, outcome.evidence) == (
+        Verdict.UNKNOWN,
+        "the protocols are not known",
+        {},
+    )
+
+
+def test_a_protocol_the_facts_do_not_mention_is_unknown() -> None:
+    facts = HandshakeFacts({Protocol.TLS1_2: True}, {Protocol.TLS1_2: (GCM,)}, frozenset(), {}, False)
+    outcome = CHECK.judge(case(facts), DEMAND)
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert outcome.evidence == {"unknown": ("SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1")}
+
+
+def test_another_allow_list_is_obeyed() -> None:
+    only_new = ProtocolsDemand.model_validate({"severity": "info", "source": "test", "allowed": ["TLSv1.3"]})
+    both = handshake({Protocol.TLS1_2: (CBC_RSA,), Protocol.TLS1_3: (TLS13_AES,)})
+    outcome = CHECK.judge(case(both), only_new)
+    assert (outcome.verdict, outcome.evidence) == (Verdict.FAIL, {"accepted": ("TLSv1.2",)})
+
+
+def test_an_unknown_version_in_the_demand_is_an_error() -> None:
+    with pytest.raises(ValidationError, match=r"TLSv1\.4|'TLSv1.3'"):
+        ProtocolsDemand.model_validate({"severity": "info", "source": "test", "allowed": ["TLSv1.4"]})

@@ -1,0 +1,188 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from exporter.assess import assess, reassess
+from exporter.model import Facts, Failure, Protocol, Reason, Report, Verdict
+from exporter.policies import Policy
+from exporter.probes.certificate import CertificateFacts
+from exporter.probes.dns import DnsFacts
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.http import HttpFacts
+from tests.support.facts import (
+    CBC_RSA,
+    GOOD_CAA,
+    GOOD_HTTP,
+    KOPANO,
+    certificate,
+    facts,
+    handshake,
+    http,
+    report,
+    result,
+)
+from tests.support.targets import NOW, make_target
+
+HOUR = timedelta(hours=1)
+MAX_AGE = timedelta(hours=18)
+KINDS = (HandshakeFacts, CertificateFacts, HttpFacts, DnsFacts)
+UNREACHED = Failure("handshake", Reason.CONNECT_TIMEOUT, "no answer")
+
+
+def verdicts(judged: Report) -> dict[str, Verdict]:
+    return {finding.check: finding.verdict for finding in judged.findings}
+
+
+def failed_scan(at: timedelta, previous: Report) -> Report:
+    """A scan that reached nobody, this long after the first one."""
+    later = NOW + at
+    return assess(result(Facts(), ended_at=later, failures=(UNREACHED,), success=False), KOPANO, later, previous)
+
+
+def test_a_server_that_does_everything_complies() -> None:
+    judged = report()
+    assert set(verdicts(judged).values()) == {Verdict.PASS}
+    assert judged.compliant is True
+    assert (judged.policy, judged.last_success_at) == ("kopano-checklist", NOW)
+
+
+def test_findings_come_in_the_order_of_the_checks_with_the_severity_of_the_policy() -> None:
+    found = [(finding.check, str(finding.severity)) for finding in report().findings]
+    assert found == [
+        ("protocols", "critical"),
+        ("cipher_suites", "critical"),
+        ("cipher_order", "warning"),
+        ("compression", "critical"),
+        ("hsts", "warning"),
+        ("caa", "warning"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "compliant"),
+    [
+        (facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA), True),
+        (facts(handshake(), GOOD_HTTP, GOOD_CAA), True),
+        (facts(handshake(), certificate(), GOOD_HTTP), None),
+        (facts(handshake(), certificate(), GOOD_CAA), None),
+        (facts(certificate(), GOOD_HTTP, GOOD_CAA), None),
+        (facts(handshake(compression=None), GOOD_HTTP, GOOD_CAA), None),
+        (facts(handshake({Protocol.TLS1_2: (CBC_RSA,)}), GOOD_HTTP, GOOD_CAA), False),
+        (facts(handshake(), http("max-age=0")), False),
+        (facts(http()), False),
+        (Facts(), None),
+    ],
+)
+def test_compliance_is_false_with_one_failure_and_unknown_with_one_gap(seen: Facts, compliant: bool | None) -> None:
+    assert report(seen).compliant is compliant
+
+
+def test_nothing_seen_is_unknown_in_every_check() -> None:
+    assert set(verdicts(report(Facts(), success=False)).values()) == {Verdict.UNKNOWN}
+
+
+def test_a_policy_judges_only_what_it_demands() -> None:
+    only = replace(KOPANO, name="only-caa", demands={"caa": KOPANO.demands["caa"]})
+    judged = assess(result(), only, NOW)
+    assert (judged.policy, list(verdicts(judged))) == ("only-caa", ["caa"])
+
+
+def test_a_policy_that_demands_nothing_makes_nobody_compliant() -> None:
+    assert assess(result(), replace(KOPANO, demands={}), NOW).compliant is None
+
+
+def test_a_failed_scan_keeps_older_facts_with_the_time_they_were_seen_at() -> None:
+    kept = failed_scan(HOUR, report())
+    assert [kept.facts.seen_at(kind) for kind in KINDS] == [NOW] * 4
+    assert kept.compliant is True
+    assert kept.result.success is False
+    assert kept.result.failures == (UNREACHED,)
+    assert kept.last_success_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("age", "kept"),
+    [(MAX_AGE - HOUR, True), (MAX_AGE, True), (MAX_AGE + timedelta(microseconds=1), False), (2 * MAX_AGE, False)],
+)
+def test_older_facts_stay_until_max_age_and_then_go(age: timedelta, kept: bool) -> None:
+    later = failed_scan(age, report())
+    assert (len(later.facts), later.compliant) == ((4, True) if kept else (0, None))
+
+
+def test_a_row_of_failures_does_not_make_facts_younger() -> None:
+    judged = report()
+    for hours in range(1, 19):
+        judged = failed_scan(hours * HOUR, judged)
+        assert judged.compliant is True
+    judged = failed_scan(19 * HOUR, judged)
+    assert judged.compliant is None
+    assert judged.last_success_at == NOW
+
+
+def test_a_successful_scan_replaces_what_was_known() -> None:
+    later = NOW + HOUR
+    seen = facts(handshake({Protocol.TLS1_0: (CBC_RSA,)}), certificate(subject="CN=new"), http(), GOOD_CAA, at=later)
+    judged = assess(result(seen, ended_at=later), KOPANO, later, report())
+    assert judged.facts == seen
+    assert judged.compliant is False
+    assert judged.last_success_at == later
+
+
+def test_what_one_probe_could_not_tell_is_taken_from_the_previous_report_alone() -> None:
+    later = NOW + HOUR
+    seen = facts(handshake(), certificate(subject="CN=new"), http("max-age=0"), at=later)
+    judged = assess(result(seen, ended_at=later), KOPANO, later, report())
+    assert judged.facts.get(DnsFacts) == GOOD_CAA
+    assert judged.facts.seen_at(DnsFacts) == NOW
+    assert [judged.facts.seen_at(kind) for kind in KINDS[:3]] == [later] * 3
+
+
+def test_a_first_scan_that_fails_has_no_success_to_name() -> None:
+    judged = assess(result(Facts(), success=False), KOPANO, NOW)
+    assert judged.last_success_at is None
+    assert judged.compliant is None
+
+
+def test_facts_that_no_longer_apply_to_the_target_go() -> None:
+    """A target that is no longer https would otherwise show its last HSTS header until `max_age`."""
+    target = make_target(protocol="tls")
+    later = NOW + HOUR
+    seen = facts(handshake(), certificate(), GOOD_CAA, at=later)
+    judged = assess(result(seen, target=target, ended_at=later), KOPANO, later, report())
+    assert judged.facts == seen
+    assert reassess(report(), target, KOPANO, NOW).facts.get(HttpFacts) is None
+    assert verdicts(reassess(report(), target, KOPANO, NOW))["hsts"] is Verdict.NOT_APPLICABLE
+
+
+def test_reassessing_judges_the_same_facts_by_another_policy() -> None:
+    demands = {"hsts": KOPANO.demands["hsts"].model_copy(update={"min_max_age_seconds": 63072000})}
+    stricter: Policy = replace(KOPANO, name="stricter", demands=demands)
+    before = report()
+    after = reassess(before, before.target, stricter, NOW + HOUR)
+    assert after.facts == before.facts
+    assert (after.policy, verdicts(after)) == ("stricter", {"hsts": Verdict.FAIL})
+    assert (after.last_success_at, after.result) == (before.last_success_at, before.result)
+
+
+def test_reassessing_takes_the_target_as_it_is_configured_now() -> None:
+    target = make_target(labels={"team": "web"}, max_age=HOUR)
+    after = reassess(report(), target, KOPANO, NOW)
+    assert after.target is target
+    assert len(after.facts) == 4
+
+
+@pytest.mark.parametrize(("age", "left"), [(MAX_AGE, 4), (MAX_AGE + timedelta(seconds=1), 0)])
+def test_reassessing_lets_go_of_facts_past_max_age(age: timedelta, left: int) -> None:
+    before = report()
+    after = reassess(before, before.target, KOPANO, NOW + age)
+    assert len(after.facts) == left
+    assert after.compliant is (True if left else None)
+    assert after.last_success_at == NOW
+
+
+def test_reassessing_lets_go_of_each_part_at_its_own_time() -> None:
+    seen = facts(handshake(), certificate(), at=NOW).with_part(GOOD_CAA, NOW - HOUR)
+    after = reassess(report(seen), make_target(), KOPANO, NOW + MAX_AGE)
+    assert after.facts.get(DnsFacts) is None
+    assert len(after.facts) == 2

@@ -1,0 +1,86 @@
+"""The direction of data: a module imports only from what stands to its left."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "exporter"
+
+ORDER = (
+    *("model", "errors", "services", "yamlfile", "config", "targets", "schedule", "net", "probes", "scan"),
+    *("backends", "checks", "policies", "assess", "store", "metrics", "report", "terminal", "web", "app", "demo"),
+    "__main__",
+)
+"""Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module(file: Path) -> str:
+    """`exporter.net.dial`; a package goes by its own name."""
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module(file): file for file in FILES}
+
+
+def imported(source: str) -> set[str]:
+    """Our own modules that a source imports, wherever in it; what is no module of ours is a name of one."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "exporter"}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            if node.module and node.module.split(".")[0] == "exporter":
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= (inner & MODULES.keys()) | ({node.module} if inner - MODULES.keys() else set())
+    return found
+
+
+def part(name: str) -> str:
+    """The module or package right below ours: `exporter.net.dial` is of `net`; the package itself is of none."""
+    return ".".join(name.split(".")[1:2])
+
+
+IMPORTS = {name: imported(file.read_text(encoding="utf-8")) for name, file in MODULES.items()}
+
+
+def test_imports_are_found_in_every_form() -> None:
+    source = (
+        "import exporter.app\nfrom exporter import __version__\nfrom exporter.net import gate\n"
+        "from exporter.model import Facts\nimport os\ndef f():\n    import exporter.web\n"
+    )
+    assert imported(source) == {"exporter.app", "exporter", "exporter.net.gate", "exporter.model", "exporter.web"}
+
+
+def test_every_module_has_its_place_in_the_order() -> None:
+    assert {part(name) for name in MODULES} - {""} == {*ORDER, "logs"}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if part(name) in ORDER])
+def test_a_module_imports_only_from_its_left(name: str) -> None:
+    place = ORDER.index(part(name))
+    to_the_left = {*ORDER[:place], "", part(name)} | ({"logs"} if part(name) == "__main__" else set())
+    assert {one for one in IMPORTS[name] if part(one) not in to_the_left} == set()
+
+
+@pytest.mark.parametrize("name", ["exporter", "exporter.model", "exporter.schedule", "exporter.logs"])
+def test_these_import_nothing_of_ours(name: str) -> None:
+    assert IMPORTS[name] == set()
+
+
+def test_imports_run_in_no_circle() -> None:
+    left = {name: set(those) for name, those in IMPORTS.items()}
+    while free := {name for name, those in left.items() if not those & left.keys()}:
+        left = {name: those for name, those in left.items() if name not in free}
+    assert set(left) == set()
+
+
+def test_checks_and_policies_touch_no_network() -> None:
+    """They may name the facts of a probe, and nothing that opens a connection."""
+    for name in MODULES:
+        if part(name) in {"checks", "policies", "assess", "metrics", "report", "terminal"}:
+            assert not {one for one in IMPORTS[name] if part(one) in {"net", "scan", "backends"}}

@@ -1,0 +1,617 @@
+"""The exposition: what a scrape shows, read back by prometheus_client's own parsers."""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.checks.registry import CHECKS
+from exporter.config import RESERVED_LABELS
+from exporter.metrics import (
+    FAMILIES,
+    FULL_DETAIL,
+    Exposition,
+    OwnMetrics,
+    render_target,
+    report_samples,
+    target_samples,
+    target_text,
+)
+from exporter.model import CipherOrder, Facts, Failure, Family, Protocol, Reason, Report, Sample
+from exporter.probes.registry import PROBES
+from exporter.probes.trust import TrustFailure
+from tests.support.facts import (
+    CBC_RSA,
+    GCM,
+    KOPANO,
+    RC4,
+    TLS13_AES,
+    caa,
+    certificate,
+    consistent_handshake_facts,
+    facts,
+    handshake,
+    handshake_facts,
+    http,
+    report,
+    result,
+    steady,
+)
+from tests.support.targets import NOW, make_target
+
+CONTRACT: dict[str, set[str]] = {
+    "tls_posture_target_info": {"host", "port", "protocol", "starttls", "server_name", "policy", "zone"},
+    "tls_posture_scan_success": set(),
+    "tls_posture_probe_success": {"probe"},
+    "tls_posture_probe_failure": {"probe", "reason"},
+    "tls_posture_last_scan_timestamp_seconds": set(),
+    "tls_posture_last_success_timestamp_seconds": set(),
+    "tls_posture_scan_duration_seconds": set(),
+    "tls_posture_scan_interval_seconds": set(),
+    "tls_posture_scan_connections": set(),
+    "tls_posture_protocol_accepted": {"protocol"},
+    "tls_posture_weak_protocols": set(),
+    "tls_posture_cipher_suites_accepted": {"protocol"},
+    "tls_posture_cipher_suites_noncompliant": {"protocol", "policy"},
+    "tls_posture_cipher_suite_info": {"protocol", "cipher_suite", "compliant"},
+    "tls_posture_cipher_order_enforced": {"protocol"},
+    "tls_posture_compression_accepted": set(),
+    "tls_posture_forward_secrecy": set(),
+    "tls_posture_key_exchange_group_accepted": {"group"},
+    "tls_posture_post_quantum_key_exchange": set(),
+    "tls_posture_vulnerable": {"vulnerability"},
+    "tls_posture_client_connects": {"client"},
+    "tls_posture_certificate_not_before_timestamp_seconds": {"key_algorithm"},
+    "tls_posture_certificate_not_after_timestamp_seconds": {"key_algorithm"},
+    "tls_posture_certificate_chain_not_after_timestamp_seconds": set(),
+    "tls_posture_certificate_trusted": set(),
+    "tls_posture_certificate_hostname_match": set(),
+    "tls_posture_certificate_verification_failure": {"reason"},
+    "tls_posture_certificate_info": {
+        *("subject", "issuer", "serial", "fingerprint_sha256"),
+        *("key_algorithm", "key_size", "signature_algorithm"),
+    },
+    "tls_posture_hsts_max_age_seconds": set(),
+    "tls_posture_hsts_present": set(),
+    "tls_posture_hsts_include_subdomains": set(),
+    "tls_posture_hsts_preload": set(),
+    "tls_posture_hsts_on_error_responses": set(),
+    "tls_posture_http_redirects_to_https": set(),
+    "tls_posture_server_software_info": {"product", "version"},
+    "tls_posture_server_software_maintained": set(),
+    "tls_posture_server_software_eol_timestamp_seconds": set(),
+    "tls_posture_caa_present": set(),
+    "tls_posture_caa_records": {"tag"},
+    "tls_posture_caa_issuer_authorized": set(),
+    "tls_posture_check_passed": {"policy", "check", "severity"},
+    "tls_posture_compliant": {"policy"},
+    "tls_posture_grade_score": set(),
+    "tls_posture_grade_rank": set(),
+    "tls_posture_grade_info": {"grade", "capped_by"},
+}
+"""Every family about targets that may be there, with the labels it may carry beside those of the target."""
+
+OWN_CONTRACT = {
+    "tls_posture_exporter_build_info": {"version", "revision", "python"},
+    "tls_posture_exporter_config_last_reload_successful": set(),
+    "tls_posture_exporter_config_last_reload_success_timestamp_seconds": set(),
+    "tls_posture_exporter_targets": set(),
+    "tls_posture_exporter_scans": {"outcome"},
+    "tls_posture_exporter_scan_duration_seconds": {"le"},
+    "tls_posture_exporter_scans_running": set(),
+    "tls_posture_exporter_scans_waiting": set(),
+    "tls_posture_exporter_scan_lag_seconds": set(),
+    "tls_posture_exporter_worker_restarts": set(),
+    "tls_posture_exporter_discovery_failures": {"mechanism"},
+    "tls_posture_exporter_store_errors": set(),
+}
+"""The exporter's own families, counters without `_total`."""
+
+TEXT = "text/plain"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+ALL_PROTOCOLS = handshake(
+    dict.fromkeys(Protocol, (GCM, CBC_RSA, RC4)), order={Protocol.TLS1_0: CipherOrder.MIXED}, compression=True
+)
+HOSTILE = 'CN="\\"\n\r\t\x00\x1b[31m{},=# é 中 \U0001f512\u2028,O=\\n'
+WORST = report(
+    facts(
+        ALL_PROTOCOLS,
+        certificate(
+            hostname_match=False,
+            trusted=False,
+            failures=(TrustFailure.NAME_MISMATCH, TrustFailure.EXPIRED),
+            subject=HOSTILE,
+        ),
+        http("max-age=1; includeSubDomains; preload"),
+        caa(
+            *((tag, "x") for tag in ("issue", "issuewild", "issuemail", "issuevmc", "iodef")),
+            *((tag, "x") for tag in ("contactemail", "contactphone", "tbs", "unheard-of")),
+        ),
+    ),
+    probes={probe.name: False for probe in PROBES},
+    failures=tuple(Failure(probe.name, Reason.INTERNAL, "x") for probe in PROBES),
+    target=make_target(labels={"team": 'a "quoted" \\ team\n'}),
+)
+"""Every sample there can be, though no scan would bring them all at once."""
+
+
+def exposition(*reports: Report, full: bool = False) -> Exposition:
+    page = Exposition(OwnMetrics())
+    for one in reports:
+        page.put(one.target.name, render_target(one.target, report_samples(one, KOPANO), full=full))
+    return page
+
+
+def page_text(page: Exposition, accept: str = TEXT) -> str:
+    return page.render(accept)[0].decode()
+
+
+def text(*reports: Report, full: bool = False) -> str:
+    """The page without the exporter's own metrics."""
+    return target_text(render_target(r.target, report_samples(r, KOPANO), full=full) for r in reports)
+
+
+def values(families: Iterable[Metric]) -> Values:
+    """Every sample by name and labels; one that is there twice is an error."""
+    found: Values = {}
+    for family in families:
+        for sample in family.samples:
+            key = (sample.name, frozenset(sample.labels.items()))
+            assert key not in found, f"twice: {key}"
+            assert sample.timestamp is None
+            found[key] = float(sample.value)
+    return found
+
+
+def of_targets(found: Values) -> Values:
+    return {key: value for key, value in found.items() if any(name == "target" for name, _ in key[1])}
+
+
+def series(*reports: Report, full: bool = False) -> dict[str, list[tuple[dict[str, str], float]]]:
+    """Name -> its labels (less the target's) and values."""
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for (name, labels), value in values(parse_text(text(*reports, full=full))).items():
+        found.setdefault(name, []).append(({k: v for k, v in labels if k != "target"}, value))
+    return found
+
+
+def value(family: str, *reports: Report) -> float:
+    """The value of a family with one sample."""
+    ((_, only),) = series(*reports)[family]
+    return only
+
+
+# --- format -----------------------------------------------------------------------------------------------------------
+
+
+REPORTS = [
+    report(),
+    report(Facts(), success=False, failures=(Failure("handshake", Reason.CONNECT_REFUSED, "no"),)),
+    report(facts(handshake(open_protocols=[Protocol.SSL3], compression=None))),
+    WORST,
+]
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("one", REPORTS, ids=["good", "nothing", "gaps", "worst"])
+def test_both_formats_are_read_back_to_the_same_samples(one: Report, full: bool) -> None:
+    page = exposition(one, full=full)
+    plain = of_targets(values(parse_text(page_text(page))))
+    openmetrics = of_targets(values(parse_openmetrics(page_text(page, OPENMETRICS))))
+    assert plain == openmetrics
+    assert len(plain) == text(one, full=full).count("\n") - 2 * text(one, full=full).count("# TYPE")
+
+
+def test_both_formats_are_read_back_to_the_same_samples_with_several_targets() -> None:
+    other = report(target=make_target(name="other", labels={"team": "b"}))
+    page = exposition(WORST, other)
+    plain = values(parse_text(page_text(page)))
+    openmetrics = values(parse_openmetrics(page_text(page, OPENMETRICS)))
+    assert of_targets(plain) == of_targets(openmetrics)
+    assert {dict(labels)["target"] for _, labels in of_targets(plain)} == {"test", "other"}
+
+
+@steady
+@given(seen=consistent_handshake_facts(), subject=st.text(), label=st.text())
+def test_whatever_was_seen_is_read_back_by_both_parsers(seen: Any, subject: str, label: str) -> None:  # noqa: ANN401 - HandshakeFacts
+    target = make_target(labels={"team": label})
+    one = report(facts(seen, certificate(subject=subject)), target=target)
+    page = exposition(one, full=True)
+    plain = of_targets(values(parse_text(page_text(page))))
+    assert plain == of_targets(values(parse_openmetrics(page_text(page, OPENMETRICS))))
+    (info,) = [dict(labels) for name, labels in plain if name == "tls_posture_certificate_info"]
+    assert info["subject"] == subject.encode(errors="replace").decode()
+    assert info["team"] == label.encode(errors="replace").decode()
+
+
+def test_an_accept_header_for_openmetrics_gets_it() -> None:
+    page = exposition(report())
+    body, content_type = page.render(f"{OPENMETRICS};q=0.6,text/plain;version=0.0.4;q=0.5")
+    assert content_type == OPENMETRICS
+    assert body.count(b"# EOF\n") == 1
+    assert body.endswith(b"\n# EOF\n")
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/plain", "text/html"])
+def test_everyone_else_gets_the_text_format(accept: str) -> None:
+    body, content_type = exposition(report()).render(accept)
+    assert content_type == "text/plain; version=0.0.4; charset=utf-8"
+    assert b"# EOF" not in body
+
+
+def test_help_and_type_stand_once_in_front_of_all_samples_of_a_family() -> None:
+    lines = text(WORST, report(target=make_target(name="other")), full=True).removesuffix("\n").split("\n")
+    seen: list[str] = []
+    for line in lines:
+        if line.startswith("# HELP "):
+            seen.append(line.split(" ")[2])
+        elif line.startswith("# TYPE "):
+            assert line == f"# TYPE {seen[-1]} gauge"
+        else:
+            assert line.startswith(f"{seen[-1]}{{target="), line
+    assert len(set(seen)) == len(seen)
+    assert set(seen) == {family.name for family in FAMILIES}
+
+
+def test_a_family_without_samples_has_no_header() -> None:
+    assert "tls_posture_caa" not in text(report(facts(handshake())))
+    assert text() == ""
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_help_says_that_the_value_is_as_of_the_last_scan(family: Family) -> None:
+    assert family.help.endswith(" (as of the last scan)")
+    assert not set(family.help) & set('\\\n"'), "the two formats escape help texts differently"
+
+
+@pytest.mark.parametrize(
+    ("raw", "escaped"),
+    [
+        ('say "hi"', r"say \"hi\""),
+        ("back\\slash", r"back\\slash"),
+        ("two\nlines", r"two\nlines"),
+        (r"a \n that is none", r"a \\n that is none"),
+        ('\\"', r"\\\""),
+        ("é 中 \U0001f512", "é 中 \U0001f512"),
+        ("", ""),
+    ],
+)
+def test_label_values_are_escaped(raw: str, escaped: str) -> None:
+    one = report(facts(certificate(subject=raw)))
+    assert f'subject="{escaped}"' in text(one)
+    assert series(one)["tls_posture_certificate_info"][0][0]["subject"] == raw
+
+
+def test_a_hostile_subject_stays_within_its_label() -> None:
+    assert series(WORST)["tls_posture_certificate_info"][0][0]["subject"] == HOSTILE
+    assert series(WORST)["tls_posture_certificate_info"][0][0]["team"] == 'a "quoted" \\ team\n'
+
+
+def test_text_that_utf_8_cannot_hold_does_not_end_the_scrape() -> None:
+    page = exposition(report(facts(certificate(subject="a\ud800b"))), report(target=make_target(name="other")))
+    found = of_targets(values(parse_text(page_text(page))))
+    assert any(("subject", "a?b") in labels for _, labels in found)
+    assert any(("target", "other") in labels for _, labels in found)
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0, "0"),
+        (1, "1"),
+        (True, "1"),
+        (False, "0"),
+        (-1, "-1"),
+        (-0.0, "0"),
+        (0.1, "0.1"),
+        (1.5, "1.5"),
+        (31536000.0, "31536000"),
+        (1795348800.123456, "1795348800.123456"),
+        (2**53 - 1, "9007199254740991"),
+        (2**53, "9007199254740992.0"),
+        (2**63 - 1, "9.223372036854776e+18"),
+        (253402300799.0, "253402300799"),
+        (-62135596800.0, "-62135596800"),
+        (math.inf, "+Inf"),
+        (-math.inf, "-Inf"),
+        (math.nan, "NaN"),
+    ],
+)
+def test_numbers_are_shown_without_loss(number: float, shown: str) -> None:
+    sample = Sample(FAMILIES[1], number)
+    (line,) = render_target(make_target(), [sample], full=False).values()
+    assert line == f'{FAMILIES[1].name}{{target="test"}} {shown}\n'
+    assert float(shown) == float(number) or math.isnan(number)
+
+
+@given(st.floats(allow_nan=False))
+def test_every_number_is_read_back_as_it_was(number: float) -> None:
+    shown = target_text([render_target(make_target(), [Sample(FAMILIES[1], number)], full=False)])
+    assert list(values(parse_text(shown)).values()) == [number]
+    assert list(values(parse_openmetrics(f"{shown}# EOF\n")).values()) == [number]
+
+
+def test_times_are_read_back_to_the_microsecond() -> None:
+    moment = datetime(2026, 11, 22, 12, 34, 56, 789123, tzinfo=UTC)
+    one = report(ended_at=moment)
+    assert datetime.fromtimestamp(value("tls_posture_last_scan_timestamp_seconds", one), UTC) == moment
+    assert datetime.fromtimestamp(value("tls_posture_last_success_timestamp_seconds", one), UTC) == moment
+    assert value("tls_posture_scan_duration_seconds", one) == 1.5
+
+
+# --- the contract -----------------------------------------------------------------------------------------------------
+
+
+def test_every_family_is_of_the_contract_and_there_once() -> None:
+    names = [family.name for family in FAMILIES]
+    assert len(set(names)) == len(names)
+    assert set(names) <= set(CONTRACT)
+
+
+def test_every_family_of_a_probe_or_a_check_is_shown() -> None:
+    """One that is missing from `FAMILIES` would be left out of the page without a word."""
+    given_out = {sample.family for sample in report_samples(WORST, KOPANO)}
+    declared = {family for probe in PROBES for family in probe.families}
+    declared |= {family for check in CHECKS for family in check.families}
+    assert given_out | declared <= set(FAMILIES)
+    assert given_out == set(FAMILIES)
+
+
+def test_series_carry_the_labels_of_the_contract_and_no_others() -> None:
+    for name, samples in series(WORST, full=True).items():
+        for labels, _ in samples:
+            assert set(labels) == CONTRACT[name] | {"team"}, name
+
+
+def test_no_label_of_the_operators_can_clash_with_one_of_ours() -> None:
+    used = {name for sample in report_samples(WORST, KOPANO) for name in sample.labels} | {"target"}
+    assert used <= RESERVED_LABELS
+    assert set().union(*CONTRACT.values(), {"address", "instance", "job", "type"}) <= RESERVED_LABELS
+
+
+def test_names_keep_to_the_rules_of_naming() -> None:
+    for name in CONTRACT:
+        assert re.fullmatch(r"tls_posture(_[a-z0-9]+)+", name)
+        assert not name.endswith(("_total", "_count", "_sum", "_bucket", "_created"))
+
+
+def test_the_exporters_own_families_are_of_the_contract() -> None:
+    families = list(parse_openmetrics(page_text(exposition(), OPENMETRICS)))
+    own = {family.name: family for family in families if family.name.startswith("tls_posture_")}
+    assert set(own) <= set(OWN_CONTRACT)
+    for name, family in own.items():
+        assert {label for sample in family.samples for label in sample.labels} == OWN_CONTRACT[name]
+    others = {family.name.split("_")[0] for family in families} - {"tls"}
+    assert others == {"process", "python"}
+
+
+def test_scans_are_counted_from_zero_for_both_outcomes() -> None:
+    """A rate over a counter that starts with its first event would miss it."""
+    found = values(parse_text(page_text(exposition())))
+    for outcome in ("success", "failure"):
+        assert found["tls_posture_exporter_scans_total", frozenset({("outcome", outcome)})] == 0
+
+
+@pytest.mark.parametrize("policy_demands", [KOPANO.demands, {}], ids=["all", "none"])
+def test_default_detail_is_at_most_80_series_a_target(policy_demands: dict[str, Any]) -> None:
+    policy = replace(KOPANO, demands=policy_demands)
+    samples = list(report_samples(WORST, policy))
+    shown = target_text([render_target(WORST.target, samples, full=False)])
+    assert 40 < len(values(parse_text(shown))) <= 80
+
+
+@given(handshake_facts())
+@steady
+def test_no_handshake_brings_more_than_80_series(seen: Any) -> None:  # noqa: ANN401 - HandshakeFacts
+    parts = [part for probe in PROBES[1:] if (part := WORST.facts.get(probe.kind)) is not None]
+    listed = dict.fromkeys(Protocol, (GCM,)) | dict(seen.cipher_suites)
+    one = report(facts(replace(seen, cipher_suites=listed), *parts), probes=WORST.result.probes)
+    assert text(one).count("{target=") <= 80
+
+
+def test_full_detail_adds_the_suites_and_nothing_else() -> None:
+    default, full = series(WORST), series(WORST, full=True)
+    assert {family.name for family in FULL_DETAIL} == {"tls_posture_cipher_suite_info"}
+    assert set(full) - set(default) == {"tls_posture_cipher_suite_info"}
+    assert {name: full[name] for name in default} == default
+    assert len(full["tls_posture_cipher_suite_info"]) == 18
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_good_target_in_numbers() -> None:
+    found = series(report())
+    assert found["tls_posture_scan_success"] == [({}, 1)]
+    assert found["tls_posture_probe_success"] == [({"probe": "handshake"}, 1)]
+    assert found["tls_posture_scan_connections"] == [({}, 27)]
+    assert found["tls_posture_scan_interval_seconds"] == [({}, 21600)]
+    assert found["tls_posture_weak_protocols"] == [({}, 0)]
+    assert {labels["protocol"]: number for labels, number in found["tls_posture_protocol_accepted"]} == {
+        "SSLv2": 0,
+        "SSLv3": 0,
+        "TLSv1.0": 0,
+        "TLSv1.1": 0,
+        "TLSv1.2": 1,
+        "TLSv1.3": 1,
+    }
+    assert found["tls_posture_hsts_max_age_seconds"] == [({}, 31536000)]
+    assert found["tls_posture_certificate_not_after_timestamp_seconds"] == [({"key_algorithm": "EC"}, 1798675199)]
+    assert found["tls_posture_caa_records"] == [({"tag": "issue"}, 1)]
+    assert found["tls_posture_compliant"] == [({"policy": "kopano-checklist"}, 1)]
+    assert {labels["check"]: number for labels, number in found["tls_posture_check_passed"]} == {
+        check.name: 1 for check in CHECKS
+    }
+    assert "tls_posture_probe_failure" not in found
+    assert "tls_posture_certificate_verification_failure" not in found
+
+
+def test_the_identity_of_a_target_is_a_series() -> None:
+    target = make_target(8443, protocol="imap", starttls="imap", server_name=None, labels={"team": "web"})
+    ((labels, number),) = series(report(target=target))["tls_posture_target_info"]
+    assert number == 1
+    assert labels == {
+        "team": "web",
+        "host": "www.test.example",
+        "port": "8443",
+        "protocol": "imap",
+        "starttls": "imap",
+        "server_name": "",
+        "policy": "kopano-checklist",
+        "zone": "",
+    }
+
+
+def test_a_failed_probe_is_named_with_its_reason_and_nothing_of_its_detail() -> None:
+    failed = Failure("http", Reason.HTTP_TIMEOUT, "the secret of the peer")
+    one = report(facts(handshake()), probes={"handshake": True, "http": False}, failures=(failed,), success=False)
+    found = series(one)
+    assert found["tls_posture_scan_success"] == [({}, 0)]
+    assert found["tls_posture_probe_success"] == [({"probe": "handshake"}, 1), ({"probe": "http"}, 0)]
+    assert found["tls_posture_probe_failure"] == [({"probe": "http", "reason": "http_timeout"}, 1)]
+    assert "secret" not in text(one)
+
+
+def test_a_header_that_is_not_valid_is_zero_and_known() -> None:
+    found = series(report(facts(http("max-age=junk; includeSubDomains"))))
+    for name in ("max_age_seconds", "present", "include_subdomains", "preload"):
+        assert found[f"tls_posture_hsts_{name}"] == [({}, 0)]
+
+
+def test_an_empty_record_set_is_zero_and_known() -> None:
+    found = series(report(facts(caa())))
+    assert found["tls_posture_caa_present"] == [({}, 0)]
+    assert "tls_posture_caa_records" not in found
+
+
+def test_tags_that_nobody_registered_are_counted_together() -> None:
+    counts = {labels["tag"]: number for labels, number in series(WORST)["tls_posture_caa_records"]}
+    assert counts == dict.fromkeys(
+        ("issue", "issuewild", "issuemail", "issuevmc", "iodef", "contactemail", "contactphone"), 1
+    ) | {"other": 2}
+
+
+# --- absent when unknown ----------------------------------------------------------------------------------------------
+
+
+SCAN_ONLY = {
+    *("tls_posture_target_info", "tls_posture_scan_success", "tls_posture_probe_success", "tls_posture_probe_failure"),
+    *("tls_posture_last_scan_timestamp_seconds", "tls_posture_scan_duration_seconds"),
+    *("tls_posture_scan_interval_seconds", "tls_posture_scan_connections"),
+}
+
+
+def test_a_target_that_was_never_reached_shows_nothing_but_the_scan() -> None:
+    failed = Failure("handshake", Reason.CONNECT_REFUSED, "refused")
+    assert set(series(report(Facts(), failures=(failed,), success=False))) == SCAN_ONLY
+
+
+def test_a_target_that_was_never_scanned_shows_what_is_configured() -> None:
+    shown = target_text([render_target(make_target(), target_samples(make_target(), KOPANO), full=True)])
+    assert {name for name, _ in values(parse_text(shown))} == {
+        "tls_posture_target_info",
+        "tls_posture_scan_interval_seconds",
+    }
+
+
+def gap(change: Callable[[], Report], *absent: str) -> Any:  # noqa: ANN401 - a row of the table
+    return pytest.param(change(), absent, id=absent[0])
+
+
+@pytest.mark.parametrize(
+    ("one", "absent"),
+    [
+        gap(lambda: report(facts(handshake(open_protocols=[Protocol.TLS1_1]))), "tls_posture_weak_protocols"),
+        gap(lambda: report(facts(handshake(compression=None))), "tls_posture_compression_accepted"),
+        gap(
+            lambda: report(facts(handshake({Protocol.TLS1_2: (GCM,)}, incomplete=[Protocol.TLS1_2]))),
+            "tls_posture_cipher_suites_accepted",
+            "tls_posture_cipher_suites_noncompliant",
+            "tls_posture_forward_secrecy",
+        ),
+        gap(
+            lambda: report(facts(handshake({Protocol.TLS1_3: (TLS13_AES,)}, order={Protocol.TLS1_3: None}))),
+            "tls_posture_cipher_order_enforced",
+        ),
+        gap(lambda: report(facts(handshake(open_protocols=[Protocol.SSL2]))), "tls_posture_forward_secrecy"),
+        gap(lambda: report(facts(certificate(trusted=None))), "tls_posture_certificate_trusted"),
+        gap(
+            lambda: report(facts(handshake(), certificate())),
+            "tls_posture_hsts_present",
+            "tls_posture_hsts_max_age_seconds",
+            "tls_posture_hsts_include_subdomains",
+            "tls_posture_hsts_preload",
+            "tls_posture_caa_present",
+            "tls_posture_caa_records",
+            "tls_posture_compliant",
+        ),
+        gap(lambda: report(facts(http())), "tls_posture_certificate_info", "tls_posture_certificate_trusted"),
+        gap(lambda: report(Facts(), success=False), "tls_posture_last_success_timestamp_seconds"),
+    ],
+)
+def test_what_is_not_known_is_absent(one: Report, absent: tuple[str, ...]) -> None:
+    assert not set(absent) & set(series(one, full=True))
+
+
+def test_a_protocol_that_is_not_known_has_no_sample_of_its_own() -> None:
+    one = report(facts(handshake(open_protocols=[Protocol.SSL3])))
+    shown = {labels["protocol"] for labels, _ in series(one)["tls_posture_protocol_accepted"]}
+    assert shown == set(Protocol) - {"SSLv3"}
+
+
+def test_a_check_that_is_unknown_or_not_applicable_has_no_sample() -> None:
+    one = report(facts(handshake(compression=None)), target=make_target(protocol="imaps"))
+    shown = {labels["check"] for labels, _ in series(one)["tls_posture_check_passed"]}
+    assert shown == {"protocols", "cipher_suites", "cipher_order"}
+
+
+def test_one_failure_is_non_compliance_whatever_else_is_unknown() -> None:
+    assert value("tls_posture_compliant", report(facts(http()))) == 0
+
+
+@steady
+@given(seen=consistent_handshake_facts(), protocol=st.sampled_from(Protocol))
+def test_knowing_less_never_brings_a_new_series(seen: Any, protocol: Protocol) -> None:  # noqa: ANN401 - HandshakeFacts
+    less = replace(seen, protocols=dict(seen.protocols) | {protocol: None}, incomplete=seen.incomplete | {protocol})
+    before, after = (of_targets(values(parse_text(text(report(facts(one)))))) for one in (seen, less))
+    assert set(after) <= set(before)
+
+
+# --- coming and going -------------------------------------------------------------------------------------------------
+
+
+def test_removing_a_target_takes_all_its_series_at_once() -> None:
+    page = exposition(WORST, report(target=make_target(name="other")), full=True)
+    page.remove("test")
+    found = of_targets(values(parse_text(page_text(page))))
+    assert {dict(labels)["target"] for _, labels in found} == {"other"}
+    page.remove("other")
+    assert "{target=" not in page_text(page)
+    page.remove("never there")
+
+
+def test_a_new_report_replaces_all_lines_of_the_old_one() -> None:
+    page = exposition(WORST)
+    one = report(Facts(), success=False)
+    page.put("test", render_target(one.target, report_samples(one, KOPANO), full=False))
+    found = {name for name, _ in of_targets(values(parse_text(page_text(page))))}
+    assert found == SCAN_ONLY - {"tls_posture_probe_failure"}
+
+
+def test_older_facts_are_shown_beside_the_failure_of_the_last_scan() -> None:
+    one = replace(report(), result=result(Facts(), ended_at=NOW + timedelta(hours=1), success=False))
+    assert value("tls_posture_scan_success", one) == 0
+    assert value("tls_posture_weak_protocols", one) == 0
+    assert value("tls_posture_last_success_timestamp_seconds", one) == NOW.timestamp()
+    assert value("tls_posture_last_scan_timestamp_seconds", one) == NOW.timestamp() + 3600
