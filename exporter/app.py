@@ -186,10 +186,10 @@ class App:
 
 
 def _service(target: Target | None) -> tuple[object, ...] | None:
-    """What makes two targets of one name the same service."""
+    """What makes two targets of one name the same service, of which the facts at hand still hold."""
     if target is None:
         return None
-    return target.host, target.port, target.starttls, target.server_name, target.connect_address
+    return target.host, target.port, target.starttls, target.server_name, target.connect_address, target.ca_file
 
 
 async def serve(config_file: Path, config: Config, addresses: list[tuple[str, int]]) -> None:

@@ -42,7 +42,8 @@ class HandshakeFacts:
         if any(name not in BY_NAME or not BY_NAME[name].forward_secrecy for name in names):
             return False
         unknown = self.incomplete or any(self.protocols.get(protocol) is None for protocol in Protocol)
-        return None if unknown or not names else True
+        listed = all(self.cipher_suites.get(protocol) for protocol in self.accepted)
+        return None if unknown or not names or not listed else True
 
 
 PROTOCOL_ACCEPTED = Family(
