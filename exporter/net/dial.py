@@ -6,7 +6,7 @@ Reading tells four endings apart, since only one of them is an answer: bytes, an
 import asyncio
 import errno
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from exporter.errors import ProbeError
 from exporter.model import Reason, Target
@@ -86,8 +86,13 @@ class Connection:
             raise PeerResetError from error
 
     async def close(self) -> None:
-        """Let go of the socket at once; what the peer still sends does not matter."""
+        """Let go of the socket at once; what the peer still sends does not matter.
+
+        Waits until it is really closed, so that whoever gets this one's place does not overlap with it.
+        """
         self._writer.transport.abort()
+        with suppress(OSError):
+            await self._writer.wait_closed()
 
 
 class Dialer:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from tests.support.established import count_established
+
 
 @dataclass
 class Counts:
@@ -13,7 +15,6 @@ class Counts:
 
     port: int = 0
     connections: int = 0
-    open: int = 0
     most_at_once: int = 0
     to_server: int = 0
     to_client: int = 0
@@ -23,20 +24,21 @@ class _Proxy:
     def __init__(self, upstream: int) -> None:
         self.upstream = upstream
         self.counts = Counts()
+        self.clients: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         counts = self.counts
         counts.connections += 1
-        counts.open += 1
-        counts.most_at_once = max(counts.most_at_once, counts.open)
+        self.clients.add(writer)
+        counts.most_at_once = max(counts.most_at_once, count_established(self.clients))
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self.upstream)
         except OSError:
             writer.close()
-            counts.open -= 1
+            self.clients.discard(writer)
             return
         await asyncio.gather(self._pump(reader, back, up=True), self._pump(there, writer, up=False))
-        counts.open -= 1
+        self.clients.discard(writer)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, up: bool) -> None:
         with suppress(OSError):

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tests.support.established import count_established
+
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 SCSV = 0x00FF
 
@@ -169,7 +171,6 @@ class Seen:
     port: int = 0
     hellos: list[Hello] = field(default_factory=list)
     connections: int = 0
-    open: int = 0
     most_at_once: int = 0
 
 
@@ -184,11 +185,12 @@ async def scripted_server(script: Script, *, greet: bytes = b"") -> AsyncIterato
     """The script behind a port of 127.0.0.1; a greeting, if any, goes out first."""
     seen = Seen()
     silent: set[asyncio.StreamWriter] = set()
+    clients: set[asyncio.StreamWriter] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.connections += 1
-        seen.open += 1
-        seen.most_at_once = max(seen.most_at_once, seen.open)
+        clients.add(writer)
+        seen.most_at_once = max(seen.most_at_once, count_established(clients))
         try:
             writer.write(greet)
             data = b""
@@ -213,7 +215,7 @@ async def scripted_server(script: Script, *, greet: bytes = b"") -> AsyncIterato
         except (OSError, ConnectionError):
             return
         finally:
-            seen.open -= 1
+            clients.discard(writer)
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
