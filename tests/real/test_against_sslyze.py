@@ -18,6 +18,7 @@ from tests.support.servers import (
     Pki,
     apache,
     haproxy,
+    limiting_front,
     make_pki,
     nginx,
     tlslite,
@@ -74,6 +75,30 @@ def test_the_old_server_has_what_it_was_started_for(pki: Pki, tmp_path: Path) ->
         facts = read(port)
     assert facts.protocols[Protocol.SSL3] is True
     assert {"TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"} <= set(facts.cipher_suites[Protocol.SSL3])
+
+
+FRONTS = (
+    "tcp-request content reject if { sc0_conn_cur gt 1 }",
+    "tcp-request content reject if { sc0_conn_cur gt 2 }",
+    "tcp-request connection reject if { sc0_conn_rate gt 10 }",
+    "tcp-request content reject if { sc0_conn_rate gt 10 }",
+    "tcp-request content reject if { sc0_conn_rate gt 20 }",
+    "tcp-request content reject if { sc0_conn_rate gt 40 }",
+)
+
+
+@pytest.mark.parametrize("rule", FRONTS)
+def test_a_front_that_limits_connections_makes_nothing_false(rule: str, pki: Pki, tmp_path: Path) -> None:
+    """What it turns away is unknown, never refused: everything that is said holds for the server behind it."""
+    with nginx(tmp_path, WEAK_NGINX, [pki.rsa]) as port:
+        truth = read(port)
+        with limiting_front(tmp_path, port, rule) as front:
+            facts = read(front)
+    for protocol, accepted in facts.protocols.items():
+        assert accepted in {None, truth.protocols[protocol]}, (protocol, facts.notes)
+    for protocol, suites in facts.cipher_suites.items():
+        assert set(suites) <= set(truth.cipher_suites[protocol])
+        assert protocol in facts.incomplete or set(suites) == set(truth.cipher_suites[protocol]), facts.notes
 
 
 ORDERS = {CipherOrder.SERVER: "on", CipherOrder.CLIENT: "off"}

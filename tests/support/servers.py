@@ -1,6 +1,7 @@
 """Configurations of real servers, as an operator would write them, and the tlslite-ng server for what OpenSSL lost."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -156,3 +157,38 @@ def tlslite(folder: Path, certificate: Path, *settings: str) -> Iterator[int]:
     command = [sys.executable, str(script), str(port), str(certificate), *settings]
     with running(command, folder / "tlslite.log", port=port):
         yield port
+
+
+@contextmanager
+def limiting_front(folder: Path, upstream: int, rule: str) -> Iterator[int]:
+    """HAProxy before a TLS server, passing bytes on, with this rule on its connections; gives the port."""
+    port = free_port()
+    config = folder / "front.cfg"
+    config.write_text(
+        f"""defaults
+  mode tcp
+  timeout client 5s
+  timeout server 5s
+  timeout connect 5s
+frontend limits
+  bind 127.0.0.1:{port}
+  stick-table type ip size 1k expire 60s store conn_cur,conn_rate(60s)
+  tcp-request connection track-sc0 src
+  {rule}
+  default_backend server
+backend server
+  server only 127.0.0.1:{upstream}
+"""
+    )
+    with running([find_program("haproxy"), "-db", "-f", str(config)], folder / "front.log"):
+        give_up = time.monotonic() + 10
+        while time.monotonic() < give_up and not _bound(port):
+            time.sleep(0.02)
+        yield port
+
+
+def _bound(port: int) -> bool:
+    """Whether somebody listens, without a connection that would count."""
+    want = f"0100007F:{port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    return any(row[1] == want and row[3] == "0A" for row in rows)

@@ -3,9 +3,10 @@
 What counts as a refusal:
 
 - An alert that means one, or an answer in another version.
-- An orderly close without an alert, or an alert that complains of something else, only together with a proof: the
-  server does answer a like hello whose offer it can take. (asyncio's servers say no by closing, tlslite-ng by
-  illegal_parameter.)
+- An orderly close without an alert, or an alert that complains of something else, only together with a proof, given at
+  the end and with no other connection open: asked again and again, the server turns these hellos away each time, and
+  answers those before, between and behind them that offer what it is known to accept. (asyncio's servers say no by
+  closing, tlslite-ng by illegal_parameter. A front that limits connections closes what it likes, and fails this.)
 - Silence and resets never; they may be anybody's. What they leave open is unknown.
 
 What makes a list whole: the server refused all that is left of it, and read it to the end, which is proved once by
@@ -33,6 +34,10 @@ from exporter.probes.handshake.registry import (
     suite_name,
 )
 
+_SSL2_REFUSALS = frozenset({Silence.RESET, Silence.CLOSED})
+"""A TLS stack has no way to say no in a format that it does not know and may drop the hello unread, which the network
+shows as a reset; an SSL 2 server answers this hello, as it offers all its cipher kinds, with its greeting."""
+
 SHORT_LIST = 63
 """Suites of one short list. Some servers do not read past the 64th, and the renegotiation signal takes one place."""
 
@@ -44,12 +49,18 @@ Others (47 illegal_parameter, 50 decode_error, 80 internal_error, 112 unrecogniz
 by themselves say nothing about what it offered.
 """
 
-_HUNG_UP = frozenset({Silence.RESET, Silence.CLOSED})
-
 
 @dataclass(slots=True)
 class _Sweep:
-    """Suites found by one list, in the order chosen, and how it ended: `open` is None when the rest was refused."""
+    """Suites found by one list, in the order chosen, and how it ended.
+
+    Attributes:
+        left: suites that were not chosen.
+        open: what stood in the way; None when `left` was refused.
+        wrong_version: it was refused with the whole version.
+        unanswered: nothing came back at all.
+        turned_away: the server ended it without a proper refusal.
+    """
 
     found: list[int] = field(default_factory=list)
     left: tuple[int, ...] = ()
@@ -60,14 +71,22 @@ class _Sweep:
 
 
 @dataclass(slots=True)
+class _Question:
+    """A hello that was turned away, which may have been a refusal."""
+
+    protocol: Protocol
+    suites: tuple[int, ...]
+
+
+@dataclass(slots=True)
 class _Reading:
-    """What is known of one protocol; `turned_away` when the server ended every attempt without a proper refusal."""
+    """What is known of one protocol, if the `doubts` turn out to be refusals."""
 
     accepted: bool | None = None
     suites: list[int] = field(default_factory=list)
     complete: bool = True
     order: CipherOrder | None = None
-    turned_away: bool = False
+    doubts: list[_Question] = field(default_factory=list)
 
 
 def _for_ecdsa(code: int) -> bool:
@@ -93,6 +112,7 @@ class Engine:
         self._reached = False
         self._answered = False
         self._reads_long_lists = False
+        self._hangs_up = False
         self._two_certificates = False
         self._needs_key_shares = False
         self._compression: dict[Protocol, bool] = {}
@@ -116,7 +136,7 @@ class Engine:
         readings |= {protocol: task.result() for protocol, task in tasks.items()}
         if not any(reading.accepted for reading in readings.values()):
             raise self._failure()
-        self._settle(readings)
+        await self._settle(readings)
         return self._facts(readings)
 
     async def _read_protocol(self, protocol: Protocol) -> _Reading:
@@ -137,10 +157,8 @@ class Engine:
         return await self._send(protocol, client_hello(offer))
 
     async def _send(self, protocol: Protocol, hello: bytes) -> Answer | Unanswered:
-        # Where closing is proved to be the way of this server to refuse, it need not be seen twice each time.
-        answer = await exchange_again(
-            self._dialer, hello, reached=self._reached, closing_is_an_answer=self._reads_long_lists
-        )
+        # Where closing seems to be how this server refuses, it need not be seen twice each time: the end asks again.
+        answer = await exchange_again(self._dialer, hello, reached=self._reached, retry_closed=not self._hangs_up)
         self._reached = True
         if isinstance(answer, Unanswered):
             self._silences.add(answer.silence)
@@ -208,6 +226,7 @@ class Engine:
         """Whether the server reads the longest list; what one protocol proves holds for all."""
         if sweep.found:
             self._reads_long_lists = await self._finds_behind(protocol, sweep.left, sweep.found[-1])
+            self._hangs_up = self._reads_long_lists and sweep.turned_away
         return self._reads_long_lists
 
     async def _finds_behind(self, protocol: Protocol, refused: tuple[int, ...], known: int) -> bool:
@@ -219,7 +238,7 @@ class Engine:
         """Ask for what is left, list by list, each of which the server reads whole."""
         found, complete = list(known), True
         sources = 1 if known else 0
-        turned_away: list[tuple[int, ...]] = []
+        doubts: list[_Question] = []
         for suites in lists:
             part = await self._sweep(protocol, suites)
             if part.wrong_version and not found and not part.found:
@@ -227,35 +246,24 @@ class Engine:
             found += part.found
             sources += bool(part.found)
             if part.turned_away:
-                turned_away.append(part.left)
+                doubts.append(_Question(protocol, part.left))
             elif part.open is not None:
                 complete = False
                 if part.unanswered or not found:
                     break  # the question stays open: more of the same would not help
         if not found:
-            refused = complete and not turned_away
-            return _Reading(accepted=False if refused else None, turned_away=complete and bool(turned_away))
-        complete = complete and await self._meant_it(protocol, turned_away, found[-1])
+            return _Reading(accepted=False if complete else None, doubts=doubts)
         if sources > 1 and len(found) <= SHORT_LIST:
             again = await self._sweep(protocol, found)  # several lists say nothing of the order between them
             found = again.found + [code for code in found if code not in again.found]
-        return await self._reading(protocol, found, complete=complete)
+        return await self._reading(protocol, found, complete=complete, doubts=doubts)
 
-    async def _meant_it(self, protocol: Protocol, turned_away: list[tuple[int, ...]], known: int) -> bool:
-        """Whether turning a list away is how this server refuses: proved for long lists once, else list by list."""
-        if self._reads_long_lists:
-            return True
-        for left in turned_away:
-            if not await self._finds_behind(protocol, left, known):
-                return False
-        return True
-
-    async def _reading(self, protocol: Protocol, found: list[int], *, complete: bool) -> _Reading:
-        if not found:
-            return _Reading(accepted=False)
+    async def _reading(
+        self, protocol: Protocol, found: list[int], *, complete: bool, doubts: list[_Question]
+    ) -> _Reading:
         self._two_certificates |= len({_for_ecdsa(code) for code in found}) > 1
         order = await self._order(protocol, found) if len(found) > 1 else None
-        return _Reading(accepted=True, suites=found, complete=complete, order=order)
+        return _Reading(accepted=True, suites=found, complete=complete, order=order, doubts=doubts)
 
     async def _order(self, protocol: Protocol, found: list[int]) -> CipherOrder | None:
         """Whose order decides. `found` is in the order of the server's choices.
@@ -298,33 +306,74 @@ class Engine:
         if not sweep.found:
             self._needs_key_shares = True  # the server may not know HelloRetryRequest
             sweep = await self._sweep(Protocol.TLS1_3, TLS13_SUITES)
+        doubts = [_Question(Protocol.TLS1_3, sweep.left)] if sweep.turned_away else []
+        settled = sweep.open is None or sweep.turned_away
         if not sweep.found:
-            return _Reading(accepted=False if sweep.open is None else None, turned_away=sweep.turned_away)
-        complete = sweep.open is None or (
-            sweep.turned_away and await self._finds_behind(Protocol.TLS1_3, sweep.left, sweep.found[-1])
-        )
-        return await self._reading(Protocol.TLS1_3, sweep.found, complete=complete)
+            return _Reading(accepted=False if settled else None, doubts=doubts)
+        return await self._reading(Protocol.TLS1_3, sweep.found, complete=settled, doubts=doubts)
 
     async def _read_ssl2(self) -> _Reading:
         answer = await self._send(Protocol.SSL2, ssl2_client_hello())
         match answer:
             case SSL2ServerHello(kinds=kinds):
-                return _Reading(accepted=True, suites=list(kinds))
+                offered = [kind for kind in dict.fromkeys(kinds) if kind in SSL2_KINDS]
+                if len(offered) != len(kinds):
+                    self._note("SSLv2: protocol violation: the server names cipher kinds that were not offered")
+                return _Reading(accepted=True, suites=offered, complete=len(offered) == len(kinds))
             case Alert() | ServerHello():
                 return _Reading(accepted=False)
+            case Unanswered(silence=silence) if silence in _SSL2_REFUSALS:
+                return _Reading(accepted=False, doubts=[_Question(Protocol.SSL2, ())])
             case Unanswered():
-                return _Reading(turned_away=answer.silence in _HUNG_UP)
+                return _Reading()
 
-    def _settle(self, readings: dict[Protocol, _Reading]) -> None:
-        """A server that speaks TLS and turned away, each time, all that one protocol can be offered, refused it.
+    # --- doubts -------------------------------------------------------------------------------------------------------
 
-        For SSL 2 a reset counts as well: a TLS stack has no way to say no in a format that it does not know and may
-        drop the hello unread, while an SSL 2 server answers it, as it offers all its cipher kinds, with its greeting.
+    async def _settle(self, readings: dict[Protocol, _Reading]) -> None:
+        """Find out whether what was turned away was refused; what is not proved becomes unknown.
+
+        All doubts are asked once more, one after the other, then in the opposite order, with a hello that the server
+        should answer before, between and behind. No limit on connections turns away just the doubts each time.
         """
+        questions = [question for reading in readings.values() for question in reading.doubts]
+        control = self._control(readings)
+        if not questions:
+            return
+        proved = await self._answers(control)
+        for round_ in (questions, questions[::-1]):
+            for question in round_ if proved else ():
+                if not await self._still_turned_away(question):
+                    questions = [other for other in questions if other is not question]
+            proved = proved and await self._answers(control)
         for protocol, reading in readings.items():
-            if reading.accepted is None and reading.turned_away:
-                reading.accepted = False
-                self._note(f"{protocol}: taken as refused, since the server answers hellos of other protocols")
+            if reading.doubts and not (proved and all(question in questions for question in reading.doubts)):
+                self._note(f"{protocol}: the server ends connections at times, so that what it refuses cannot be told")
+                reading.complete = False
+                reading.accepted = reading.accepted or None
+
+    def _control(self, readings: dict[Protocol, _Reading]) -> _Question | None:
+        """A hello that the server should answer, as like as may be to those in doubt."""
+        for protocol in (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3, Protocol.TLS1_3):
+            suites = readings[protocol].suites
+            if suites and protocol is not Protocol.TLS1_3 and self._reads_long_lists:
+                others = tuple(code for code in CLASSIC_SUITES if code not in suites)
+                return _Question(protocol, (*others, suites[0]))
+            if suites:
+                return _Question(protocol, (suites[0],))
+        return None
+
+    async def _answers(self, control: _Question | None) -> bool:
+        if control is None:
+            return False
+        answer = await self._ask(control.protocol, control.suites)
+        return isinstance(answer, ServerHello) and answer.suite == control.suites[-1]
+
+    async def _still_turned_away(self, question: _Question) -> bool:
+        if question.protocol is Protocol.SSL2:
+            answer = await self._send(question.protocol, ssl2_client_hello())
+            return isinstance(answer, Unanswered) and answer.silence in _SSL2_REFUSALS
+        answer = await self._ask(question.protocol, question.suites)
+        return isinstance(answer, Alert) or (isinstance(answer, Unanswered) and answer.silence is Silence.CLOSED)
 
     # --- the sum ------------------------------------------------------------------------------------------------------
 

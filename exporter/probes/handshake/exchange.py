@@ -68,7 +68,7 @@ async def exchange(dialer: Dialer, hello: bytes) -> Answer | Unanswered:
 
 
 async def exchange_again(
-    dialer: Dialer, hello: bytes, *, reached: bool, closing_is_an_answer: bool = False
+    dialer: Dialer, hello: bytes, *, reached: bool, retry_closed: bool = True
 ) -> Answer | Unanswered:
     """As `exchange`, with one more try when nothing was answered: a lost packet is not a finding.
 
@@ -89,6 +89,6 @@ async def exchange_again(
             break
         if outcome.silence in {Silence.NOT_TLS, Silence.MALFORMED}:
             break  # it did answer, and would do so again
-        if outcome.silence is Silence.CLOSED and closing_is_an_answer:
+        if outcome.silence is Silence.CLOSED and not retry_closed:
             break
     return outcome

@@ -80,6 +80,8 @@ def _extensions(offer: Offer) -> list[bytes]:
         return []  # stacks of that age refuse hellos with extensions
     groups: Sequence[int] = TLS13_GROUPS if offer.version == TLS1_3 else CLASSIC_GROUPS
     extensions = [_server_name(offer.server_name)] if offer.server_name else []
+    if offer.version < TLS1_3:
+        extensions.append(_extension(23, b""))  # extended_master_secret, RFC 7627: some servers insist on it
     extensions += [
         _extension(10, _vector(_codes(groups), 2)),  # supported_groups
         _extension(11, _vector(b"\x00\x01\x02", 1)),  # ec_point_formats, RFC 8422, 5.1.2

@@ -25,6 +25,7 @@ from tests.support.scripted import (
     scripted_server,
     server_hello,
     server_hello_message,
+    ssl2_server_hello,
 )
 from tests.support.targets import read_handshake
 
@@ -170,6 +171,15 @@ def test_reads_a_server_that_speaks_nothing_but_ssl2() -> None:
     assert facts.accepted == (Protocol.SSL2,)
 
 
+def test_ssl2_cipher_kinds_that_were_not_offered_are_a_violation() -> None:
+    script = Stack({0x0303: SEED})
+    kinds = (0x010080, 0x010080, 0x123456)
+    facts, _ = read(lambda hello: ssl2_server_hello(kinds) if hello.version == 2 else script(hello))
+    assert facts.cipher_suites[Protocol.SSL2] == ("SSL_CK_RC4_128_WITH_MD5",)
+    assert Protocol.SSL2 in facts.incomplete
+    assert any("protocol violation" in note for note in facts.notes)
+
+
 def test_ssl2_error_message_is_a_refusal() -> None:
     script = Stack({0x0303: SEED})
     facts, _ = read(lambda hello: bytes.fromhex("8003000001") if hello.version == 2 else script(hello))
@@ -286,6 +296,49 @@ def test_a_close_on_long_lists_alone_does_not_hide_what_short_ones_show() -> Non
 
     facts, _ = read(script)
     assert facts.cipher_suites[Protocol.TLS1_2] == names(SEED)
+
+
+class Front:
+    """Something before the server that ends connections by rules of its own."""
+
+    def __init__(self, stack: Script, drops: Callable[[int], bool], how: Reply) -> None:
+        self.stack, self.drops, self.how, self.count = stack, drops, how, 0
+
+    def __call__(self, hello: Hello) -> Reply:
+        self.count += 1
+        return self.how if self.drops(self.count) else self.stack(hello)
+
+
+OLD_STACK = Stack({0x0300: (0x002F,), 0x0301: (0xC014, 0xC013, 0x0035), 0x0302: (0xC014, 0x0035), 0x0303: SEED[:4]})
+
+
+def check_truth(facts: HandshakeFacts, stack: Stack) -> None:
+    """What is said is true; what is not known may be left out."""
+    for protocol, accepted in facts.protocols.items():
+        assert accepted is None or accepted is (VERSION_CODES[protocol] in stack.accepted), (protocol, facts.notes)
+    for protocol, suites in facts.cipher_suites.items():
+        if protocol not in facts.incomplete:
+            assert set(suites) == set(names(stack.accepted[VERSION_CODES[protocol]])), (protocol, facts.notes)
+
+
+@pytest.mark.parametrize("how", [End.CLOSE, alert(80), End.RESET])
+@pytest.mark.parametrize("last", range(1, 45, 3))
+def test_a_front_that_ends_every_connection_from_some_point_on_makes_nothing_false(last: int, how: Reply) -> None:
+    try:
+        facts, _ = read(Front(OLD_STACK, lambda count: count > last, how))
+    except ProbeError:
+        return
+    check_truth(facts, OLD_STACK)
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(st.sets(st.integers(1, 60), max_size=25), st.sampled_from([End.CLOSE, alert(80), End.RESET]))
+def test_a_front_that_ends_any_connections_makes_nothing_false(dropped: set[int], how: Reply) -> None:
+    try:
+        facts, _ = read(Front(OLD_STACK, dropped.__contains__, how))
+    except ProbeError:
+        return
+    check_truth(facts, OLD_STACK)
 
 
 # --- long lists -------------------------------------------------------------------------------------------------------
