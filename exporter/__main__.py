@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -28,6 +30,8 @@ from exporter.web import parse_address
 
 EXIT_OK, EXIT_NOT_COMPLIANT, EXIT_USAGE, EXIT_UNKNOWN = 0, 1, 2, 3
 DEFAULT_ADDRESS = ":19443"
+DEFAULT_TIMEOUT = timedelta(seconds=60)
+"""Of one scan of a target named on the command line; those of a configuration have their own."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     set_up_logging(options.log_level, options.log_format)
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -45,6 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception:  # noqa: BLE001 - a named border: Python's own code for this is 1, which means "does not comply"
+        traceback.print_exc()
+        return EXIT_UNKNOWN
     return code
 
 
@@ -116,8 +128,8 @@ def _scan_targets(options: argparse.Namespace, config: Config) -> list[Target]:
             if text in known:
                 targets.append(known[text])
                 continue
-            settings = TargetSettings.from_text(text)
-            targets.append(make_target(settings, config.global_))
+            target = make_target(TargetSettings.from_text(text), config.global_)
+            targets.append(replace(target, scan_timeout=DEFAULT_TIMEOUT))
     names = [target.name for target in targets]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -184,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     _config_file(command, required=False)
     command.add_argument("--policy", metavar="NAME|FILE", help="policy to judge by")
     command.add_argument("--format", choices=["table", "json", "prometheus"], default="table")
-    command.add_argument("--timeout", type=_timeout, metavar="DURATION", help="deadline of one scan (default 2m)")
+    command.add_argument("--timeout", type=_timeout, metavar="DURATION", help="deadline of one scan (default 60s)")
     command.add_argument("target", nargs="*", metavar="TARGET", help="host[:port] or a URL such as imaps://host")
     command.set_defaults(run=_scan, log_level="error")
 

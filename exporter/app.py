@@ -17,6 +17,7 @@ from exporter.config import Config, load_config
 from exporter.errors import ConfigError
 from exporter.metrics import Exposition, OwnMetrics, render_target, report_samples, target_samples
 from exporter.model import Report, Target
+from exporter.net.gate import HostGate
 from exporter.policies import Policy, load_policy, wrong_policy
 from exporter.scan import Environment
 from exporter.schedule import Schedule
@@ -64,9 +65,9 @@ def read_config(path: Path) -> Config:
     return load_config(path, wrong_policy)
 
 
-def make_backend(config: Config, now: Callable[[], datetime] = utc_now) -> Backend:
+def make_backend(config: Config, now: Callable[[], datetime], gate: HostGate) -> Backend:
     """Where scans run under this configuration."""
-    return LocalBackend(Environment(now=now, resolver=make_resolver(config)))
+    return LocalBackend(Environment(now=now, resolver=make_resolver(config), gate=gate))
 
 
 class App:
@@ -80,7 +81,8 @@ class App:
         self._own = OwnMetrics()
         self._exposition = Exposition(self._own)
         self._config = config
-        self._backend = make_backend(config, now)
+        self._gate = HostGate()  # one for all configurations: scans under the old one may still have connections open
+        self._backend = make_backend(config, now, self._gate)
         self._full = config.metrics.detail == "full"
         self.schedule = Schedule(self._scan, workers=config.global_.max_concurrent_scans, now=now)
         self._ready = False
@@ -109,7 +111,7 @@ class App:
         self.schedule.sync({name: targets[name].scan_interval for name in kept})
         self.schedule.sync({name: target.scan_interval for name, target in targets.items()})
         self._targets, self._policies, self._config = targets, policies, config
-        self._backend = make_backend(config, self._now)
+        self._backend = make_backend(config, self._now, self._gate)
         self._full = config.metrics.detail == "full"
         for name, target in targets.items():
             report = self._store.get(name)
@@ -154,9 +156,9 @@ class App:
         """Let go of facts that are older than their target's `max_age`."""
         now = self._now()
         for report in self._store.all():
-            fresh = reassess(report, report.target, self._policies[report.target.policy], now)
-            if fresh.facts != report.facts:
-                self._publish(fresh)
+            oldest = report.facts.oldest
+            if oldest is not None and oldest < now - report.target.max_age:
+                self._publish(reassess(report, report.target, self._policies[report.target.policy], now))
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Body and content type of `/metrics`."""

@@ -98,7 +98,7 @@ class Schedule:
                 self._clock.remove_job(job)
         self._due_at.pop(name, None)
         self._began_at.pop(name, None)
-        task = self._running.get(name)
+        task = self._running.pop(name, None)  # a target of this name that comes anew does not wait for its end
         if task:
             task.cancel()
 
@@ -107,7 +107,8 @@ class Schedule:
         if name in self._due_at or name in self._running or name not in self._intervals:
             return
         began = self._began_at.get(name)
-        if began and self._now() - began < _TOO_SOON * self._intervals[name]:
+        # A clock that was set back shows a scan of the future, which is no reason to wait for it.
+        if began and timedelta(0) <= self._now() - began < _TOO_SOON * self._intervals[name]:
             return
         self._due_at[name] = self._now()
         self.gauges.waiting += 1
@@ -129,7 +130,8 @@ class Schedule:
                 await asyncio.wait({task})
             finally:
                 task.cancel()
-                self._running.pop(name, None)
+                if self._running.get(name) is task:
+                    del self._running[name]
                 self.gauges.running -= 1
 
     async def _one(self, name: str) -> None:

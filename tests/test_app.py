@@ -10,7 +10,7 @@ import pytest
 from exporter.app import App, make_resolver, read_config
 from exporter.config import Config, ResolverSettings
 from tests.support.plain import plain_server
-from tests.support.scripted import Stack, alert, scripted_server
+from tests.support.scripted import End, Stack, alert, scripted_server
 
 NO_RESOLVER = "resolver: {nameservers: [127.0.0.1], port: 9, timeout: 100ms}"
 STACK = Stack({0x0303: (0xC030, 0xC02F)})
@@ -224,6 +224,24 @@ def test_last_good_facts_stay_when_a_scan_fails(fixture: Fixture) -> None:
             assert 'reason="handshake_error"' in page
             assert 'tls_posture_protocol_accepted{target="a",protocol="TLSv1.2"} 1' in page
             await app.stop()
+
+    asyncio.run(run())
+
+
+def test_a_reload_does_not_give_a_host_more_connections(fixture: Fixture) -> None:
+    async def run() -> None:
+        async with scripted_server(lambda _hello: End.SILENCE) as server:
+            app = App(fixture.write(entry("a", server.port, ", connections_per_host: 1")), now=fixture.clock)
+            app.start()
+            for number in range(4):
+                wanted = server.connections + 1
+                async with asyncio.timeout(10):
+                    while server.connections < wanted:
+                        await asyncio.sleep(0.02)
+                fixture.write(entry(f"other{number}", server.port, ", connections_per_host: 1"))
+                assert await app.reload(fixture.file)
+            await app.stop()
+            assert server.most_at_once == 1
 
     asyncio.run(run())
 

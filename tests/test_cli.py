@@ -91,6 +91,13 @@ def test_a_target_that_cannot_be_scanned_is_3() -> None:
     assert "connect_refused" in done.stdout
 
 
+def test_a_reader_that_has_gone_is_no_verdict() -> None:
+    command = f"{sys.executable} -m exporter policies list"
+    script = f"({command}; echo code $? >&2) | true"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr in {"code 141\n", "code 0\n"}, "0 when it was written before the reader left"
+
+
 @pytest.mark.real
 def test_scan_in_every_format_against_nginx(pki: Pki, tmp_path: Path) -> None:
     (tmp_path / "good").mkdir()

@@ -175,6 +175,45 @@ def test_a_scan_that_raises_does_not_end_its_worker(caplog: pytest.LogCaptureFix
     assert "scan of bad" in caplog.text
 
 
+def test_a_clock_that_is_set_back_does_not_stop_the_scans() -> None:
+    async def run() -> None:
+        runs = Runs()
+        behind = timedelta()
+        schedule = Schedule(runs.run, workers=1, now=lambda: now() - behind)
+        schedule.start()
+        schedule.sync({"a": SECOND})
+        await runs.until(1)
+        behind = timedelta(days=1)
+        await runs.until(3)
+        assert await schedule.stop(5 * SECOND)
+
+    asyncio.run(run())
+
+
+def test_a_target_that_comes_back_does_not_wait_for_the_end_of_its_old_scan() -> None:
+    async def run() -> None:
+        begun, finish = asyncio.Semaphore(0), asyncio.Event()
+
+        async def slow_to_end(_name: str) -> None:
+            begun.release()
+            while not finish.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await finish.wait()
+
+        schedule = Schedule(slow_to_end, workers=2, now=now)
+        schedule.start()
+        async with asyncio.timeout(10):
+            schedule.sync({"a": HOUR})
+            await begun.acquire()
+            schedule.sync({})
+            schedule.sync({"a": HOUR})
+            await begun.acquire()
+        finish.set()
+        assert await schedule.stop(5 * SECOND)
+
+    asyncio.run(run())
+
+
 def test_stop_breaks_off_what_runs() -> None:
     async def run() -> float:
         runs = Runs(hold=True)

@@ -4,6 +4,7 @@ It accepts whatever the server presents: judging the certificate is done afterwa
 failed verification never hides what was seen.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -30,7 +31,7 @@ def _context(alpn: list[bytes]) -> SSL.Context:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(SSL.TLS1_VERSION)
     context.set_cipher_list(_EVERYTHING)
-    context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_IGNORE_UNEXPECTED_EOF)
+    context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_IGNORE_UNEXPECTED_EOF | SSL.OP_NO_RENEGOTIATION)
     context.set_verify(SSL.VERIFY_NONE)
     if alpn:
         context.set_alpn_protos(alpn)
@@ -96,7 +97,8 @@ class TLSSession:
         """Repeat the step, moving bytes between OpenSSL and the connection, until it is done."""
         while True:
             try:
-                result = step()
+                # In a thread: a server can choose parameters that take OpenSSL seconds (a 10000-bit DHE prime).
+                result = await asyncio.to_thread(step)
             except SSL.WantReadError:
                 await self._flush()
                 data = await self._connection.read()

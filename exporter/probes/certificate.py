@@ -3,6 +3,7 @@
 Verification is done afterwards on the kept chain, so the facts stay when it fails.
 """
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from OpenSSL.crypto import X509
+from OpenSSL.crypto import Error as OpenSSLError
 
 from exporter.errors import ProbeError
 from exporter.model import Family, Reason, Sample
@@ -69,6 +71,14 @@ def _key(leaf: x509.Certificate) -> tuple[str, int | None]:
     return next((name for kind, name in _KEYS if isinstance(key, kind)), other), getattr(key, "key_size", None)
 
 
+def _signature_algorithm(leaf: x509.Certificate) -> str:
+    """OpenSSL's name of the algorithm, or its object identifier where OpenSSL has none."""
+    try:
+        return X509.from_cryptography(leaf).get_signature_algorithm().decode("ascii", "replace")
+    except ValueError:
+        return leaf.signature_algorithm_oid.dotted_string
+
+
 def _names(leaf: x509.Certificate) -> tuple[str, ...]:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -84,6 +94,13 @@ def read_chain(chain: tuple[x509.Certificate, ...], name: str, ca_file: str | No
     Raises:
         ValueError: the leaf cannot be parsed.
     """
+    try:
+        return _read_chain(chain, name, ca_file, now)
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion, OpenSSLError) as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _read_chain(chain: tuple[x509.Certificate, ...], name: str, ca_file: str | None, now: datetime) -> CertificateFacts:
     leaf = chain[0]
     match = matches(leaf, name)
     try:
@@ -102,7 +119,7 @@ def read_chain(chain: tuple[x509.Certificate, ...], name: str, ca_file: str | No
         fingerprint_sha256=leaf.fingerprint(hashes.SHA256()).hex(),
         key_algorithm=algorithm,
         key_size_bits=size,
-        signature_algorithm=X509.from_cryptography(leaf).get_signature_algorithm().decode("ascii", "replace"),
+        signature_algorithm=_signature_algorithm(leaf),
         not_before=leaf.not_valid_before_utc,
         not_after=leaf.not_valid_after_utc,
         chain_not_after=min(certificate.not_valid_after_utc for certificate in chain),
@@ -123,11 +140,15 @@ async def _run(session: Session) -> CertificateFacts:
             await tls.handshake()
         except ProbeError as error:
             failure = error
-        chain = tls.chain()
+        try:
+            chain = tls.chain()
+        except ValueError as error:
+            raise ProbeError(Reason.HANDSHAKE_ERROR, f"the chain cannot be parsed: {error}") from error
     if not chain:
         raise failure or ProbeError(Reason.HANDSHAKE_ERROR, "the server sent no certificate")
     try:
-        return read_chain(chain, target.verified_name, target.ca_file, session.now)
+        # In a thread: a long chain with many names takes longer than the event loop may wait.
+        return await asyncio.to_thread(read_chain, chain, target.verified_name, target.ca_file, session.now)
     except ValueError as error:
         raise ProbeError(Reason.HANDSHAKE_ERROR, f"the certificate cannot be parsed: {error}") from error
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import dns.exception
+import dns.flags
+import dns.message
 import dns.rdatatype
 import dns.resolver
 from dns.name import Name, from_text
@@ -58,7 +60,20 @@ async def _records(session: Session, name: Name) -> tuple[CaaRecord, ...]:
         return ()
     except (dns.exception.DNSException, OSError) as error:
         raise ProbeError(Reason.DNS_ERROR, f"CAA of {name.to_text(omit_final_dot=True)}: {error}") from error
+    if answer.rrset is None and not _says_none(answer.response):
+        raise ProbeError(Reason.DNS_ERROR, f"CAA of {name.to_text(omit_final_dot=True)}: the answer is no answer")
     return tuple(CaaRecord(r.flags, _printable(r.tag).lower(), _printable(r.value)) for r in (answer.rrset or ()))
+
+
+def _says_none(response: dns.message.Message) -> bool:
+    """Whether an empty answer says that there are no records (RFC 2308, 2.2), and is not a referral elsewhere.
+
+    A resolver says so by having recursed, a name server of the zone by the zone's SOA.
+    """
+    authority = {rrset.rdtype for rrset in response.authority}
+    if dns.rdatatype.SOA in authority:
+        return True
+    return bool(response.flags & dns.flags.RA) and dns.rdatatype.NS not in authority
 
 
 def _printable(text: bytes) -> str:

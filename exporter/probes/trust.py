@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
+from threading import Lock
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import crypto
 from service_identity import CertificateError, VerificationError
-from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
+from service_identity.hazmat import DNS_ID, DNSPattern, verify_service_identity
 
 from exporter.model import is_ip
 
@@ -59,6 +61,10 @@ _FAILURES = {
 keys and signatures."""
 
 
+_LOCK = Lock()
+"""A store holds the time to verify at; verifications run in threads and must not change it for each other."""
+
+
 @lru_cache(maxsize=64)
 def _store(path: str, _changed: float) -> crypto.X509Store:
     """The anchors of a PEM bundle, read by OpenSSL (which takes old roots that stricter parsers refuse).
@@ -96,14 +102,14 @@ def verify(chain: Sequence[x509.Certificate], ca_file: str | None, now: datetime
         ValueError: the trust store holds something else than certificates.
     """
     path = ca_file or _system_bundle()
-    store = _store(path, Path(path).stat().st_mtime)
-    store.set_time(now.replace(tzinfo=None))
     leaf, *others = (crypto.X509.from_cryptography(certificate) for certificate in chain)
-    try:
-        crypto.X509StoreContext(store, leaf, others).verify_certificate()
-    except crypto.X509StoreContextError as error:
-        code = error.errors[0]
-        return TrustVerdict(False, _FAILURES.get(code, TrustFailure.OTHER), str(error))
+    with _LOCK:
+        store = _store(path, Path(path).stat().st_mtime)
+        store.set_time(now.replace(tzinfo=None))
+        try:
+            crypto.X509StoreContext(store, leaf, others).verify_certificate()
+        except crypto.X509StoreContextError as error:
+            return TrustVerdict(False, _FAILURES.get(error.errors[0], TrustFailure.OTHER), str(error))
     if not _for_servers(chain[0]):
         return TrustVerdict(False, TrustFailure.PROFILE, "the certificate is not meant for TLS servers")
     return TrustVerdict(True)
@@ -115,16 +121,32 @@ def _for_servers(leaf: x509.Certificate) -> bool:
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return True
+    except (ValueError, x509.DuplicateExtension):
+        return False  # no client could read it either
     return ExtendedKeyUsageOID.SERVER_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
 
 
 def matches(leaf: x509.Certificate, name: str) -> bool:
-    """Whether the certificate carries the name or address (RFC 9525: subject alternative names only)."""
+    """Whether the certificate carries the name or address (RFC 9525: subject alternative names only).
+
+    An entry that is no usable pattern (an address among the DNS names, a lone `*`) matches nothing, and takes nothing
+    away from the others.
+
+    Raises:
+        ValueError: the names cannot be parsed.
+    """
     try:
-        if is_ip(name):
-            verify_certificate_ip_address(leaf, name)
-        else:
-            verify_certificate_hostname(leaf, name)
-    except (VerificationError, CertificateError):
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    if is_ip(name):
+        return ip_address(name) in names.get_values_for_type(x509.IPAddress)
+    return any(_matches_one(pattern, name) for pattern in names.get_values_for_type(x509.DNSName))
+
+
+def _matches_one(pattern: str, name: str) -> bool:
+    try:
+        verify_service_identity([DNSPattern.from_bytes(pattern.encode("ascii"))], [DNS_ID(name)], [])
+    except (VerificationError, CertificateError, UnicodeEncodeError):
         return False
     return True

@@ -18,7 +18,7 @@ from exporter.model import Reason
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.probes.base import Session
-from exporter.probes.certificate import PROBE, CertificateFacts
+from exporter.probes.certificate import PROBE, CertificateFacts, read_chain
 from exporter.probes.trust import TrustFailure
 from tests.support.targets import NOW, make_environment, make_target
 
@@ -191,6 +191,8 @@ MATCHES: list[tuple[tuple[x509.GeneralName, ...], str, bool]] = [
     ((x509.IPAddress(ip_address("127.0.0.1")),), "127.0.0.1", True),
     ((x509.IPAddress(ip_address("::1")),), "::1", True),
     (dns("127.0.0.1"), "127.0.0.1", False),
+    *(((*dns(odd), *dns(HOST)), HOST, True) for odd in ("10.0.0.1", "*", "*.com", "*.*.example", "a.*.test.example")),
+    *((dns(odd), HOST, False) for odd in ("10.0.0.1", "*", "*.*.example", "w*.test.example")),
     ((x509.IPAddress(ip_address("127.0.0.2")),), "127.0.0.1", False),
 ]
 
@@ -227,6 +229,17 @@ def test_facts_are_kept_when_the_server_wants_a_client_certificate(tmp_path: Pat
 
     for highest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         assert asyncio.run(run(highest)).subject == f"CN={HOST}"
+
+
+def test_a_leaf_with_a_repeated_extension_is_told_as_unreadable(tmp_path: Path, bundle: str) -> None:
+    """Cryptography refuses to build such a leaf, so one is made by changing an object identifier in the bytes."""
+    leaf = issue(HOST, ROOT, names=dns(HOST))
+    der = leaf.certificate.public_bytes(serialization.Encoding.DER)
+    usage, names = bytes.fromhex("0603551d25"), bytes.fromhex("0603551d11")
+    assert der.count(usage) == 1
+    broken = x509.load_der_x509_certificate(der.replace(usage, names))
+    with pytest.raises(ValueError, match=r"[Dd]uplicate"):
+        read_chain((broken,), HOST, bundle, NOW)
 
 
 def test_a_server_without_tls_has_no_certificate() -> None:

@@ -19,9 +19,9 @@ LETTER = '0 issue "letsencrypt.org"'
 OTHER = '0 issue "ca.example.net"'
 
 
-def look_up(answers: Answers, host: str = HOST) -> tuple[DnsFacts, list[str]]:
+def look_up(answers: Answers, host: str = HOST, *, recursive: bool = True) -> tuple[DnsFacts, list[str]]:
     async def run() -> tuple[DnsFacts, list[str]]:
-        async with name_server(answers) as (port, asked):
+        async with name_server(answers, recursive=recursive) as (port, asked):
             target = make_target(host=host)
             session = Session(target, Dialer(target, HostGate()), make_environment(port).resolver, NOW)
             return await PROBE.run(session), asked
@@ -82,6 +82,12 @@ UNKNOWN: list[tuple[str, Answers]] = [
 def test_a_failed_lookup_is_never_the_absence_of_records(answers: Answers) -> None:
     with pytest.raises(ProbeError) as caught:
         look_up(answers)
+    assert caught.value.reason is Reason.DNS_ERROR
+
+
+def test_an_empty_answer_of_a_server_that_does_not_know_the_zone_is_no_answer() -> None:
+    with pytest.raises(ProbeError) as caught:
+        look_up({HOST: [], "shop.example": [], "example": []}, recursive=False)
     assert caught.value.reason is Reason.DNS_ERROR
 
 

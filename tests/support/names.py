@@ -22,8 +22,8 @@ Answers = Mapping[str, list[str] | dns.rcode.Rcode | None]
 class _Server(asyncio.DatagramProtocol):
     transport: asyncio.DatagramTransport
 
-    def __init__(self, answers: Answers, asked: list[str]) -> None:
-        self.answers, self.asked = answers, asked
+    def __init__(self, answers: Answers, asked: list[str], *, recursive: bool) -> None:
+        self.answers, self.asked, self.recursive = answers, asked, recursive
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.DatagramTransport", transport)
@@ -33,7 +33,8 @@ class _Server(asyncio.DatagramProtocol):
         name = query.question[0].name
         self.asked.append(name.to_text(omit_final_dot=True))
         response = dns.message.make_response(query)
-        response.flags |= dns.flags.RA
+        if self.recursive:
+            response.flags |= dns.flags.RA
         if self._fill(response, name):
             self.transport.sendto(response.to_wire(), addr)
 
@@ -56,11 +57,13 @@ class _Server(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def name_server(answers: Answers) -> AsyncIterator[tuple[int, list[str]]]:
+async def name_server(answers: Answers, *, recursive: bool = True) -> AsyncIterator[tuple[int, list[str]]]:
     """The table behind a UDP port of 127.0.0.1; gives the port and the names asked for, in order."""
     asked: list[str] = []
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Server(answers, asked), local_addr=("127.0.0.1", 0))
+    transport, _ = await loop.create_datagram_endpoint(
+        lambda: _Server(answers, asked, recursive=recursive), local_addr=("127.0.0.1", 0)
+    )
     try:
         yield transport.get_extra_info("sockname")[1], asked
     finally:

@@ -81,6 +81,11 @@ def test_sends_the_server_name_where_the_protocol_has_it() -> None:
     assert all(not hello.extensions for hello in seen.hellos if hello.version <= 0x0300)
 
 
+def test_offers_extended_master_secret_which_some_servers_insist_on() -> None:
+    _, seen = read(SEED_STACK)
+    assert all((23 in hello.extensions) is (0x0300 < hello.version < 0x0304) for hello in seen.hellos)
+
+
 def test_sends_no_server_name_for_an_address() -> None:
     _, seen = read(SEED_STACK, host="127.0.0.1", server_name=None)
     assert {hello.server_name for hello in seen.hellos} == {None}
