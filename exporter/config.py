@@ -31,6 +31,8 @@ from exporter.yamlfile import Document, read_document, validate
 
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _UNITS_SECONDS = (31_536_000, 604_800, 86_400, 3_600, 60, 1, 0.001)
+SHORTEST_INTERVAL = timedelta(seconds=1)
+"""Far below what makes sense for a real server; keeps a slip (`1ms` for `1m`) from becoming a flood."""
 _LONGEST_SECONDS = 10 * 31_536_000
 
 RESERVED_LABELS = frozenset(
@@ -59,6 +61,13 @@ def parse_duration(text: object) -> timedelta:
     if not 0 < seconds <= _LONGEST_SECONDS:
         raise ValueError(f"{text!r} is out of range; a duration is longer than zero and at most ten years")
     return timedelta(seconds=seconds)
+
+
+def _interval(text: object) -> timedelta:
+    value = parse_duration(text)
+    if value < SHORTEST_INTERVAL:
+        raise ValueError(f"{text!r} is too short for an interval; the shortest is {SHORTEST_INTERVAL.seconds}s")
+    return value
 
 
 def _port(value: object) -> object:
@@ -103,6 +112,7 @@ def _shown(value: object) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Interval = Annotated[timedelta, BeforeValidator(_interval)]
 Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
 Count = Annotated[int, BeforeValidator(_count), Field(ge=1, le=10_000, strict=True)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -161,7 +171,7 @@ class _ScanSettings(_Section):
     """What can be said for all targets and for one."""
 
     policy: str | None = Field(default=None, min_length=1)
-    scan_interval: Duration | None = None
+    scan_interval: Interval | None = None
     scan_timeout: Duration | None = None
     timeout: Duration | None = None
     max_age: Duration | None = None
@@ -199,7 +209,7 @@ class GlobalSettings(_ScanSettings):
     """Defaults for every target, and what concerns the exporter as a whole."""
 
     policy: str = Field(default="kopano-checklist", min_length=1)
-    scan_interval: Duration = timedelta(hours=6)
+    scan_interval: Interval = timedelta(hours=6)
     timeout: Duration = timedelta(seconds=5)
     connections_per_host: Count = 4
     max_concurrent_scans: Count = 10
@@ -317,7 +327,7 @@ def load_config(path: Path, wrong_policy: PolicyCheck) -> Config:
     document = read_document(path)
     config, problems = validate(document, Config, _Surroundings(path.resolve().parent, wrong_policy))
     if config is not None:
-        problems += _duplicates(config, document) + _too_long(config, document)
+        problems += _duplicates(config, document) + _too_long(config, document) + _too_old(config, document)
     if problems or config is None:
         raise ConfigError(problems)
     return config
@@ -363,4 +373,23 @@ def _too_long(config: Config, document: Document) -> list[Problem]:
             problems.append(document.problem((*path, "scan_timeout"), f"is longer than {whose}scan_interval"))
         elif target.scan_interval:
             problems.append(document.problem((*path, "scan_interval"), "is shorter than the global scan_timeout"))
+    return problems
+
+
+def _too_old(config: Config, document: Document) -> list[Problem]:
+    """Facts that would go before the next scan can renew them."""
+    usual = config.global_
+    problems = []
+    if usual.max_age and usual.max_age < usual.scan_interval:
+        problems.append(document.problem(("global", "max_age"), "is shorter than scan_interval"))
+    for index, target in enumerate(config.targets):
+        max_age = target.max_age or usual.max_age
+        if not max_age or max_age >= (target.scan_interval or usual.scan_interval):
+            continue
+        path = ("targets", index)
+        if target.max_age:
+            whose = "" if target.scan_interval else "the global "
+            problems.append(document.problem((*path, "max_age"), f"is shorter than {whose}scan_interval"))
+        elif target.scan_interval:
+            problems.append(document.problem((*path, "scan_interval"), "is longer than the global max_age"))
     return problems

@@ -217,6 +217,7 @@ class Engine:
         long = await self._sweep(protocol, CLASSIC_SUITES)
         if long.wrong_version and not long.found:
             return _Reading(accepted=False)
+        self._hangs_up |= long.turned_away
         ended = long.open is None or long.turned_away
         whole = ended and (self._reads_long_lists or await self._reads_to_the_end(protocol, long))
         lists = _by_authentication(long.left, len(long.left) if whole else SHORT_LIST)
@@ -226,7 +227,6 @@ class Engine:
         """Whether the server reads the longest list; what one protocol proves holds for all."""
         if sweep.found:
             self._reads_long_lists = await self._finds_behind(protocol, sweep.left, sweep.found[-1])
-            self._hangs_up = self._reads_long_lists and sweep.turned_away
         return self._reads_long_lists
 
     async def _finds_behind(self, protocol: Protocol, refused: tuple[int, ...], known: int) -> bool:
