@@ -4,6 +4,7 @@ What concerns several sections (names used twice, inherited limits) is looked at
 Owns no decisions about scanning; gives validated settings that `exporter.targets` turns into targets.
 """
 
+import operator
 import os
 import re
 from collections.abc import Callable
@@ -357,39 +358,36 @@ def _duplicates(config: Config, document: Document) -> list[Problem]:
     return problems
 
 
-def _too_long(config: Config, document: Document) -> list[Problem]:
-    """Scans that may take longer than the time to the next one, by what a section says or inherits."""
-    problems = []
+def _against_interval(
+    config: Config, document: Document, key: str, wrong: Callable[[timedelta, timedelta], bool], what: tuple[str, str]
+) -> list[Problem]:
+    """Every place where a duration does not fit the scan interval, by what a section says or inherits.
+
+    `what` says it of the duration ("longer than") and of the interval ("shorter than").
+    """
     usual = config.global_
-    if usual.scan_timeout and usual.scan_timeout > usual.scan_interval:
-        problems.append(document.problem(("global", "scan_timeout"), "is longer than scan_interval"))
+    problems = []
+    own = getattr(usual, key)
+    if own and wrong(own, usual.scan_interval):
+        problems.append(document.problem(("global", key), f"is {what[0]} scan_interval"))
     for index, target in enumerate(config.targets):
-        timeout = target.scan_timeout or usual.scan_timeout
-        if not timeout or timeout <= (target.scan_interval or usual.scan_interval):
+        value = getattr(target, key) or own
+        if not value or not wrong(value, target.scan_interval or usual.scan_interval):
             continue
         path = ("targets", index)
-        if target.scan_timeout:
+        if getattr(target, key):
             whose = "" if target.scan_interval else "the global "
-            problems.append(document.problem((*path, "scan_timeout"), f"is longer than {whose}scan_interval"))
+            problems.append(document.problem((*path, key), f"is {what[0]} {whose}scan_interval"))
         elif target.scan_interval:
-            problems.append(document.problem((*path, "scan_interval"), "is shorter than the global scan_timeout"))
+            problems.append(document.problem((*path, "scan_interval"), f"is {what[1]} the global {key}"))
     return problems
+
+
+def _too_long(config: Config, document: Document) -> list[Problem]:
+    """Scans that may take longer than the time to the next one."""
+    return _against_interval(config, document, "scan_timeout", operator.gt, ("longer than", "shorter than"))
 
 
 def _too_old(config: Config, document: Document) -> list[Problem]:
     """Facts that would go before the next scan can renew them."""
-    usual = config.global_
-    problems = []
-    if usual.max_age and usual.max_age < usual.scan_interval:
-        problems.append(document.problem(("global", "max_age"), "is shorter than scan_interval"))
-    for index, target in enumerate(config.targets):
-        max_age = target.max_age or usual.max_age
-        if not max_age or max_age >= (target.scan_interval or usual.scan_interval):
-            continue
-        path = ("targets", index)
-        if target.max_age:
-            whose = "" if target.scan_interval else "the global "
-            problems.append(document.problem((*path, "max_age"), f"is shorter than {whose}scan_interval"))
-        elif target.scan_interval:
-            problems.append(document.problem((*path, "scan_interval"), "is longer than the global max_age"))
-    return problems
+    return _against_interval(config, document, "max_age", operator.lt, ("shorter than", "longer than"))

@@ -97,3 +97,8 @@ def suite_name(code: int) -> str:
     """IANA name of a suite, or its number for one that is not registered."""
     suite = BY_CODE.get(code)
     return suite.name if suite else f"0x{code:04X}"
+
+
+def for_ecdsa(code: int) -> bool:
+    """Whether the suite needs an ECDSA (or static ECDH with ECDSA) certificate."""
+    return "_ECDSA_" in suite_name(code)
