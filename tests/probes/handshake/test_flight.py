@@ -1,0 +1,141 @@
+"""The parser of what servers send: answers whole or in pieces, and only its own errors, whatever the bytes are."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.probes.handshake.flight import (
+    Alert,
+    Answer,
+    Flight,
+    MalformedError,
+    NotTLSError,
+    ServerHello,
+    SSL2ServerHello,
+)
+from tests.support.scripted import alert, record, server_hello, server_hello_message, ssl2_server_hello
+
+
+def feed(*pieces: bytes) -> Answer | None:
+    flight = Flight()
+    for piece in pieces:
+        answer = flight.feed(piece)
+        if answer is not None:
+            return answer
+    return None
+
+
+WHOLE: list[tuple[str, bytes, Answer]] = [
+    ("TLS 1.2", server_hello(0x0303, 0xC030), ServerHello(0x0303, 0xC030, 0, retry_request=False, extensions={})),
+    (
+        "compression",
+        server_hello(0x0301, 0x002F, 1),
+        ServerHello(0x0301, 0x002F, 1, retry_request=False, extensions={}),
+    ),
+    (
+        "TLS 1.3 retry",
+        server_hello(0x0304, 0x1301, retry=True),
+        ServerHello(0x0304, 0x1301, 0, retry_request=True, extensions={43: b"\x03\x04", 51: b"\x00\x1d"}),
+    ),
+    ("alert", alert(70), Alert(70)),
+    ("warnings first", alert(112, level=1) * 3 + alert(40), Alert(40)),
+    ("SSL 2", ssl2_server_hello([0x010080, 0x0700C0]), SSL2ServerHello((0x010080, 0x0700C0))),
+    ("SSL 2 error", bytes.fromhex("8003000001"), Alert(40)),
+    (
+        "more behind it",
+        record(22, server_hello_message(0x0303, 0xC030) + b"\x0b\x00\x00\x00") + record(22, bytes(50)),
+        ServerHello(0x0303, 0xC030, 0, retry_request=False, extensions={}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "answer"), [case[1:] for case in WHOLE], ids=[case[0] for case in WHOLE])
+def test_reads_an_answer_whole_and_byte_by_byte(data: bytes, answer: Answer) -> None:
+    assert feed(data) == answer
+    assert feed(*(bytes([byte]) for byte in data)) == answer
+
+
+@pytest.mark.parametrize(("data", "answer"), [case[1:] for case in WHOLE], ids=[case[0] for case in WHOLE])
+def test_any_cut_of_an_answer_is_no_answer_yet(data: bytes, answer: Answer) -> None:
+    first = next(length for length in itertools.count() if feed(data[:length]) is not None)
+    assert feed(data[:first]) == answer
+    assert all(feed(data[:length]) is None for length in range(first))
+
+
+def test_a_message_may_be_split_over_records() -> None:
+    message = server_hello_message(0x0304, 0x1303, retry=True)
+    pieces = [record(22, message[i : i + 5]) for i in range(0, len(message), 5)]
+    assert feed(b"".join(pieces)) == feed(record(22, message))
+
+
+NOT_TLS = [
+    b"HTTP/1.1 400 Bad Request\r\n",
+    b"220 mail\r\n",
+    b"SSH-2.0-x\r\n",
+    b"\x00\x00",
+    b"\x16\x02",
+    b"\x80\x03\x07",
+    b"*",
+]
+
+
+@pytest.mark.parametrize("data", NOT_TLS)
+def test_another_protocol_is_told_as_such(data: bytes) -> None:
+    with pytest.raises(NotTLSError):
+        feed(data)
+
+
+MALFORMED = [
+    record(22, b"\x01" + bytes(20)),
+    record(22, b"\x02\xff\xff\xff"),
+    record(22, b"\x02\x00\x00\x05" + bytes(5)),
+    record(23, b"data"),
+    record(20, b"\x01"),
+    record(21, b"\x02"),
+    record(21, b"\x01\x00"),
+    alert(112, level=1) * 9,
+    alert(112, level=1) + b"HTTP",
+    b"\x16\x03\x03\xff\xff",
+]
+
+
+@pytest.mark.parametrize("data", MALFORMED)
+def test_broken_tls_is_told_as_such(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        feed(data)
+
+
+@pytest.mark.parametrize("cut", [38, 39, 40, 41, 43, 44, 45])  # 42 is a whole ServerHello without extensions
+def test_a_server_hello_that_says_it_is_longer_than_its_content_is_broken(cut: int) -> None:
+    message = server_hello_message(0x0304, 0x1301, retry=True)
+    body = message[4:cut]
+    with pytest.raises(MalformedError):
+        feed(record(22, b"\x02" + len(body).to_bytes(3, "big") + body))
+
+
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    marks = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
+    return [data[start:end] for start, end in itertools.pairwise(marks)]
+
+
+_bytes = st.one_of(
+    st.binary(max_size=400),
+    st.binary(max_size=200).map(lambda tail: b"\x16\x03\x03" + tail),
+    st.binary(max_size=200).map(lambda body: record(22, b"\x02" + len(body).to_bytes(3, "big") + body)),
+    st.binary(max_size=200).map(lambda body: record(22, server_hello_message(0x0304, 0x1301)[:40] + body)),
+    st.binary(max_size=200).map(lambda tail: b"\x80\x20\x04" + tail),
+    st.binary(max_size=200).map(lambda tail: b"\x80\xff\x04\x00\x01\x00\x02" + tail),
+)
+
+
+@given(_bytes, st.lists(st.integers(0, 500), max_size=6))
+def test_only_its_own_errors_leave_it_and_cuts_change_nothing(data: bytes, cuts: list[int]) -> None:
+    outcomes = []
+    for parts in ([data], pieces(data, cuts)):
+        try:
+            outcomes.append(repr(feed(*parts)))
+        except (NotTLSError, MalformedError) as error:
+            outcomes.append(type(error).__name__)
+    assert outcomes[0] == outcomes[1]
