@@ -171,17 +171,15 @@ def _timeout(text: str) -> timedelta:
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--log.level", dest="log_level", default="info", choices=["debug", "info", "warning", "error"])
-    common.add_argument("--log.format", dest="log_format", default="logfmt", choices=["logfmt", "json"])
-
     parser = argparse.ArgumentParser(
         prog="tls-posture-exporter", description="Prometheus exporter for the transport security of TLS services."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("serve", parents=[common], help="scan the configured targets and serve /metrics")
+    command = commands.add_parser(
+        "serve", parents=[_logging("info")], help="scan the configured targets and serve /metrics"
+    )
     _config_file(command, required=True)
     command.add_argument(
         "--web.listen-address",
@@ -192,30 +190,43 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=_serve)
 
-    command = commands.add_parser("scan", parents=[common], help="scan once and print the verdicts")
+    command = commands.add_parser("scan", parents=[_logging("error")], help="scan once and print the verdicts")
     _config_file(command, required=False)
     command.add_argument("--policy", metavar="NAME|FILE", help="policy to judge by")
     command.add_argument("--format", choices=["table", "json", "prometheus"], default="table")
     command.add_argument("--timeout", type=_timeout, metavar="DURATION", help="deadline of one scan (default 60s)")
     command.add_argument("target", nargs="*", metavar="TARGET", help="host[:port] or a URL such as imaps://host")
-    command.set_defaults(run=_scan, log_level="error")
+    command.set_defaults(run=_scan)
 
-    command = commands.add_parser("check-config", parents=[common], help="say what is wrong with a configuration")
+    command = commands.add_parser(
+        "check-config", parents=[_logging("info")], help="say what is wrong with a configuration"
+    )
     _config_file(command, required=True)
     command.set_defaults(run=_check_config)
 
-    command = commands.add_parser("policies", parents=[common], help="list the shipped policies, or show one")
+    command = commands.add_parser("policies", parents=[_logging("info")], help="list the shipped policies, or show one")
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="name and title of each")
     show = actions.add_parser("show", help="the policy's file")
     show.add_argument("name", metavar="NAME|FILE")
     command.set_defaults(run=_policies)
 
-    command = commands.add_parser("demo", parents=[common], help="scan two servers of its own and serve the result")
+    command = commands.add_parser(
+        "demo", parents=[_logging("error")], help="scan two servers of its own and serve the result"
+    )
     command.add_argument("--once", action="store_true", help="leave after the table")
     command.add_argument("--web.listen-address", dest="listen_address", default=DEFAULT_ADDRESS, metavar="ADDRESS")
-    command.set_defaults(run=_demo, log_level="error")
+    command.set_defaults(run=_demo)
     return parser
+
+
+def _logging(level: str) -> argparse.ArgumentParser:
+    """The flags for logging, of each command's own: a shared action would share its default too."""
+    flags = argparse.ArgumentParser(add_help=False)
+    levels = ["debug", "info", "warning", "error"]
+    flags.add_argument("--log.level", dest="log_level", default=level, choices=levels, help=f"(default {level})")
+    flags.add_argument("--log.format", dest="log_format", default="logfmt", choices=["logfmt", "json"])
+    return flags
 
 
 def _config_file(parser: argparse.ArgumentParser, *, required: bool) -> None:

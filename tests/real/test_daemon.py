@@ -175,7 +175,10 @@ def test_sigterm_ends_it_within_ten_seconds_even_with_scans_running(tmp_path: Pa
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
         assert time.monotonic() - began < 10
-    assert "Traceback" not in (tmp_path / "exporter.log").read_text()
+    log = (tmp_path / "exporter.log").read_text()
+    assert "Traceback" not in log
+    assert 'level=info logger=exporter.app msg="listening on 127.0.0.1 port' in log
+    assert log.splitlines()[-1].endswith("level=info logger=exporter.app msg=stopping")
 
 
 def _silent_config() -> str:
