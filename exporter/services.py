@@ -22,7 +22,22 @@ PROTOCOLS = {
 }
 """Services that are TLS from the first byte, with their registered ports; `tls` assumes nothing of what is inside."""
 
-STARTTLS = {"smtp": 25, "lmtp": 24, "imap": 143, "pop3": 110, "postgres": 5432}
+STARTTLS = {
+    "smtp": 25,
+    "lmtp": 24,
+    "imap": 143,
+    "pop3": 110,
+    "sieve": 4190,
+    "ftp": 21,
+    "ldap": 389,
+    "xmpp": 5222,
+    "xmpp-server": 5269,
+    "nntp": 119,
+    "irc": 6667,
+    "postgres": 5432,
+    "mysql": 3306,
+    "rdp": 3389,
+}
 """Services with a dialogue before TLS, with their usual ports."""
 
 BY_PORT = {port: protocol for protocol, port in PROTOCOLS.items() if port}

@@ -141,5 +141,5 @@ async def tls_session(dialer: Dialer, alpn: list[bytes]) -> AsyncIterator[TLSSes
     async with dialer.connect(max_bytes=MAX_BYTES) as connection:
         connection.limit(4 * connection.timeout_seconds)
         if dialer.target.starttls:
-            await start_tls(connection, dialer.target.starttls)
+            await start_tls(connection, dialer.target.starttls, dialer.target.verified_name)
         yield TLSSession(connection, dialer.target.server_name, alpn)

@@ -46,6 +46,7 @@ def running(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            cwd=log.parent,  # what a server leaves behind (a core, say) lands beside its log
             env={**os.environ, **(environment or {})},
         )
     try:

@@ -44,7 +44,7 @@ async def exchange(dialer: Dialer, hello: bytes) -> Answer | Unanswered:
     async with dialer.connect(max_bytes=MAX_ANSWER_BYTES) as connection:
         connection.limit(2 * connection.timeout_seconds)
         if dialer.target.starttls:
-            await start_tls(connection, dialer.target.starttls)
+            await start_tls(connection, dialer.target.starttls, dialer.target.verified_name)
             connection.limit(connection.timeout_seconds)
         try:
             await connection.write(hello)

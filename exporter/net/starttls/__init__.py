@@ -1,0 +1,52 @@
+"""The plaintext dialogues that lead to TLS. Each either returns with the next byte being TLS, or says why not.
+
+A reply is read to its end and not a byte further: what a peer (or somebody between) adds after its consent would
+otherwise be taken for part of the TLS session (CVE-2011-0411), so it is refused.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.starttls.binary import ldap, mysql, postgres, rdp
+from exporter.net.starttls.lines import imap, irc, pop3, sieve
+from exporter.net.starttls.replies import ftp, lmtp, nntp, smtp
+from exporter.net.starttls.wire import Wire, broken
+from exporter.net.starttls.xmpp import xmpp, xmpp_server
+
+__all__ = ["DIALOGUES", "start_tls"]
+
+DIALOGUES: dict[str, Callable[[Wire], Awaitable[None]]] = {
+    "smtp": smtp,
+    "lmtp": lmtp,
+    "imap": imap,
+    "pop3": pop3,
+    "sieve": sieve,
+    "ftp": ftp,
+    "ldap": ldap,
+    "xmpp": xmpp,
+    "xmpp-server": xmpp_server,
+    "nntp": nntp,
+    "irc": irc,
+    "postgres": postgres,
+    "mysql": mysql,
+    "rdp": rdp,
+}
+"""By the values that `starttls:` takes."""
+
+
+async def start_tls(connection: Connection, dialogue: str, name: str) -> None:
+    """Bring the connection to where TLS begins; `name` is the host to ask for, where the dialogue names one.
+
+    Raises:
+        ProbeError: `starttls_refused` when the server declines, `starttls_error` for everything else.
+    """
+    wire = Wire(connection, name)
+    try:
+        await DIALOGUES[dialogue](wire)
+    except PeerSilentError as error:
+        raise broken("the server stopped answering before TLS") from error
+    except PeerResetError as error:
+        raise broken("the connection was reset before TLS") from error
+    except PeerFloodError as error:
+        raise broken("the server's reply is too long") from error
+    wire.finish()

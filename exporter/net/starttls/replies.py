@@ -1,0 +1,89 @@
+"""Dialogues of replies with a three-digit code: SMTP, LMTP, FTP, NNTP."""
+
+import re
+
+from exporter.net.starttls.wire import Wire, broken, refused
+
+_REPLY = re.compile(r"([1-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+
+
+async def _reply(wire: Wire) -> tuple[str, str, str]:
+    """Code, separator and text of one line."""
+    line = await wire.line()
+    match = _REPLY.fullmatch(line)
+    if match is None:
+        raise broken(f"not a reply of this protocol: {line[:60]!r}")
+    return match[1], match[2] or "", match[3] or ""
+
+
+async def _smtp_reply(wire: Wire) -> tuple[str, list[str]]:
+    """Code and texts of one, maybe multi-line, reply: each line carries the code (RFC 5321, 4.2.1)."""
+    texts: list[str] = []
+    while True:
+        code, separator, text = await _reply(wire)
+        texts.append(text)
+        if separator != "-":
+            return code, texts
+
+
+async def smtp(wire: Wire, hello: bytes = b"EHLO") -> None:
+    """SMTP (RFC 3207, 4)."""
+    code, texts = await _smtp_reply(wire)
+    if code != "220":
+        raise refused(f"greeted with {code} {texts[0]}")
+    await wire.send(hello + b" tls-posture-exporter.invalid\r\n")
+    code, capabilities = await _smtp_reply(wire)
+    if code != "250" or "STARTTLS" not in {text.split(" ")[0].upper() for text in capabilities[1:]}:
+        raise refused("STARTTLS is not among the capabilities")
+    await wire.send(b"STARTTLS\r\n")
+    code, texts = await _smtp_reply(wire)
+    if code != "220":
+        raise refused(f"{code} {texts[0]}")
+
+
+async def lmtp(wire: Wire) -> None:
+    """LMTP: SMTP with a greeting of its own (RFC 2033, 4.1)."""
+    await smtp(wire, b"LHLO")
+
+
+async def _ftp_reply(wire: Wire) -> tuple[str, str]:
+    """Code and first text: lines between the first and the last may be anything (RFC 959, 4.2)."""
+    code, separator, text = await _reply(wire)
+    if separator == "-":
+        while (await wire.line())[:4].rstrip(" ") != code:
+            pass
+    return code, text
+
+
+async def ftp(wire: Wire) -> None:
+    """FTP (RFC 4217, 4). Whether AUTH TLS is a feature shows in its answer: one round trip less."""
+    code, text = await _ftp_reply(wire)
+    if code == "120":  # ready in a while; the greeting proper follows (RFC 959, 5.4)
+        code, text = await _ftp_reply(wire)
+    if code != "220":
+        raise refused(f"greeted with {code} {text}")
+    await wire.send(b"AUTH TLS\r\n")
+    code, text = await _ftp_reply(wire)
+    if code != "234":
+        raise refused(f"{code} {text}")
+
+
+async def nntp(wire: Wire) -> None:
+    """NNTP (RFC 4642, 2.2). All its replies here are of one line.
+
+    A server that switches modes may have STARTTLS for readers only, so one that declines is asked again as a reader
+    (RFC 3977, 5.3) unless it says that it cannot do TLS.
+    """
+    code, _, text = await _reply(wire)
+    if code not in {"200", "201"}:
+        raise refused(f"greeted with {code} {text}")
+    await wire.send(b"STARTTLS\r\n")
+    code, _, text = await _reply(wire)
+    if code in {"500", "501", "502", "503"}:
+        await wire.send(b"MODE READER\r\n")
+        mode, _, _ = await _reply(wire)
+        if mode in {"200", "201"}:
+            await wire.send(b"STARTTLS\r\n")
+            code, _, text = await _reply(wire)
+    if code != "382":
+        raise refused(f"{code} {text}")

@@ -1,0 +1,89 @@
+"""What every dialogue reads and writes with: bounded in bytes, and never a byte past the reply it waits for."""
+
+from exporter.errors import ProbeError
+from exporter.model import Reason
+from exporter.net.dial import Connection
+
+MAX_REPLY_BYTES = 16384
+"""Of one dialogue in all: a greeting and a list of capabilities together stay far below this."""
+
+_MAX_DETAIL = 120
+
+
+def refused(detail: str) -> ProbeError:
+    """The server understood, and declines. What it says may stand in the detail: it is cut, and made printable."""
+    return ProbeError(Reason.STARTTLS_REFUSED, _printable(detail))
+
+
+def broken(detail: str) -> ProbeError:
+    """There is no telling what the server wants; the detail as for `refused`."""
+    return ProbeError(Reason.STARTTLS_ERROR, _printable(detail))
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)[
+        :_MAX_DETAIL
+    ]
+
+
+class Wire:
+    """One dialogue over one connection; keeps what was read past the last reply.
+
+    Attributes:
+        name: the host that is asked for, where a dialogue has to say it.
+    """
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self.name = name
+        self._connection = connection
+        self._buffer = b""
+        self._seen = 0
+
+    async def line(self) -> str:
+        """The next line without its end; bytes outside UTF-8 are replaced."""
+        line = await self.until(b"\n")
+        return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
+
+    async def until(self, *ends: bytes) -> bytes:
+        """Everything up to the first place where one of these single bytes stands, and that."""
+        while not (places := [at for end in ends if (at := self._buffer.find(end)) >= 0]):
+            await self._more()
+        return self._take(min(places) + 1)
+
+    async def exactly(self, count: int) -> bytes:
+        """So many bytes, which may be none.
+
+        Raises:
+            ProbeError: `starttls_error` when that is more than a dialogue may bring, before any is waited for.
+        """
+        if count > MAX_REPLY_BYTES:
+            raise broken(f"the server announces a reply of {count} bytes")
+        while len(self._buffer) < count:
+            await self._more()
+        return self._take(count)
+
+    async def send(self, data: bytes) -> None:
+        """Send it all."""
+        await self._connection.write(data)
+
+    def finish(self) -> None:
+        """The dialogue is over: nothing may be left.
+
+        Raises:
+            ProbeError: `starttls_error` when plaintext follows the consent.
+        """
+        if self._buffer:
+            raise broken("plaintext follows the server's consent to TLS")
+
+    def _take(self, count: int) -> bytes:
+        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        return taken
+
+    async def _more(self) -> None:
+        data = await self._connection.read()
+        if not data:
+            raise broken("the server closed the connection before TLS")
+        self._seen += len(data)
+        if self._seen > MAX_REPLY_BYTES:
+            raise broken("the server's reply is too long")
+        self._buffer += data
