@@ -6,7 +6,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: demo test setup setup-demo check format generate lock image fuzz clean
+.PHONY: demo test setup setup-demo check format generate lock image fuzz bench clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -44,6 +44,10 @@ lock: setup
 # The long form of the property tests that `make test` runs short.
 fuzz: setup
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest -n 2 --timeout=3000 -m hypothesis
+
+# Ours beside other scanners on servers of this machine (bench/README.md); some 15 minutes.
+bench: setup
+	$(BIN)/python -m bench.engine $(BENCH_FLAGS)
 
 # The container image, built and run; needs root, takes a few minutes.
 image:

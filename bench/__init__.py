@@ -1,0 +1,1 @@
+"""Measurements against other scanners, on servers started here; no part of the program."""

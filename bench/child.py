@@ -1,0 +1,60 @@
+"""Run as a program: one scan in a fresh Python, which notes what starting cost apart from the scan itself.
+
+Arguments: `ours` or `sslyze`, a file for the notes, and the arguments of the scan.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+Scan = Callable[[Sequence[str]], None]
+
+
+def load_ours() -> Scan:
+    """The handshake probe. Arguments of the scan: port, server name, file for the facts."""
+    from exporter.model import Target  # noqa: PLC0415 - what is imported is part of the measurement
+    from exporter.net.dial import Dialer  # noqa: PLC0415
+    from exporter.net.gate import HostGate  # noqa: PLC0415
+    from exporter.probes.handshake import PROBE, HandshakeFacts  # noqa: PLC0415
+    from exporter.probes.handshake.engine import Engine  # noqa: PLC0415
+
+    async def read(port: int, name: str) -> HandshakeFacts:
+        target = Target("bench", name, port, policy="", server_name=name, connect_address="127.0.0.1")
+        return await Engine(Dialer(target, HostGate())).read()
+
+    def scan(arguments: Sequence[str]) -> None:
+        port, name, report = arguments
+        facts = asyncio.run(read(int(port), name))
+        Path(report).write_text(json.dumps(PROBE.document(facts)))
+
+    return scan
+
+
+def load_sslyze() -> Scan:
+    """The command line of sslyze. Arguments of the scan: its own."""
+    main = import_module("sslyze.__main__").main
+
+    def scan(arguments: Sequence[str]) -> None:
+        sys.argv = ["sslyze", *arguments]
+        main()
+
+    return scan
+
+
+def run(name: str, notes: Path, arguments: Sequence[str]) -> None:
+    """One scan, and a JSON file of what it took in seconds, without the start: `cpu` and `wall`."""
+    scan = {"ours": load_ours, "sslyze": load_sslyze}[name]()
+    cpu, wall = time.process_time(), time.perf_counter()
+    try:
+        scan(arguments)
+    finally:
+        spent = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+        notes.write_text(json.dumps(spent))
+
+
+if __name__ == "__main__":
+    run(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])

@@ -1,0 +1,132 @@
+"""One scan, measured: what the proxy counted, what the kernel says of the processes, what was found."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.peers import Facts, Job, Peer, PeerError
+from bench.proxy import delaying_proxy
+from tests.support.processes import end
+from tests.support.proxy import Counts, counting_proxy
+
+QUIET_SECONDS = 0.3
+"""This long without a byte, and what was on the way in the proxy has been counted."""
+PATIENCE_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One scan.
+
+    Attributes:
+        connections: TCP connections that reached the server.
+        most_at_once: of them, as the server sees it: with delay a close comes late.
+        to_server: bytes above TCP, in all connections.
+        to_client: as above.
+        cpu: user and system seconds of the process and of the children it waited for.
+        wall: seconds from its start to its end.
+        scan_cpu: `cpu` without starting Python and importing; where there is no Python, all of it.
+        scan_wall: as above.
+    """
+
+    connections: int
+    most_at_once: int
+    to_server: int
+    to_client: int
+    cpu: float
+    wall: float
+    scan_cpu: float
+    scan_wall: float
+    facts: Facts
+
+
+def measure(peer: Peer, port: int, delay: float) -> Run:
+    """One scan of the server on this port of 127.0.0.1, `delay` seconds a round trip away.
+
+    Raises:
+        PeerError: the scanner ended without a report, or took too long.
+    """
+    with tempfile.TemporaryDirectory() as folder, counting_proxy(port) as counts:
+        with _distance(counts.port, delay) as near:
+            job = Job(near, Path(folder))
+            cpu, wall = _run(peer, job)
+        _await_quiet(counts)
+        facts = _read(peer, job)
+        spent = json.loads(job.notes.read_text()) if job.notes.exists() else {"cpu": cpu, "wall": wall}
+        return Run(
+            connections=counts.connections,
+            most_at_once=counts.most_at_once,
+            to_server=counts.to_server,
+            to_client=counts.to_client,
+            cpu=cpu,
+            wall=wall,
+            scan_cpu=spent["cpu"],
+            scan_wall=spent["wall"],
+            facts=facts,
+        )
+
+
+@contextmanager
+def _distance(port: int, delay: float) -> Iterator[int]:
+    if not delay:
+        yield port
+        return
+    with delaying_proxy(port, delay) as near:
+        yield near
+
+
+def _run(peer: Peer, job: Job) -> tuple[float, float]:
+    """Run the scanner to its end; CPU and wall seconds."""
+    command = peer.command(job)
+    before, start = _children_cpu(), time.perf_counter()
+    with (job.folder / "output").open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - a command of bench.peers
+            [shutil.which(command[0]) or command[0], *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "TERM": "dumb"},
+        )
+    limit = threading.Timer(peer.limit_seconds, end, [process])
+    limit.start()
+    try:
+        process.wait()  # with a time limit it would poll, and its steps would be part of the measurement
+    except BaseException:
+        end(process)
+        raise
+    finally:
+        limit.cancel()
+    return _children_cpu() - before, time.perf_counter() - start
+
+
+def _children_cpu() -> float:
+    """User and system seconds of all children that have ended; the servers run on meanwhile."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _read(peer: Peer, job: Job) -> Facts:
+    try:
+        return peer.read(job)
+    except (OSError, ValueError, KeyError, SyntaxError) as error:  # ElementTree's ParseError is a SyntaxError
+        output = (job.folder / "output").read_text(errors="replace").strip()
+        raise PeerError(f"{peer.name} gave no report ({type(error).__name__}): {output[-300:]}") from error
+
+
+def _await_quiet(counts: Counts) -> None:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    seen, since = vars(counts).copy(), time.monotonic()
+    while time.monotonic() < min(give_up, since + QUIET_SECONDS):
+        time.sleep(0.02)
+        if vars(counts) != seen:
+            seen, since = vars(counts).copy(), time.monotonic()
