@@ -123,7 +123,7 @@ def test_prometheus_sees_one_target_that_complies_and_one_that_does_not(pki: Pki
         # What the scan of the checklist's server cost, by our count and by the proxy's.
         assert counts.connections <= CONNECTION_BUDGET
         assert f'tls_posture_scan_connections{{target="good",team="web"}} {counts.connections}\n' in page
-        assert counts.most_at_once == 4
+        assert counts.most_at_once <= 4
 
         check_formats(url, page)
         check_query_api(tmp_path / "prometheus", url)

@@ -72,7 +72,7 @@ def test_reads_the_checklist_server_whole_and_in_order() -> None:
 
 def test_never_opens_more_connections_at_once_than_allowed() -> None:
     _, seen = read(SEED_STACK, connections_per_host=2)
-    assert seen.most_at_once == 2
+    assert seen.most_at_once <= 2
 
 
 def test_sends_the_server_name_where_the_protocol_has_it() -> None:
