@@ -73,6 +73,9 @@ def make_backend(config: Config, now: Callable[[], datetime], gate: HostGate) ->
 class App:
     """The daemon: targets, schedule, store and page, kept in step."""
 
+    _backend: Backend
+    _full: bool  # both by `apply`, for the first configuration as for every later one
+
     def __init__(self, config: Config, *, store: Store | None = None, now: Callable[[], datetime] = utc_now) -> None:
         self._now = now
         self._store = store if store is not None else MemoryStore()
@@ -80,17 +83,15 @@ class App:
         self._policies: dict[str, Policy] = {}
         self._own = OwnMetrics()
         self._exposition = Exposition(self._own)
-        self._config = config
+        self._first_config = config
         self._gate = HostGate()  # one for all configurations: scans under the old one may still have connections open
-        self._backend = make_backend(config, now, self._gate)
-        self._full = config.metrics.detail == "full"
         self.schedule = Schedule(self._scan, workers=config.global_.max_concurrent_scans, now=now)
         self._ready = False
 
     def start(self) -> None:
         """Start the schedule; needs the running loop."""
         self.schedule.start()
-        self.apply(self._config)
+        self.apply(self._first_config)
         self._ready = True
 
     def apply(self, config: Config) -> None:
@@ -110,7 +111,7 @@ class App:
             self._exposition.remove(name)
         self.schedule.sync({name: targets[name].scan_interval for name in kept})
         self.schedule.sync({name: target.scan_interval for name, target in targets.items()})
-        self._targets, self._policies, self._config = targets, policies, config
+        self._targets, self._policies = targets, policies
         self._backend = make_backend(config, self._now, self._gate)
         self._full = config.metrics.detail == "full"
         for name, target in targets.items():

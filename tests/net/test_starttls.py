@@ -16,7 +16,7 @@ from exporter.net.gate import HostGate
 from exporter.net.starttls import DIALOGUES, start_tls
 from exporter.services import STARTTLS
 from tests.support.plain import drip, plain_server
-from tests.support.scripted import Stack, parse_hello
+from tests.support.scripted import Stack, read_hello
 from tests.support.targets import make_target, read_handshake
 
 NAME = "www.test.example"
@@ -198,12 +198,9 @@ def test_the_engine_reads_a_server_behind_the_dialogue(dialogue: str) -> None:
         for told, said in zip(SERVER_IS_TOLD[dialogue], SERVER_SAYS[dialogue][1:], strict=True):
             assert await reader.readexactly(len(told)) == told
             writer.write(said)
-        data = b""
-        while (hello := parse_hello(data)) is None:
-            more = await reader.read(65536)
-            if not more:
-                return
-            data += more
+        hello = await read_hello(reader)
+        if hello is None:
+            return
         reply = stack(hello)
         assert isinstance(reply, bytes)
         writer.write(reply)

@@ -81,6 +81,17 @@ def parse_hello(data: bytes) -> Hello | None:
     return Hello(version, tuple(s for s in suites if s != SCSV), compression, extensions, length)
 
 
+async def read_hello(reader: asyncio.StreamReader) -> Hello | None:
+    """The next client hello, or None when the client closes before it is whole."""
+    data = b""
+    while (hello := parse_hello(data)) is None:
+        more = await reader.read(65536)
+        if not more:
+            return None
+        data += more
+    return hello
+
+
 def record(kind: int, payload: bytes, version: int = 0x0303) -> bytes:
     return struct.pack(">BHH", kind, version, len(payload)) + payload
 
@@ -193,12 +204,9 @@ async def scripted_server(script: Script, *, greet: bytes = b"") -> AsyncIterato
         seen.most_at_once = max(seen.most_at_once, count_established(clients))
         try:
             writer.write(greet)
-            data = b""
-            while (hello := parse_hello(data)) is None:
-                more = await reader.read(65536)
-                if not more:
-                    return
-                data += more
+            hello = await read_hello(reader)
+            if hello is None:
+                return
             seen.hellos.append(hello)
             match script(hello):
                 case bytes() as reply:
