@@ -39,8 +39,10 @@ class Probe(Generic[F]):
         applies: whether it makes sense for a target; where it does not, it is not run and leaves nothing.
         run: gives facts; raises `ProbeError` when it could not tell.
         families: its metric families, in the order they are shown.
+        full: those of them that are shown with `metrics.detail: full` alone.
         samples: facts to samples of these families; unknown is absent.
         document: facts to the keys of the report's `facts`.
+        of_name: its facts are of the host's name: with several addresses it runs once.
     """
 
     name: str
@@ -51,3 +53,5 @@ class Probe(Generic[F]):
     families: tuple[Family, ...]
     samples: Callable[[F], Iterable[Sample]]
     document: Callable[[F], dict[str, object]]
+    full: tuple[Family, ...] = ()
+    of_name: bool = False

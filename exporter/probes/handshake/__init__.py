@@ -2,7 +2,7 @@
 
 from exporter.probes.base import Probe, Session
 from exporter.probes.handshake.engine import Engine
-from exporter.probes.handshake.facts import FAMILIES, HandshakeFacts, document, samples
+from exporter.probes.handshake.facts import FAMILIES, FULL, HandshakeFacts, document, samples
 
 
 async def _run(session: Session) -> HandshakeFacts:
@@ -18,6 +18,7 @@ PROBE = Probe(
     families=FAMILIES,
     samples=samples,
     document=document,
+    full=FULL,
 )
 
 __all__ = ["PROBE", "HandshakeFacts"]

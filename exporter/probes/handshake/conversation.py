@@ -2,21 +2,52 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TypeVar
 
 from exporter.model import Protocol
 from exporter.net.dial import Dialer
 from exporter.probes.handshake.exchange import Silence, Unanswered, exchange_again
 from exporter.probes.handshake.flight import Alert, Answer, ServerHello, SSL2ServerHello
-from exporter.probes.handshake.hello import NO_COMPRESSION, Offer, client_hello, ssl2_client_hello
-from exporter.probes.handshake.registry import VERSION_CODES, suite_name
+from exporter.probes.handshake.hello import SHARED_GROUPS, Offer, client_hello, ssl2_client_hello
+from exporter.probes.handshake.observed import Observed, Seen
+from exporter.probes.handshake.parameters import (
+    APPLICATION_PROTOCOLS,
+    CLASSIC_GROUPS,
+    MONTGOMERY_CURVES,
+    SCHEMES,
+    TLS13_GROUPS,
+    for_ecdsa_key,
+    for_rsa_key,
+)
+from exporter.probes.handshake.registry import VERSION_CODES, for_ecdsa, signed, suite_name
 
 PROTOCOL_VERSION = 70
+UNRECOGNIZED_NAME = 112
+NO_APPLICATION_PROTOCOL = 120
 REFUSALS = frozenset({40, PROTOCOL_VERSION, 71})
 """handshake_failure, protocol_version, insufficient_security (RFC 8446, 6.2): nothing acceptable was offered.
 
 Others (47 illegal_parameter, 50 decode_error, 80 internal_error, 112 unrecognized_name, ...) complain of the hello, and
 by themselves say nothing about what it offered.
 """
+T = TypeVar("T")
+
+_PATIENCE = 2
+"""After so many answers that broke off behind the ServerHello, nothing behind it is waited for any more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """One hello: what it offers in this protocol. None is all there is, and for SSL 2 there is no choice."""
+
+    protocol: Protocol
+    suites: tuple[int, ...] = ()
+    groups: tuple[int, ...] | None = None
+    schemes: tuple[int, ...] | None = None
+    applications: tuple[str, ...] | None = None
+    fallback: bool = False
+    share: int | None = None
 
 
 @dataclass(slots=True)
@@ -28,7 +59,9 @@ class Sweep:
         open: what stood in the way; None when `left` was refused.
         wrong_version: it was refused with the whole version.
         unanswered: nothing came back at all.
+        silent: not even an end of the connection.
         turned_away: the server ended it without a proper refusal.
+        failed: suites that the server chose and then could not go on with.
     """
 
     found: list[int] = field(default_factory=list)
@@ -36,17 +69,26 @@ class Sweep:
     open: str | None = None
     wrong_version: bool = False
     unanswered: bool = False
+    silent: bool = False
     turned_away: bool = False
+    failed: list[int] = field(default_factory=list)
 
 
 class Conversation:
     """All that is said to one server.
 
     Attributes:
+        observed: what the answers told beside the suite.
         notes: what stood in the way, for a person.
+        contradictions: what the server said one thing of, and then another.
         silences: every way in which it did not answer.
         answered: it has spoken TLS (or SSL 2) at least once.
-        compresses: protocols in which it took compression.
+        agreed: it has answered a hello with its own.
+        changed_version: protocols that it refused after it had accepted them.
+        server_name: SNI to send; some servers drop hellos that have one.
+        leans: leaner hellos do no harm.
+        extras: ask also for what the server may or may not have; some servers drop hellos with much in them.
+        names_applications: offer ALPN; a server that has none of those we know may end every handshake for it.
         needs_key_shares: it may not know HelloRetryRequest, so TLS 1.3 hellos carry key shares.
         hangs_up: closing the connection seems to be how it refuses.
     """
@@ -54,10 +96,18 @@ class Conversation:
     def __init__(self, dialer: Dialer) -> None:
         self._dialer = dialer
         self._reached = False
+        self._broke_off = 0
+        self.observed = Observed()
         self.notes: list[str] = []
+        self.contradictions: list[str] = []
         self.silences: set[Silence] = set()
         self.answered = False
-        self.compresses: set[Protocol] = set()
+        self.agreed = False
+        self.changed_version: set[Protocol] = set()
+        self.server_name = dialer.target.server_name
+        self.extras = True
+        self.names_applications = True
+        self.leans = True
         self.needs_key_shares = False
         self.hangs_up = False
 
@@ -66,57 +116,183 @@ class Conversation:
         if text not in self.notes:
             self.notes.append(text)
 
+    def contradict(self, protocol: Protocol, what: str) -> None:
+        """Keep what the server contradicts itself on, once."""
+        text = f"{protocol}: {what}"
+        if text not in self.contradictions:
+            self.contradictions.append(text)
+
     async def ask(self, protocol: Protocol, suites: Sequence[int]) -> Answer | Unanswered:
         """The answer to a hello that offers these suites; with none, to SSL 2's, which offers all it has."""
+        return await self.put(Question(protocol, tuple(suites)))
+
+    async def put(self, question: Question) -> Answer | Unanswered:
+        """The answer to a question.
+
+        What the question leaves open is offered whole, with what the server has chosen before at the end: one that goes
+        by the client's order shows more of what it has, and one that goes by its own shows that it does.
+        """
+        protocol = question.protocol
         if protocol is Protocol.SSL2:
             return await self._send(protocol, ssl2_client_hello())
+        seen = self.observed.of(protocol)
+        everything = TLS13_GROUPS if protocol is Protocol.TLS1_3 else CLASSIC_GROUPS
         offer = Offer(
-            VERSION_CODES[protocol], tuple(suites), self._dialer.target.server_name, key_shares=self.needs_key_shares
+            VERSION_CODES[protocol],
+            question.suites,
+            self.server_name,
+            groups=_turned(everything, seen.groups) if question.groups is None else question.groups,
+            schemes=_turned(SCHEMES, seen.schemes) if question.schemes is None else question.schemes,
+            applications=self._applications() if question.applications is None else question.applications,
+            extras=self.extras,
+            fallback=question.fallback,
+            shares=SHARED_GROUPS if self.needs_key_shares else () if question.share is None else (question.share,),
         )
-        return await self._send(protocol, client_hello(offer))
+        answer = await self._send(protocol, client_hello(offer))
+        refuses_names = isinstance(answer, Alert) and answer.description == NO_APPLICATION_PROTOCOL
+        if refuses_names and question.applications is None and offer.names_applications:
+            self.names_applications = False  # it has others than those we know, and insists
+            return await self.put(question)
+        if isinstance(answer, ServerHello) and answer.version == offer.version and answer.suite in offer.suites:
+            self.agreed = True
+            self.observed.learn(protocol, offer, answer)
+        return answer
+
+    def _applications(self) -> tuple[str, ...]:
+        return _turned(APPLICATION_PROTOCOLS, self.observed.applications) if self.names_applications else ()
 
     async def _send(self, protocol: Protocol, hello: bytes) -> Answer | Unanswered:
         # Where closing seems to be how this server refuses, it need not be seen twice each time: the end asks again.
-        answer = await exchange_again(self._dialer, hello, reached=self._reached, retry_closed=not self.hangs_up)
+        answer = await exchange_again(
+            self._dialer,
+            hello,
+            reached=self._reached,
+            retry_closed=not self.hangs_up,
+            whole=self._broke_off < _PATIENCE,
+        )
         self._reached = True
         if isinstance(answer, Unanswered):
             self.silences.add(answer.silence)
             self.note(f"{protocol}: the server {answer}")
         else:
             self.answered = True
+        if isinstance(answer, ServerHello) and answer.version < VERSION_CODES[Protocol.TLS1_3]:
+            self._broke_off += not answer.rest.whole and answer.rest.alert is None
         return answer
 
-    async def sweep(self, protocol: Protocol, suites: Sequence[int]) -> Sweep:
-        """Offer the suites until the server refuses those left, or something else ends it."""
-        sweep = Sweep(left=tuple(suites))
+    async def sweep(self, protocol: Protocol, suites: Sequence[int], *, lean: bool = True) -> Sweep:
+        """Offer the suites until the server refuses those left, or something else ends it.
+
+        Unless `lean` is false, some of what was seen beside them is left out on the way, so that more of it is seen.
+        """
+        sweep, seen = Sweep(left=tuple(suites)), self.observed.of(protocol)
         while sweep.left:
-            answer = await self.ask(protocol, sweep.left)
-            match answer:
-                case ServerHello() if answer.version < VERSION_CODES[protocol]:
-                    sweep.wrong_version = True  # an answer in an older version refuses what only this one could take
-                    return sweep
-                case ServerHello() if answer.version == VERSION_CODES[protocol] and answer.suite in sweep.left:
-                    sweep.found.append(answer.suite)
-                    sweep.left = tuple(code for code in sweep.left if code != answer.suite)
-                    if answer.compression != NO_COMPRESSION and not answer.retry_request:
-                        self.compresses.add(protocol)
-                case ServerHello():
-                    what = f"0x{answer.version:04X}" if answer.version != VERSION_CODES[protocol] else ""
-                    sweep.open = f"chose {what or suite_name(answer.suite)}, which was not offered"
-                    self.note(f"{protocol}: protocol violation: the server {sweep.open}")
-                    return sweep
-                case Alert(description=description) if description in REFUSALS:
-                    sweep.wrong_version = description == PROTOCOL_VERSION and not sweep.found
-                    return sweep
-                case Alert(description=description):
-                    sweep.open, sweep.turned_away = f"alert {description}", True
-                    self.note(f"{protocol}: the server sent alert {description}")
-                    return sweep
-                case SSL2ServerHello():
-                    sweep.open = "an SSL 2 greeting"
-                    return sweep
-                case Unanswered():
-                    sweep.open, sweep.unanswered = str(answer), True
-                    sweep.turned_away = answer.silence is Silence.CLOSED
-                    return sweep
+            question = lean_question(protocol, sweep.left, seen) if lean and self.leans else None
+            before = len(seen.schemes) + len(seen.groups)
+            answer = await self.put(question or Question(protocol, sweep.left))
+            grown = len(seen.schemes) + len(seen.groups) > before
+            if question is not None and not grown and not _untouched(question, answer, seen):
+                self.leans &= not isinstance(answer, Unanswered)  # some servers drop what they cannot agree on
+                return await self._sweep_plainly(protocol, suites, sweep)
+            if not self._take(sweep, protocol, answer):
+                break
+        if sweep.failed:
+            self.note(f"{protocol}: the server chose {', '.join(map(suite_name, sweep.failed))} and then failed")
         return sweep
+
+    async def _sweep_plainly(self, protocol: Protocol, suites: Sequence[int], lean: Sweep) -> Sweep:
+        """Go on with everything, once a leaner hello showed nothing new: what was left out may be why.
+
+        If there is more, it may have been hidden before too, and the order is only to be had from the start.
+        """
+        rest = await self.first(protocol, lean.left)
+        if rest.found:
+            return await self.sweep(protocol, suites, lean=False)
+        rest.found, rest.failed = lean.found, lean.failed + rest.failed
+        return rest
+
+    async def first(self, protocol: Protocol, suites: Sequence[int]) -> Sweep:
+        """What one hello with these suites brings."""
+        sweep = Sweep(left=tuple(suites))
+        self._take(sweep, protocol, await self.ask(protocol, suites))
+        return sweep
+
+    def _take(self, sweep: Sweep, protocol: Protocol, answer: Answer | Unanswered) -> bool:
+        """Enter one answer into the sweep; whether it goes on."""
+        version = VERSION_CODES[protocol]
+        match answer:
+            case ServerHello() if answer.version < version:
+                self._take_wrong_version(sweep, protocol)
+            case ServerHello() if answer.version == version and answer.suite in sweep.left:
+                (sweep.found if answer.rest.alert is None else sweep.failed).append(answer.suite)
+                at = sweep.left.index(answer.suite)
+                sweep.left = sweep.left[:at] + sweep.left[at + 1 :]
+                return True
+            case ServerHello():
+                what = f"0x{answer.version:04X}" if answer.version != version else suite_name(answer.suite)
+                sweep.open = f"chose {what}, which was not offered"
+                self.note(f"{protocol}: protocol violation: the server {sweep.open}")
+            case Alert(description=description) if description == PROTOCOL_VERSION:
+                self._take_wrong_version(sweep, protocol)
+            case Alert(description=description) if description in REFUSALS:
+                pass
+            case Alert(description=description):
+                sweep.open, sweep.turned_away = f"alert {description}", True
+                self.note(f"{protocol}: the server sent alert {description}")
+            case SSL2ServerHello():
+                sweep.open = "an SSL 2 greeting"
+            case Unanswered():
+                sweep.open, sweep.unanswered = str(answer), True
+                sweep.turned_away = answer.silence is Silence.CLOSED
+                sweep.silent = answer.silence in {Silence.TIMEOUT, Silence.NO_CONNECTION}
+        return False
+
+    def _take_wrong_version(self, sweep: Sweep, protocol: Protocol) -> None:
+        """The version is refused, and with it all suites; unless the server has it, and then that takes a proof."""
+        if self.observed.of(protocol).suites:
+            self.changed_version.add(protocol)
+            sweep.open, sweep.turned_away = "the protocol version was refused, which it had accepted", True
+        else:
+            sweep.wrong_version = True
+
+
+def _untouched(question: Question, answer: Answer | Unanswered, seen: Seen) -> bool:
+    """Whether the suite taken is signed with a key that nothing was left out for."""
+    if not isinstance(answer, ServerHello) or answer.rest.alert is not None or not signed(answer.suite):
+        return False
+    fits = for_ecdsa_key if for_ecdsa(answer.suite) else for_rsa_key
+    offered = SCHEMES if question.schemes is None else question.schemes
+    return any(fits(scheme) and scheme in offered for scheme in seen.schemes)
+
+
+_ENOUGH_ECDSA, _ENOUGH_RSA, _ENOUGH_GROUPS = 3, 5, 2
+"""So many schemes and groups nearly every server has; fewer can be left out of a hello without harm."""
+
+
+def lean_question(protocol: Protocol, suites: tuple[int, ...], seen: Seen) -> Question | None:
+    """A hello without some schemes and groups that were seen, so that others are; None when none is to be left out.
+
+    Never without a curve that a certificate may have, or the suites of that certificate would be gone too.
+    """
+    ecdsa, rsa = ([s for s in seen.schemes if fits(s)] for fits in (for_ecdsa_key, for_rsa_key))
+    struck = {*(ecdsa if len(ecdsa) < _ENOUGH_ECDSA else ()), *(rsa if len(rsa) < _ENOUGH_RSA else ())}
+    few = len(seen.groups) < _ENOUGH_GROUPS
+    groups = {group for group in seen.groups if few and group in MONTGOMERY_CURVES}
+    if protocol in {Protocol.SSL3, Protocol.TLS1_3} or not (struck or groups):
+        return None
+    return Question(
+        protocol,
+        suites,
+        groups=tuple(g for g in _turned(CLASSIC_GROUPS, seen.groups) if g not in groups) if groups else None,
+        schemes=tuple(s for s in _turned(SCHEMES, seen.schemes) if s not in struck) if struck else None,
+    )
+
+
+def _turned(everything: tuple[T, ...], seen: Sequence[T]) -> tuple[T, ...]:
+    """Everything, what was seen at the end."""
+    return _moved(everything, tuple(seen)) if seen else everything
+
+
+@lru_cache(maxsize=64)
+def _moved(everything: tuple[T, ...], seen: tuple[T, ...]) -> tuple[T, ...]:
+    return (*[one for one in everything if one not in seen], *seen)

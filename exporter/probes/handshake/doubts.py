@@ -1,24 +1,16 @@
 """Whether hellos that were turned away without a proper refusal were refused: the proof, given at the end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from exporter.model import Protocol
-from exporter.probes.handshake.conversation import Conversation
+from exporter.probes.handshake.conversation import Conversation, Question
 from exporter.probes.handshake.exchange import Silence, Unanswered
 from exporter.probes.handshake.flight import Alert, ServerHello
+from exporter.probes.handshake.registry import VERSION_CODES
 
 SSL2_REFUSALS = frozenset({Silence.RESET, Silence.CLOSED})
 """A TLS stack has no way to say no in a format that it does not know and may drop the hello unread, which the network
 shows as a reset; an SSL 2 server answers this hello, as it offers all its cipher kinds, with its greeting."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """One hello: these suites (none for SSL 2, whose hello is always the same) in this protocol."""
-
-    protocol: Protocol
-    suites: tuple[int, ...] = ()
 
 
 async def prove(talk: Conversation, doubts: Sequence[Question], control: Question | None) -> frozenset[Question]:
@@ -29,9 +21,13 @@ async def prove(talk: Conversation, doubts: Sequence[Question], control: Questio
     each time. Must be called while no other connection of this reading is open.
     """
     refused = set(doubts)
+    # Two machines that take turns must not turn away the doubts and answer the controls each: with an odd number of
+    # hellos in between the same machine would answer every control.
+    controls = 2 if len(doubts) % 2 else 1
     for round_ in (list(doubts), list(reversed(doubts))):
-        if not await _answers(talk, control):
-            return frozenset()
+        for _ in range(controls):
+            if not await _answers(talk, control):
+                return frozenset()
         for question in round_:
             if not await _is_turned_away(talk, question):
                 refused.discard(question)
@@ -41,13 +37,14 @@ async def prove(talk: Conversation, doubts: Sequence[Question], control: Questio
 async def _answers(talk: Conversation, control: Question | None) -> bool:
     if control is None:
         return False
-    answer = await talk.ask(control.protocol, control.suites)
+    answer = await talk.put(control)
     return isinstance(answer, ServerHello) and answer.suite == control.suites[-1]
 
 
 async def _is_turned_away(talk: Conversation, question: Question) -> bool:
-    answer = await talk.ask(question.protocol, question.suites)
+    answer = await talk.put(question)
     if isinstance(answer, Unanswered):
         silences = SSL2_REFUSALS if question.protocol is Protocol.SSL2 else {Silence.CLOSED}
         return answer.silence in silences
-    return isinstance(answer, Alert)
+    older = isinstance(answer, ServerHello) and answer.version < VERSION_CODES[question.protocol]
+    return older or isinstance(answer, Alert)

@@ -10,52 +10,33 @@ What counts as a refusal:
 - Silence and resets never; they may be anybody's. What they leave open is unknown.
 
 What makes a list whole: the server refused all that is left of it, and read it to the end, which is proved once by
-putting an accepted suite behind those it refused; a server that fails this is asked again in short lists. And it
-refused the ECDSA suites and the others each by themselves, since some servers (HAProxy) choose the certificate first
-and then see only the suites that fit it.
+putting accepted suites behind those it refused; a server that fails this is asked again in short lists. And it
+chose suites for ECDSA and others from one list, or refused each kind by itself, since some servers (HAProxy) choose the
+certificate first and then see only the suites that fit it.
+
+Groups, signature schemes and application protocols are found on the way (`observed`), and the rest of them at the end
+of a protocol (`strike`).
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from exporter.errors import ProbeError
-from exporter.model import CipherOrder, Protocol, Reason
+from exporter.model import Protocol, Reason
 from exporter.net.dial import Dialer
-from exporter.probes.handshake.conversation import Conversation, Sweep
-from exporter.probes.handshake.doubts import SSL2_REFUSALS, Question, prove
+from exporter.probes.handshake.classic import SHORT_LIST, ClassicReader
+from exporter.probes.handshake.conversation import REFUSALS, UNRECOGNIZED_NAME, Conversation, Question
+from exporter.probes.handshake.doubts import SSL2_REFUSALS, prove
 from exporter.probes.handshake.exchange import Silence, Unanswered
 from exporter.probes.handshake.facts import HandshakeFacts
 from exporter.probes.handshake.flight import Alert, ServerHello, SSL2ServerHello
-from exporter.probes.handshake.order import cipher_order
-from exporter.probes.handshake.registry import (
-    CLASSIC_SUITES,
-    SSL2_KINDS,
-    TLS13_SUITES,
-    for_ecdsa,
-    suite_name,
-)
+from exporter.probes.handshake.reading import Reading
+from exporter.probes.handshake.registry import CLASSIC_SUITES, SSL2_KINDS
+from exporter.probes.handshake.summary import summary
+from exporter.probes.handshake.tls13 import read_tls13
 
-SHORT_LIST = 63
-"""Suites of one short list. Some servers do not read past the 64th, and the renegotiation signal takes one place."""
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What is known of one protocol, if the `doubts` turn out to be refusals."""
-
-    accepted: bool | None = None
-    suites: list[int] = field(default_factory=list)
-    complete: bool = True
-    order: CipherOrder | None = None
-    doubts: list[Question] = field(default_factory=list)
-
-
-def _by_authentication(suites: Sequence[int], length: int) -> list[tuple[int, ...]]:
-    """The suites in lists of at most `length`, those for ECDSA certificates apart from the others."""
-    others = [code for code in suites if not for_ecdsa(code)]
-    groups = [group for group in (others, [code for code in suites if for_ecdsa(code)]) if group]
-    return [tuple(group[start : start + length]) for group in groups for start in range(0, len(group), length)]
+INAPPROPRIATE_FALLBACK = 86
+"""RFC 7507, 3."""
+_NEWEST_FIRST = (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3)
 
 
 class Engine:
@@ -63,8 +44,7 @@ class Engine:
 
     def __init__(self, dialer: Dialer) -> None:
         self._talk = Conversation(dialer)
-        self._reads_long_lists = False
-        self._two_certificates = False
+        self._classic = ClassicReader(self._talk)
 
     async def read(self) -> HandshakeFacts:
         """All facts that hellos tell.
@@ -74,7 +54,7 @@ class Engine:
         Raises:
             ProbeError: the server was not reached, or no protocol was accepted, with the reason.
         """
-        readings = {Protocol.TLS1_2: await self._read_classic(Protocol.TLS1_2)}
+        readings = {Protocol.TLS1_2: await self._read_first()}
         if Silence.NOT_TLS in self._talk.silences and not self._talk.answered:
             raise self._failure()  # no other version will make TLS of it
         rest = (Protocol.TLS1_3, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3, Protocol.SSL2)
@@ -83,165 +63,115 @@ class Engine:
         readings |= {protocol: task.result() for protocol, task in tasks.items()}
         if not any(reading.accepted for reading in readings.values()):
             raise self._failure()
+        self._doubt_tls13(readings)
+        fallback = await self._refuses_fallback(readings)
         await self._settle(readings)
-        return self._facts(readings)
+        return summary(self._talk, readings, fallback)
 
-    async def _read_protocol(self, protocol: Protocol) -> _Reading:
+    async def _read_protocol(self, protocol: Protocol) -> Reading:
         match protocol:
             case Protocol.SSL2:
                 return await self._read_ssl2()
             case Protocol.TLS1_3:
-                return await self._read_tls13()
+                return await read_tls13(self._talk)
             case _:
-                return await self._read_classic(protocol)
+                return await self._classic.read(protocol)
 
-    # --- SSL 3 to TLS 1.2 ---------------------------------------------------------------------------------------------
+    async def _read_first(self) -> Reading:
+        """TLS 1.2, once more in a plainer manner if the server could not stand the hellos.
 
-    async def _read_classic(self, protocol: Protocol) -> _Reading:
-        if self._reads_long_lists and (protocol is Protocol.SSL3 or not self._two_certificates):
-            # One list for all would only show the order between the two kinds, of which there is one.
-            return await self._read_lists(protocol, [], _by_authentication(CLASSIC_SUITES, len(CLASSIC_SUITES)))
-        long = await self._talk.sweep(protocol, CLASSIC_SUITES)
-        if long.wrong_version and not long.found:
-            return _Reading(accepted=False)
-        self._talk.hangs_up |= long.turned_away
-        ended = long.open is None or long.turned_away
-        whole = ended and (self._reads_long_lists or await self._reads_to_the_end(protocol, long))
-        lists = _by_authentication(long.left, len(long.left) if whole else SHORT_LIST)
-        return await self._read_lists(protocol, long.found, lists)
+        Some servers drop hellos with many suites, with extensions that they do not know, or with a server name.
+        """
+        reading = await self._classic.read(Protocol.TLS1_2)
+        talk = self._talk
+        refused = reading.accepted is False and not reading.doubts
+        if talk.agreed or refused or Silence.NOT_TLS in talk.silences:
+            return reading
+        name = talk.server_name
+        plainer = [(True, name, ""), (False, name, "extensions that it may not know"), (False, None, "a server name")]
+        for extras, server_name, without in plainer[: 3 if name else 2]:
+            talk.extras, talk.server_name = extras, server_name
+            answer = await talk.ask(Protocol.TLS1_2, CLASSIC_SUITES[:SHORT_LIST])
+            if isinstance(answer, ServerHello) or (isinstance(answer, Alert) and answer.description in REFUSALS):
+                if without:
+                    talk.note(f"the server does not answer hellos with {without}; it was asked without")
+                return await self._classic.read(Protocol.TLS1_2)
+            if isinstance(answer, Alert) and answer.description == UNRECOGNIZED_NAME:
+                break  # without the name it would show another service
+        talk.extras, talk.server_name = True, name
+        return reading
 
-    async def _reads_to_the_end(self, protocol: Protocol, sweep: Sweep) -> bool:
-        """Whether the server reads the longest list; what one protocol proves holds for all."""
-        if sweep.found:
-            self._reads_long_lists = await self._finds_behind(protocol, sweep.left, sweep.found[-1])
-        return self._reads_long_lists
-
-    async def _finds_behind(self, protocol: Protocol, refused: tuple[int, ...], known: int) -> bool:
-        """Whether the server finds an accepted suite behind those it just refused: so it read them all."""
-        answer = await self._talk.ask(protocol, (*refused, known))
-        return isinstance(answer, ServerHello) and answer.suite == known
-
-    async def _read_lists(self, protocol: Protocol, known: list[int], lists: list[tuple[int, ...]]) -> _Reading:
-        """Ask for what is left, list by list, each of which the server reads whole."""
-        found, complete = list(known), True
-        sources = 1 if known else 0
-        doubts: list[Question] = []
-        for suites in lists:
-            part = await self._talk.sweep(protocol, suites)
-            if part.wrong_version and not found and not part.found:
-                return _Reading(accepted=False)
-            found += part.found
-            sources += bool(part.found)
-            if part.turned_away:
-                doubts.append(Question(protocol, part.left))
-            elif part.open is not None:
-                complete = False
-                if part.unanswered or not found:
-                    break  # the question stays open: more of the same would not help
-        if not found:
-            return _Reading(accepted=False if complete else None, doubts=doubts)
-        if sources > 1 and len(found) <= SHORT_LIST:
-            again = await self._talk.sweep(protocol, found)  # several lists say nothing of the order between them
-            found = again.found + [code for code in found if code not in again.found]
-        return await self._reading(protocol, found, complete=complete, doubts=doubts)
-
-    async def _reading(
-        self, protocol: Protocol, found: list[int], *, complete: bool, doubts: list[Question]
-    ) -> _Reading:
-        self._two_certificates |= len({for_ecdsa(code) for code in found}) > 1
-        order = await cipher_order(self._talk, protocol, found) if len(found) > 1 else None
-        return _Reading(accepted=True, suites=found, complete=complete, order=order, doubts=doubts)
-
-    # --- TLS 1.3 and SSL 2 --------------------------------------------------------------------------------------------
-
-    async def _read_tls13(self) -> _Reading:
-        sweep = await self._talk.sweep(Protocol.TLS1_3, TLS13_SUITES)
-        if sweep.wrong_version and not sweep.found:
-            return _Reading(accepted=False)
-        if not sweep.found:
-            self._talk.needs_key_shares = True  # the server may not know HelloRetryRequest
-            sweep = await self._talk.sweep(Protocol.TLS1_3, TLS13_SUITES)
-        doubts = [Question(Protocol.TLS1_3, sweep.left)] if sweep.turned_away else []
-        settled = sweep.open is None or sweep.turned_away
-        if not sweep.found:
-            return _Reading(accepted=False if settled else None, doubts=doubts)
-        return await self._reading(Protocol.TLS1_3, sweep.found, complete=settled, doubts=doubts)
-
-    async def _read_ssl2(self) -> _Reading:
+    async def _read_ssl2(self) -> Reading:
         answer = await self._talk.ask(Protocol.SSL2, ())
         match answer:
             case SSL2ServerHello(kinds=kinds):
                 offered = [kind for kind in dict.fromkeys(kinds) if kind in SSL2_KINDS]
                 if len(offered) != len(kinds):
                     self._talk.note("SSLv2: protocol violation: the server names cipher kinds that were not offered")
-                return _Reading(accepted=True, suites=offered, complete=len(offered) == len(kinds))
+                return Reading(accepted=True, suites=offered, complete=len(offered) == len(kinds))
             case Alert() | ServerHello():
-                return _Reading(accepted=False)
+                return Reading(accepted=False)
             case Unanswered(silence=silence) if silence in SSL2_REFUSALS:
-                return _Reading(accepted=False, doubts=[Question(Protocol.SSL2)])
+                return Reading(accepted=False, doubts=[Question(Protocol.SSL2)])
             case Unanswered():
-                return _Reading()
+                return Reading()
+
+    def _doubt_tls13(self, readings: dict[Protocol, Reading]) -> None:
+        """A server that marks its answers in TLS 1.2 has TLS 1.3, whatever it says to our hellos (pre-shared keys)."""
+        marks = self._talk.observed.of(Protocol.TLS1_2).marks
+        if readings[Protocol.TLS1_3].accepted is False and marks == {Protocol.TLS1_2}:
+            readings[Protocol.TLS1_3].accepted = None
+            self._talk.note("TLSv1.3: refused, while answers in TLSv1.2 are marked as those of a server that has it")
+
+    async def _refuses_fallback(self, readings: dict[Protocol, Reading]) -> bool | None:
+        """Whether the server ends a handshake in an older version that says it should not be (RFC 7507).
+
+        None where it has no older version, or does not tell.
+        """
+        accepted = [protocol for protocol in reversed(Protocol) if readings[protocol].accepted]
+        older = [protocol for protocol in accepted[1:] if protocol in _NEWEST_FIRST]
+        if not older:
+            return None
+        question = Question(older[0], tuple(readings[older[0]].suites[: SHORT_LIST - 2]), fallback=True)
+        answer = await self._talk.put(question)
+        if isinstance(answer, Alert) and answer.description == INAPPROPRIATE_FALLBACK:
+            return True
+        return False if isinstance(answer, ServerHello) and answer.suite in question.suites else None
 
     # --- doubts -------------------------------------------------------------------------------------------------------
 
-    async def _settle(self, readings: dict[Protocol, _Reading]) -> None:
+    async def _settle(self, readings: dict[Protocol, Reading]) -> None:
         """What was turned away and is not proved to be refused becomes unknown."""
-        doubts = [doubt for reading in readings.values() for doubt in reading.doubts]
+        doubts = [doubt for reading in readings.values() for doubt in reading.all_doubts()]
         refused = await prove(self._talk, doubts, self._control(readings)) if doubts else frozenset()
         for protocol, reading in readings.items():
-            if not refused.issuperset(reading.doubts):
-                self._talk.note(f"{protocol}: the server ends connections at times; what it refuses cannot be told")
-                reading.complete = False
-                reading.accepted = reading.accepted or None
+            if not reading.settle(refused):
+                self._talk.note(f"{protocol}: the server turns hellos away at times; what it refuses cannot be told")
+                if protocol in self._talk.changed_version:
+                    self._talk.contradict(protocol, "protocol version")
 
-    def _control(self, readings: dict[Protocol, _Reading]) -> Question | None:
+    def _control(self, readings: dict[Protocol, Reading]) -> Question | None:
         """A hello that the server should answer, as like as may be to those in doubt."""
-        for protocol in (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3, Protocol.TLS1_3):
+        for protocol in (*_NEWEST_FIRST, Protocol.TLS1_3):
             suites = readings[protocol].suites
-            if suites and protocol is not Protocol.TLS1_3 and self._reads_long_lists:
+            if suites and protocol is not Protocol.TLS1_3 and self._classic.reads_long_lists:
                 others = tuple(code for code in CLASSIC_SUITES if code not in suites)
                 return Question(protocol, (*others, suites[0]))
             if suites:
                 return Question(protocol, (suites[0],))
         return None
 
-    # --- the sum ------------------------------------------------------------------------------------------------------
-
     def _failure(self) -> ProbeError:
         """Why no protocol is known to be accepted."""
-        detail = "; ".join(self._talk.notes[:3]) or "every protocol was refused"
-        if self._talk.answered:
+        talk = self._talk
+        detail = "; ".join(talk.notes[:3]) or "every protocol was refused"
+        if any(f"alert {UNRECOGNIZED_NAME}" in note for note in talk.notes):
+            wants = f"does not know the name {talk.server_name}" if talk.server_name else "wants a server_name"
+            detail = f"the server {wants} (alert {UNRECOGNIZED_NAME}, unrecognized_name)"
+        if talk.answered:
             return ProbeError(Reason.HANDSHAKE_ERROR, detail)
-        if Silence.NOT_TLS in self._talk.silences:
+        if Silence.NOT_TLS in talk.silences:
             return ProbeError(Reason.NOT_TLS, detail)
-        if self._talk.silences == {Silence.TIMEOUT}:
+        if talk.silences == {Silence.TIMEOUT}:
             return ProbeError(Reason.HANDSHAKE_TIMEOUT, detail)
         return ProbeError(Reason.HANDSHAKE_ERROR, detail)
-
-    def _facts(self, readings: dict[Protocol, _Reading]) -> HandshakeFacts:
-        accepted = [protocol for protocol in Protocol if readings[protocol].accepted]
-        names = {
-            protocol: tuple(
-                SSL2_KINDS.get(code, f"0x{code:06X}") if protocol is Protocol.SSL2 else suite_name(code)
-                for code in readings[protocol].suites
-            )
-            for protocol in accepted
-        }
-        return HandshakeFacts(
-            protocols={protocol: readings[protocol].accepted for protocol in Protocol},
-            cipher_suites=names,
-            incomplete=frozenset(protocol for protocol in accepted if not readings[protocol].complete),
-            cipher_order={protocol: readings[protocol].order for protocol in accepted},
-            compression=self._compression_verdict(readings),
-            notes=tuple(self._talk.notes),
-        )
-
-    def _compression_verdict(self, readings: dict[Protocol, _Reading]) -> bool | None:
-        """True as soon as one protocol accepts it; False when no protocol that could have it is unknown.
-
-        TLS 1.3 has no compression (RFC 8446, 4.1.2), SSL 2 never had it.
-        """
-        if self._talk.compresses:
-            return True
-        classic = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
-        return None if any(readings[protocol].accepted is None for protocol in classic) else False

@@ -9,7 +9,7 @@ from exporter.net.starttls import start_tls
 from exporter.probes.handshake.flight import Answer, Flight, MalformedError, NotTLSError
 
 MAX_ANSWER_BYTES = 131072
-"""A ServerHello comes first and is small; a record before it may bring at most 16 KiB."""
+"""A ServerHello comes first and is small, a chain of certificates has some thousand bytes."""
 
 
 class Silence(Enum):
@@ -34,13 +34,14 @@ class Unanswered:
         return f"{self.silence.value}{f' ({self.detail})' if self.detail else ''}"
 
 
-async def exchange(dialer: Dialer, hello: bytes) -> Answer | Unanswered:
-    """Send the hello on a connection of its own and read up to the answer.
+async def exchange(dialer: Dialer, hello: bytes, *, whole: bool = True) -> Answer | Unanswered:
+    """Send the hello on a connection of its own and read the answer; unless `whole` is false, with what comes behind.
 
     Raises:
         ProbeError: the connection, or the dialogue before TLS, did not come to be.
     """
     flight = Flight()
+    unanswered = Unanswered(Silence.CLOSED)
     async with dialer.connect(max_bytes=MAX_ANSWER_BYTES) as connection:
         connection.limit(2 * connection.timeout_seconds)
         if dialer.target.starttls:
@@ -48,27 +49,25 @@ async def exchange(dialer: Dialer, hello: bytes) -> Answer | Unanswered:
             connection.limit(connection.timeout_seconds)
         try:
             await connection.write(hello)
-            while True:
-                data = await connection.read()
-                if not data:
-                    return Unanswered(Silence.CLOSED)
-                answer = flight.feed(data)
-                if answer is not None:
-                    return answer
+            while data := await connection.read():
+                flight.feed(data)
+                if flight.complete or (flight.answer is not None and not whole):
+                    break
         except PeerSilentError:
-            return Unanswered(Silence.TIMEOUT)
+            unanswered = Unanswered(Silence.TIMEOUT)
         except PeerResetError:
-            return Unanswered(Silence.RESET)
+            unanswered = Unanswered(Silence.RESET)
         except PeerFloodError:
-            return Unanswered(Silence.MALFORMED, f"more than {MAX_ANSWER_BYTES} bytes")
+            unanswered = Unanswered(Silence.MALFORMED, f"more than {MAX_ANSWER_BYTES} bytes")
         except NotTLSError:
-            return Unanswered(Silence.NOT_TLS)
+            unanswered = Unanswered(Silence.NOT_TLS)
         except MalformedError as error:
-            return Unanswered(Silence.MALFORMED, str(error))
+            unanswered = Unanswered(Silence.MALFORMED, str(error))
+    return unanswered if flight.answer is None else flight.answer
 
 
 async def exchange_again(
-    dialer: Dialer, hello: bytes, *, reached: bool, retry_closed: bool = True
+    dialer: Dialer, hello: bytes, *, reached: bool, retry_closed: bool = True, whole: bool = True
 ) -> Answer | Unanswered:
     """As `exchange`, with one more try when nothing was answered: a lost packet is not a finding.
 
@@ -80,7 +79,7 @@ async def exchange_again(
     outcome: Answer | Unanswered = Unanswered(Silence.TIMEOUT)
     for _ in range(2):
         try:
-            outcome = await exchange(dialer, hello)
+            outcome = await exchange(dialer, hello, whole=whole)
         except ProbeError as error:
             if not reached:
                 raise

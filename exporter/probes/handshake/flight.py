@@ -1,12 +1,15 @@
-"""Reads the first bytes a server sends back: bytes only, no sockets, no cryptography.
+"""Reads what a server sends back to a hello: bytes only, no sockets, no cryptography.
 
 Fed piece by piece, since records split over packets and messages over records. Only its own two errors leave it,
-whatever the bytes are.
+whatever the bytes are. Up to TLS 1.2 the messages behind the ServerHello are read too, as far as they come and make
+sense: they are plain text, and what they tell costs nothing.
 """
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
 
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA = 20, 21, 22, 23
 _SERVER_HELLO = 2
@@ -16,7 +19,7 @@ _SSL2_SERVER_HELLO, _SSL2_ERROR = 4, 0
 _MAX_RECORD = 16384 + 2048
 """RFC 5246, 6.2.3: most bytes of one record."""
 _MAX_MESSAGE = 65536
-"""A ServerHello has at most some hundred bytes; far more is no ServerHello."""
+"""A ServerHello has some hundred bytes, a chain of certificates some thousand; far more is neither."""
 _MAX_WARNINGS = 8
 """One or two may precede the ServerHello (unrecognized_name); a stream of them is no answer."""
 
@@ -24,6 +27,7 @@ HELLO_RETRY_REQUEST_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a2
 """RFC 8446, 4.1.3: SHA-256 of "HelloRetryRequest"."""
 
 _SUPPORTED_VERSIONS = 43
+_TLS1_3 = 0x0304
 
 
 class NotTLSError(Exception):
@@ -35,19 +39,42 @@ class MalformedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """What came behind the ServerHello, up to TLS 1.2; empty where nothing did.
+
+    Attributes:
+        certificates: DER, the leaf first, as served.
+        key_exchange: body of the ServerKeyExchange message, whose layout depends on the suite.
+        stapled: a CertificateStatus was among it.
+        whole: it came to its end (ServerHelloDone); what is missing is not there.
+        alert: a fatal alert in place of what should come: the server chose, and could not go on.
+    """
+
+    certificates: tuple[bytes, ...] = ()
+    key_exchange: bytes | None = None
+    stapled: bool = False
+    whole: bool = False
+    alert: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ServerHello:
     """The server's choice; a HelloRetryRequest is one too, marked as such.
 
     Attributes:
         version: wire code of the version that was negotiated (supported_versions included).
         extensions: number -> body.
+        random: 32 bytes.
+        rest: what came behind it.
     """
 
     version: int
     suite: int
     compression: int
     retry_request: bool
-    extensions: Mapping[int, bytes]
+    extensions: Mapping[int, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    random: bytes = bytes(32)
+    rest: Rest = Rest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +94,14 @@ class Alert:
 Answer = ServerHello | SSL2ServerHello | Alert
 
 
-class _Cursor:
-    """Walks over a message and refuses to run past its end."""
+class Cursor:
+    """Walks over a message; `MalformedError` when that ends too soon."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
 
     def take(self, count: int) -> bytes:
+        """The next bytes."""
         piece = self._data[self._at : self._at + count]
         if len(piece) < count:
             raise MalformedError("message ends too soon")
@@ -81,34 +109,60 @@ class _Cursor:
         return piece
 
     def number(self, size: int) -> int:
+        """The number in the next bytes."""
         return int.from_bytes(self.take(size), "big")
 
     @property
     def left(self) -> int:
+        """How many bytes there still are."""
         return len(self._data) - self._at
 
 
 def _parse_server_hello(body: bytes) -> ServerHello:
-    cursor = _Cursor(body)
-    version = cursor.number(2)
-    random = cursor.take(32)
-    cursor.take(cursor.number(1))  # session id
-    suite = cursor.number(2)
-    compression = cursor.number(1)
-    extensions: dict[int, bytes] = {}
-    if cursor.left:
-        block = _Cursor(cursor.take(cursor.number(2)))
-        while block.left:
-            number = block.number(2)
-            extensions[number] = block.take(block.number(2))
+    """RFC 8446, 4.1.3; without a cursor, as it is what nearly all connections of a scan end in."""
+    end = 35 + (body[34] if len(body) > 34 else 0)  # version, random, session id
+    if len(body) < end + 3:
+        raise MalformedError("message ends too soon")
+    version, random = int.from_bytes(body[:2], "big"), body[2:34]
+    suite, compression = int.from_bytes(body[end : end + 2], "big"), body[end + 2]
+    extensions = _parse_extensions(body[end + 3 :])
     selected = extensions.get(_SUPPORTED_VERSIONS)
     if selected is not None:
-        version = _Cursor(selected).number(2)
-    return ServerHello(version, suite, compression, random == HELLO_RETRY_REQUEST_RANDOM, extensions)
+        version = Cursor(selected).number(2)
+    return ServerHello(version, suite, compression, random == HELLO_RETRY_REQUEST_RANDOM, extensions, random)
+
+
+def _parse_extensions(data: bytes) -> dict[int, bytes]:
+    """Number -> body. What follows the block is let be, as by most clients."""
+    if not data:
+        return {}
+    if len(data) < 2 or len(data) < 2 + int.from_bytes(data[:2], "big"):
+        raise MalformedError("message ends too soon")
+    at, end = 2, 2 + int.from_bytes(data[:2], "big")
+    extensions: dict[int, bytes] = {}
+    while at < end:
+        if at + 4 > end:
+            raise MalformedError("message ends too soon")
+        number, length = struct.unpack_from(">HH", data, at)
+        at += 4 + length
+        if at > end:
+            raise MalformedError("message ends too soon")
+        extensions[number] = data[at - length : at]
+    return extensions
+
+
+def _parse_certificates(body: bytes) -> tuple[bytes, ...]:
+    """RFC 5246, 7.4.2."""
+    cursor = Cursor(body)
+    block = Cursor(cursor.take(cursor.number(3)))
+    certificates = []
+    while block.left:
+        certificates.append(block.take(block.number(3)))
+    return tuple(certificates)
 
 
 def _parse_ssl2_server_hello(body: bytes) -> SSL2ServerHello:
-    cursor = _Cursor(body)
+    cursor = Cursor(body)
     cursor.take(2)  # session id hit, certificate type
     if cursor.number(2) != 0x0002:
         raise MalformedError("an SSL 2 greeting of another version")
@@ -126,86 +180,130 @@ class Flight:
 
     Attributes:
         started: at least one whole record was TLS (or SSL 2).
+        answer: the answer, as soon as there is one; a ServerHello grows by its `rest`.
+        complete: nothing more is to be expected that this could read.
     """
 
     def __init__(self) -> None:
         self.started = False
+        self.answer: Answer | None = None
+        self.complete = False
         self._raw = bytearray()
         self._messages = bytearray()
         self._warnings = 0
+        self._rest: dict[str, Any] = {}
 
     def feed(self, data: bytes) -> Answer | None:
         """Take more bytes; the answer as soon as there is one.
 
         Raises:
             NotTLSError: what came is no record of SSL or TLS.
-            MalformedError: it is, and is broken.
+            MalformedError: it is, and is broken. What is broken behind a ServerHello just ends the reading.
         """
+        if self.complete:
+            return self.answer
         self._raw += data
-        while self._raw:
+        try:
+            self._read_records()
+        except (NotTLSError, MalformedError):
+            if self.answer is None:
+                raise
+            self.complete = True
+        if self._rest and isinstance(self.answer, ServerHello):
+            self.answer = replace(self.answer, rest=Rest(**self._rest))
+        return self.answer
+
+    def _read_records(self) -> None:
+        while self._raw and not self.complete:
             if not self.started and self._raw[0] & 0x80:
-                return self._ssl2()
+                self._ssl2()
+                return
             if self._raw[0] not in {_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA}:
                 raise MalformedError("not a record") if self.started else NotTLSError
             if len(self._raw) >= 2 and self._raw[1] != 3:
                 raise MalformedError("not a record") if self.started else NotTLSError
             if len(self._raw) < 5:
-                return None
+                return
             kind, _, length = struct.unpack(">BHH", self._raw[:5])
             if length > _MAX_RECORD:
                 raise MalformedError("record too long")
             if len(self._raw) < 5 + length:
-                return None
+                return
             payload = bytes(self._raw[5 : 5 + length])
             del self._raw[: 5 + length]
             self.started = True
-            answer = self._record(kind, payload)
-            if answer is not None:
-                return answer
-        return None
+            self._record(kind, payload)
 
-    def _record(self, kind: int, payload: bytes) -> Answer | None:
+    def _record(self, kind: int, payload: bytes) -> None:
         match kind:
             case 21:
-                return self._alert(payload)
+                self._alert(payload)
             case 22:
                 self._messages += payload
-                return self._message()
+                self._read_messages()
             case _:
                 raise MalformedError("neither an alert nor a handshake message")
 
-    def _alert(self, payload: bytes) -> Alert | None:
+    def _alert(self, payload: bytes) -> None:
         if len(payload) != 2:
             raise MalformedError("an alert has two bytes")
         level, description = payload
-        if level == _FATAL:
-            return Alert(description)
-        if description == 0:  # close_notify: the server is done
+        if isinstance(self.answer, ServerHello) and level == _FATAL:
+            self._rest["alert"] = description
+            self.complete = True
+        elif level == _FATAL:
+            self._settle(Alert(description))
+        elif description == 0:  # close_notify: the server is done
             raise MalformedError("close_notify in place of an answer")
-        self._warnings += 1
-        if self._warnings > _MAX_WARNINGS:
-            raise MalformedError("nothing but warnings")
-        return None
+        else:
+            self._warnings += 1
+            if self._warnings > _MAX_WARNINGS:
+                raise MalformedError("nothing but warnings")
 
-    def _message(self) -> ServerHello | None:
-        if len(self._messages) < 4:
-            return None
-        kind, length = self._messages[0], int.from_bytes(self._messages[1:4], "big")
-        if kind != _SERVER_HELLO or length > _MAX_MESSAGE:
-            raise MalformedError("the first message is no ServerHello")
-        if len(self._messages) < 4 + length:
-            return None
-        return _parse_server_hello(bytes(self._messages[4 : 4 + length]))
+    def _settle(self, answer: Answer) -> None:
+        self.answer, self.complete = answer, True
 
-    def _ssl2(self) -> Answer | None:
+    def _read_messages(self) -> None:
+        while len(self._messages) >= 4 and not self.complete:
+            kind, length = self._messages[0], int.from_bytes(self._messages[1:4], "big")
+            if self.answer is None and kind != _SERVER_HELLO:
+                raise MalformedError("the first message is no ServerHello")
+            if length > _MAX_MESSAGE:
+                raise MalformedError("message too long")
+            if len(self._messages) < 4 + length:
+                return
+            body = bytes(self._messages[4 : 4 + length])
+            del self._messages[: 4 + length]
+            if self.answer is not None:
+                self._read_rest(kind, body)
+            else:
+                self.answer = hello = _parse_server_hello(body)
+                self.complete = hello.version >= _TLS1_3  # the rest is encrypted
+
+    def _read_rest(self, kind: int, body: bytes) -> None:
+        match kind:
+            case 11 if "certificates" not in self._rest:  # Certificate
+                self._rest["certificates"] = _parse_certificates(body)
+            case 12 if "key_exchange" not in self._rest:  # ServerKeyExchange
+                self._rest["key_exchange"] = body
+            case 14:  # ServerHelloDone
+                self._rest["whole"] = self.complete = True
+            case 22:  # CertificateStatus
+                self._rest["stapled"] = True
+            case 13:  # CertificateRequest
+                return
+            case _:
+                raise MalformedError("no message of this flight")
+
+    def _ssl2(self) -> None:
         if len(self._raw) < 3:
-            return None
+            return
         length = struct.unpack(">H", self._raw[:2])[0] & 0x7FFF
         kind = self._raw[2]
         if kind not in {_SSL2_ERROR, _SSL2_SERVER_HELLO} or (kind == _SSL2_ERROR and length != 3):
             raise NotTLSError
         if len(self._raw) < 2 + length:
-            return None
+            return
         self.started = True
         body = bytes(self._raw[3 : 2 + length])
-        return Alert(40) if kind == _SSL2_ERROR else _parse_ssl2_server_hello(body)
+        self._settle(Alert(40) if kind == _SSL2_ERROR else _parse_ssl2_server_hello(body))

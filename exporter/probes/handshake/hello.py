@@ -2,16 +2,11 @@
 
 import os
 import struct
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from exporter.probes.handshake.registry import (
-    CLASSIC_GROUPS,
-    EMPTY_RENEGOTIATION_INFO_SCSV,
-    SIGNATURE_SCHEMES,
-    SSL2_KINDS,
-    TLS13_GROUPS,
-)
+from exporter.probes.handshake.parameters import APPLICATION_PROTOCOLS, CLASSIC_GROUPS, SCHEMES, TLS13_GROUPS
+from exporter.probes.handshake.registry import EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, SSL2_KINDS
 
 SSL3, TLS1_0, TLS1_2, TLS1_3 = 0x0300, 0x0301, 0x0303, 0x0304
 
@@ -43,22 +38,47 @@ class Offer:
         version: wire code of the one version asked for, SSL 3 to TLS 1.3.
         suites: codes in order of preference.
         server_name: SNI, or None for none.
-        key_shares: TLS 1.3 only: send X25519 and P-256 shares. Without them a server answers with HelloRetryRequest,
-            which names its suite just as well (RFC 8446, 4.2.8) and costs it no key exchange.
+        groups: codes in order of preference; None for all there are.
+        schemes: signature schemes in order of preference; None for all there are.
+        applications: ALPN names in order of preference, up to TLS 1.2 (in TLS 1.3 the answer is encrypted); none
+            leaves the extension out.
+        extras: up to TLS 1.2, ask also for what the server may or may not have beside the key exchange.
+        fallback: say that this is a second try with an older version (RFC 7507).
+        shares: TLS 1.3 only: groups to send key shares for, of `SHARED_GROUPS`. Without any a server answers with
+            HelloRetryRequest, which names suite and group just as well (RFC 8446, 4.2.8) and costs it no key exchange.
     """
 
     version: int
     suites: tuple[int, ...]
     server_name: str | None = None
-    key_shares: bool = False
+    groups: tuple[int, ...] | None = None
+    schemes: tuple[int, ...] | None = None
+    applications: tuple[str, ...] = APPLICATION_PROTOCOLS
+    extras: bool = True
+    fallback: bool = False
+    shares: tuple[int, ...] = ()
+
+    @property
+    def names_applications(self) -> bool:
+        """Whether ALPN is in the hello."""
+        return self.extras and bool(self.applications) and SSL3 < self.version < TLS1_3
+
+    @property
+    def offered_groups(self) -> tuple[int, ...]:
+        """Codes of the groups in the hello."""
+        if self.version == SSL3:
+            return ()  # it has no extensions
+        if self.groups is not None:
+            return self.groups
+        return TLS13_GROUPS if self.version == TLS1_3 else CLASSIC_GROUPS
 
 
 def _vector(data: bytes, length_bytes: int) -> bytes:
     return len(data).to_bytes(length_bytes, "big") + data
 
 
-def _codes(codes: Iterable[int]) -> bytes:
-    return b"".join(struct.pack(">H", code) for code in codes)
+def _codes(codes: tuple[int, ...]) -> bytes:
+    return struct.pack(f">{len(codes)}H", *codes)
 
 
 def _extension(number: int, body: bytes) -> bytes:
@@ -70,32 +90,54 @@ def _server_name(name: str) -> bytes:
     return _extension(0, _vector(b"\x00" + _vector(name.encode("ascii"), 2), 2))
 
 
-def _shares() -> bytes:
-    shares = ((X25519, _X25519_BASE_POINT), (SECP256R1, _SECP256R1_BASE_POINT))
-    return b"".join(struct.pack(">H", group) + _vector(point, 2) for group, point in shares)
+SHARED_GROUPS = (X25519, SECP256R1)
+_SHARES = {X25519: _X25519_BASE_POINT, SECP256R1: _SECP256R1_BASE_POINT}
 
 
-def _extensions(offer: Offer) -> list[bytes]:
+def _shares(offer: Offer) -> bytes:
+    """RFC 8446, 4.2.8: only for groups that are offered."""
+    groups = [group for group in offer.shares if group in offer.offered_groups]
+    return b"".join(struct.pack(">H", group) + _vector(_SHARES[group], 2) for group in groups)
+
+
+def _applications(names: tuple[str, ...]) -> bytes:
+    """RFC 7301, 3.1."""
+    return _extension(16, _vector(b"".join(_vector(name.encode("ascii"), 1) for name in names), 2)) if names else b""
+
+
+_EXTRAS = b"".join(
+    (
+        _extension(23, b""),  # extended_master_secret, RFC 7627: some servers insist on it
+        _extension(22, b""),  # encrypt_then_mac, RFC 7366
+        _extension(35, b""),  # session_ticket, RFC 5077
+        _extension(5, b"\x01\x00\x00\x00\x00"),  # status_request, RFC 6066, 8: OCSP
+        _extension(15, b"\x02"),  # heartbeat, RFC 6520: we do not answer any
+    )
+)
+_POINT_FORMATS = _extension(11, _vector(b"\x00\x01\x02", 1))
+"""RFC 8422, 5.1.2."""
+
+
+@lru_cache(maxsize=256)
+def _extensions(offer: Offer) -> bytes:
+    """The extensions of an offer without suites; the last one is never empty, which some servers cannot stand."""
     if offer.version == SSL3:
-        return []  # stacks of that age refuse hellos with extensions
-    groups: Sequence[int] = TLS13_GROUPS if offer.version == TLS1_3 else CLASSIC_GROUPS
+        return b""  # stacks of that age refuse hellos with extensions
+    tls13 = offer.version == TLS1_3
     extensions = [_server_name(offer.server_name)] if offer.server_name else []
-    if offer.version < TLS1_3:
-        extensions.append(_extension(23, b""))  # extended_master_secret, RFC 7627: some servers insist on it
-    extensions += [
-        _extension(10, _vector(_codes(groups), 2)),  # supported_groups
-        _extension(11, _vector(b"\x00\x01\x02", 1)),  # ec_point_formats, RFC 8422, 5.1.2
-    ]
+    if offer.extras and not tls13:
+        extensions += [_EXTRAS, _applications(offer.applications)]
+    extensions += [_extension(10, _vector(_codes(offer.offered_groups), 2)), _POINT_FORMATS]
     if offer.version >= TLS1_2:
-        extensions.append(_extension(13, _vector(_codes(SIGNATURE_SCHEMES), 2)))
-    if offer.version == TLS1_3:
-        shares = _shares() if offer.key_shares else b""
+        schemes = SCHEMES if offer.schemes is None else offer.schemes
+        extensions.append(_extension(13, _vector(_codes(schemes), 2)))
+    if tls13:
         extensions += [
-            _extension(51, _vector(shares, 2)),
+            _extension(51, _vector(_shares(offer), 2)),
             _extension(45, _vector(b"\x01", 1)),  # psk_key_exchange_modes: psk_dhe_ke
-            _extension(43, _vector(_codes([TLS1_3]), 1)),  # supported_versions; last and not empty
+            _extension(43, _vector(_codes((TLS1_3,)), 1)),  # supported_versions
         ]
-    return extensions
+    return b"".join(extensions)
 
 
 def client_hello(offer: Offer) -> bytes:
@@ -104,16 +146,17 @@ def client_hello(offer: Offer) -> bytes:
     A hello whose length some load balancers cannot stand is padded over that range, where it may carry extensions.
     """
     tls13 = offer.version == TLS1_3
-    suites = offer.suites if tls13 else (EMPTY_RENEGOTIATION_INFO_SCSV, *offer.suites)
+    signals = () if tls13 else (EMPTY_RENEGOTIATION_INFO_SCSV,)
+    suites = _codes((*signals, *offer.suites, *([FALLBACK_SCSV] if offer.fallback else [])))
     compression = bytes([NO_COMPRESSION] if tls13 else [DEFLATE, LZS, NO_COMPRESSION])
     start = (
         struct.pack(">H", min(offer.version, TLS1_2))
         + os.urandom(32)
         + _vector(os.urandom(32) if tls13 else b"", 1)  # RFC 8446, D.4: middleboxes want to see a session id
-        + _vector(_codes(suites), 2)
+        + _vector(suites, 2)
         + _vector(compression, 1)
     )
-    extensions = b"".join(_extensions(offer))
+    extensions = _extensions(replace(offer, suites=(), fallback=False))
     if extensions:
         length = 4 + len(start) + 2 + len(extensions)
         if length in _PADDING_RANGE:

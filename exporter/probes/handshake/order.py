@@ -1,43 +1,137 @@
 """Whose order of preference decides which cipher suite is taken."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.conversation import Conversation
-from exporter.probes.handshake.flight import ServerHello
-from exporter.probes.handshake.registry import for_ecdsa, suite_name
+from exporter.probes.handshake.conversation import REFUSALS, Conversation, Question
+from exporter.probes.handshake.flight import Alert, ServerHello
+from exporter.probes.handshake.registry import for_dss, for_ecdsa, layout, signed, suite_name
 
 _ENOUGH = 62
 """Suites that tell the order of a longer list: its first and its last ones, in a list that every server reads whole."""
 
 
-async def cipher_order(talk: Conversation, protocol: Protocol, found: list[int]) -> CipherOrder | None:
-    """Whose order decides. `found` is in the order of the server's choices.
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """The verdict on the order.
 
-    The list is turned round: a server that goes by its own order still takes its first. Where a ChaCha20 suite is
-    known it is put in front, since some servers let the client have its way there alone (OpenSSL's
-    PrioritizeChaCha, Go); one that takes it is asked again with those suites at the end. Suites for one kind of
-    certificate are enough, and not confused by a server that chooses the certificate first.
+    Attributes:
+        order: None when it was not answered, or the answers contradict each other.
+        reads_on: a question was answered with a suite that stands behind all that were refused.
+    """
+
+    order: CipherOrder | None
+    reads_on: bool
+
+
+async def cipher_order(
+    talk: Conversation,
+    protocol: Protocol,
+    found: Sequence[int],
+    *,
+    refused: tuple[int, ...] = (),
+    groups: tuple[int, ...] | None = None,
+) -> Preference:
+    """Whose order decides. `found` (two or more) is in the order of the server's choices.
+
+    `refused` is put in front of those that are not in front by themselves (see below), to show whether the server reads
+    on behind so many.
+
+    The list is turned round: a server that goes by its own order still takes its first. ChaCha20 suites are put in
+    front, since some servers let the client have its way there alone (OpenSSL's PrioritizeChaCha, Go), and for a
+    favourite with ChaCha20 those with AES-GCM; a server that takes one of these is asked again with them at the end.
+    Suites for one kind of certificate are enough, and not confused by a server that chooses the certificate first. A
+    client's order is believed when another list brings another choice.
     """
     alike = [code for code in found if for_ecdsa(code) == for_ecdsa(found[0])]
-    found = alike if len(alike) > 1 else found
+    found = alike if len(alike) > 1 else list(found)
     if len(found) > _ENOUGH:
         found = [*found[: _ENOUGH // 2], *found[-_ENOUGH // 2 :]]
-    first, turned = found[0], found[::-1]
-    chacha = [code for code in turned if "CHACHA20" in suite_name(code)]
-    if not chacha or first in chacha:
-        return await _pick_order(talk, protocol, turned, first)
-    others = [code for code in turned if code not in chacha]
-    order = await _pick_order(talk, protocol, chacha + others, first)
-    if order is not CipherOrder.CLIENT or len(others) == 1:
-        return order
-    again = await _pick_order(talk, protocol, others + chacha, first)
-    return CipherOrder.MIXED if again is CipherOrder.SERVER else again
+    first = found[0]
+    front, others = _turned(found)
+    order, taken = await _pick(talk, Question(protocol, (*front, *refused, *others), groups), found)
+    if order is not CipherOrder.CLIENT and (order is None or taken in others):
+        return Preference(order, reads_on=order is not None)
+    if front and (len(others) > 1 or refused):
+        again, _ = await _pick(talk, Question(protocol, (*refused, *others, *front)), found)
+        if len(others) > 1 and order is CipherOrder.CLIENT:
+            order = CipherOrder.MIXED if again is CipherOrder.SERVER else again
+        return Preference(order, reads_on=again is not None)
+    again, _ = await _pick(talk, Question(protocol, (*found[1:], first)), found)
+    if again is CipherOrder.SERVER:
+        talk.contradict(protocol, "cipher order")
+        again = None
+    return Preference(again, reads_on=True)
 
 
-async def _pick_order(talk: Conversation, protocol: Protocol, offered: list[int], first: int) -> CipherOrder | None:
-    """What the answer to one list says, where `first` is the server's favourite and not in front."""
-    answer = await talk.ask(protocol, offered)
-    if not isinstance(answer, ServerHello) or answer.suite not in offered:
-        return None
-    if answer.suite == first:
-        return CipherOrder.SERVER
-    return CipherOrder.CLIENT if answer.suite == offered[0] else CipherOrder.MIXED
+def _turned(found: Sequence[int]) -> tuple[list[int], list[int]]:
+    """What was found the other way round, in two parts: what a client can bring servers to like best, and the rest.
+
+    ChaCha20 suites; if one is the favourite, those with AES-GCM (Go likes ChaCha20 best unless one is in front).
+    """
+    dear = "_GCM_" if _is_chacha(found[0]) else "CHACHA20"
+    front = [code for code in reversed(found) if dear in suite_name(code)]
+    return front, [code for code in reversed(found) if code not in front]
+
+
+def _is_chacha(code: int) -> bool:
+    return "CHACHA20" in suite_name(code)
+
+
+def turned(found: Sequence[int]) -> tuple[int, ...]:
+    """The list that tells most of the order: from it, a server that goes by its own takes none of the first."""
+    front, others = _turned(found)
+    return (*front, *others)
+
+
+def order_shown(
+    talk: Conversation,
+    protocol: Protocol,
+    found: Sequence[int],
+    answers: Sequence[tuple[tuple[int, ...], int]],
+    known: CipherOrder | None,
+) -> CipherOrder | None:
+    """The order that is known, else the server's where all these answers show it.
+
+    `answers` are lists offered and the suites taken from them, to hellos that may have been too narrow for some: so
+    only suites that are signed and exchange keys like the one that was taken are looked at. Answers that neither agree
+    with each other nor with the order that is known are a contradiction.
+    """
+    shown = set()
+    for offered, taken in answers:
+        alike = [code for code in found if code in offered and _needs(code) == _needs(taken)]
+        in_front = next(code for code in offered if code in alike)
+        if len(alike) < 2 or in_front == alike[0] or (known and for_ecdsa(taken) != for_ecdsa(found[0])):
+            continue
+        by_client = CipherOrder.MIXED if known is CipherOrder.SERVER and _is_chacha(taken) else CipherOrder.CLIENT
+        verdict = CipherOrder.SERVER if taken == alike[0] else by_client if taken == in_front else CipherOrder.MIXED
+        shown.add(verdict)
+    if known is CipherOrder.SERVER and shown == {CipherOrder.MIXED}:
+        return CipherOrder.MIXED
+    if len(shown) > 1 or (shown and known not in {None, CipherOrder.MIXED, *shown}):
+        talk.contradict(protocol, "cipher order")
+    return known or (CipherOrder.SERVER if shown == {CipherOrder.SERVER} else None)
+
+
+def _needs(code: int) -> tuple[object, ...]:
+    """What a hello must offer beside the suite."""
+    return for_ecdsa(code), for_dss(code), signed(code), layout(code)
+
+
+async def _pick(talk: Conversation, question: Question, found: Sequence[int]) -> tuple[CipherOrder | None, int | None]:
+    """What the answer to one list says, and the suite taken.
+
+    `found` begins with the server's favourite, the list does not, save for what it does not accept.
+    """
+    answer = await talk.put(question)
+    refused_known = isinstance(answer, Alert) and answer.description in REFUSALS and set(question.suites) <= set(found)
+    takes_refused = isinstance(answer, ServerHello) and answer.suite in {*question.suites} - {*found}
+    if refused_known or takes_refused:
+        talk.contradict(question.protocol, "cipher suites")
+    if not isinstance(answer, ServerHello) or answer.suite not in found:
+        return None, None
+    known = [code for code in question.suites if code in found]
+    if answer.suite == known[0]:
+        return CipherOrder.CLIENT, answer.suite
+    return CipherOrder.SERVER if answer.suite == found[0] else CipherOrder.MIXED, answer.suite

@@ -1,11 +1,12 @@
-"""Cipher suites, groups and signature schemes as registered, taken from CryptoDataHub, in the order they are offered.
+"""Cipher suites as registered, taken from CryptoDataHub, in the order they are offered.
 
 The order matters for cost alone: what servers usually accept comes first, so that the first short list holds it.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
-from cryptodatahub.tls.algorithm import SslCipherKind, TlsCipherSuite, TlsNamedCurve, TlsSignatureAndHashAlgorithm
+from cryptodatahub.tls.algorithm import CipherSuiteParams, SslCipherKind, TlsCipherSuite
 
 from exporter.model import Protocol
 
@@ -20,14 +21,18 @@ VERSION_CODES = {
 
 EMPTY_RENEGOTIATION_INFO_SCSV = 0x00FF
 """RFC 5746, 3.3: a signal, not a suite."""
+FALLBACK_SCSV = 0x5600
+"""RFC 7507: a signal, not a suite."""
 
 _TLS13_MARK = "TLS1_3"
-_CLASSIC_GROUPS_END = 0x0100
-"""Below it lie the elliptic curves, from it on the finite fields (RFC 7919) and then post-quantum mechanisms."""
-_FFDHE_GROUPS = range(0x0100, 0x0105)
-_ML_KEM_GROUPS = (0x11EC, 0x11EB, 0x11ED, 0x11EA, 0x11E9, 0x0200, 0x0201, 0x0202)
-"""Hybrids (draft-ietf-tls-ecdhe-mlkem) before pure ones (draft-ietf-tls-mlkem); the registry names them all."""
-_EXPERIMENTAL_SCHEMES_START = 0xFE00
+
+
+class KeyExchange(Enum):
+    """How the parameters in a ServerKeyExchange message are laid out."""
+
+    ECDH = "an elliptic curve and a point (RFC 8422, 5.4)"
+    DH = "a prime, a generator and a number (RFC 5246, 7.4.3)"
+    OTHER = "something else, or no such message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,9 @@ class CipherSuite:
         openssl_name: OpenSSL's spelling, where OpenSSL ever had the suite.
         iana: whether IANA registered it; the others are drafts and vendors' own.
         forward_secrecy: whether its key exchange is ephemeral; every TLS 1.3 suite counts, since its key exchange is.
+        key_exchange: layout of its ServerKeyExchange message.
+        signed: whether the server signs that message with the key of its certificate.
+        cbc: whether it encrypts in CBC mode with a MAC of its own.
     """
 
     code: int
@@ -47,22 +55,53 @@ class CipherSuite:
     forward_secrecy: bool
     tls13: bool
     iana: bool
+    key_exchange: KeyExchange
+    signed: bool
+    cbc: bool
 
 
-def _read_suites() -> tuple[CipherSuite, ...]:
-    suites = []
-    for entry in TlsCipherSuite:
-        params = entry.value
-        tls13 = params.initial_version.name.startswith(_TLS13_MARK)
-        ephemeral = params.key_exchange is not None and bool(params.key_exchange.value.forward_secret)
-        iana = params.iana_name is not None
-        name = params.iana_name if iana else entry.name
-        suites.append(CipherSuite(params.code, name, params.openssl_name, tls13 or ephemeral, tls13, iana))
-    known_first = sorted(suites, key=lambda s: (s.openssl_name is None, not s.forward_secrecy, -s.code))
-    return tuple(known_first)
+_ECDH_NAMES, _DH_NAMES = {"ECDHE", "AECDH"}, {"DHE", "ADH"}
+_SIGNING_KEYS = {"RSA", "ECDSA", "DSS"}
+_BLOCK_MODE = "CBC"
 
 
-SUITES = _read_suites()
+def _suite(name: str, params: CipherSuiteParams) -> CipherSuite:
+    exchange = params.key_exchange.name if params.key_exchange else ""
+    layout = KeyExchange.ECDH if exchange in _ECDH_NAMES else KeyExchange.DH if exchange in _DH_NAMES else None
+    tls13 = params.initial_version.name.startswith(_TLS13_MARK)
+    authentication = params.authentication.name if params.authentication else ""
+    psk = authentication == "PSK" or "_PSK_" in name  # an identity hint precedes the parameters (RFC 4279, 3)
+    return CipherSuite(
+        code=params.code,
+        name=params.iana_name or name,
+        openssl_name=params.openssl_name,
+        forward_secrecy=tls13 or (params.key_exchange is not None and bool(params.key_exchange.value.forward_secret)),
+        tls13=tls13,
+        iana=params.iana_name is not None,
+        key_exchange=KeyExchange.OTHER if psk or layout is None else layout,
+        signed=layout is not None and authentication in _SIGNING_KEYS,
+        cbc=f"_{_BLOCK_MODE}_" in name,
+    )
+
+
+_NOT_IN_THE_LIBRARY = {
+    0xC0B4: "TLS_SHA256_SHA256",  # RFC 9150: no encryption
+    0xC0B5: "TLS_SHA384_SHA384",
+    0x1306: "TLS_AEGIS_256_SHA512",  # draft-irtf-cfrg-aegis-aead
+    0x1307: "TLS_AEGIS_128L_SHA256",
+}
+_MORE = tuple(
+    CipherSuite(code, name, name, True, True, True, KeyExchange.OTHER, signed=False, cbc=False)
+    for code, name in _NOT_IN_THE_LIBRARY.items()
+    if code not in {entry.value.code for entry in TlsCipherSuite}
+)
+
+SUITES = tuple(
+    sorted(
+        (*(_suite(entry.name, entry.value) for entry in TlsCipherSuite), *_MORE),
+        key=lambda s: (s.openssl_name is None, not s.forward_secrecy, -s.code),
+    )
+)
 BY_CODE = {suite.code: suite for suite in SUITES}
 SSL2_KINDS = {kind.value.code: kind.value.iana_name for kind in SslCipherKind}
 BY_NAME: dict[str, CipherSuite] = {suite.name: suite for suite in SUITES}
@@ -76,21 +115,11 @@ BY_OPENSSL_NAME: dict[str, CipherSuite] = {
 CLASSIC_SUITES = tuple(suite.code for suite in SUITES if not suite.tls13)
 """What is offered from SSL 3 to TLS 1.2: a server may be wrong about which version a suite belongs to."""
 TLS13_SUITES = tuple(suite.code for suite in SUITES if suite.tls13)
+USUAL_TLS13_SUITES = frozenset({0x1301, 0x1302, 0x1303})
+"""RFC 8446, 9.1: what nearly every server has, and mostly all that it has."""
 
-_CURVES = tuple(sorted(g.value.code for g in TlsNamedCurve if g.value.code < _CLASSIC_GROUPS_END))
-_COMMON_CURVES = (0x001D, 0x0017, 0x0018, 0x0019, 0x001E)
-"""X25519, secp256r1, secp384r1, secp521r1, X448 (RFC 8446, 4.2.7): in front, for servers that read only a few."""
 
-CLASSIC_GROUPS = (*_COMMON_CURVES, *(c for c in _CURVES if c not in _COMMON_CURVES), *_FFDHE_GROUPS)
-TLS13_GROUPS = (*CLASSIC_GROUPS, *_ML_KEM_GROUPS)
-
-_SCHEMES = {s.value.code for s in TlsSignatureAndHashAlgorithm if not s.name.startswith("ANONYMOUS")}
-_COMMON_SCHEMES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0603, 0x0807, 0x0203, 0x0201)
-"""ECDSA and RSA with SHA-2, Ed25519, then SHA-1 (RFC 8446, 4.2.3): both kinds of certificate are always asked for."""
-SIGNATURE_SCHEMES = (
-    *_COMMON_SCHEMES,
-    *sorted(c for c in _SCHEMES if c not in _COMMON_SCHEMES and c < _EXPERIMENTAL_SCHEMES_START),
-)
+_FOR_ECDSA = frozenset(suite.code for suite in SUITES if "_ECDSA_" in suite.name)
 
 
 def suite_name(code: int) -> str:
@@ -101,4 +130,21 @@ def suite_name(code: int) -> str:
 
 def for_ecdsa(code: int) -> bool:
     """Whether the suite needs an ECDSA (or static ECDH with ECDSA) certificate."""
-    return "_ECDSA_" in suite_name(code)
+    return code in _FOR_ECDSA
+
+
+def for_dss(code: int) -> bool:
+    """Whether the suite needs a DSA certificate."""
+    return "_DSS_" in suite_name(code)
+
+
+def layout(code: int) -> KeyExchange:
+    """Layout of the ServerKeyExchange message of a suite."""
+    suite = BY_CODE.get(code)
+    return suite.key_exchange if suite else KeyExchange.OTHER
+
+
+def signed(code: int) -> bool:
+    """Whether the server signs its key exchange in this suite."""
+    suite = BY_CODE.get(code)
+    return suite is not None and suite.signed

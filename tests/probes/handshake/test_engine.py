@@ -1,7 +1,8 @@
 """The engine against servers made of rules: what it says is what the rules are, or that it does not know."""
 
 import asyncio
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +12,16 @@ from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
 from exporter.model import CipherOrder, Protocol, Reason
-from exporter.probes.handshake.facts import HandshakeFacts
-from exporter.probes.handshake.registry import CLASSIC_SUITES, SSL2_KINDS, TLS13_SUITES, VERSION_CODES, suite_name
+from exporter.probes.handshake.facts import HandshakeFacts, Listing
+from exporter.probes.handshake.parameters import CLASSIC_GROUPS, SCHEMES, TLS13_GROUPS, group_name, scheme_name
+from exporter.probes.handshake.registry import (
+    BY_NAME,
+    CLASSIC_SUITES,
+    SSL2_KINDS,
+    TLS13_SUITES,
+    VERSION_CODES,
+    suite_name,
+)
 from tests.support.scripted import (
     End,
     Hello,
@@ -21,10 +30,11 @@ from tests.support.scripted import (
     Seen,
     Stack,
     alert,
+    key_of,
     record,
+    scheme_fits,
     scripted_server,
     server_hello,
-    server_hello_message,
     ssl2_server_hello,
 )
 from tests.support.targets import read_handshake
@@ -33,6 +43,7 @@ SEED = (0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC02B, 0xC02F, 0xC024, 0xC028, 0xC023, 
 """The ten suites of the checklist, in its order."""
 TLS13 = (0x1302, 0x1303, 0x1301)
 SEED_STACK = Stack({0x0303: SEED, 0x0304: TLS13})
+CURVES = Listing(("x25519", "secp256r1"), complete=True)
 ALL_CLASSIC = (0x0300, 0x0301, 0x0302, 0x0303)
 OLD = (Protocol.SSL2, Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1)
 
@@ -65,9 +76,12 @@ def test_reads_the_checklist_server_whole_and_in_order() -> None:
     assert facts.compression is False
     assert not facts.incomplete
     assert facts.forward_secrecy is True
-    # Ten suites, three refusals (all, without ECDSA, ECDSA), one proof, one for the order; three suites of TLS 1.3, a
-    # refusal, the order; one for each of four old protocols.
-    assert seen.connections == 15 + 5 + 4
+    assert facts.groups == {Protocol.TLS1_2: CURVES, Protocol.TLS1_3: CURVES}
+    assert facts.group_order == {Protocol.TLS1_2: CipherOrder.SERVER, Protocol.TLS1_3: CipherOrder.SERVER}
+    # TLS 1.2: ten suites, their end, the order together with the proof; a scheme that was not seen on the way, the ends
+    # of RSA's schemes, ECDSA's and the curves, and a hello that lacked two kinds. TLS 1.3: three suites, both ends, a
+    # hello that lacked both, the order of suites and that of groups. Four old protocols; the fallback.
+    assert seen.connections == 17 + 8 + 4 + 1
 
 
 def test_never_opens_more_connections_at_once_than_allowed() -> None:
@@ -133,7 +147,9 @@ def test_one_suite_has_no_order() -> None:
 
 def test_an_order_question_that_is_not_answered_stays_open() -> None:
     def script(hello: Hello) -> Reply:
-        asks_for_the_order = set(hello.suites) <= set(SEED)
+        asks_for_the_order = (
+            hello.suites[0] in SEED and hello.version == 0x0303 and hello.suites[0] != CLASSIC_SUITES[0]
+        )
         return End.RESET if asks_for_the_order else Stack({0x0303: SEED})(hello)
 
     facts, _ = read(script)
@@ -484,6 +500,16 @@ _some_suites = st.lists(st.sampled_from(CLASSIC_SUITES), min_size=1, max_size=12
 _tls13_suites = st.lists(st.sampled_from(TLS13_SUITES), min_size=1, max_size=4, unique=True).map(tuple)
 
 
+_CURVE_CODES = (0x001D, 0x0017, 0x0018, 0x0019, 0x001E, 0x0016, 0x001A)
+_GROUP_CODES = (*_CURVE_CODES, 0x0100, 0x0101, 0x11EC, 0x0202, 0x6399)
+_SCHEME_CODES = (0x0403, 0x0503, 0x0603, 0x0303, 0x0203, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0201)
+_NAMES = ("h2", "http/1.1", "imap", "ftp")
+
+
+def _some(draw: Callable[..., Any], values: Sequence[Any], least: int, most: int) -> tuple[Any, ...]:
+    return tuple(draw(st.lists(st.sampled_from(values), min_size=least, max_size=most, unique=True)))
+
+
 @st.composite
 def stacks(draw: Callable[..., Any]) -> Stack:
     accepted: dict[int, tuple[int, ...]] = {
@@ -493,6 +519,7 @@ def stacks(draw: Callable[..., Any]) -> Stack:
         accepted[0x0304] = draw(_tls13_suites)
     if draw(st.booleans()):
         accepted[0x0002] = draw(st.lists(st.sampled_from(list(SSL2_KINDS)), min_size=1, unique=True).map(tuple))
+    retries = draw(st.booleans())
     return Stack(
         accepted,
         client_order=frozenset(draw(st.sets(st.sampled_from([*ALL_CLASSIC, 0x0304])))),
@@ -501,8 +528,57 @@ def stacks(draw: Callable[..., Any]) -> Stack:
         refuses_over=draw(st.sampled_from([64, 128, 10_000])),
         refusal=draw(st.sampled_from(_REFUSALS)),
         wrong_version=draw(st.sampled_from(_WRONG_VERSIONS)),
-        retry_requests=draw(st.booleans()),
+        retry_requests=retries,
+        # A server without HelloRetryRequest shows itself only to a share that it can use.
+        groups=_some(draw, _GROUP_CODES, 1, 8) if retries else (0x0017, *_some(draw, _GROUP_CODES[2:], 0, 7)),
+        groups_by_client=draw(st.booleans()),
+        schemes=_some(draw, _SCHEME_CODES, 1, 12),
+        schemes_by_client=draw(st.booleans()),
+        applications=_some(draw, _NAMES, 0, 4) if draw(st.booleans()) else None,
+        refuses_applications=draw(st.booleans()),
+        answers=frozenset(draw(st.sets(st.sampled_from([0xFF01, 5, 15, 22, 23, 35])))),
+        refuses_fallback=draw(st.booleans()),
     )
+
+
+def _list(codes: Sequence[int]) -> bytes:
+    return struct.pack(f">H{len(codes)}H", 2 * len(codes), *codes)
+
+
+EVERYTHING = {10: _list(sorted({*CLASSIC_GROUPS, *TLS13_GROUPS})), 13: _list(SCHEMES)}
+"""Extensions of a hello that leaves nothing out."""
+
+
+def truth_of(stack: Stack, version: int) -> tuple[int, ...]:
+    """Suites that the server can take at all, in its order."""
+    whole = Hello(version, (), (), dict(EVERYTHING), 0)
+    return tuple(suite for suite in stack.accepted[version] if stack.usable(suite, whole))
+
+
+def check_beside(facts: HandshakeFacts, stack: Stack) -> None:
+    """What is said beside protocols and suites is true as well."""
+    for protocol, listing in facts.groups.items():
+        code = VERSION_CODES[protocol]
+        truth = {group_name(group) for group in stack.groups_in(code)}
+        assert set(listing.names) <= truth
+        assert not listing.complete or set(listing.names) == truth
+        order = facts.group_order.get(protocol)
+        # In TLS 1.3 the client's share decides for a server that goes by the client, and what we ask is of two groups.
+        assert order in {None, CipherOrder.CLIENT if stack.groups_by_client else CipherOrder.SERVER}, facts
+    if facts.signature_schemes is not None:
+        keys = {key_of(BY_NAME[name].code) for name in facts.cipher_suites[Protocol.TLS1_2] if BY_NAME[name].signed}
+        truth = {scheme_name(one) for one in stack.schemes if any(scheme_fits(one, key) for key in keys)}
+        assert set(facts.signature_schemes.names) <= truth
+        assert not facts.signature_schemes.complete or set(facts.signature_schemes.names) == truth
+    if facts.applications is not None:
+        assert set(facts.applications.names) <= set(stack.applications or ())
+        assert not facts.applications.complete or set(facts.applications.names) == set(stack.applications or ()), facts
+    assert facts.contradictions == ()
+    numbers = {"extended_master_secret": 23, "session_tickets": 35, "heartbeat": 15, "ocsp_stapling": 5}
+    for name, number in {**numbers, "encrypt_then_mac": 22}.items():
+        assert facts.extensions[name] in {None, number in stack.answers}
+    if facts.extensions["fallback_scsv"] is not None:
+        assert facts.extensions["fallback_scsv"] is stack.refuses_fallback
 
 
 @settings(max_examples=settings().max_examples // 2)  # each is a whole scan
@@ -513,24 +589,24 @@ def test_what_is_said_of_any_server_is_true(stack: Stack) -> None:
     except ProbeError:
         return  # nothing was said
     for protocol, accepted in facts.protocols.items():
-        truth = VERSION_CODES[protocol] in stack.accepted
+        code = VERSION_CODES[protocol]
+        truth = code in stack.accepted and (code == 0x0002 or bool(truth_of(stack, code)))
         assert accepted is None or accepted is truth, protocol
     for protocol, suites in facts.cipher_suites.items():
         code = VERSION_CODES[protocol]
         if protocol is Protocol.SSL2:
             assert sorted(suites) == sorted(SSL2_KINDS[kind] for kind in stack.accepted[code])
             continue
-        truth_names = names(stack.accepted[code])
+        truth_names = names(truth_of(stack, code))
         assert set(suites) <= set(truth_names)
         if protocol not in facts.incomplete:
             assert set(suites) == set(truth_names)
         order = facts.cipher_order[protocol]
         if order is not None and len(truth_names) > 1:
             assert order is (CipherOrder.CLIENT if code in stack.client_order else CipherOrder.SERVER)
+        if order is CipherOrder.SERVER and protocol not in facts.incomplete and stack.reads > 400:
+            assert suites == truth_names or stack.refuses_over < 400
+    check_beside(facts, stack)
     if facts.compression is not None:
         classic = set(stack.accepted) & set(ALL_CLASSIC)
         assert facts.compression is bool(classic and stack.compression)
-
-
-def test_server_hello_helper_builds_what_the_parser_reads() -> None:
-    assert server_hello(0x0303, 0xC030)[5:] == server_hello_message(0x0303, 0xC030)

@@ -1,6 +1,7 @@
 """The parser of what servers send: answers whole or in pieces, and only its own errors, whatever the bytes are."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,41 +13,97 @@ from exporter.probes.handshake.flight import (
     Flight,
     MalformedError,
     NotTLSError,
+    Rest,
     ServerHello,
     SSL2ServerHello,
 )
-from tests.support.scripted import alert, record, server_hello, server_hello_message, ssl2_server_hello
+from tests.support.scripted import (
+    RETRY_RANDOM,
+    alert,
+    certificate_message,
+    curve_message,
+    extension,
+    message,
+    record,
+    server_hello,
+    server_hello_message,
+    ssl2_server_hello,
+)
 
 
 def feed(*pieces: bytes) -> Answer | None:
     flight = Flight()
     for piece in pieces:
-        answer = flight.feed(piece)
-        if answer is not None:
-            return answer
-    return None
+        flight.feed(piece)
+        if flight.complete:
+            break
+    return flight.answer
 
+
+RANDOM = bytes(range(32))
+DONE = Rest(whole=True)
+CHAIN = (b"leaf" * 300, b"issuer" * 200)
+FLIGHT = (
+    server_hello_message(0x0303, 0xC030, extensions=extension(23) + extension(0xFF01, b"\x00"))
+    + certificate_message(CHAIN)
+    + message(22, b"\x01status")
+    + curve_message(0x001D, 0x0804)
+    + message(13, b"request")
+    + message(14)
+)
+KEY_EXCHANGE = curve_message(0x001D, 0x0804)[4:]
+FLIGHT_ANSWER = ServerHello(
+    0x0303,
+    0xC030,
+    0,
+    retry_request=False,
+    extensions={23: b"", 0xFF01: b"\x00"},
+    random=RANDOM,
+    rest=Rest(CHAIN, KEY_EXCHANGE, stapled=True, whole=True),
+)
 
 WHOLE: list[tuple[str, bytes, Answer]] = [
-    ("TLS 1.2", server_hello(0x0303, 0xC030), ServerHello(0x0303, 0xC030, 0, retry_request=False, extensions={})),
+    (
+        "TLS 1.2",
+        server_hello(0x0303, 0xC030),
+        ServerHello(0x0303, 0xC030, 0, retry_request=False, random=RANDOM, rest=DONE),
+    ),
     (
         "compression",
         server_hello(0x0301, 0x002F, 1),
-        ServerHello(0x0301, 0x002F, 1, retry_request=False, extensions={}),
+        ServerHello(0x0301, 0x002F, 1, retry_request=False, random=RANDOM, rest=DONE),
     ),
     (
         "TLS 1.3 retry",
         server_hello(0x0304, 0x1301, retry=True),
-        ServerHello(0x0304, 0x1301, 0, retry_request=True, extensions={43: b"\x03\x04", 51: b"\x00\x1d"}),
+        ServerHello(
+            0x0304, 0x1301, 0, retry_request=True, extensions={43: b"\x03\x04", 51: b"\x00\x1d"}, random=RETRY_RANDOM
+        ),
     ),
     ("alert", alert(70), Alert(70)),
     ("warnings first", alert(112, level=1) * 3 + alert(40), Alert(40)),
     ("SSL 2", ssl2_server_hello([0x010080, 0x0700C0]), SSL2ServerHello((0x010080, 0x0700C0))),
     ("SSL 2 error", bytes.fromhex("8003000001"), Alert(40)),
+    ("a whole flight in one record", record(22, FLIGHT), FLIGHT_ANSWER),
     (
-        "more behind it",
-        record(22, server_hello_message(0x0303, 0xC030) + b"\x0b\x00\x00\x00") + record(22, bytes(50)),
-        ServerHello(0x0303, 0xC030, 0, retry_request=False, extensions={}),
+        "a whole flight in small records",
+        b"".join(record(22, FLIGHT[i : i + 100]) for i in range(0, len(FLIGHT), 100)),
+        FLIGHT_ANSWER,
+    ),
+    (
+        "a fatal alert behind it",
+        record(22, server_hello_message(0x0303, 0xC030)) + alert(80),
+        ServerHello(0x0303, 0xC030, 0, retry_request=False, random=RANDOM, rest=Rest(alert=80)),
+    ),
+    (
+        "nonsense behind it",
+        record(22, server_hello_message(0x0303, 0xC030) + message(99) + message(14)),
+        ServerHello(0x0303, 0xC030, 0, retry_request=False, random=RANDOM),
+    ),
+    (
+        "a broken chain behind it",
+        record(22, server_hello_message(0x0303, 0xC030) + message(11, b"\x00\x00\x09\x00\x00\x01x") + message(14)),
+        ServerHello(0x0303, 0xC030, 0, retry_request=False, random=RANDOM),
     ),
 ]
 
@@ -58,16 +115,29 @@ def test_reads_an_answer_whole_and_byte_by_byte(data: bytes, answer: Answer) -> 
 
 
 @pytest.mark.parametrize(("data", "answer"), [case[1:] for case in WHOLE], ids=[case[0] for case in WHOLE])
-def test_any_cut_of_an_answer_is_no_answer_yet(data: bytes, answer: Answer) -> None:
-    first = next(length for length in itertools.count() if feed(data[:length]) is not None)
-    assert feed(data[:first]) == answer
-    assert all(feed(data[:length]) is None for length in range(first))
+def test_a_cut_of_an_answer_is_no_answer_yet_or_its_beginning(data: bytes, answer: Answer) -> None:
+    for length in range(0, len(data), 7):
+        flight = Flight()
+        part = flight.feed(data[:length])
+        if isinstance(answer, ServerHello) and isinstance(part, ServerHello):
+            assert replace(part, rest=Rest()) == replace(answer, rest=Rest())
+            assert part.rest.certificates in {(), answer.rest.certificates}
+        else:
+            assert part is None
+        assert flight.feed(data[length:]) == answer
+        assert flight.complete
+
+
+def test_nothing_is_read_behind_the_end() -> None:
+    flight = Flight()
+    flight.feed(record(22, FLIGHT))
+    assert flight.feed(b"HTTP/1.1 400 Bad Request") == FLIGHT_ANSWER
 
 
 def test_a_message_may_be_split_over_records() -> None:
-    message = server_hello_message(0x0304, 0x1303, retry=True)
-    pieces = [record(22, message[i : i + 5]) for i in range(0, len(message), 5)]
-    assert feed(b"".join(pieces)) == feed(record(22, message))
+    hello = server_hello_message(0x0304, 0x1303, retry=True)
+    pieces = [record(22, hello[i : i + 5]) for i in range(0, len(hello), 5)]
+    assert feed(b"".join(pieces)) == feed(record(22, hello))
 
 
 NOT_TLS = [
@@ -109,8 +179,7 @@ def test_broken_tls_is_told_as_such(data: bytes) -> None:
 
 @pytest.mark.parametrize("cut", [38, 39, 40, 41, 43, 44, 45])  # 42 is a whole ServerHello without extensions
 def test_a_server_hello_that_says_it_is_longer_than_its_content_is_broken(cut: int) -> None:
-    message = server_hello_message(0x0304, 0x1301, retry=True)
-    body = message[4:cut]
+    body = server_hello_message(0x0304, 0x1301, retry=True)[4:cut]
     with pytest.raises(MalformedError):
         feed(record(22, b"\x02" + len(body).to_bytes(3, "big") + body))
 
@@ -125,6 +194,10 @@ _bytes = st.one_of(
     st.binary(max_size=200).map(lambda tail: b"\x16\x03\x03" + tail),
     st.binary(max_size=200).map(lambda body: record(22, b"\x02" + len(body).to_bytes(3, "big") + body)),
     st.binary(max_size=200).map(lambda body: record(22, server_hello_message(0x0304, 0x1301)[:40] + body)),
+    st.binary(max_size=200).map(lambda tail: record(22, server_hello_message(0x0303, 0xC030) + tail)),
+    st.lists(st.tuples(st.sampled_from([11, 12, 13, 14, 22, 99]), st.binary(max_size=60)), max_size=5).map(
+        lambda rest: record(22, server_hello_message(0x0303, 0xC030) + b"".join(message(*one) for one in rest))
+    ),
     st.binary(max_size=200).map(lambda tail: b"\x80\x20\x04" + tail),
     st.binary(max_size=200).map(lambda tail: b"\x80\xff\x04\x00\x01\x00\x02" + tail),
 )

@@ -1,0 +1,278 @@
+"""What answers tell beside the suite: it comes with every hello and costs no connection.
+
+Two answers of one protocol that cannot both be this server's contradict each other: then several machines with
+different settings stand behind the address, and what they disagree on is told as such and not averaged.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+
+from exporter.model import CipherOrder, Protocol
+from exporter.probes.handshake.flight import ServerHello
+from exporter.probes.handshake.hello import NO_COMPRESSION, Offer
+from exporter.probes.handshake.keyexchange import Prime, read_key_exchange
+from exporter.probes.handshake.parameters import SCHEMES
+from exporter.probes.handshake.registry import BY_CODE, layout, signed
+
+_HEARTBEAT, _APPLICATIONS, _ENCRYPT_THEN_MAC = 15, 16, 22
+_EXTENDED_MASTER_SECRET, _SESSION_TICKET, _RENEGOTIATION_INFO = 23, 35, 0xFF01
+_KEY_SHARE = 51
+
+SECURE_RENEGOTIATION = "secure_renegotiation"
+ENCRYPT_THEN_MAC = "encrypt_then_mac"
+OCSP_STAPLING = "ocsp_stapling"
+_ANSWERED = {
+    "extended_master_secret": _EXTENDED_MASTER_SECRET,
+    "session_tickets": _SESSION_TICKET,
+    "heartbeat": _HEARTBEAT,
+}
+DOWNGRADE_MARKS = {b"DOWNGRD\x01": Protocol.TLS1_2, b"DOWNGRD\x00": Protocol.TLS1_1}
+"""End of a ServerHello's random, and the newest protocol it may stand in (RFC 8446, 4.1.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Certificates as served in plain text.
+
+    Attributes:
+        key: kind of the leaf's key: `RSA`, `ECDSA P-256`, ...; None when it cannot be read.
+        certificates: DER, the leaf first.
+    """
+
+    key: str | None
+    certificates: tuple[bytes, ...]
+
+
+class Choice(NamedTuple):
+    """One choice of a group."""
+
+    suite: int
+    offered: tuple[int, ...]
+    chosen: int
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the answers of one protocol told.
+
+    Attributes:
+        suites: codes in the order they were first chosen, save those that the server could not go on with.
+        groups: codes in the order they were first chosen.
+        other_groups: codes that were chosen and not offered.
+        choices: every answer that named a group that was offered.
+        schemes: signature schemes in the order they were first chosen.
+        flags: extension -> its answers, of which there should be one.
+        primes: of finite-field key exchanges.
+        chains: distinct ones, in the order they came.
+        leaves: what should decide the certificate -> the leaves that were served then, of which there should be one.
+        marks: downgrade marks, None for an answer without one.
+        compresses: it took compression.
+    """
+
+    suites: list[int] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    other_groups: set[int] = field(default_factory=set)
+    choices: list[Choice] = field(default_factory=list)
+    schemes: list[int] = field(default_factory=list)
+    flags: dict[str, set[bool]] = field(default_factory=dict)
+    primes: set[Prime] = field(default_factory=set)
+    chains: dict[tuple[bytes, ...], Chain] = field(default_factory=dict)
+    leaves: dict[tuple[object, ...], set[bytes]] = field(default_factory=dict)
+    marks: set[Protocol | None] = field(default_factory=set)
+    compresses: bool = False
+
+    def flag(self, name: str, value: bool) -> None:
+        """Note what one answer says of an extension."""
+        self.flags.setdefault(name, set()).add(value)
+
+
+class Observed:
+    """What all answers of one server told.
+
+    Attributes:
+        applications: ALPN names in the order they were first chosen.
+        answers_applications: ALPN was answered.
+        chooses_other_groups: protocols in which the server chose a group that was not offered.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[Protocol, Seen] = {}
+        self.applications: list[str] = []
+        self.answers_applications = False
+        self.chooses_other_groups: set[Protocol] = set()
+
+    def of(self, protocol: Protocol) -> Seen:
+        """What the answers of this protocol told; empty when there was none."""
+        if protocol not in self._seen:
+            self._seen[protocol] = Seen()
+        return self._seen[protocol]
+
+    def learn(self, protocol: Protocol, offer: Offer, hello: ServerHello) -> None:
+        """Take in one answer in the protocol that was asked for."""
+        seen = self.of(protocol)
+        if hello.rest.alert is not None:
+            return
+        if hello.suite not in seen.suites:
+            seen.suites.append(hello.suite)
+        if protocol is Protocol.TLS1_3:
+            share = hello.extensions.get(_KEY_SHARE, b"")
+            if len(share) >= 2:  # a group alone in a HelloRetryRequest, else with its share
+                self._learn_group(protocol, offer, hello.suite, int.from_bytes(share[:2], "big"))
+            return
+        seen.compresses |= hello.compression != NO_COMPRESSION
+        self._learn_extensions(protocol, offer, hello)
+        seen.marks.add(DOWNGRADE_MARKS.get(hello.random[-8:]))
+        exchange = read_key_exchange(hello)
+        if exchange is not None:
+            if exchange.group is not None:
+                self._learn_group(protocol, offer, hello.suite, exchange.group)
+            if exchange.prime is not None:
+                seen.primes.add(exchange.prime)
+            offered = SCHEMES if offer.schemes is None else offer.schemes
+            if exchange.scheme in offered and exchange.scheme not in seen.schemes:
+                seen.schemes.append(exchange.scheme)
+        if hello.rest.certificates:
+            self._learn_chain(protocol, offer, hello)
+
+    def _learn_chain(self, protocol: Protocol, offer: Offer, hello: ServerHello) -> None:
+        seen, served = self.of(protocol), hello.rest.certificates
+        if served not in seen.chains:
+            seen.chains[served] = Chain(key_kind(served[0]), served)
+        occasion = (seen.chains[served].key, layout(hello.suite), signed(hello.suite), offer.schemes)
+        seen.leaves.setdefault(occasion, set()).add(served[0])
+
+    def _learn_group(self, protocol: Protocol, offer: Offer, suite: int, group: int) -> None:
+        seen = self.of(protocol)
+        if offer.offered_groups and group not in offer.offered_groups:
+            self.chooses_other_groups.add(protocol)
+            seen.other_groups.add(group)
+            return
+        if group not in seen.groups:
+            seen.groups.append(group)
+        seen.choices.append(Choice(suite, offer.offered_groups, group))
+
+    def _learn_extensions(self, protocol: Protocol, offer: Offer, hello: ServerHello) -> None:
+        seen = self.of(protocol)
+        seen.flag(SECURE_RENEGOTIATION, _RENEGOTIATION_INFO in hello.extensions)
+        if protocol is Protocol.SSL3 or not offer.extras:
+            return
+        for name, number in _ANSWERED.items():
+            seen.flag(name, number in hello.extensions)
+        seen.flag(OCSP_STAPLING, hello.rest.stapled)
+        suite = BY_CODE.get(hello.suite)
+        if suite is not None and suite.cbc:
+            seen.flag(ENCRYPT_THEN_MAC, _ENCRYPT_THEN_MAC in hello.extensions)
+        answered = hello.extensions.get(_APPLICATIONS, b"")
+        chosen = next((name for name in offer.applications if answered[3:] == name.encode("ascii")), None)
+        self.answers_applications |= chosen is not None
+        if chosen is not None and chosen not in self.applications:
+            self.applications.append(chosen)
+
+    # --- the sum ------------------------------------------------------------------------------------------------------
+
+    def flag(self, name: str) -> bool | None:
+        """What holds in every protocol; None when nothing was answered, or answers contradict each other."""
+        answers = [seen.flags[name] for seen in self._seen.values() if name in seen.flags]
+        if name == OCSP_STAPLING and any(True in answer for answer in answers):
+            return True  # servers fetch the first response when they are first asked for it (nginx)
+        if not answers or any(len(answer) > 1 for answer in answers):
+            return None
+        return all(True in answer for answer in answers)
+
+    def contradictions(self) -> Iterator[str]:
+        """What answers of one protocol contradict each other on."""
+        for protocol, seen in self._seen.items():
+            for name, answers in seen.flags.items():
+                if len(answers) > 1 and name != OCSP_STAPLING:
+                    yield f"{protocol}: {name}"
+            if any(len(alike) > 1 for alike in seen.leaves.values()):
+                yield f"{protocol}: certificate"
+            if len(seen.marks) > 1:
+                yield f"{protocol}: downgrade mark"
+
+    def chains(self) -> Mapping[Chain, tuple[Protocol, ...]]:
+        """Distinct chains, and the protocols they were served in."""
+        chains: dict[Chain, tuple[Protocol, ...]] = {}
+        for protocol, seen in sorted(self._seen.items(), key=lambda item: list(Protocol).index(item[0])):
+            for chain in seen.chains.values():
+                chains[chain] = (*chains.get(chain, ()), protocol)
+        return chains
+
+    def certificate_curves(self) -> tuple[int, ...]:
+        """Groups that keys in certificates lie on, as far as they are known."""
+        kinds = {chain.key for seen in self._seen.values() for chain in seen.chains.values()}
+        return tuple(code for kind, code in CERTIFICATE_CURVES.items() if kind in kinds)
+
+    def group_order(self, protocol: Protocol) -> CipherOrder | None:
+        """Whose order decides the group, by the choices at hand; None where they do not tell."""
+        return group_order(self.of(protocol).choices)
+
+
+def group_order(choices: Sequence[Choice]) -> CipherOrder | None:
+    """Whose order decides, from the groups offered and the one chosen, answer by answer.
+
+    The server's favourite is what it chose from the first offer. That it takes it although the client would rather
+    have had another speaks for the server's order, that it takes another which the client put in front for the
+    client's. All answers together can only speak for the server: some choose the group by the suite (Schannel), and
+    whatever else they say is looked for suite by suite. None when nothing speaks for either.
+    """
+    if _judge(choices) == {CipherOrder.SERVER}:
+        return CipherOrder.SERVER
+    accepted = {choice.chosen for choice in choices}
+    by_suite = (_judge([c for c in choices if c.suite == suite], accepted) for suite in {c.suite for c in choices})
+    verdicts = set[CipherOrder]().union(*by_suite)
+    return (verdicts.pop() if len(verdicts) == 1 else CipherOrder.MIXED) if verdicts else None
+
+
+def _judge(choices: Sequence[Choice], accepted: Collection[int] | None = None) -> set[CipherOrder]:
+    accepted = {choice.chosen for choice in choices} if accepted is None else accepted
+    verdicts = set()
+    for _, offered, chosen in choices:
+        favourite = choices[0].chosen
+        common = [group for group in offered if group in accepted]
+        if len(common) < 2 or favourite not in common or common[0] == favourite:
+            continue
+        if chosen == favourite:
+            verdicts.add(CipherOrder.SERVER)
+        else:
+            verdicts.add(CipherOrder.CLIENT if chosen == common[0] else CipherOrder.MIXED)
+    return verdicts
+
+
+def key_kind(certificate: bytes) -> str | None:
+    """Kind of the key in a DER certificate: `RSA`, `RSA-PSS`, `ECDSA P-256`, `Ed25519`; None when it cannot be read.
+
+    The size of an RSA key is no part of it: a server has one RSA certificate a name.
+    """
+    try:
+        parsed = x509.load_der_x509_certificate(certificate)
+        if parsed.public_key_algorithm_oid == x509.oid.PublicKeyAlgorithmOID.RSASSA_PSS:
+            return "RSA-PSS"
+        key = parsed.public_key()
+    except Exception:  # noqa: BLE001 - whatever the parser thinks of hostile bytes
+        return None
+    match key:
+        case rsa.RSAPublicKey():
+            return "RSA"
+        case ec.EllipticCurvePublicKey(curve=curve):
+            return f"ECDSA {group_name_of_curve(curve)}"
+        case ed25519.Ed25519PublicKey():
+            return "Ed25519"
+        case ed448.Ed448PublicKey():
+            return "Ed448"
+        case _:
+            return type(key).__name__.removesuffix("PublicKey")
+
+
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+CERTIFICATE_CURVES = {"ECDSA P-256": 0x0017, "ECDSA P-384": 0x0018, "ECDSA P-521": 0x0019}
+"""Kind of key -> code of its curve as a group."""
+
+
+def group_name_of_curve(curve: ec.EllipticCurve) -> str:
+    """How the curve of a certificate's key is called."""
+    return _CURVES.get(curve.name, curve.name)

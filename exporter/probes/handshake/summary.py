@@ -1,0 +1,129 @@
+"""Readings of all protocols to facts."""
+
+from collections.abc import Mapping
+
+from exporter.model import CipherOrder, Protocol
+from exporter.probes.handshake.conversation import Conversation
+from exporter.probes.handshake.facts import HandshakeFacts, Listing, ServedChain
+from exporter.probes.handshake.observed import ENCRYPT_THEN_MAC, OCSP_STAPLING, SECURE_RENEGOTIATION
+from exporter.probes.handshake.parameters import group_name, scheme_name
+from exporter.probes.handshake.reading import Reading
+from exporter.probes.handshake.registry import SSL2_KINDS, suite_name
+
+_CLASSIC = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
+_WITH_EXTENSIONS = _CLASSIC[1:]
+_PLAIN_FLAGS = (
+    *(SECURE_RENEGOTIATION, "extended_master_secret", ENCRYPT_THEN_MAC, "session_tickets"),
+    *("heartbeat", OCSP_STAPLING),
+)
+
+Readings = Mapping[Protocol, Reading]
+
+
+def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> HandshakeFacts:
+    """The facts that these readings and what was observed beside them come to.
+
+    What the server contradicts itself on is told as a contradiction and else is unknown.
+    """
+    accepted = [protocol for protocol in Protocol if readings[protocol].accepted]
+    contradictions = tuple(dict.fromkeys((*talk.contradictions, *talk.observed.contradictions())))
+    several = {protocol for protocol in accepted if any(text.startswith(protocol) for text in contradictions)}
+    return HandshakeFacts(
+        protocols={protocol: readings[protocol].accepted for protocol in Protocol},
+        cipher_suites={protocol: _suites(protocol, readings[protocol]) for protocol in accepted},
+        incomplete=frozenset(p for p in accepted if not readings[p].complete or p in several),
+        cipher_order={protocol: None if protocol in several else readings[protocol].order for protocol in accepted},
+        compression=_compression(talk, readings),
+        groups={protocol: listing for protocol in accepted if (listing := _groups(talk, protocol, readings, several))},
+        group_order={p: _group_order(talk, p, readings, several) for p in accepted if p in _grouped()},
+        extensions={name: talk.observed.flag(name) for name in _PLAIN_FLAGS}
+        | {"fallback_scsv": fallback, "downgrade_marks": _downgrade_marks(talk, accepted, readings)},
+        applications=_applications(talk, readings),
+        signature_schemes=_schemes(talk, readings),
+        primes=tuple(sorted({prime for p in accepted for prime in talk.observed.of(p).primes}, key=lambda p: p.bits)),
+        chains=tuple(
+            ServedChain(chain.key, protocols, chain.certificates) for chain, protocols in talk.observed.chains().items()
+        ),
+        ignores_supported_groups=bool(talk.observed.chooses_other_groups) if _any_groups(talk, accepted) else None,
+        contradictions=contradictions,
+        notes=tuple(talk.notes),
+    )
+
+
+def _suites(protocol: Protocol, reading: Reading) -> tuple[str, ...]:
+    if protocol is Protocol.SSL2:
+        return tuple(SSL2_KINDS.get(code, f"0x{code:06X}") for code in reading.suites)
+    return tuple(map(suite_name, reading.suites))
+
+
+def _compression(talk: Conversation, readings: Readings) -> bool | None:
+    """True as soon as one protocol accepts it; False when no protocol that could have it is unknown.
+
+    TLS 1.3 has no compression (RFC 8446, 4.1.2), SSL 2 never had it.
+    """
+    if any(talk.observed.of(protocol).compresses for protocol in _CLASSIC):
+        return True
+    return None if any(readings[protocol].accepted is None for protocol in _CLASSIC) else False
+
+
+def _grouped() -> tuple[Protocol, ...]:
+    """Protocols whose hellos offer groups."""
+    return (*_WITH_EXTENSIONS, Protocol.TLS1_3)
+
+
+def _any_groups(talk: Conversation, accepted: list[Protocol]) -> bool:
+    seen = [talk.observed.of(protocol) for protocol in accepted if protocol in _grouped()]
+    return any(one.groups or one.other_groups for one in seen)
+
+
+def _groups(talk: Conversation, protocol: Protocol, readings: Readings, several: set[Protocol]) -> Listing | None:
+    """Groups that the server took; without one, none in a protocol whose suites are all known to need none."""
+    if protocol not in _grouped():
+        return None
+    seen = talk.observed.of(protocol)
+    names = tuple(map(group_name, dict.fromkeys((*seen.groups, *sorted(seen.other_groups)))))
+    complete = bool(readings[protocol].complete_kind("groups")) and protocol not in several
+    return Listing(names, complete) if names else None
+
+
+def _group_order(
+    talk: Conversation, protocol: Protocol, readings: Readings, several: set[Protocol]
+) -> CipherOrder | None:
+    if protocol in several:
+        return None
+    own = readings[protocol].group_order
+    return own if protocol is Protocol.TLS1_3 else talk.observed.group_order(protocol)
+
+
+def _schemes(talk: Conversation, readings: Readings) -> Listing | None:
+    """Signature schemes of TLS 1.2, the only protocol that shows them; None where no signature was seen."""
+    names = tuple(map(scheme_name, talk.observed.of(Protocol.TLS1_2).schemes))
+    return Listing(names, complete=bool(readings[Protocol.TLS1_2].complete_kind("schemes"))) if names else None
+
+
+def _applications(talk: Conversation, readings: Readings) -> Listing | None:
+    """Application protocols up to TLS 1.2: in TLS 1.3 they are encrypted. None where no hello asked for them."""
+    asked = talk.extras and any(readings[protocol].accepted for protocol in _WITH_EXTENSIONS)
+    if not asked:
+        return None
+    asked_for = any(reading.complete_kind("applications") for reading in readings.values())
+    nothing = not talk.observed.answers_applications and talk.names_applications
+    return Listing(tuple(talk.observed.applications), complete=nothing or asked_for)
+
+
+def _downgrade_marks(talk: Conversation, accepted: list[Protocol], readings: Readings) -> bool | None:
+    """Whether answers in older protocols are marked as such (RFC 8446, 4.1.3).
+
+    A server with TLS 1.3 must, one with TLS 1.2 should; None where there is no older protocol, or answers differ.
+    """
+    newest = accepted[-1]
+    if any(readings[protocol].accepted is None for protocol in (*_CLASSIC, Protocol.TLS1_3)):
+        return None
+    verdicts: set[bool] = set()
+    for protocol in (p for p in accepted if p in _CLASSIC and p is not newest):
+        marks = talk.observed.of(protocol).marks
+        if len(marks) != 1 or newest not in {Protocol.TLS1_2, Protocol.TLS1_3}:
+            return None
+        wanted = Protocol.TLS1_2 if protocol is Protocol.TLS1_2 else Protocol.TLS1_1
+        verdicts.add(marks == {wanted})
+    return all(verdicts) if verdicts else None
