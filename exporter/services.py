@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from urllib.parse import unquote_to_bytes
 
 import idna
 
 from exporter.errors import TargetError
-from exporter.model import is_ip
+from exporter.model import Proxy, is_ip
 
 PROTOCOLS = {
     "https": 443,
@@ -40,6 +41,9 @@ STARTTLS = {
 }
 """Services with a dialogue before TLS, with their usual ports."""
 
+MAIL = frozenset({"smtp", "lmtp", "imap", "pop3", "sieve", "smtps", "imaps", "pop3s"})
+"""Services whose servers count a client's connections and turn it away, or lock it out, over a number or a rate."""
+
 BY_PORT = {port: protocol for protocol, port in PROTOCOLS.items() if port}
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -48,6 +52,15 @@ _ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.+)")
 _HOST_PORT = re.compile(r"(?:\[(?P<ip6>[^\]]+)\]|(?P<host>[^:/?#\s\[\]]+))(?::(?P<port>[0-9]*))?/?")
+
+
+_PROXY_SCHEMES = {"http": "http", "socks5": "socks5", "socks5h": "socks5"}
+"""The proxy resolves names either way, as with Prometheus, for which the last two are the same as well."""
+_AUTHORITY = re.compile(
+    r"(?:(?P<user>[^@:]*)(?::(?P<password>[^@]*))?@)?(?P<host>\[[^\[\]@]*\]|[^:@\[\]]*)(?::(?P<port>[^@:\[\]]*))?"
+)
+_USER_INFO = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*")
+"""RFC 3986, 3.2.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,55 @@ def parse_service(text: str) -> Service:
             raise TargetError(f"{match['port']!r} is not a port (1 to 65535) in {text!r}")
     host = normal_host(match["host"] or f"[{match['ip6']}]")
     return Service(host, port, protocol, starttls)
+
+
+def parse_proxy(text: str) -> Proxy:
+    """Read `http://proxy:3128`, `socks5://user:password@[2001:db8::1]:1080`; user and password percent-encoded.
+
+    Raises:
+        TargetError: saying what is wrong without a word of the text, any part of which can be meant as a password.
+    """
+    url = _URL.fullmatch(text)
+    scheme = _PROXY_SCHEMES.get(url["scheme"].lower()) if url else None
+    if url is None or scheme is None:
+        raise TargetError("is not a proxy; write http://proxy.example.com:3128 or socks5://proxy.example.com:1080")
+    authority = url["rest"].removesuffix("/")
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None or re.search(r"[/?#]", authority):
+        raise TargetError(
+            "is not scheme://host:port or scheme://user:password@host:port; other characters in user and password "
+            "are percent-encoded (RFC 3986, 2.1)"
+        )
+    try:
+        host = normal_host(match["host"])
+    except TargetError:
+        raise TargetError("has a host that is neither a host name nor an IP address") from None
+    port = match["port"]
+    if port is None or not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
+        raise TargetError("has no port (1 to 65535)")
+    if match["user"] is None:
+        return Proxy(scheme, host, int(port))
+    user, password = (_user_info(part or "") for part in (match["user"], match["password"]))
+    if not user:
+        raise TargetError("has no user before the @")
+    if scheme == "http" and ":" in user:
+        raise TargetError("has a colon in the user, for which HTTP has no way (RFC 7617, 2)")
+    if scheme == "socks5" and not (len(user.encode()) < 256 and 0 < len(password.encode()) < 256):
+        raise TargetError("has a user or a password that is not 1 to 255 bytes long (RFC 1929, 2)")
+    return Proxy(scheme, host, int(port), user, password)
+
+
+def _user_info(text: str) -> str:
+    """User or password without its percent-encoding; control characters can stand in neither (RFC 7617, 2)."""
+    if not _USER_INFO.fullmatch(text):
+        raise TargetError("has characters in user or password that must be percent-encoded (RFC 3986, 3.2.1)")
+    try:
+        plain = unquote_to_bytes(text).decode("utf-8")
+    except UnicodeDecodeError:
+        raise TargetError("has a user or a password that is not UTF-8") from None
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", plain):
+        raise TargetError("has a control character in user or password")
+    return plain
 
 
 def default_name(host: str, port: int) -> str:

@@ -1,4 +1,4 @@
-"""The text form of a target, and the one spelling of a host."""
+"""The text forms of a target and of a proxy, and the one spelling of a host."""
 
 import string
 
@@ -7,8 +7,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.errors import TargetError
-from exporter.model import is_ip
-from exporter.services import BY_PORT, PROTOCOLS, STARTTLS, Service, default_name, normal_host, parse_service
+from exporter.model import Proxy, is_ip
+from exporter.services import (
+    BY_PORT,
+    MAIL,
+    PROTOCOLS,
+    STARTTLS,
+    Service,
+    default_name,
+    normal_host,
+    parse_proxy,
+    parse_service,
+)
+from tests.support.targets import make_target
 
 LONGEST_LABEL = "a" * 63
 
@@ -152,5 +163,70 @@ def test_a_usual_port_stands_for_one_protocol_only() -> None:
     assert {BY_PORT[port]: port for port in BY_PORT} == {name: port for name, port in PROTOCOLS.items() if port}
 
 
+def test_mail_is_made_of_services_that_there_are() -> None:
+    assert {*PROTOCOLS, *STARTTLS} >= MAIL
+
+
 def test_an_address_with_a_zone_is_an_address() -> None:
     assert is_ip(parse_service("[fe80::1%eth0]:443").host)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://proxy.example.com:3128", Proxy("http", "proxy.example.com", 3128)),
+        ("HTTP://Proxy.Example.com.:3128/", Proxy("http", "proxy.example.com", 3128)),
+        ("http://b\u00fccher.example:3128", Proxy("http", "xn--bcher-kva.example", 3128)),
+        ("socks5://192.0.2.1:1080", Proxy("socks5", "192.0.2.1", 1080)),
+        ("socks5h://[2001:DB8::1]:1080", Proxy("socks5", "2001:db8::1", 1080)),
+        ("http://user@proxy.example.com:1", Proxy("http", "proxy.example.com", 1, "user", "")),
+        ("http://user:a:b@proxy.example.com:1", Proxy("http", "proxy.example.com", 1, "user", "a:b")),
+        ("socks5://u%3As%40r:p%2Fw%25d%C3%B6@[::1]:65535", Proxy("socks5", "::1", 65535, "u:s@r", "p/w%d\u00f6")),
+    ],
+)
+def test_a_proxy_is_read_with_its_percent_encoding(text: str, expected: Proxy) -> None:
+    assert parse_proxy(text) == expected
+
+
+def test_a_proxy_is_shown_without_user_and_password() -> None:
+    for host in ("proxy.example.com", "[2001:db8::1]"):
+        proxy = parse_proxy(f"http://scanner:hunter2@{host}:3128")
+        assert str(proxy) == f"http://{host}:3128"
+        for shown in (repr(proxy), repr(make_target(proxy=proxy)), f"{proxy}"):
+            assert "scanner" not in shown
+            assert "hunter2" not in shown
+
+
+@given(
+    st.text() | st.from_regex(r"\A(?:http|socks5h?|ftp)://(?:[\w%:;-]{0,9}@)?\[?[\w.:%-]{0,20}\]?(?::\d{0,6})?[/?#]?\Z")
+)
+@example("http://::@a:1")
+@example("http://a:1\n")
+def test_whatever_a_proxy_is_given_as_it_is_read_or_refused_without_being_quoted(text: str) -> None:
+    proxy, refused = None, None
+    try:
+        proxy = parse_proxy(text)
+    except TargetError as error:
+        refused = error
+    if proxy is not None:
+        assert parse_proxy(str(proxy)) == Proxy(proxy.scheme, proxy.host, proxy.port)
+    else:
+        assert str(refused) in PROXY_MISTAKES
+
+
+PROXY_MISTAKES = {
+    "is not a proxy; write http://proxy.example.com:3128 or socks5://proxy.example.com:1080",
+    (
+        "is not scheme://host:port or scheme://user:password@host:port; other characters in user and password are "
+        "percent-encoded (RFC 3986, 2.1)"
+    ),
+    "has a host that is neither a host name nor an IP address",
+    "has no port (1 to 65535)",
+    "has no user before the @",
+    "has a colon in the user, for which HTTP has no way (RFC 7617, 2)",
+    "has a user or a password that is not 1 to 255 bytes long (RFC 1929, 2)",
+    "has characters in user or password that must be percent-encoded (RFC 3986, 3.2.1)",
+    "has a user or a password that is not UTF-8",
+    "has a control character in user or password",
+}
+"""To the letter, so that no part of the text can be in it."""

@@ -1,27 +1,47 @@
-"""How many connections one address gets at once, over all targets and scans of this process."""
+"""How many connections one address gets at once, and how soon after each other, over all targets and scans here."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+
+class _Visitor(NamedTuple):
+    """Who waits for a place, with its own idea of how many may be taken, and how long nobody may follow it."""
+
+    ready: asyncio.Future[None]
+    limit: int
+    gap_seconds: float
 
 
 class _Door:
-    """One address: its open connections, and who waits for a place, first come first served."""
+    """One address: its open connections, and who waits for a place, first come first served.
 
-    __slots__ = ("active", "waiting")
+    Attributes:
+        shut_until: in the loop's time; before that nobody is let in.
+        timer: wakes the door then, as long as that matters.
+    """
+
+    __slots__ = ("active", "shut_until", "timer", "waiting")
 
     def __init__(self) -> None:
         self.active = 0
-        self.waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self.shut_until = 0.0
+        self.timer: asyncio.TimerHandle | None = None
+        self.waiting: deque[_Visitor] = deque()
 
-    def let_in(self) -> None:
-        """Give free places to those who wait; each has its own idea of how many may be open."""
-        while self.waiting and (self.waiting[0][1].done() or self.active < self.waiting[0][0]):
-            _, ready = self.waiting.popleft()
-            if not ready.done():
+    def let_in(self, now: float) -> None:
+        """Give free places to those who wait."""
+        while self.waiting and (self.waiting[0].ready.done() or self._takes(self.waiting[0], now)):
+            visitor = self.waiting.popleft()
+            if not visitor.ready.done():
                 self.active += 1
-                ready.set_result(None)
+                self.shut_until = now + visitor.gap_seconds
+                visitor.ready.set_result(None)
+
+    def _takes(self, visitor: _Visitor, now: float) -> bool:
+        return self.active < visitor.limit and now >= self.shut_until
 
 
 class HostGate:
@@ -31,12 +51,15 @@ class HostGate:
         self._doors: dict[str, _Door] = {}
 
     @asynccontextmanager
-    async def admit(self, address: str, limit: int) -> AsyncIterator[None]:
-        """Wait until fewer than `limit` connections to the address are open, then hold one place."""
+    async def admit(self, address: str, limit: int, gap_seconds: float = 0.0) -> AsyncIterator[None]:
+        """Wait until fewer than `limit` connections to the address are open, then hold one place.
+
+        Whoever is let in next has to wait for `gap_seconds` from then on, in this scan or another.
+        """
         door = self._doors.setdefault(address, _Door())
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        door.waiting.append((limit, ready))
-        door.let_in()
+        door.waiting.append(_Visitor(ready, limit, gap_seconds))
+        self._tend(address, door)
         try:
             await ready
             yield
@@ -46,6 +69,21 @@ class HostGate:
                 door.active -= 1
             else:
                 ready.cancel()
-            door.let_in()
-            if not door.active and not door.waiting:
-                self._doors.pop(address, None)
+            self._tend(address, door)
+
+    def _tend(self, address: str, door: _Door) -> None:
+        """Let in who may come in, and see that the door is looked at again when it opens; forget it when nobody cares.
+
+        A door that is shut is kept though nobody is there: the gap holds for the next scan too.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        door.let_in(now)
+        if door.timer is not None:
+            door.timer.cancel()
+            door.timer = None
+        if now < door.shut_until:
+            if door.waiting or not door.active:
+                door.timer = loop.call_at(door.shut_until, self._tend, address, door)
+        elif not door.active and not door.waiting:
+            self._doors.pop(address, None)

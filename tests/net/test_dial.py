@@ -1,6 +1,7 @@
 """Connections: endings are told apart, limits hold."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -8,13 +9,16 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from exporter.errors import ProbeError
-from exporter.model import Reason
-from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError
+from exporter.model import Reason, ScanResult
+from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError, Traffic
 from exporter.net.gate import HostGate
 from exporter.net.resolve import resolve
+from exporter.scan import scan
 from tests.support.plain import Handler, drip, plain_server
 from tests.support.processes import free_port
-from tests.support.targets import make_target
+from tests.support.proxy import Counts, counting_proxy
+from tests.support.scripted import Stack, scripted_server
+from tests.support.targets import make_environment, make_target
 
 
 def read_from(handler: Handler, read: Callable[[Connection], Awaitable[bytes]]) -> bytes:
@@ -127,3 +131,73 @@ def test_counts_every_connection_it_opens() -> None:
             return dialer.connections
 
     assert asyncio.run(run()) == 3
+
+
+def test_counts_every_byte_both_ways_also_those_that_nobody_reads() -> None:
+    """What a server sends on and on costs the same whether we listen or not."""
+    told = asyncio.Event()
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes(3000))
+        await reader.readexactly(7000)
+        writer.write(bytes(500))
+        await writer.drain()
+        told.set()
+        await reader.read()
+
+    async def run() -> Traffic:
+        async with plain_server(handler) as port:
+            dialer = Dialer(make_target(port), HostGate())
+            for _ in range(2):
+                told.clear()
+                async with dialer.connect(max_bytes=10_000) as connection:
+                    assert len(await connection.read()) == 3000
+                    await connection.write(bytes(7000))
+                    await told.wait()
+            return dialer.traffic
+
+    assert asyncio.run(run()) == Traffic(sent=14_000, received=7_000)
+
+
+def test_what_the_system_never_took_was_not_sent() -> None:
+    async def handler(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a transport that reads as well
+        await asyncio.Event().wait()
+
+    async def run() -> Traffic:
+        async with plain_server(handler) as port:
+            dialer = Dialer(make_target(port, timeout_seconds=0.2), HostGate())
+            async with dialer.connect(max_bytes=10) as connection:
+                with pytest.raises(PeerSilentError):
+                    await connection.write(bytes(50_000_000))
+            return dialer.traffic
+
+    traffic = asyncio.run(run())
+    assert 0 < traffic.sent < 50_000_000
+
+
+def test_what_is_written_to_a_connection_that_is_gone_was_not_sent() -> None:
+    async def run() -> Traffic:
+        async with plain_server(resetting) as port:
+            dialer = Dialer(make_target(port), HostGate())
+            async with dialer.connect(max_bytes=10) as connection:
+                with pytest.raises(PeerResetError):
+                    await connection.read()
+                with contextlib.suppress(PeerResetError):
+                    await connection.write(b"anybody?")
+            return dialer.traffic
+
+    assert asyncio.run(run()) == Traffic(sent=0, received=0)
+
+
+def test_a_scan_counts_what_a_counter_between_us_and_the_server_counts() -> None:
+    async def run() -> tuple[ScanResult, Counts]:
+        async with scripted_server(Stack({0x0303: (0xC030, 0xC02F), 0x0304: (0x1301,)})) as seen:
+            with counting_proxy(seen.port) as counts:
+                target = make_target(counts.port, timeout_seconds=0.3)
+                return await scan(target, make_environment()), counts
+
+    result, counts = asyncio.run(run())
+    assert result.connections == counts.connections > 5
+    assert (result.bytes_sent, result.bytes_received) == (counts.to_server, counts.to_client)

@@ -1,9 +1,15 @@
-"""The gate: never more connections to one address than allowed, and no place is ever lost."""
+"""The gate: never more connections to one address than allowed, nor sooner, and no place is ever lost."""
 
 import asyncio
 import contextlib
+import itertools
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.net.gate import HostGate
+from tests.support.clock import run_in_feigned_time
 
 
 def test_lets_in_as_many_as_the_limit_says() -> None:
@@ -75,3 +81,131 @@ def test_a_visitor_cancelled_as_it_is_let_in_gives_its_place_back() -> None:
             pass
 
     asyncio.run(run())
+
+
+# --- the gap ----------------------------------------------------------------------------------------------------------
+
+ADDRESS = "192.0.2.1"
+
+
+async def visit(gate: HostGate, starts: list[float], *, limit: int = 1, gap: float = 0, stay: float = 0) -> None:
+    async with gate.admit(ADDRESS, limit, gap):
+        starts.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(stay)
+
+
+def started(*visits: tuple[float, Mapping[str, int]]) -> list[float]:
+    """When visitors who come at these times get in, in the order in which they do."""
+
+    async def run() -> list[float]:
+        gate, starts = HostGate(), list[float]()
+
+        async def come(when: float, how: Mapping[str, int]) -> None:
+            await asyncio.sleep(when)
+            await visit(gate, starts, **how)
+
+        await asyncio.gather(*(come(when, how) for when, how in visits))
+        await asyncio.sleep(1000)
+        assert not gate._doors  # noqa: SLF001 - what is forgotten cannot be seen otherwise
+        return [round(start, 6) for start in starts]
+
+    return run_in_feigned_time(run())
+
+
+def test_the_gap_lies_between_starts_and_not_after_an_end() -> None:
+    usual = {"gap": 2, "stay": 5, "limit": 10}
+    assert started((0, usual), (0, usual), (0, usual), (9, usual)) == [0, 2, 4, 9]
+
+
+def test_a_place_that_is_free_late_is_taken_at_once() -> None:
+    assert started((0, {"gap": 2, "stay": 5}), (1, {"gap": 2})) == [0, 5]
+
+
+def test_the_gap_holds_for_the_next_scan_when_nobody_is_left() -> None:
+    assert started((0, {"gap": 10}), (3, {"gap": 10}), (25, {"gap": 10})) == [0, 10, 25]
+
+
+def test_who_asks_for_no_gap_keeps_that_of_the_one_before() -> None:
+    assert started((0, {"gap": 10}), (1, {}), (1, {}), (2, {"gap": 10})) == [0, 10, 10, 10]
+
+
+def test_places_are_given_first_come_first_served_also_by_those_who_ask_for_less() -> None:
+    """Else one that leaves an address to itself would never get it beside others that do not."""
+    order: list[str] = []
+
+    async def run() -> None:
+        gate = HostGate()
+
+        async def named(name: str, limit: int) -> None:
+            async with gate.admit(ADDRESS, limit, 1):
+                order.append(name)
+                await asyncio.sleep(3)
+
+        async with asyncio.TaskGroup() as group:
+            for name, limit in (("a", 4), ("b", 4), ("alone", 1), ("c", 4), ("d", 4)):
+                group.create_task(named(name, limit))
+
+    run_in_feigned_time(run())
+    assert order == ["a", "b", "alone", "c", "d"]
+
+
+def test_other_addresses_do_not_wait_for_the_gap() -> None:
+    async def run() -> float:
+        gate = HostGate()
+        async with gate.admit("192.0.2.1", 1, 100), gate.admit("192.0.2.2", 1, 100):
+            return asyncio.get_running_loop().time()
+
+    assert run_in_feigned_time(run()) == 0
+
+
+def test_one_who_gives_up_during_the_gap_leaves_the_place_to_the_next() -> None:
+    async def run() -> list[float]:
+        gate, starts = HostGate(), list[float]()
+        await visit(gate, starts, gap=10)
+        gives_up = asyncio.create_task(visit(gate, starts, gap=10))
+        patient = asyncio.create_task(visit(gate, starts, gap=10))
+        await asyncio.sleep(5)
+        gives_up.cancel()
+        await patient
+        return starts
+
+    assert run_in_feigned_time(run()) == [0, 10]
+
+
+visits = st.tuples(st.integers(0, 20), st.integers(0, 6), st.none() | st.integers(0, 40))
+"""When one comes, how long it stays, and when it gives up."""
+
+
+@given(st.lists(visits, max_size=12), st.integers(1, 3), st.integers(0, 4))
+def test_whoever_comes_and_gives_up_limit_and_gap_hold_and_nothing_stays(
+    planned: list[tuple[int, int, int | None]], limit: int, gap: int
+) -> None:
+    starts: list[float] = []
+
+    async def run() -> None:
+        gate, inside = HostGate(), 0
+
+        async def come(when: int, stay: int) -> None:
+            nonlocal inside
+            await asyncio.sleep(when)
+            async with gate.admit(ADDRESS, limit, gap):
+                starts.append(asyncio.get_running_loop().time())
+                inside += 1
+                try:
+                    assert inside <= limit
+                    await asyncio.sleep(stay)
+                finally:
+                    inside -= 1
+
+        tasks = []
+        for when, stay, leaves in planned:
+            tasks.append(asyncio.create_task(come(when, stay)))
+            if leaves is not None:
+                asyncio.get_running_loop().call_later(leaves, tasks[-1].cancel)
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+        await asyncio.sleep(gap)
+        assert not gate._doors  # noqa: SLF001 - as above
+
+    run_in_feigned_time(run())
+    assert all(later - earlier >= gap for earlier, later in itertools.pairwise(starts))

@@ -1,22 +1,30 @@
 """Every STARTTLS dialogue that Debian packages a server for, up to the whole scan of that server."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from exporter.config import GlobalSettings, TargetSettings
 from exporter.model import Protocol
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.exchange import Silence
 from exporter.scan import scan
 from exporter.services import STARTTLS
-from tests.support.servers import HOST, Pki, make_pki
-from tests.support.starttls_servers import ROOT, ROOT_ONLY, SERVERS
+from exporter.targets import make_target as make_configured_target
+from tests.support.servers import HOST, Pki, limiting_front, make_pki
+from tests.support.starttls_servers import ROOT, ROOT_ONLY, SERVERS, dovecot
 from tests.support.targets import make_environment, make_target
 
 pytestmark = pytest.mark.real
 
 SCRIPTED_ONLY = {"nntp"}
 """Of these no package brings a server that runs by itself: INN's does not configure on a host without a domain."""
+
+
+MAX_CONNECT_ERRORS = 100
+"""After so many connections without a login, MariaDB shuts a host out; one scan alone must not lead there."""
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +54,21 @@ def test_a_scan_reads_the_server_behind_its_dialogue(pki: Pki, name: str) -> Non
     assert certificate.hostname_match is True
     assert certificate.trusted is True
     assert certificate.chain_length >= 1
+    if dialogue == "mysql":
+        assert result.connections < MAX_CONNECT_ERRORS
+
+
+def test_a_mail_server_that_takes_one_connection_at_a_time_from_a_host_is_read_by_default(
+    pki: Pki, tmp_path: Path
+) -> None:
+    """As Exim, Postfix and Dovecot do when told to. The gap gives them time to notice that the one before has gone."""
+    one_at_a_time = "tcp-request connection reject if { sc0_conn_cur gt 1 }"
+    with dovecot(pki, "imap") as server, limiting_front(tmp_path, server, one_at_a_time) as port:
+        settings = TargetSettings(
+            host="127.0.0.1", port=port, starttls="imap", server_name=HOST, ca_file=str(pki.bundle)
+        )
+        result = asyncio.run(scan(make_configured_target(settings, GlobalSettings()), make_environment()))
+    handshake = result.facts.get(HandshakeFacts)
+    assert result.success, result.failures
+    assert handshake is not None
+    assert not [note for note in handshake.notes if Silence.NO_CONNECTION.value in note]

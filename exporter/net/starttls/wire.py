@@ -21,9 +21,10 @@ def broken(detail: str) -> ProbeError:
 
 
 def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)[
-        :_MAX_DETAIL
-    ]
+    cut = text[:_MAX_DETAIL]
+    if cut.isprintable():
+        return cut
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cut)
 
 
 class Wire:

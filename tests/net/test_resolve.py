@@ -1,0 +1,137 @@
+"""Names to addresses: what getaddrinfo says, in one form."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from exporter.errors import ProbeError
+from exporter.model import IpProtocol, Reason
+from exporter.net.resolve import resolve, resolve_all
+
+Place = tuple[str, int] | tuple[str, int, int, int]
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, *places: Place, error: Exception | None = None) -> list[int]:
+    """Have getaddrinfo say this; gives the families it is asked for."""
+    families: list[int] = []
+
+    def getaddrinfo(_host: str, _port: int, family: int = 0, type: int = 0) -> list[object]:  # noqa: A002 - its name
+        families.append(family)
+        if error is not None:
+            raise error
+        return [(socket.AF_INET6 if len(place) > 2 else socket.AF_INET, type, 6, "", place) for place in places]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return families
+
+
+def found(host: str = "www.test.example", protocol: IpProtocol = IpProtocol.ANY) -> tuple[str, ...]:
+    return asyncio.run(resolve_all(host, 443, protocol))
+
+
+def test_every_address_comes_once_in_the_systems_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, ("2001:db8::1", 443, 0, 0), ("192.0.2.2", 443), ("192.0.2.1", 443), ("192.0.2.2", 443))
+    assert found() == ("2001:db8::1", "192.0.2.2", "192.0.2.1")
+    assert asyncio.run(resolve("www.test.example", 443)) == "2001:db8::1"
+
+
+def test_an_ipv4_address_in_ipv6_clothes_is_the_same_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, ("192.0.2.1", 443), ("::ffff:192.0.2.1", 443, 0, 0), ("2001:DB8:0::1", 443, 0, 0))
+    assert found() == ("192.0.2.1", "2001:db8::1")
+    assert found("::ffff:192.0.2.9") == ("192.0.2.9",)
+
+
+def test_a_link_local_address_keeps_its_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    (number,) = (index for index, name in socket.if_nameindex() if name == "lo")
+    unheard_of = max(index for index, _ in socket.if_nameindex()) + 1000
+    answering(
+        monkeypatch,
+        ("fe80::1", 443, 0, number),
+        ("fe80::1", 443, 0, unheard_of),
+        ("fe80::2%lo", 443, 0, number),
+    )
+    assert found() == ("fe80::1%lo", f"fe80::1%{unheard_of}", "fe80::2%lo")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "family", "addresses"),
+    [
+        (IpProtocol.ANY, socket.AF_UNSPEC, ("192.0.2.1", "2001:db8::1")),
+        (IpProtocol.IP4, socket.AF_INET, ("192.0.2.1",)),
+        (IpProtocol.IP6, socket.AF_INET6, ("2001:db8::1",)),
+    ],
+)
+def test_only_addresses_of_the_protocol_are_asked_for_and_taken(
+    monkeypatch: pytest.MonkeyPatch, protocol: IpProtocol, family: int, addresses: tuple[str, ...]
+) -> None:
+    families = answering(monkeypatch, ("192.0.2.1", 443), ("2001:db8::1", 443, 0, 0))
+    assert found(protocol=protocol) == addresses
+    assert families == [family]
+
+
+def test_an_address_is_its_own_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    families = answering(monkeypatch)
+    assert found("192.0.2.1") == found("192.0.2.1", IpProtocol.IP4) == ("192.0.2.1",)
+    assert found("fe80::1%eth0", IpProtocol.IP6) == ("fe80::1%eth0",)
+    assert families == []
+
+
+def failure(attempt: Callable[[], object]) -> ProbeError:
+    with pytest.raises(ProbeError) as caught:
+        attempt()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "not known"), Reason.DNS_NXDOMAIN),
+        (socket.gaierror(socket.EAI_NODATA, "no address"), Reason.DNS_NXDOMAIN),
+        (socket.gaierror(socket.EAI_ADDRFAMILY, "no address of this kind"), Reason.DNS_NXDOMAIN),
+        (socket.gaierror(socket.EAI_AGAIN, "try again"), Reason.DNS_ERROR),
+        (socket.gaierror(socket.EAI_FAIL, "failed"), Reason.DNS_ERROR),
+        (UnicodeError("label too long"), Reason.DNS_ERROR),
+        (OSError("no files left"), Reason.DNS_ERROR),
+    ],
+)
+def test_why_there_is_no_address_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reason: Reason
+) -> None:
+    answering(monkeypatch, error=error)
+    told = failure(found)
+    assert told.reason is reason
+    assert told.detail.startswith("www.test.example: ")
+
+
+def test_a_name_without_an_address_of_the_protocol_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, ("192.0.2.1", 443))
+    told = failure(lambda: found(protocol=IpProtocol.IP6))
+    assert (told.reason, told.detail) == (Reason.DNS_NXDOMAIN, "www.test.example: no address for ip_protocol ip6")
+    assert failure(lambda: found("192.0.2.1", IpProtocol.IP6)).reason is Reason.DNS_NXDOMAIN
+
+
+def test_whoever_stops_waiting_does_not_wait_for_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def getaddrinfo(*_place: object, **_hints: object) -> list[object]:
+        asked.set()
+        go_on.wait(20)
+        return []
+
+    async def run() -> None:
+        task = asyncio.create_task(resolve_all("www.test.example", 443, IpProtocol.ANY))
+        assert await asyncio.to_thread(asked.wait, 20)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    asyncio.run(run())
+    go_on.set()
+
+
+def test_localhost_is_resolved_by_the_system() -> None:
+    assert set(found("localhost")) & {"127.0.0.1", "::1"}
