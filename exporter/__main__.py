@@ -14,16 +14,16 @@ from rich.console import Console
 
 from exporter import __version__
 from exporter.app import make_resolver, read_config, serve, utc_now
-from exporter.assess import assess
+from exporter.assess import assess_all
 from exporter.config import Config, TargetSettings, is_policy_path, parse_duration
 from exporter.demo.run import demo
 from exporter.errors import ConfigError, ExporterError
 from exporter.logs import set_up_logging
-from exporter.metrics import render_target, report_samples, target_text
+from exporter.metrics import render_reports, target_text
 from exporter.model import Report, Target
 from exporter.policies import Policy, load_policy, shipped, wrong_policy
 from exporter.report import reports_json
-from exporter.scan import Environment, scan
+from exporter.scan import Environment, scan_addresses
 from exporter.targets import make_target, static_targets
 from exporter.terminal import print_reports
 from exporter.web import parse_address
@@ -104,13 +104,14 @@ def _scan(options: argparse.Namespace) -> int:
         raise ExporterError("nothing to scan: name a target, or a configuration that has some")
     targets = _scan_targets(options, config)
     policies = {name: _policy(name) for name in {target.policy for target in targets}}
-    reports = asyncio.run(_scan_all(targets, policies, config))
+    scanned = asyncio.run(_scan_all(targets, policies, config))
+    reports = [report for of_target in scanned for report in of_target]
     match options.format:
         case "json":
             print(reports_json(reports))
         case "prometheus":
             full = config.metrics.detail == "full"
-            lines = [render_target(r.target, report_samples(r, policies[r.target.policy]), full=full) for r in reports]
+            lines = (render_reports(several, policies[several[0].target.policy], full=full) for several in scanned)
             print(target_text(lines), end="")
         case _:
             print_reports(Console(), reports)
@@ -142,14 +143,15 @@ def _scan_targets(options: argparse.Namespace, config: Config) -> list[Target]:
     return [replace(target, **changes) for target in targets]  # type: ignore[arg-type]
 
 
-async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: Config) -> list[Report]:
+async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: Config) -> list[tuple[Report, ...]]:
+    """The reports of each target, one for each of its addresses."""
     environment = Environment(now=utc_now, resolver=make_resolver(config))
     places = asyncio.Semaphore(config.global_.max_concurrent_scans)
 
-    async def one(target: Target) -> Report:
+    async def one(target: Target) -> tuple[Report, ...]:
         async with places:
-            result = await scan(target, environment)
-        return assess(result, policies[target.policy], utc_now())
+            results = await scan_addresses(target, environment)
+        return assess_all(results, policies[target.policy], utc_now())
 
     return list(await asyncio.gather(*(one(target) for target in targets)))
 

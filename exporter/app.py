@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +11,14 @@ from pathlib import Path
 from dns.asyncresolver import Resolver
 from dns.resolver import NoResolverConfiguration
 
-from exporter.assess import assess, reassess
+from exporter.assess import assess_all, reassess_all
 from exporter.backends import Backend, LocalBackend
 from exporter.config import Config, load_config
 from exporter.errors import ConfigError
-from exporter.metrics import Exposition, OwnMetrics, render_target, report_samples, target_samples
+from exporter.metrics import Exposition, OwnMetrics, render_reports, render_target, target_samples
 from exporter.model import Report, Target
 from exporter.net.gate import HostGate
+from exporter.net.resolve import Lookup, resolve_all
 from exporter.policies import Policy, load_policy, wrong_policy
 from exporter.scan import Environment
 from exporter.schedule import Schedule
@@ -65,9 +66,9 @@ def read_config(path: Path) -> Config:
     return load_config(path, wrong_policy)
 
 
-def make_backend(config: Config, now: Callable[[], datetime], gate: HostGate) -> Backend:
+def make_backend(config: Config, now: Callable[[], datetime], gate: HostGate, lookup: Lookup) -> Backend:
     """Where scans run under this configuration."""
-    return LocalBackend(Environment(now=now, resolver=make_resolver(config), gate=gate))
+    return LocalBackend(Environment(now=now, resolver=make_resolver(config), gate=gate, lookup=lookup))
 
 
 class App:
@@ -76,8 +77,16 @@ class App:
     _backend: Backend
     _full: bool  # both by `apply`, for the first configuration as for every later one
 
-    def __init__(self, config: Config, *, store: Store | None = None, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        store: Store | None = None,
+        now: Callable[[], datetime] = utc_now,
+        lookup: Lookup = resolve_all,
+    ) -> None:
         self._now = now
+        self._lookup = lookup
         self._store = store if store is not None else MemoryStore()
         self._targets: dict[str, Target] = {}
         self._policies: dict[str, Policy] = {}
@@ -112,15 +121,15 @@ class App:
         self.schedule.sync({name: targets[name].scan_interval for name in kept})
         self.schedule.sync({name: target.scan_interval for name, target in targets.items()})
         self._targets, self._policies = targets, policies
-        self._backend = make_backend(config, self._now, self._gate)
+        self._backend = make_backend(config, self._now, self._gate, self._lookup)
         self._full = config.metrics.detail == "full"
         for name, target in targets.items():
-            report = self._store.get(name)
-            if report is None:
+            reports = self._store.get(name)
+            if not reports:
                 samples = target_samples(target, policies[target.policy])
                 self._exposition.put(name, render_target(target, samples, full=self._full))
             else:
-                self._publish(reassess(report, target, policies[target.policy], self._now()))
+                self._publish(reassess_all(reports, target, policies[target.policy], self._now()))
         self._own.targets.set(len(targets))
         self._own.reload_successful.set(1)
         self._own.reload_timestamp.set(self._now().timestamp())
@@ -137,29 +146,34 @@ class App:
         return True
 
     async def _scan(self, name: str) -> None:
-        result = await self._backend.run(self._targets[name])
+        scanned = self._targets[name]
+        found = await self._backend.run(scanned)
         target = self._targets.get(name)
-        if _service(target) != _service(result.target) or target is None:
-            return  # removed or changed while the scan ran: its result is about something else
-        result = replace(result, target=target)
-        self._own.scans.labels("success" if result.success else "failure").inc()
-        self._own.scan_duration.observe(result.duration_seconds)
-        for failure in result.failures:
-            log.warning("target=%s probe=%s reason=%s %s", name, failure.probe, failure.reason, failure.detail)
-        self._publish(assess(result, self._policies[target.policy], self._now(), self._store.get(name)))
+        if _service(target) != _service(scanned) or target is None:
+            return  # removed or changed while the scan ran: its results are about something else
+        results = [replace(result, target=target) for result in found]
+        self._own.scans.labels("success" if all(result.success for result in results) else "failure").inc()
+        self._own.scan_duration.observe((results[-1].ended_at - results[0].started_at).total_seconds())
+        for result in results:
+            where = f"{name} address={result.address}" if result.address else name
+            for failure in result.failures:
+                log.warning("target=%s probe=%s reason=%s %s", where, failure.probe, failure.reason, failure.detail)
+        self._publish(assess_all(results, self._policies[target.policy], self._now(), self._store.get(name)))
 
-    def _publish(self, report: Report) -> None:
-        self._store.put(report)
-        samples = report_samples(report, self._policies[report.target.policy])
-        self._exposition.put(report.target.name, render_target(report.target, samples, full=self._full))
+    def _publish(self, reports: Sequence[Report]) -> None:
+        target = reports[0].target
+        self._store.put(reports)
+        lines = render_reports(reports, self._policies[target.policy], full=self._full)
+        self._exposition.put(target.name, lines)
 
     def expire(self) -> None:
         """Let go of facts that are older than their target's `max_age`."""
         now = self._now()
-        for report in self._store.all():
-            oldest = report.facts.oldest
-            if oldest is not None and oldest < now - report.target.max_age:
-                self._publish(reassess(report, report.target, self._policies[report.target.policy], now))
+        for reports in self._store.all():
+            target = reports[0].target
+            oldest = min((report.facts.oldest for report in reports if report.facts.oldest), default=now)
+            if oldest < now - target.max_age:
+                self._publish(reassess_all(reports, target, self._policies[target.policy], now))
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Body and content type of `/metrics`."""
@@ -174,8 +188,8 @@ class App:
         return len(self._targets), len(list(self._store.all()))
 
     def reports(self) -> list[Report]:
-        """The latest report of every target that was scanned, by name."""
-        return list(self._store.all())
+        """The latest reports of every target that was scanned, by name; one for each of its addresses."""
+        return [report for reports in self._store.all() for report in reports]
 
     def sources(self) -> Sources:
         """What the web pages show."""
@@ -192,7 +206,9 @@ def _service(target: Target | None) -> tuple[object, ...] | None:
     """What makes two targets of one name the same service, of which the facts at hand still hold."""
     if target is None:
         return None
-    return target.host, target.port, target.starttls, target.server_name, target.connect_address, target.ca_file
+    where = target.host, target.port, target.connect_address, target.addresses, target.ip_protocol
+    way = target.proxy and str(target.proxy)  # another password leads to the same service, another proxy need not
+    return *where, way, target.starttls, target.server_name, target.ca_file
 
 
 async def serve(config_file: Path, config: Config, addresses: list[tuple[str, int]]) -> None:

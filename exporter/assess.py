@@ -1,11 +1,13 @@
 """Judgement of one target: the facts that hold, under its policy, at one moment. Pure."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from exporter.agreement import disagreements
 from exporter.checks.base import Case
 from exporter.checks.registry import CHECKS
-from exporter.model import Facts, Finding, Report, ScanResult, Target
+from exporter.model import Addresses, Facts, Finding, Report, ScanResult, Target
 from exporter.policies import Policy
 from exporter.probes.registry import PROBES
 
@@ -32,6 +34,35 @@ def assess(result: ScanResult, policy: Policy, now: datetime, previous: Report |
     facts = result.facts.over(older, now - result.target.max_age)
     last_success = result.ended_at if result.success else previous.last_success_at if previous else None
     return _report(result, facts, policy, now, last_success)
+
+
+def assess_all(
+    results: Sequence[ScanResult], policy: Policy, now: datetime, previous: Sequence[Report] = ()
+) -> tuple[Report, ...]:
+    """The reports after a scan of each address of one target: what is said of an address stands with that address.
+
+    An address that was not among them any more has no report. When it could not be found out which there are, the ones
+    known before stay, as not reached, until nothing that was seen there holds any longer.
+    """
+    before = {report.address: report for report in previous}
+    known = [address for address in before if address is not None]
+    if known and all(result.address is None and result.target.addresses is Addresses.ALL for result in results):
+        unreached = [replace(result, address=address) for address in known for result in results]
+        reports = [assess(result, policy, now, before[result.address]) for result in unreached]
+        if any(len(report.facts) for report in reports):
+            return _together(reports)
+    return _together(assess(result, policy, now, before.get(result.address)) for result in results)
+
+
+def reassess_all(reports: Sequence[Report], target: Target, policy: Policy, now: datetime) -> tuple[Report, ...]:
+    """The reports of one target at a later time, each as `reassess`."""
+    return _together(reassess(report, target, policy, now) for report in reports)
+
+
+def _together(reports: Iterable[Report]) -> tuple[Report, ...]:
+    several = tuple(reports)
+    found = disagreements(several)
+    return tuple(replace(report, disagreements=found) for report in several)
 
 
 def reassess(report: Report, target: Target, policy: Policy, now: datetime) -> Report:

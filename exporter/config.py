@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -26,22 +27,34 @@ from pydantic import (
 )
 
 from exporter.errors import ConfigError, Problem, TargetError
-from exporter.model import is_ip
-from exporter.services import BY_PORT, PROTOCOLS, STARTTLS, default_name, normal_host, parse_service
+from exporter.model import Addresses, IpProtocol, ip_version, is_ip
+from exporter.services import (
+    BY_PORT,
+    PROTOCOLS,
+    STARTTLS,
+    default_name,
+    normal_host,
+    parse_proxy,
+    parse_service,
+)
 from exporter.yamlfile import Document, read_document, validate
 
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _UNITS_SECONDS = (31_536_000, 604_800, 86_400, 3_600, 60, 1, 0.001)
 SHORTEST_INTERVAL = timedelta(seconds=1)
 """Far below what makes sense for a real server; keeps a slip (`1ms` for `1m`) from becoming a flood."""
+LONGEST_GAP = timedelta(seconds=10)
+"""With some dozens of connections, far more would not fit into any `scan_timeout`."""
+DIRECT = "direct"
+"""What `proxy_url` says where there is to be none (the word of PAC files for it)."""
 _LONGEST_SECONDS = 10 * 31_536_000
 
 RESERVED_LABELS = frozenset(
     {
         *("target", "address", "host", "port", "protocol", "starttls", "server_name", "policy", "zone"),
-        *("probe", "reason", "cipher_suite", "compliant", "group", "vulnerability", "client"),
+        *("probe", "reason", "cipher_suite", "compliant", "group", "extension", "vulnerability", "client"),
         *("key_algorithm", "key_size", "signature_algorithm", "subject", "issuer", "serial", "fingerprint_sha256"),
-        *("product", "version", "tag", "check", "severity", "grade", "capped_by"),
+        *("product", "version", "tag", "check", "severity", "grade", "capped_by", "direction"),
         *("instance", "job", "type"),
     }
 )
@@ -68,6 +81,13 @@ def _interval(text: object) -> timedelta:
     value = parse_duration(text)
     if value < SHORTEST_INTERVAL:
         raise ValueError(f"{text!r} is too short for an interval; the shortest is {SHORTEST_INTERVAL.seconds}s")
+    return value
+
+
+def _gap(text: object) -> timedelta:
+    value = timedelta(0) if text == "0s" else parse_duration(text)
+    if value > LONGEST_GAP:
+        raise ValueError(f"{text!r} is too long for a gap; the longest is {LONGEST_GAP.seconds}s")
     return value
 
 
@@ -112,12 +132,24 @@ def _shown(value: object) -> str:
             return repr(value)
 
 
+def _one_of(kind: type[StrEnum]) -> Callable[[object], object]:
+    def read(value: object) -> object:
+        if value not in list(kind):
+            raise ValueError(f"{_shown(value)} is not one of {', '.join(kind)}")
+        return kind(str(value))
+
+    return read
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Interval = Annotated[timedelta, BeforeValidator(_interval)]
+Gap = Annotated[timedelta, BeforeValidator(_gap)]
 Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
 Count = Annotated[int, BeforeValidator(_count), Field(ge=1, le=10_000, strict=True)]
 Address = Annotated[str, AfterValidator(_address)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
+AddressesChoice = Annotated[Addresses, BeforeValidator(_one_of(Addresses))]
+IpProtocolChoice = Annotated[IpProtocol, BeforeValidator(_one_of(IpProtocol))]
 
 PolicyCheck = Callable[[str], str | None]
 """Says what is wrong with the name (or path) of a policy, None when nothing is."""
@@ -177,6 +209,10 @@ class _ScanSettings(_Section):
     timeout: Duration | None = None
     max_age: Duration | None = None
     connections_per_host: Count | None = None
+    connection_gap: Gap | None = None
+    proxy_url: str | None = Field(default=None, repr=False)
+    addresses: AddressesChoice | None = None
+    ip_protocol: IpProtocolChoice | None = None
     ca_file: str | None = Field(default=None, min_length=1)
 
     @field_validator("policy")
@@ -192,6 +228,16 @@ class _ScanSettings(_Section):
         if wrong:
             raise ValueError(wrong)
         return policy
+
+    @field_validator("proxy_url")
+    @classmethod
+    def _proxy(cls, value: str | None) -> str | None:
+        if value is not None and value != DIRECT:
+            try:
+                parse_proxy(value)
+            except TargetError as error:
+                raise ValueError(str(error)) from None
+        return value
 
     @field_validator("ca_file")
     @classmethod
@@ -213,6 +259,8 @@ class GlobalSettings(_ScanSettings):
     scan_interval: Interval = timedelta(hours=6)
     timeout: Duration = timedelta(seconds=5)
     connections_per_host: Count = 4
+    addresses: AddressesChoice = Addresses.ONE
+    ip_protocol: IpProtocolChoice = IpProtocol.ANY
     max_concurrent_scans: Count = 10
     resolver: ResolverSettings | None = None
 
@@ -329,6 +377,7 @@ def load_config(path: Path, wrong_policy: PolicyCheck) -> Config:
     config, problems = validate(document, Config, _Surroundings(path.resolve().parent, wrong_policy))
     if config is not None:
         problems += _duplicates(config, document) + _too_long(config, document) + _too_old(config, document)
+        problems += _out_of_reach(config, document) + _resolved_elsewhere(config, document)
     if problems or config is None:
         raise ConfigError(problems)
     return config
@@ -391,3 +440,36 @@ def _too_long(config: Config, document: Document) -> list[Problem]:
 def _too_old(config: Config, document: Document) -> list[Problem]:
     """Facts that would go before the next scan can renew them."""
     return _against_interval(config, document, "max_age", operator.lt, ("shorter than", "longer than"))
+
+
+def _out_of_reach(config: Config, document: Document) -> list[Problem]:
+    """Addresses that are given, but are none that `ip_protocol` uses."""
+    problems = []
+    for index, target in enumerate(config.targets):
+        key = "connect_address" if target.connect_address else "host"
+        address = target.connect_address or target.host
+        protocol = target.ip_protocol or config.global_.ip_protocol
+        if is_ip(address) and not protocol.takes(address):
+            whose = "" if target.ip_protocol else "the global "
+            message = f"{address!r} is an IPv{ip_version(address)} address, but {whose}ip_protocol is {protocol}"
+            problems.append(document.problem(("targets", index, key), message))
+    return problems
+
+
+def _resolved_elsewhere(config: Config, document: Document) -> list[Problem]:
+    """Choices among the addresses of a name that only the proxy gets to know."""
+    problems = []
+    for index, target in enumerate(config.targets):
+        proxy = target.proxy_url or config.global_.proxy_url
+        if proxy in {None, DIRECT} or is_ip(target.connect_address or target.host):
+            continue
+        addresses = target.addresses or config.global_.addresses
+        protocol = target.ip_protocol or config.global_.ip_protocol
+        for key, choice, any_of_them in (
+            ("addresses", addresses, Addresses.ONE),
+            ("ip_protocol", protocol, IpProtocol.ANY),
+        ):
+            if choice is not any_of_them:
+                message = f"is {choice}, but it is the proxy that resolves the name; it can only be {any_of_them}"
+                problems.append(document.problem(("targets", index, key), message))
+    return problems

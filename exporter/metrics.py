@@ -6,7 +6,7 @@ the network, and a scrape only concatenates strings.
 
 import math
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -39,6 +39,20 @@ INTERVAL = Family("tls_posture_scan_interval_seconds", "Configured scan interval
 CONNECTIONS = Family(
     "tls_posture_scan_connections", "TCP connections that the last scan opened to the target (as of the last scan)"
 )
+BYTES = Family(
+    "tls_posture_scan_bytes",
+    "TCP payload that the last scan exchanged with the target, or its proxy (as of the last scan)",
+)
+ADDRESSES = Family(
+    "tls_posture_addresses",
+    "Number of addresses that the host resolves to, with addresses: all; not all of very many are scanned "
+    "(as of the last scan)",
+)
+ADDRESSES_DISAGREE = Family(
+    "tls_posture_addresses_disagree",
+    "1 when a fact known of several addresses of the target is not the same at each, 0 when all are; the report names "
+    "them (as of the last scan)",
+)
 CHECK_PASSED = Family(
     "tls_posture_check_passed",
     "Whether the check passes; absent when it is unknown or does not apply (as of the last scan)",
@@ -51,18 +65,23 @@ COMPLIANT = Family(
 
 _SCAN_FAMILIES = (
     *(TARGET_INFO, SCAN_SUCCESS, PROBE_SUCCESS, PROBE_FAILURE, LAST_SCAN, LAST_SUCCESS, DURATION, INTERVAL),
-    CONNECTIONS,
+    *(CONNECTIONS, BYTES),
 )
 _JUDGEMENT_FAMILIES = (CHECK_PASSED, COMPLIANT)
+ADDRESS_FAMILIES = (ADDRESSES, ADDRESSES_DISAGREE)
+"""Of a target as a whole: the only ones without `address` where the others have it."""
 FAMILIES: tuple[Family, ...] = (
     *_SCAN_FAMILIES,
+    *ADDRESS_FAMILIES,
     *(family for probe in PROBES for family in probe.families),
     *(family for check in CHECKS for family in check.families),
     *_JUDGEMENT_FAMILIES,
 )
 """Every family about targets, in the order it is shown."""
 
-FULL_DETAIL = frozenset(family for check in CHECKS for family in check.full)
+FULL_DETAIL = frozenset(
+    (*(family for probe in PROBES for family in probe.full), *(family for check in CHECKS for family in check.full))
+)
 
 
 def target_samples(target: Target, policy: Policy) -> Iterator[Sample]:
@@ -94,6 +113,8 @@ def report_samples(report: Report, policy: Policy) -> Iterator[Sample]:
         yield Sample(LAST_SUCCESS, report.last_success_at.timestamp())
     yield Sample(DURATION, result.duration_seconds)
     yield Sample(CONNECTIONS, result.connections)
+    yield Sample(BYTES, result.bytes_sent, {"direction": "sent"})
+    yield Sample(BYTES, result.bytes_received, {"direction": "received"})
     for probe_kind in PROBES:
         facts = report.facts.get(probe_kind.kind)
         if facts is not None:
@@ -103,6 +124,14 @@ def report_samples(report: Report, policy: Policy) -> Iterator[Sample]:
         if demand is not None:
             yield from check.samples(report.facts, demand, policy.name)
     yield from _judgement(report)
+
+
+def _address_samples(report: Report) -> Iterator[Sample]:
+    """What any report of a target says of all its addresses."""
+    if report.result.addresses_found is not None:
+        yield Sample(ADDRESSES, report.result.addresses_found)
+    if report.disagreements is not None:
+        yield Sample(ADDRESSES_DISAGREE, bool(report.disagreements))
 
 
 def _judgement(report: Report) -> Iterator[Sample]:
@@ -134,9 +163,17 @@ Lines = Mapping[Family, str]
 """The text of one target's samples, by family."""
 
 
-def render_target(target: Target, samples: Iterable[Sample], *, full: bool) -> Lines:
-    """The target's samples as text, its name and its own labels added."""
-    base = {"target": target.name, **target.labels}
+def render_reports(reports: Sequence[Report], policy: Policy, *, full: bool) -> Lines:
+    """The reports of one target as text, those of an address with its label."""
+    parts = [render_target(one.target, report_samples(one, policy), one.address, full=full) for one in reports]
+    parts.append(render_target(reports[0].target, _address_samples(reports[0]), full=full))
+    return {family: "".join(part.get(family, "") for part in parts) for part in parts for family in part}
+
+
+def render_target(target: Target, samples: Iterable[Sample], address: str | None = None, *, full: bool) -> Lines:
+    """The target's samples as text, its name, the address and its own labels added."""
+    place = {} if address is None else {"address": address}
+    base = {"target": target.name, **place, **target.labels}
     lines: dict[Family, str] = {}
     for sample in samples:
         if full or sample.family not in FULL_DETAIL:

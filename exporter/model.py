@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -51,6 +51,29 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+class Addresses(StrEnum):
+    """How many of the addresses that a host resolves to are scanned."""
+
+    ONE = "one"
+    ALL = "all"
+
+
+MOST_ADDRESSES = 16
+"""Scanned of one target: a name can have hundreds, and every scan of it would be hundreds of scans."""
+
+
+class IpProtocol(StrEnum):
+    """Which addresses of a host are used."""
+
+    ANY = "any"
+    IP4 = "ip4"
+    IP6 = "ip6"
+
+    def takes(self, address: str) -> bool:
+        """Whether this IP literal is one of them."""
+        return self is IpProtocol.ANY or self.endswith(str(ip_version(address)))
+
+
 class Reason(StrEnum):
     """Why a probe could not tell: the closed label values of `tls_posture_probe_failure`."""
 
@@ -74,6 +97,27 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy that leads to a target. As text it is without user and password, which are never shown.
+
+    Attributes:
+        scheme: `http` (CONNECT) or `socks5`.
+        host: DNS name (A-label form) or IP literal without brackets.
+        user: None when there is none to give.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    user: str | None = field(default=None, repr=False)
+    password: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One TLS service to watch, with every default filled in.
 
@@ -84,9 +128,13 @@ class Target:
         starttls: the dialogue before TLS, or None for TLS from the first byte.
         server_name: sent as SNI and matched against the certificate; None sends none.
         connect_address: where to connect instead of what `host` resolves to.
+        addresses: whether one address of the host is scanned or each.
+        ip_protocol: which addresses of the host are used.
+        proxy: the way to it, and what resolves `host` (or `connect_address`) then; None connects directly.
         ca_file: PEM bundle to trust instead of the system's store.
         labels: the operator's own labels, added to every series.
         connections_per_host: most connections at once to one address.
+        connection_gap_seconds: least time from the start of one connection to one address to that of the next.
         timeout_seconds: limit of one connect or one read.
         max_age: how long facts outlive the last scan that could tell.
     """
@@ -99,9 +147,13 @@ class Target:
     starttls: str | None = None
     server_name: str | None = None
     connect_address: str | None = None
+    addresses: Addresses = Addresses.ONE
+    ip_protocol: IpProtocol = IpProtocol.ANY
+    proxy: Proxy | None = None
     ca_file: str | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     connections_per_host: int = 4
+    connection_gap_seconds: float = 0.0
     timeout_seconds: float = 5.0
     scan_interval: timedelta = timedelta(hours=6)
     scan_timeout: timedelta = timedelta(minutes=2)
@@ -125,6 +177,18 @@ def is_ip(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def plain_address(literal: str) -> str:
+    """An IP literal in its usual spelling; an IPv4 address in IPv6 clothes (RFC 4291, 2.5.5.2) as what it is."""
+    address = ip_address(literal)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
+
+
+def ip_version(literal: str) -> int:
+    """4 or 6: the protocol in which a machine with this address is reached."""
+    return ip_address(plain_address(literal)).version
 
 
 class Facts:
@@ -190,13 +254,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What one scan of one target brought, before judgement.
+    """What one scan of one target brought at one address, before judgement.
 
     Attributes:
         facts: only what this scan saw.
         probes: name of each probe that ran -> whether it could tell.
         success: the server was reached over TLS and every mandatory probe answered.
-        connections: TCP connections opened to the target.
+        connections: TCP connections opened to the target, or to its proxy.
+        bytes_sent: by these connections, as TCP payload; what a proxy is told counts too.
+        bytes_received: likewise, up to where each connection was closed.
+        address: the one scanned, with `addresses: all`; None as well when none was known.
+        addresses_found: how many there are, with `addresses: all`, the ones that were not scanned included.
     """
 
     target: Target
@@ -207,6 +275,10 @@ class ScanResult:
     failures: tuple[Failure, ...]
     success: bool
     connections: int
+    bytes_sent: int
+    bytes_received: int
+    address: str | None = None
+    addresses_found: int | None = None
 
     @property
     def duration_seconds(self) -> float:
@@ -231,10 +303,26 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One fact that is not the same at every address of a target.
+
+    Attributes:
+        fact: its key in the report's `facts`.
+        said: address -> part of the fact -> what it is there; only parts that differ, and of them the first few.
+    """
+
+    fact: str
+    said: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """The latest word on one target: last scan, facts that still hold, findings under its policy.
+    """The latest word on one target at one address: last scan, facts that still hold, findings under its policy.
 
     `facts` may be older than `result` where the last scan could not tell; see `Facts.seen_at`.
+
+    Attributes:
+        disagreements: of all addresses of the target, in the report of each; None when no two could be compared.
     """
 
     result: ScanResult
@@ -242,11 +330,17 @@ class Report:
     policy: str
     findings: tuple[Finding, ...]
     last_success_at: datetime | None
+    disagreements: tuple[Disagreement, ...] | None = None
 
     @property
     def target(self) -> Target:
         """The target that was scanned."""
         return self.result.target
+
+    @property
+    def address(self) -> str | None:
+        """The address that was scanned, with `addresses: all`."""
+        return self.result.address
 
     @property
     def compliant(self) -> bool | None:

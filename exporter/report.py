@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from exporter.model import Failure, Finding, Reason, Report, Severity, Verdict
+from exporter.model import MOST_ADDRESSES, Disagreement, Failure, Finding, Reason, Report, Severity, Verdict
 from exporter.probes.registry import PROBES
 
 
@@ -32,6 +32,28 @@ class FailureForm(_Form):
     detail: str
 
 
+class ListingForm(_Form):
+    """Names that the server accepts, in the order it chose them."""
+
+    names: list[str]
+    complete: bool = Field(description="there are no others")
+
+
+class PrimeForm(_Form):
+    """The prime of a finite-field key exchange."""
+
+    bits: int
+    name: str | None = Field(description="whose common prime it is")
+
+
+class ChainForm(_Form):
+    """A chain of certificates."""
+
+    key: str | None = Field(description="kind of the first one's key")
+    protocols: list[str]
+    sha256: list[str] = Field(description="fingerprints, the leaf first")
+
+
 class FactsForm(_Form):
     """What is known; null where it is not known or does not apply."""
 
@@ -40,7 +62,20 @@ class FactsForm(_Form):
     cipher_suites_incomplete: list[str] | None = Field(description="protocols whose list may lack suites")
     cipher_order: dict[str, Literal["server", "client", "mixed"] | None] | None
     compression: bool | None
-    groups: None = Field(description="not examined yet")
+    groups: dict[str, list[str]] | None = Field(
+        description="protocol -> IANA names of key exchange groups in the order found; up to TLS 1.2 curves alone"
+    )
+    groups_incomplete: list[str] | None = Field(description="protocols whose groups may lack some")
+    group_order: dict[str, Literal["server", "client", "mixed"] | None] | None
+    ignores_supported_groups: bool | None = Field(description="the server chose a group that was not offered")
+    dh_primes: list[PrimeForm] | None = Field(description="of finite-field key exchanges up to TLS 1.2")
+    extensions: dict[str, bool | None] | None = Field(
+        description="what the server has, in every protocol up to TLS 1.2"
+    )
+    alpn: ListingForm | None = Field(description="application protocols, up to TLS 1.2")
+    signature_schemes: ListingForm | None = Field(description="of the key exchange in TLS 1.2")
+    plain_chains: list[ChainForm] | None = Field(description="certificates as served up to TLS 1.2")
+    contradictions: list[str] | None = Field(description="what the server said one thing of and then another")
     vulnerabilities: None = Field(description="not examined yet")
     certificate: dict[str, Any] | None
     http: dict[str, Any] | None
@@ -48,10 +83,29 @@ class FactsForm(_Form):
     notes: list[str] | None = Field(description="what stood in the way of the handshake probe")
 
 
+class DisagreementForm(_Form):
+    """One fact that is not the same at every address."""
+
+    fact: str
+    said: dict[str, dict[str, str]] = Field(
+        description="address -> part of the fact -> its value there, of a list only what not all have; cut to the "
+        "first few, the facts of each address have it all"
+    )
+
+
 class ReportForm(_Form):
-    """One target."""
+    """One target, at one address."""
 
     target: str
+    address: str | None = Field(
+        description="with `addresses: all`, the one that was scanned; null otherwise, and when none was known"
+    )
+    addresses_found: int | None = Field(
+        description=f"with `addresses: all`, how many the host has; at most {MOST_ADDRESSES} of them are scanned"
+    )
+    disagreements: list[DisagreementForm] | None = Field(
+        description="among all addresses of the target; null when no fact is known of two"
+    )
     host: str
     port: int
     protocol: str
@@ -60,6 +114,8 @@ class ReportForm(_Form):
     scanned_at: datetime = Field(description="end of the scan")
     duration_seconds: float
     connections: int
+    bytes_sent: int = Field(description="TCP payload, what a proxy is told included")
+    bytes_received: int
     success: bool
     compliant: bool | None
     facts: FactsForm
@@ -90,6 +146,11 @@ def _failure(failure: Failure) -> FailureForm:
     return FailureForm(probe=failure.probe, reason=failure.reason, detail=failure.detail)
 
 
+def _disagreement(disagreement: Disagreement) -> DisagreementForm:
+    said = {address: dict(parts) for address, parts in disagreement.said.items()}
+    return DisagreementForm(fact=disagreement.fact, said=said)
+
+
 def _facts(report: Report) -> Mapping[str, Any]:
     document: dict[str, Any] = dict.fromkeys(FactsForm.model_fields)
     for probe in PROBES:
@@ -102,8 +163,12 @@ def _facts(report: Report) -> Mapping[str, Any]:
 def report_form(report: Report) -> ReportForm:
     """One report in its published form."""
     result, target = report.result, report.target
+    found = report.disagreements
     return ReportForm(
         target=target.name,
+        address=report.address,
+        addresses_found=result.addresses_found,
+        disagreements=None if found is None else [_disagreement(one) for one in found],
         host=target.host,
         port=target.port,
         protocol=target.protocol,
@@ -112,6 +177,8 @@ def report_form(report: Report) -> ReportForm:
         scanned_at=result.ended_at,
         duration_seconds=result.duration_seconds,
         connections=result.connections,
+        bytes_sent=result.bytes_sent,
+        bytes_received=result.bytes_received,
         success=result.success,
         compliant=report.compliant,
         facts=FactsForm.model_validate(_facts(report)),

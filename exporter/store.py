@@ -1,45 +1,48 @@
-"""The latest report of each target. In memory so far, behind the interface that a lasting store fills as well."""
+"""The latest reports of each target. In memory so far, behind the interface that a lasting store fills as well."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from exporter.model import Report
 
+Reports = Sequence[Report]
+"""Of one target: one for each of its addresses, at least one."""
+
 
 class Store(Protocol):
-    """Keeps one report a target. Called from the event loop only; an implementation must not block it."""
+    """Keeps the reports of each target. Called from the event loop only; an implementation must not block it."""
 
-    def put(self, report: Report) -> None:
-        """Replace the report of its target."""
+    def put(self, reports: Reports) -> None:
+        """Replace all reports of their one target."""
 
-    def get(self, name: str) -> Report | None:
-        """The report of the target of this name."""
+    def get(self, name: str) -> Reports:
+        """The reports of the target of this name; none when it is not known."""
 
     def remove(self, name: str) -> None:
         """Forget the target; does nothing when it is not known."""
 
-    def all(self) -> Iterable[Report]:
-        """Every report, by name."""
+    def all(self) -> Iterable[Reports]:
+        """The reports of every target, by name."""
 
 
 class MemoryStore:
     """A store that lasts as long as the process."""
 
     def __init__(self) -> None:
-        self._reports: dict[str, Report] = {}
+        self._reports: dict[str, Reports] = {}
 
-    def put(self, report: Report) -> None:
+    def put(self, reports: Reports) -> None:
         """See `Store`."""
-        self._reports[report.target.name] = report
+        self._reports[reports[0].target.name] = reports
 
-    def get(self, name: str) -> Report | None:
+    def get(self, name: str) -> Reports:
         """See `Store`."""
-        return self._reports.get(name)
+        return self._reports.get(name, ())
 
     def remove(self, name: str) -> None:
         """See `Store`."""
         self._reports.pop(name, None)
 
-    def all(self) -> Iterable[Report]:
+    def all(self) -> Iterable[Reports]:
         """See `Store`."""
         return [self._reports[name] for name in sorted(self._reports)]

@@ -1,13 +1,14 @@
 """Reports as a table for people, with rich."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exporter.model import Finding, Report, Verdict
+from exporter.model import MOST_ADDRESSES, Disagreement, Finding, Report, Verdict
 
 _MARKS = {
     Verdict.PASS: ("pass", "green"),
@@ -62,14 +63,43 @@ def _table(report: Report) -> Table:
     return table
 
 
+def _differences(disagreement: Disagreement) -> Iterator[Text]:
+    """The fact, and below it what each address said."""
+    yield Text.assemble(("addresses disagree", "bold yellow"), " on ", _plain(disagreement.fact))
+    for address, parts in disagreement.said.items():
+        said = "; ".join(f"{part}: {value or 'none'}" for part, value in parts.items())
+        yield Text(_plain(f"  {address}  {said}"), style="dim")
+
+
+def _of_all_addresses(report: Report) -> Iterator[Text]:
+    """What the report of any address says of all of them."""
+    found = report.result.addresses_found or 0
+    if found > MOST_ADDRESSES:
+        yield Text(f"{MOST_ADDRESSES} of {found} addresses were scanned", style="yellow")
+    for disagreement in report.disagreements or ():
+        yield from _differences(disagreement)
+
+
 def print_reports(console: Console, reports: Sequence[Report]) -> None:
-    """For each target its name and verdict, then a line a check."""
-    for report in reports:
-        verdict, style = _verdict(report)
-        result = report.result
-        line = Text.assemble((_plain(report.target.name), "bold"), "  ", (verdict, style))
-        line.append(
-            f"  policy {report.policy}, {result.connections} connections, {result.duration_seconds:.1f} s", style="dim"
-        )
-        console.print(line)
-        console.print(_table(report))
+    """For each target its name and verdict, then a line a check; with several addresses, in what they disagree."""
+    for _, several in groupby(reports, lambda report: report.target.name):
+        of_target = list(several)
+        for report in of_target:
+            _print_report(console, report)
+        lines = list(_of_all_addresses(of_target[0]))
+        for line in lines:
+            console.print(line)
+        if lines:
+            console.print()
+
+
+def _print_report(console: Console, report: Report) -> None:
+    verdict, style = _verdict(report)
+    result = report.result
+    address = f"  {report.address}" if report.address is not None else ""
+    line = Text.assemble((_plain(report.target.name), "bold"), address, "  ", (verdict, style))
+    line.append(
+        f"  policy {report.policy}, {result.connections} connections, {result.duration_seconds:.1f} s", style="dim"
+    )
+    console.print(line)
+    console.print(_table(report))

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import App, make_resolver, read_config
+from exporter.app import App, _service, make_resolver, read_config
 from exporter.config import Config, ResolverSettings
+from exporter.model import Target
+from exporter.targets import static_targets
 from tests.support.plain import plain_server
 from tests.support.scripted import End, Stack, alert, scripted_server
 
@@ -116,6 +118,20 @@ def test_a_name_that_stands_for_another_service_starts_afresh(fixture: Fixture) 
             await app.stop()
 
     asyncio.run(run())
+
+
+def test_a_way_through_another_proxy_leads_to_another_service_and_one_with_another_password_does_not(
+    fixture: Fixture,
+) -> None:
+    """The network behind a proxy has its own names, and its own machines behind our addresses."""
+
+    def behind(user: str, host: str) -> Target | None:
+        config = fixture.write(entry("a", 443, f", proxy_url: 'http://{user}:secret@{host}:3128'"))
+        return static_targets(config)[0]
+
+    assert _service(behind("scanner", "one.example")) == _service(behind("other", "one.example"))
+    assert _service(behind("scanner", "one.example")) != _service(behind("scanner", "two.example"))
+    assert _service(behind("scanner", "one.example")) != _service(static_targets(fixture.write(entry("a", 443)))[0])
 
 
 def test_a_change_of_labels_shows_at_once_without_a_scan(fixture: Fixture) -> None:

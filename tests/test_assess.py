@@ -1,10 +1,11 @@
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from exporter.assess import assess, reassess
-from exporter.model import Facts, Failure, Protocol, Reason, Report, Verdict
+from exporter.assess import assess, assess_all, reassess, reassess_all
+from exporter.model import Addresses, Facts, Failure, Protocol, Reason, Report, ScanResult, Verdict
 from exporter.policies import Policy
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.dns import DnsFacts
@@ -17,6 +18,7 @@ from tests.support.facts import (
     KOPANO,
     certificate,
     facts,
+    good_facts,
     handshake,
     http,
     report,
@@ -186,3 +188,82 @@ def test_reassessing_lets_go_of_each_part_at_its_own_time() -> None:
     after = reassess(report(seen), make_target(), KOPANO, NOW + MAX_AGE)
     assert after.facts.get(DnsFacts) is None
     assert len(after.facts) == 2
+
+
+# --- several addresses ------------------------------------------------------------------------------------------------
+
+
+EVERYWHERE = make_target(addresses=Addresses.ALL)
+NO_NAME = Failure("handshake", Reason.DNS_NXDOMAIN, "no such name")
+
+
+def at_addresses(
+    seen: Mapping[str | None, Facts], hours: int = 0, failures: tuple[Failure, ...] = ()
+) -> list[ScanResult]:
+    """A scan, this long after the first one, that saw these facts."""
+    return [
+        replace(
+            result(parts, target=EVERYWHERE, ended_at=NOW + hours * HOUR, success=bool(len(parts)), failures=failures),
+            address=address,
+        )
+        for address, parts in seen.items()
+    ]
+
+
+def judged_at(results: Sequence[ScanResult], previous: Sequence[Report] = ()) -> dict[str | None, Report]:
+    reports = assess_all(results, KOPANO, results[0].ended_at, previous)
+    return {one.address: one for one in reports}
+
+
+def test_each_address_has_facts_and_verdicts_of_its_own() -> None:
+    found = judged_at(at_addresses({"192.0.2.1": good_facts(), "192.0.2.2": facts(handshake(), http("max-age=0"))}))
+    assert {address: one.compliant for address, one in found.items()} == {"192.0.2.1": True, "192.0.2.2": False}
+    assert {one.disagreements == found["192.0.2.1"].disagreements for one in found.values()} == {True}
+
+
+def test_an_address_that_fails_keeps_its_own_older_facts_and_no_others() -> None:
+    first = judged_at(at_addresses({"192.0.2.1": good_facts(), "192.0.2.2": facts(handshake())}))
+    later = at_addresses({"192.0.2.1": Facts(), "192.0.2.2": Facts(), "192.0.2.3": Facts()}, hours=1)
+    found = judged_at(later, list(first.values()))
+    assert {address: len(one.facts) for address, one in found.items()} == {
+        "192.0.2.1": 4,
+        "192.0.2.2": 1,
+        "192.0.2.3": 0,
+    }
+    assert found["192.0.2.3"].last_success_at is None
+    assert found["192.0.2.1"].disagreements is None
+
+
+def test_an_address_that_is_gone_has_no_report() -> None:
+    first = judged_at(at_addresses({"192.0.2.1": good_facts(), "192.0.2.2": good_facts()}))
+    assert set(judged_at(at_addresses({"192.0.2.2": good_facts()}, hours=1), list(first.values()))) == {"192.0.2.2"}
+
+
+def test_while_the_name_does_not_resolve_known_addresses_stay_until_their_facts_go() -> None:
+    first = judged_at(at_addresses({"192.0.2.1": good_facts(), "192.0.2.2": good_facts()}))
+    gone = judged_at(at_addresses({None: Facts()}, 1, (NO_NAME,)), list(first.values()))
+    assert set(gone) == {"192.0.2.1", "192.0.2.2"}
+    for one in gone.values():
+        assert (one.result.success, one.result.failures, len(one.facts)) == (False, (NO_NAME,), 4)
+        assert (one.disagreements, one.last_success_at) == (None, NOW)
+    still_gone = judged_at(at_addresses({None: Facts()}, 18, (NO_NAME,)), list(gone.values()))
+    assert set(still_gone) == {"192.0.2.1", "192.0.2.2"}
+    forgotten = judged_at(at_addresses({None: Facts()}, 19, (NO_NAME,)), list(still_gone.values()))
+    assert set(forgotten) == {None}
+    back = judged_at(at_addresses({"192.0.2.1": good_facts()}, 20), list(forgotten.values()))
+    assert set(back) == {"192.0.2.1"}
+
+
+def test_a_name_that_never_resolved_has_one_report_without_address() -> None:
+    found = judged_at(at_addresses({None: Facts()}, 0, (NO_NAME,)))
+    assert set(found) == {None}
+    assert set(judged_at(at_addresses({None: Facts()}, 1, (NO_NAME,)), list(found.values()))) == {None}
+
+
+def test_what_addresses_disagreed_on_goes_with_the_facts_it_rests_on() -> None:
+    first = judged_at(at_addresses({"192.0.2.1": good_facts(), "192.0.2.2": facts(handshake(compression=True))}))
+    reports = list(first.values())
+    assert [one.fact for one in reports[0].disagreements or ()] == ["compression"]
+    kept = reassess_all(reports, EVERYWHERE, KOPANO, NOW + 18 * HOUR)
+    assert [one.disagreements for one in kept] == [one.disagreements for one in reports]
+    assert [one.disagreements for one in reassess_all(reports, EVERYWHERE, KOPANO, NOW + 19 * HOUR)] == [None, None]

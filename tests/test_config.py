@@ -53,6 +53,10 @@ def test_a_file_that_says_nothing_gives_the_defaults(tmp_path: Path, text: str) 
         "timeout": 5 * SECOND,
         "max_age": None,
         "connections_per_host": 4,
+        "connection_gap": None,
+        "proxy_url": None,
+        "addresses": "one",
+        "ip_protocol": "any",
         "max_concurrent_scans": 10,
         "ca_file": None,
         "resolver": None,
@@ -76,6 +80,10 @@ global:
   timeout: 2s
   max_age: 5h
   connections_per_host: 2
+  connection_gap: 20ms
+  proxy_url: http://proxy.example.com:3128
+  addresses: all
+  ip_protocol: ip6
   max_concurrent_scans: 3
   ca_file: ca.pem
   resolver:
@@ -94,6 +102,10 @@ metrics:
         "timeout": 2 * SECOND,
         "max_age": 5 * HOUR,
         "connections_per_host": 2,
+        "connection_gap": timedelta(milliseconds=20),
+        "proxy_url": "http://proxy.example.com:3128",
+        "addresses": "all",
+        "ip_protocol": "ip6",
         "max_concurrent_scans": 3,
         "ca_file": str(tmp_path / "ca.pem"),
     }
@@ -216,6 +228,31 @@ def test_whatever_a_duration_is_given_as_it_is_positive_or_refused(value: object
         assert "duration" in str(refused)
     else:
         assert timedelta(0) < duration <= timedelta(days=3650)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0s", timedelta(0)),
+        ("1ms", timedelta(milliseconds=1)),
+        ("100ms", timedelta(milliseconds=100)),
+        ("10s", 10 * SECOND),
+    ],
+)
+def test_a_gap_may_be_none_and_is_at_most_ten_seconds(text: str, expected: timedelta) -> None:
+    assert GlobalSettings.model_validate({"connection_gap": text}).connection_gap == expected
+    with pytest.raises(ValidationError, match="is too long for a gap"):
+        GlobalSettings.model_validate({"connection_gap": "10s1ms"})
+
+
+def test_no_word_about_a_configuration_holds_the_password_of_a_proxy(tmp_path: Path) -> None:
+    config = _load(
+        tmp_path,
+        "global: {proxy_url: 'http://scanner:hunter2@a.example:1'}\n"
+        "targets: [{host: www.example.com, proxy_url: 'socks5://scanner:hunter2@b.example:1'}]\n",
+    )
+    assert all(target.proxy and target.proxy.password == "hunter2" for target in static_targets(config))  # noqa: S105
+    assert "hunter2" not in f"{config!r} {config} {static_targets(config)}"
 
 
 @given(st.timedeltas(min_value=timedelta(milliseconds=1), max_value=timedelta(days=3650)))

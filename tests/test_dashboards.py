@@ -261,14 +261,17 @@ def demo_address() -> Iterator[str]:
 
 @pytest.fixture
 def shown(demo_address: str, capsys: pytest.CaptureFixture[str]) -> dict[str, set[str]]:
-    """Sample name -> label names of two scanned targets, and of one that nothing answers for."""
+    """Sample name -> label names of two scanned targets, and of one that nothing answers for.
+
+    With `address`, as if all addresses of a target had been scanned.
+    """
     with urllib.request.urlopen(f"http://{demo_address}/metrics") as response:
         labels = labels_in(response.read().decode())
     main(["scan", "--format", "prometheus", "127.0.0.1:1"])
     for name, names in labels_in(capsys.readouterr().out).items():
         labels[name] |= names
     labels["up"] = set()
-    return labels
+    return {name: names | {"address"} if "target" in names else names for name, names in labels.items()}
 
 
 # --- Tests -----------------------------------------------------------------------------------------------------------

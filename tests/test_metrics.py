@@ -17,16 +17,18 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.checks.registry import CHECKS
 from exporter.config import RESERVED_LABELS
 from exporter.metrics import (
+    ADDRESS_FAMILIES,
     FAMILIES,
     FULL_DETAIL,
     Exposition,
     OwnMetrics,
+    render_reports,
     render_target,
     report_samples,
     target_samples,
     target_text,
 )
-from exporter.model import CipherOrder, Facts, Failure, Family, Protocol, Reason, Report, Sample
+from exporter.model import CipherOrder, Disagreement, Facts, Failure, Family, Protocol, Reason, Report, Sample
 from exporter.probes.registry import PROBES
 from exporter.probes.trust import TrustFailure
 from tests.support.facts import (
@@ -58,6 +60,9 @@ CONTRACT: dict[str, set[str]] = {
     "tls_posture_scan_duration_seconds": set(),
     "tls_posture_scan_interval_seconds": set(),
     "tls_posture_scan_connections": set(),
+    "tls_posture_scan_bytes": {"direction"},
+    "tls_posture_addresses": set(),
+    "tls_posture_addresses_disagree": set(),
     "tls_posture_protocol_accepted": {"protocol"},
     "tls_posture_weak_protocols": set(),
     "tls_posture_cipher_suites_accepted": {"protocol"},
@@ -67,7 +72,11 @@ CONTRACT: dict[str, set[str]] = {
     "tls_posture_compression_accepted": set(),
     "tls_posture_forward_secrecy": set(),
     "tls_posture_key_exchange_group_accepted": {"group"},
+    "tls_posture_key_exchange_group_order_enforced": {"protocol"},
     "tls_posture_post_quantum_key_exchange": set(),
+    "tls_posture_dh_prime_bits": set(),
+    "tls_posture_extension_supported": {"extension"},
+    "tls_posture_contradictory_answers": set(),
     "tls_posture_vulnerable": {"vulnerability"},
     "tls_posture_client_connects": {"client"},
     "tls_posture_certificate_not_before_timestamp_seconds": {"key_algorithm"},
@@ -261,7 +270,7 @@ def test_help_and_type_stand_once_in_front_of_all_samples_of_a_family() -> None:
         else:
             assert line.startswith(f"{seen[-1]}{{target="), line
     assert len(set(seen)) == len(seen)
-    assert set(seen) == {family.name for family in FAMILIES}
+    assert set(seen) == {family.name for family in FAMILIES if family not in ADDRESS_FAMILIES}
 
 
 def test_a_family_without_samples_has_no_header() -> None:
@@ -365,7 +374,7 @@ def test_every_family_of_a_probe_or_a_check_is_shown() -> None:
     declared = {family for probe in PROBES for family in probe.families}
     declared |= {family for check in CHECKS for family in check.families}
     assert given_out | declared <= set(FAMILIES)
-    assert given_out == set(FAMILIES)
+    assert given_out == set(FAMILIES) - set(ADDRESS_FAMILIES)
 
 
 def test_series_carry_the_labels_of_the_contract_and_no_others() -> None:
@@ -420,12 +429,16 @@ def test_no_handshake_brings_more_than_80_series(seen: Any) -> None:  # noqa: AN
     assert text(one).count("{target=") <= 80
 
 
-def test_full_detail_adds_the_suites_and_nothing_else() -> None:
+def test_full_detail_adds_suites_and_groups_and_nothing_else() -> None:
     default, full = series(WORST), series(WORST, full=True)
-    assert {family.name for family in FULL_DETAIL} == {"tls_posture_cipher_suite_info"}
-    assert set(full) - set(default) == {"tls_posture_cipher_suite_info"}
+    added = {"tls_posture_cipher_suite_info", "tls_posture_key_exchange_group_accepted"}
+    assert {family.name for family in FULL_DETAIL} == added
+    assert set(full) - set(default) == added
     assert {name: full[name] for name in default} == default
     assert len(full["tls_posture_cipher_suite_info"]) == 18
+    assert [labels["group"] for labels, _ in full["tls_posture_key_exchange_group_accepted"]] == [
+        *("X25519MLKEM768", "x25519", "secp256r1")
+    ]
 
 
 # --- values -----------------------------------------------------------------------------------------------------------
@@ -436,8 +449,18 @@ def test_a_good_target_in_numbers() -> None:
     assert found["tls_posture_scan_success"] == [({}, 1)]
     assert found["tls_posture_probe_success"] == [({"probe": "handshake"}, 1)]
     assert found["tls_posture_scan_connections"] == [({}, 27)]
+    assert found["tls_posture_scan_bytes"] == [({"direction": "sent"}, 9000), ({"direction": "received"}, 40000)]
     assert found["tls_posture_scan_interval_seconds"] == [({}, 21600)]
     assert found["tls_posture_weak_protocols"] == [({}, 0)]
+    assert found["tls_posture_post_quantum_key_exchange"] == [({}, 1)]
+    assert found["tls_posture_key_exchange_group_order_enforced"] == [({"protocol": "TLSv1.3"}, 1)]
+    assert found["tls_posture_dh_prime_bits"] == [({}, 2048)]
+    assert found["tls_posture_contradictory_answers"] == [({}, 0)]
+    assert {labels["extension"]: number for labels, number in found["tls_posture_extension_supported"]} == {
+        "secure_renegotiation": 1,
+        "extended_master_secret": 1,
+        "heartbeat": 0,
+    }
     assert {labels["protocol"]: number for labels, number in found["tls_posture_protocol_accepted"]} == {
         "SSLv2": 0,
         "SSLv3": 0,
@@ -474,13 +497,13 @@ def test_the_identity_of_a_target_is_a_series() -> None:
 
 
 def test_a_failed_probe_is_named_with_its_reason_and_nothing_of_its_detail() -> None:
-    failed = Failure("http", Reason.HTTP_TIMEOUT, "the secret of the peer")
+    failed = Failure("http", Reason.HTTP_TIMEOUT, "the Geheimnis of the peer")
     one = report(facts(handshake()), probes={"handshake": True, "http": False}, failures=(failed,), success=False)
     found = series(one)
     assert found["tls_posture_scan_success"] == [({}, 0)]
     assert found["tls_posture_probe_success"] == [({"probe": "handshake"}, 1), ({"probe": "http"}, 0)]
     assert found["tls_posture_probe_failure"] == [({"probe": "http", "reason": "http_timeout"}, 1)]
-    assert "secret" not in text(one)
+    assert "Geheimnis" not in text(one)
 
 
 def test_a_header_that_is_not_valid_is_zero_and_known() -> None:
@@ -508,7 +531,7 @@ def test_tags_that_nobody_registered_are_counted_together() -> None:
 SCAN_ONLY = {
     *("tls_posture_target_info", "tls_posture_scan_success", "tls_posture_probe_success", "tls_posture_probe_failure"),
     *("tls_posture_last_scan_timestamp_seconds", "tls_posture_scan_duration_seconds"),
-    *("tls_posture_scan_interval_seconds", "tls_posture_scan_connections"),
+    *("tls_posture_scan_interval_seconds", "tls_posture_scan_connections", "tls_posture_scan_bytes"),
 }
 
 
@@ -615,3 +638,50 @@ def test_older_facts_are_shown_beside_the_failure_of_the_last_scan() -> None:
     assert value("tls_posture_weak_protocols", one) == 0
     assert value("tls_posture_last_success_timestamp_seconds", one) == NOW.timestamp()
     assert value("tls_posture_last_scan_timestamp_seconds", one) == NOW.timestamp() + 3600
+
+
+# --- several addresses ------------------------------------------------------------------------------------------------
+
+
+def at_addresses(*addresses: str | None, **changes: Any) -> list[Report]:  # noqa: ANN401 - any field of Report
+    """Everything there can be, at each of these addresses."""
+    count = None if None in addresses else len(addresses)
+    results = [replace(WORST.result, address=one, addresses_found=count) for one in addresses]
+    return [replace(WORST, result=one, **changes) for one in results]
+
+
+def of_addresses(reports: list[Report]) -> Values:
+    page = Exposition(OwnMetrics())
+    page.put("test", render_reports(reports, KOPANO, full=True))
+    plain = of_targets(values(parse_text(page_text(page))))
+    assert plain == of_targets(values(parse_openmetrics(page_text(page, OPENMETRICS))))
+    return plain
+
+
+def test_every_series_of_an_address_has_its_label_and_those_of_the_target_have_none() -> None:
+    found = of_addresses(at_addresses("192.0.2.1", "fe80::1%eth0", disagreements=()))
+    for name, labels in found:
+        address = dict(labels).get("address")
+        assert (address is None) is (name in {family.name for family in ADDRESS_FAMILIES}), name
+        assert dict(labels)["team"] == WORST.target.labels["team"]
+    given_out = {sample.family for sample in report_samples(WORST, KOPANO)}
+    assert {name for name, _ in found} == {family.name for family in given_out | set(ADDRESS_FAMILIES)}
+    for address in ("192.0.2.1", "fe80::1%eth0"):
+        of_address = {
+            (name, labels - {("address", address)}) for name, labels in found if ("address", address) in labels
+        }
+        assert of_address == set(of_targets(values(parse_text(text(WORST, full=True)))))
+
+
+@pytest.mark.parametrize(("disagreements", "shown"), [(None, None), ((), 0), ((Disagreement("protocols", {}),), 1)])
+def test_whether_addresses_disagree_is_known_or_absent(
+    disagreements: tuple[Disagreement, ...] | None, shown: float | None
+) -> None:
+    found = of_addresses(at_addresses("192.0.2.1", "192.0.2.2", disagreements=disagreements))
+    key = frozenset({("target", "test"), ("team", WORST.target.labels["team"])})
+    assert found.get(("tls_posture_addresses_disagree", key)) == shown
+    assert found["tls_posture_addresses", key] == 2
+
+
+def test_without_an_address_there_is_no_label_and_nothing_of_all_addresses() -> None:
+    assert of_addresses(at_addresses(None)) == of_targets(values(parse_text(text(WORST, full=True))))

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from exporter.model import CipherOrder, Facts, Failure, Protocol, Reason, Report
+from exporter.model import CipherOrder, Disagreement, Facts, Failure, Protocol, Reason, Report
 from exporter.probes.trust import TrustFailure
 from exporter.report import ReportsForm, json_schema, reports_json
 from tests.support.facts import (
@@ -28,6 +29,8 @@ from tests.support.targets import make_target
 SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "report.schema.json"
 FACT_KEYS = {
     *("protocols", "cipher_suites", "cipher_suites_incomplete", "cipher_order", "compression", "groups"),
+    *("groups_incomplete", "group_order", "ignores_supported_groups", "dh_primes", "extensions", "alpn"),
+    *("signature_schemes", "plain_chains", "contradictions"),
     *("vulnerabilities", "certificate", "http", "dns", "notes"),
 }
 
@@ -60,6 +63,9 @@ def test_a_good_target_as_a_document() -> None:
     read = only(report(target=make_target(labels={"team": "web"})))
     assert {key: value for key, value in read.items() if key not in {"facts", "findings"}} == {
         "target": "test",
+        "address": None,
+        "addresses_found": None,
+        "disagreements": None,
         "host": "www.test.example",
         "port": 443,
         "protocol": "https",
@@ -68,6 +74,8 @@ def test_a_good_target_as_a_document() -> None:
         "scanned_at": "2026-11-22T12:00:00Z",
         "duration_seconds": 1.5,
         "connections": 27,
+        "bytes_sent": 9000,
+        "bytes_received": 40000,
         "success": True,
         "compliant": True,
         "grade": None,
@@ -91,6 +99,24 @@ def test_a_good_target_as_a_document() -> None:
         "summary": "accepts TLSv1.2, TLSv1.3 only",
         "evidence": {},
     }
+
+
+def test_addresses_and_what_they_disagree_on_are_in_the_entry_of_each() -> None:
+    one = report()
+    found = (Disagreement("protocols", {"192.0.2.1": {"TLSv1.1": "false"}, "2001:db8::1": {"TLSv1.1": "true"}}),)
+    reports = [
+        replace(one, result=replace(one.result, address=address, addresses_found=500), disagreements=found)
+        for address in ("192.0.2.1", "2001:db8::1")
+    ]
+    first, second = document(*reports)["reports"]
+    assert (first["target"], first["address"]) == ("test", "192.0.2.1")
+    assert (second["target"], second["address"]) == ("test", "2001:db8::1")
+    for read in (first, second):
+        assert read["addresses_found"] == 500
+        assert read["disagreements"] == [
+            {"fact": "protocols", "said": {"192.0.2.1": {"TLSv1.1": "false"}, "2001:db8::1": {"TLSv1.1": "true"}}}
+        ]
+    assert only(replace(reports[0], disagreements=()))["disagreements"] == []
 
 
 def test_a_target_that_was_not_reached_has_null_for_every_fact() -> None:

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from exporter.config import Config, GlobalSettings, TargetSettings
-from exporter.model import Target
+from exporter.model import Addresses, IpProtocol, Proxy, Target
+from exporter.services import MAIL, PROTOCOLS, STARTTLS
 from exporter.targets import DEFAULT_SCAN_TIMEOUT, make_target, static_targets
 
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
@@ -41,6 +42,14 @@ def test_a_bare_host_gets_every_default() -> None:
         ("timeout", "7s", "500ms", "timeout_seconds", (7.0, 0.5)),
         ("max_age", "2d", "1d", "max_age", (48 * HOUR, 24 * HOUR)),
         ("connections_per_host", 2, 1, "connections_per_host", (2, 1)),
+        ("connection_gap", "20ms", "0s", "connection_gap_seconds", (0.02, 0.0)),
+        (
+            *("proxy_url", "http://all.example:3128", "socks5://one.example:1080", "proxy"),
+            (Proxy("http", "all.example", 3128), Proxy("socks5", "one.example", 1080)),
+        ),
+        ("proxy_url", "http://all.example:3128", "direct", "proxy", (Proxy("http", "all.example", 3128), None)),
+        ("addresses", "all", "one", "addresses", (Addresses.ALL, Addresses.ONE)),
+        ("ip_protocol", "ip6", "any", "ip_protocol", (IpProtocol.IP6, IpProtocol.ANY)),
         ("ca_file", "/all.pem", "/one.pem", "ca_file", ("/all.pem", "/one.pem")),
     ],
 )
@@ -127,3 +136,39 @@ def test_targets_come_in_the_order_of_the_file_with_their_labels() -> None:
         ("b.example", {}),
         ("a.example", {"team": "web"}),
     ]
+
+
+@pytest.mark.parametrize("service", sorted({*PROTOCOLS, *STARTTLS}))
+def test_mail_is_asked_one_connection_at_a_time_with_gaps_and_others_are_not(service: str) -> None:
+    spoken: dict[str, object] = {"starttls": service} if service in STARTTLS else {"protocol": service, "port": 10000}
+    made = _made(spoken)
+    assert (made.connections_per_host, made.connection_gap_seconds) == ((1, 0.1) if service in MAIL else (4, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("own", "usual", "expected"),
+    [
+        ({}, {"connections_per_host": 8, "connection_gap": "20ms"}, (1, 0.1)),
+        ({}, {"connections_per_host": 1, "connection_gap": "2s"}, (1, 2.0)),
+        ({"connections_per_host": 3}, {}, (3, 0.1)),
+        ({"connection_gap": "5ms"}, {"connection_gap": "2s"}, (1, 0.005)),
+        ({"connection_gap": "0s"}, {}, (1, 0.0)),
+    ],
+)
+def test_only_a_mail_target_itself_can_ask_for_more_than_mail_servers_bear(
+    own: dict[str, object], usual: dict[str, object], expected: tuple[int, float]
+) -> None:
+    made = _made({"starttls": "smtp", **own}, usual)
+    assert (made.connections_per_host, made.connection_gap_seconds) == expected
+
+
+def test_a_port_that_is_registered_for_mail_makes_it_mail() -> None:
+    assert _made({"port": 993}).connections_per_host == 1
+    assert _made({"port": 993, "protocol": "tls"}).connections_per_host == 4
+
+
+def test_one_address_is_scanned_where_the_proxy_chooses_it() -> None:
+    usual: dict[str, object] = {"addresses": "all", "proxy_url": "http://proxy.example:3128"}
+    assert _made({}, usual).addresses is Addresses.ONE
+    assert _made({"proxy_url": "direct"}, usual).addresses is Addresses.ALL
+    assert _made({"connect_address": "192.0.2.1"}, usual).addresses is Addresses.ALL

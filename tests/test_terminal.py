@@ -1,6 +1,8 @@
 """The table for people; much of its text was written by the server that was scanned."""
 
+import re
 import unicodedata
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from exporter.model import Facts, Failure, Finding, Protocol, Reason, Report, Severity, Verdict
+from exporter.model import Disagreement, Facts, Failure, Finding, Protocol, Reason, Report, Severity, Verdict
 from exporter.terminal import print_reports
 from tests.support.facts import CBC_RSA, GCM, RC4, facts, handshake, http, report, result, steady
 from tests.support.targets import make_target
@@ -78,6 +80,40 @@ def test_a_target_with_failures_gaps_and_evidence() -> None:
     detail = "CAA of www.test.example: the resolution lifetime expired after 5.1 seconds"
     weak = report(seen, target=make_target(name="weak"), failures=(Failure("dns", Reason.DNS_ERROR, detail),))
     assert lines(printed(weak)) == WEAK.split("\n")
+
+
+SEVERAL = """\
+test  192.0.2.1  complies  policy kopano-checklist, 27 connections, 1.5 s
+test  2001:db8::1  complies  policy kopano-checklist, 27 connections, 1.5 s
+16 of 500 addresses were scanned
+addresses disagree on protocols
+  192.0.2.1  TLSv1.1: false; TLSv1.0: false
+  2001:db8::1  TLSv1.1: true; TLSv1.0: none
+addresses disagree on http
+  192.0.2.1  hsts_fields: a\\nb
+"""
+
+
+def test_addresses_stand_below_each_other_and_then_in_what_they_disagree() -> None:
+    found = (
+        Disagreement(
+            "protocols",
+            {
+                "192.0.2.1": {"TLSv1.1": "false", "TLSv1.0": "false"},
+                "2001:db8::1": {"TLSv1.1": "true", "TLSv1.0": ""},
+            },
+        ),
+        Disagreement("http", {"192.0.2.1": {"hsts_fields": "a\nb"}}),
+    )
+    reports = []
+    for address in ("192.0.2.1", "2001:db8::1"):
+        one = report()
+        at_address = replace(one.result, address=address, addresses_found=500)
+        reports.append(replace(one, result=at_address, disagreements=found))
+    text = printed(*reports, report(target=make_target(name="another")))
+    headings = [line for line in lines(text) if re.match(r"[a-z0-9]|  \d", line)]
+    assert "\n".join(headings[:-1]) + "\n" == SEVERAL
+    assert headings[-1].startswith("another  complies")
 
 
 def test_several_targets_stand_below_each_other() -> None:

@@ -19,8 +19,8 @@ SCHEMA_VERSION = 39
 GRID_WIDTH = 24
 RED, YELLOW, GREEN, BLUE = "red", "yellow", "green", "blue"
 
-KEY = "job, instance, target"
-"""What names a target in Prometheus: its own name is unique within one exporter only."""
+KEY = "job, instance, target, address"
+"""What is judged on its own: a target, or each of its addresses. Its name is unique within one exporter only."""
 SELECTED = 'job=~"$job", instance=~"$instance"'
 
 
@@ -302,7 +302,7 @@ class Column:
     properties: Json
 
 
-LABEL_COLUMNS = {"target": "Target", "instance": "Exporter", "job": "Job"}
+LABEL_COLUMNS = {"target": "Target", "address": "Address", "instance": "Exporter", "job": "Job"}
 
 
 @dataclass(frozen=True)
@@ -316,10 +316,10 @@ class Frame:
 
 
 def table(title: str, description: str, columns: Sequence[Column], frame: Frame, no_value: str) -> Panel:
-    """A row a target; columns are coloured one by one."""
+    """A row a target, or one of its addresses; columns are coloured one by one."""
     letters = {column.name: chr(ord("A") + index) for index, column in enumerate(columns)}
     shown = [column for column in columns if column.properties]
-    place = ["target", *(f"Value #{letters[column.name]}" for column in shown), "instance", "job"]
+    place = ["target", *(f"Value #{letters[column.name]}" for column in shown), "address", "instance", "job"]
     names = {f"Value #{letters[column.name]}": column.name for column in shown} | LABEL_COLUMNS
     hidden = {"Time": True} | {f"Value #{letters[column.name]}": True for column in columns if not column.properties}
     sort = {"field": f"Value #{letters[frame.sort_by]}", "desc": frame.highest_first}

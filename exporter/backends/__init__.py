@@ -3,14 +3,14 @@
 from typing import Protocol
 
 from exporter.model import ScanResult, Target
-from exporter.scan import Environment, scan
+from exporter.scan import Environment, scan_addresses
 
 
 class Backend(Protocol):
     """Runs scans."""
 
-    async def run(self, target: Target) -> ScanResult:
-        """Scan the target; raises nothing but for cancellation."""
+    async def run(self, target: Target) -> tuple[ScanResult, ...]:
+        """Scan the target: at least one result, see `scan_addresses`; raises nothing but for cancellation."""
 
 
 class LocalBackend:
@@ -19,6 +19,6 @@ class LocalBackend:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
 
-    async def run(self, target: Target) -> ScanResult:
+    async def run(self, target: Target) -> tuple[ScanResult, ...]:
         """See `Backend`."""
-        return await scan(target, self._environment)
+        return await scan_addresses(target, self._environment)

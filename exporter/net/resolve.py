@@ -1,52 +1,98 @@
-"""Name to address, by the system's resolver: what the machine's own clients would connect to (hosts file included)."""
+"""Name to addresses, by the system's resolver: what clients on this machine would connect to (hosts file included)."""
 
 import asyncio
 import socket
 import threading
+from collections.abc import Awaitable, Callable
 
 from exporter.errors import ProbeError
-from exporter.model import Reason, is_ip
+from exporter.model import IpProtocol, Reason, is_ip, plain_address
+
+Lookup = Callable[[str, int, IpProtocol], Awaitable[tuple[str, ...]]]
+"""As `resolve_all`, which is the one that is used outside of tests."""
+
+_FAMILIES = {
+    IpProtocol.ANY: socket.AF_UNSPEC,
+    IpProtocol.IP4: socket.AF_INET,
+    IpProtocol.IP6: socket.AF_INET6,
+}
+_MISSING = frozenset(
+    getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
+)
+"""No such name; no address; none of the family asked for. The last two are glibc's."""
 
 
 async def resolve(host: str, port: int) -> str:
     """One address for the host, in the system's order of preference (RFC 6724).
 
+    Raises:
+        ProbeError: see `resolve_all`.
+    """
+    return (await resolve_all(host, port, IpProtocol.ANY))[0]
+
+
+async def resolve_all(host: str, port: int, protocol: IpProtocol) -> tuple[str, ...]:
+    """Every address of the host that `protocol` takes, each once, in the system's order of preference (RFC 6724).
+
+    Gives at least one. A link-local address has its interface with it (`fe80::1%eth0`, RFC 4007).
+
     getaddrinfo cannot be cancelled, and the loop's thread pool is waited for when the program ends; so it runs in a
     daemon thread of its own, which a stop does not wait for.
 
     Raises:
-        ProbeError: `dns_nxdomain` when the name does not exist or has no address, `dns_error` for every other answer.
+        ProbeError: `dns_nxdomain` when the name does not exist or has no such address, `dns_error` for every other
+            answer.
     """
     if is_ip(host):
-        return host
+        return _taken([plain_address(host)], host, protocol)
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[str] = loop.create_future()
+    answer: asyncio.Future[list[str]] = loop.create_future()
 
-    def settle(address: str | None, error: OSError | UnicodeError | None) -> None:
+    def settle(addresses: list[str], error: OSError | UnicodeError | None) -> None:
         if answer.done():
             return
-        if address is not None:
-            answer.set_result(address)
+        if error is None:
+            answer.set_result(addresses)
         else:
-            answer.set_exception(error or OSError("no address"))
+            answer.set_exception(error)
 
     def look_up() -> None:
-        address, error = None, None
+        addresses, error = [], None
         try:
-            address = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+            found = socket.getaddrinfo(host, port, family=_FAMILIES[protocol], type=socket.SOCK_STREAM)
+            addresses = [_literal(place) for *_, place in found]
         except (OSError, UnicodeError) as caught:
             error = caught
         try:
-            loop.call_soon_threadsafe(settle, address, error)
+            loop.call_soon_threadsafe(settle, addresses, error)
         except RuntimeError:  # the loop was closed meanwhile: nobody waits any more
             return
 
     threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True).start()
     try:
-        return await answer
+        return _taken(await answer, host, protocol)
     except socket.gaierror as error:
-        missing = error.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
-        reason = Reason.DNS_NXDOMAIN if missing else Reason.DNS_ERROR
+        reason = Reason.DNS_NXDOMAIN if error.errno in _MISSING else Reason.DNS_ERROR
         raise ProbeError(reason, f"{host}: {error.strerror}") from error
     except (OSError, UnicodeError) as error:
         raise ProbeError(Reason.DNS_ERROR, f"{host}: {error}") from error
+
+
+def _taken(addresses: list[str], host: str, protocol: IpProtocol) -> tuple[str, ...]:
+    taken = tuple(dict.fromkeys(address for address in addresses if protocol.takes(address)))
+    if not taken:
+        raise ProbeError(Reason.DNS_NXDOMAIN, f"{host}: no address for ip_protocol {protocol}")
+    return taken
+
+
+def _literal(place: tuple[str | int, ...] | tuple[int, bytes]) -> str:
+    """The address of a socket's address (host and port; for IPv6 flow and scope too) as a literal."""
+    address, scope = str(place[0]), place[3] if len(place) > 3 else 0
+    if scope and "%" not in address:
+        try:
+            address = (
+                f"{address}%{socket.if_indextoname(int(scope))}"  # stays the same when interfaces are numbered anew
+            )
+        except OSError:
+            address = f"{address}%{scope}"
+    return plain_address(address)

@@ -121,4 +121,5 @@ PROBE = Probe(
     families=(PRESENT, RECORDS),
     samples=_samples,
     document=_document,
+    of_name=True,
 )

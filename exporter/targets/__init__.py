@@ -2,12 +2,17 @@
 
 from datetime import timedelta
 
-from exporter.config import Config, GlobalSettings, TargetSettings
-from exporter.model import Target, is_ip
+from exporter.config import DIRECT, Config, GlobalSettings, TargetSettings
+from exporter.model import Addresses, Target, is_ip
+from exporter.services import MAIL, parse_proxy
 
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=2)
 MAX_AGE_INTERVALS = 3
 """Facts outlive their last good scan by this many intervals, unless `max_age` says otherwise."""
+MAIL_CONNECTIONS = 1
+"""What any limit leaves: Exim's smtp_accept_max_per_host, Postfix' smtpd_client_connection_count_limit."""
+MAIL_GAP = timedelta(milliseconds=100)
+"""Makes at most 600 a minute, and a scan some seconds longer."""
 
 
 def static_targets(config: Config) -> tuple[Target, ...]:
@@ -20,6 +25,13 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
     interval = settings.scan_interval or defaults.scan_interval
     scan_timeout = settings.scan_timeout or defaults.scan_timeout or DEFAULT_SCAN_TIMEOUT
     server_name = settings.server_name or settings.host
+    connections, gap = _usual_pace(settings.effective_protocol, defaults)
+    if settings.connection_gap is not None:
+        gap = settings.connection_gap
+    proxy_url = settings.proxy_url or defaults.proxy_url
+    proxy = parse_proxy(proxy_url) if proxy_url and proxy_url != DIRECT else None
+    # A proxy is told the name, and chooses the address. Files that ask for more are refused before this.
+    chosen_elsewhere = proxy is not None and not is_ip(settings.connect_address or settings.host)
     return Target(
         name=settings.effective_name,
         host=settings.host,
@@ -29,11 +41,26 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
         starttls=settings.starttls,
         server_name=None if is_ip(server_name) else server_name,
         connect_address=settings.connect_address,
+        addresses=Addresses.ONE if chosen_elsewhere else settings.addresses or defaults.addresses,
+        ip_protocol=settings.ip_protocol or defaults.ip_protocol,
+        proxy=proxy,
         ca_file=settings.ca_file or defaults.ca_file,
         labels=dict(settings.labels),
-        connections_per_host=settings.connections_per_host or defaults.connections_per_host,
+        connections_per_host=settings.connections_per_host or connections,
+        connection_gap_seconds=gap.total_seconds(),
         timeout_seconds=(settings.timeout or defaults.timeout).total_seconds(),
         scan_interval=interval,
         scan_timeout=min(scan_timeout, interval),
         max_age=settings.max_age or defaults.max_age or MAX_AGE_INTERVALS * interval,
     )
+
+
+def _usual_pace(protocol: str, defaults: GlobalSettings) -> tuple[int, timedelta]:
+    """Connections at once and the gap between them, unless a target says otherwise itself.
+
+    What is said for all targets is not meant for mail where it asks more than mail servers bear.
+    """
+    connections, gap = defaults.connections_per_host, defaults.connection_gap or timedelta(0)
+    if protocol in MAIL:
+        return min(connections, MAIL_CONNECTIONS), max(gap, MAIL_GAP)
+    return connections, gap

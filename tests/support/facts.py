@@ -14,6 +14,8 @@ from exporter.policies import load_policy
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.dns import CaaRecord, DnsFacts
 from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.facts import Listing, ServedChain
+from exporter.probes.handshake.keyexchange import Prime
 from exporter.probes.hsts import parse_hsts
 from exporter.probes.http import HttpFacts
 from tests.support.targets import NOW, make_target
@@ -33,6 +35,25 @@ GOOD_SUITES: Mapping[Protocol, tuple[str, ...]] = {
 }
 
 
+BESIDE: dict[str, Any] = {
+    "groups": {Protocol.TLS1_3: Listing(("X25519MLKEM768", "x25519", "secp256r1"), complete=True)},
+    "group_order": {Protocol.TLS1_3: CipherOrder.SERVER},
+    "extensions": {
+        "secure_renegotiation": True,
+        "extended_master_secret": True,
+        "heartbeat": False,
+        "fallback_scsv": None,
+    },
+    "applications": Listing(("h2", "http/1.1"), complete=True),
+    "signature_schemes": Listing(("rsa_pss_rsae_sha256",), complete=False),
+    "primes": (Prime(2048, "ffdhe2048"), Prime(4096)),
+    "chains": (ServedChain("RSA", (Protocol.TLS1_2,), (b"leaf", b"issuer")),),
+    "ignores_supported_groups": False,
+    "contradictions": (),
+}
+"""What is told beside protocols and suites."""
+
+
 def handshake(
     suites: Mapping[Protocol, Sequence[str]] = GOOD_SUITES,
     *,
@@ -41,6 +62,7 @@ def handshake(
     order: Mapping[Protocol, CipherOrder | None] | None = None,
     compression: bool | None = False,
     notes: tuple[str, ...] = (),
+    **beside: Any,  # noqa: ANN401 - other fields of HandshakeFacts
 ) -> HandshakeFacts:
     """The protocols of `suites` are accepted, `open_protocols` not known, the others refused.
 
@@ -55,6 +77,7 @@ def handshake(
         cipher_order=dict.fromkeys(suites, CipherOrder.SERVER) | dict(order or {}),
         compression=compression,
         notes=notes,
+        **(BESIDE | beside),
     )
 
 
@@ -133,6 +156,8 @@ def result(
         failures=failures,
         success=success,
         connections=27,
+        bytes_sent=9000,
+        bytes_received=40000,
     )
 
 
@@ -147,6 +172,9 @@ steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 _SUITES = st.sampled_from([GCM, GCM_128, CBC_RSA, RC4, TLS13_AES, TLS13_CHACHA])
 _TRISTATE = st.sampled_from([True, False, None])
+_LISTINGS = st.builds(
+    Listing, st.lists(st.sampled_from(["x25519", "MLKEM768"]), unique=True).map(tuple), complete=st.booleans()
+)
 _SOME_PROTOCOLS = st.frozensets(st.sampled_from(Protocol))
 
 
@@ -162,6 +190,14 @@ def handshake_facts(draw: st.DrawFn) -> HandshakeFacts:
             st.dictionaries(st.sampled_from(Protocol), st.sampled_from([*CipherOrder, None])),
         ),
         compression=draw(_TRISTATE),
+        groups=draw(st.dictionaries(st.sampled_from(Protocol), _LISTINGS)),
+        group_order=draw(st.dictionaries(st.sampled_from(Protocol), st.sampled_from([*CipherOrder, None]))),
+        extensions=draw(st.dictionaries(st.sampled_from(["heartbeat", "session_tickets"]), _TRISTATE)),
+        applications=draw(st.none() | _LISTINGS),
+        signature_schemes=draw(st.none() | _LISTINGS),
+        primes=draw(st.sampled_from([(), (Prime(512),), (Prime(2048, "ffdhe2048"), Prime(4096))])),
+        ignores_supported_groups=draw(_TRISTATE),
+        contradictions=draw(st.sampled_from([(), ("TLSv1.2: certificate",)])),
     )
 
 

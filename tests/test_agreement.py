@@ -1,0 +1,214 @@
+"""Whether addresses agree: facts that differ, facts that may, facts that are not known."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+
+from exporter.agreement import MAX_CHARACTERS, MAX_ITEMS, MAX_PARTS, NOT_COMPARED, disagreements
+from exporter.model import Addresses, CipherOrder, Disagreement, Facts, Protocol, Report
+from exporter.probes.base import Probe
+from exporter.probes.handshake import PROBE, HandshakeFacts
+from exporter.probes.registry import PROBES
+from exporter.probes.trust import TrustFailure
+from tests.support.facts import (
+    CBC_RSA,
+    GCM,
+    GCM_128,
+    GOOD_SUITES,
+    RC4,
+    caa,
+    certificate,
+    facts,
+    good_facts,
+    handshake,
+    handshake_facts,
+    http,
+    report,
+    steady,
+)
+from tests.support.targets import NOW, make_target
+
+HERE, THERE = "192.0.2.1", "2001:db8::1"
+TARGET = make_target(addresses=Addresses.ALL)
+
+
+def at(address: str | None, seen: Facts | None = None) -> Report:
+    one = report(seen, target=TARGET)
+    return replace(one, result=replace(one.result, address=address))
+
+
+def differences(here: object, there: object) -> tuple[Disagreement, ...] | None:
+    return disagreements([at(HERE, facts(here)), at(THERE, facts(there))])
+
+
+Said = Mapping[str, Mapping[str, str]]
+
+
+def both(part: str, here: str, there: str) -> Said:
+    return {HERE: {part: here}, THERE: {part: there}}
+
+
+TLS1_2 = {Protocol.TLS1_2: (GCM, GCM_128)}
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "fact", "said"),
+    [
+        (
+            handshake(TLS1_2),
+            handshake({**TLS1_2, Protocol.TLS1_1: (CBC_RSA,)}),
+            "protocols",
+            both("TLSv1.1", "false", "true"),
+        ),
+        (
+            handshake({Protocol.TLS1_2: (GCM, CBC_RSA)}),
+            handshake({Protocol.TLS1_2: (RC4, GCM, GCM_128)}),
+            "cipher_suites",
+            both("TLSv1.2", CBC_RSA, f"{GCM_128}, {RC4}"),
+        ),
+        (handshake(TLS1_2), handshake({Protocol.TLS1_2: (GCM,)}), "cipher_suites", both("TLSv1.2", GCM_128, "")),
+        (
+            handshake(TLS1_2),
+            handshake(TLS1_2, order={Protocol.TLS1_2: CipherOrder.CLIENT}),
+            "cipher_order",
+            both("TLSv1.2", "server", "client"),
+        ),
+        (
+            handshake(compression=False),
+            handshake(compression=True),
+            "compression",
+            both("compression", "false", "true"),
+        ),
+        (
+            certificate(),
+            certificate(fingerprint_sha256="cd" * 32),
+            "certificate",
+            both("fingerprint_sha256", "ab" * 32, "cd" * 32),
+        ),
+        (certificate(), certificate(chain_length=1), "certificate", both("chain_length", "2", "1")),
+        (http("max-age=1"), http(), "http", both("hsts_fields", "max-age=1", "")),
+    ],
+)
+def test_a_fact_that_differs_is_named_with_what_each_said(here: object, there: object, fact: str, said: Said) -> None:
+    found = differences(here, there) or ()
+    assert Disagreement(fact, said) in found
+    assert disagreements([at(THERE, facts(there)), at(HERE, facts(here))]) is not None
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        (handshake(), handshake(notes=("one hello was not answered",))),
+        (handshake(TLS1_2), handshake({Protocol.TLS1_2: (GCM_128, GCM)})),
+        (certificate(), certificate(failures=(TrustFailure.EXPIRED,), trust_detail="expired")),
+        (http("max-age=1"), http("max-age=1", status=503)),
+    ],
+    ids=["notes", "order in which suites were found", "why a chain is not trusted", "status"],
+)
+def test_what_may_differ_between_good_machines_is_not_compared(here: object, there: object) -> None:
+    assert differences(here, there) == ()
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        (handshake(), handshake(open_protocols=[Protocol.TLS1_1])),
+        (handshake(TLS1_2), handshake({Protocol.TLS1_2: (GCM,)}, incomplete=[Protocol.TLS1_2])),
+        (handshake(TLS1_2), handshake({Protocol.TLS1_2: ()})),
+        (handshake(), handshake(compression=None)),
+        (handshake(), handshake(order=dict.fromkeys(GOOD_SUITES, None))),
+        (certificate(), certificate(trusted=None, failures=(), trust_detail="no trust store")),
+    ],
+    ids=["protocol", "suites that may lack some", "suites of which there are none", "compression", "order", "trust"],
+)
+def test_what_is_not_known_disagrees_with_nobody(here: object, there: object) -> None:
+    assert differences(here, there) == ()
+
+
+def test_a_good_target_agrees_with_itself() -> None:
+    assert disagreements([at(HERE), at(THERE), at("192.0.2.3")]) == ()
+
+
+@pytest.mark.parametrize(
+    "reports",
+    [
+        [],
+        [at(None)],
+        [at(HERE)],
+        [at(HERE), at(THERE, Facts())],
+        [at(HERE, facts(handshake())), at(THERE, facts(certificate()))],
+        [at(HERE, facts(caa())), at(THERE, facts(caa(("issue", "ca.test.example"))))],
+    ],
+    ids=[
+        "nothing",
+        "no address",
+        "one address",
+        "one that was not reached",
+        "no fact of two",
+        "only facts of the name",
+    ],
+)
+def test_without_a_fact_that_is_known_of_two_nothing_is_said(reports: list[Report]) -> None:
+    assert disagreements(reports) is None
+
+
+def test_older_facts_are_not_held_against_newer_ones() -> None:
+    """One address could not be reached this time, and the other has changed since."""
+    changed, unreached = at(HERE, facts(handshake({Protocol.TLS1_2: (GCM,)}))), at(THERE, Facts())
+    unreached = replace(unreached, facts=good_facts(NOW - timedelta(hours=6)))
+    assert disagreements([changed, unreached]) is None
+
+
+def test_one_of_three_is_enough() -> None:
+    (found,) = disagreements([at(HERE), at(THERE), at("192.0.2.3", facts(handshake(compression=True)))]) or ()
+    assert found.said == {
+        HERE: {"compression": "false"},
+        THERE: {"compression": "false"},
+        "192.0.2.3": {"compression": "true"},
+    }
+
+
+def test_what_is_said_is_bounded() -> None:
+    suites = tuple(f"TLS_MADE_UP_{number:03}" for number in range(300))
+    different = dict.fromkeys(("subject", "issuer", "serial", "key_algorithm"), "x" * 999)
+    several = {"key_size_bits": 1, "signature_algorithm": "y", "chain_length": 9, "hostname_match": False}
+    more = {"trusted": False, "fingerprint_sha256": "z", "subject_alternative_names": ()}
+    here = facts(handshake({Protocol.TLS1_2: (GCM,)}), certificate())
+    there = facts(handshake({Protocol.TLS1_2: (GCM, *suites)}), certificate(**different, **several, **more))
+    found = {one.fact: one.said for one in disagreements([at(HERE, here), at(THERE, there)]) or ()}
+    listed = found["cipher_suites"][THERE]["TLSv1.2"]
+    assert listed.startswith(f"{suites[0]}, {suites[1]}")
+    assert listed.endswith(f"and {300 - MAX_ITEMS} more") or len(listed) == MAX_CHARACTERS
+    assert len(found["certificate"][THERE]) == len(found["certificate"][HERE]) == MAX_PARTS
+    assert max(len(text) for text in found["certificate"][THERE].values()) == MAX_CHARACTERS
+
+
+def test_a_list_that_may_lack_something_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def listing(names: list[str], *, complete: bool) -> Probe[HandshakeFacts]:
+        documents = iter([{"names": ["a"], "complete": True}, {"names": names, "complete": complete}])
+        return replace(PROBE, document=lambda _facts: {"alpn": next(documents)})
+
+    for names, complete, expected in ((["b"], False, None), (["b"], True, both("names", "a", "b"))):
+        monkeypatch.setattr("exporter.agreement.PROBES", (listing(names, complete=complete),))
+        found = differences(handshake(), handshake())
+        assert (found[0].said if found else None) == expected
+
+
+def test_what_is_left_out_is_there_to_be_left_out() -> None:
+    """A fact that is renamed must not come back as a disagreement."""
+    document: dict[str, object] = {}
+    for probe in PROBES:
+        document |= probe.document(at(HERE).facts.get(probe.kind))
+    for path in NOT_COMPARED:
+        fact, _, part = path.partition(".")
+        content = document[fact]
+        assert not part or (isinstance(content, dict) and part in content)
+
+
+@steady
+@given(handshake_facts())
+def test_no_machine_disagrees_with_its_own_twin(seen: HandshakeFacts) -> None:
+    assert not differences(seen, seen)
