@@ -49,10 +49,14 @@ def _json(value: object) -> str:
 
 
 def set_up_logging(level: str, form: str) -> None:
-    """Send everything from this level on to standard error; libraries' own chatter from warning on."""
+    """Send everything from this level on to standard error; libraries' own chatter from warning on.
+
+    Python's warnings become lines too: a certificate that cryptography frowns upon must not break the form of the log.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if form == "json" else LogfmtFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.captureWarnings(True)
     logging.getLogger("exporter").setLevel(level.upper())
     for chatty in ("apscheduler", "uvicorn"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, getattr(logging, level.upper())))

@@ -2,6 +2,7 @@ import json
 import logging
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -110,6 +111,7 @@ def _logging_restored() -> Iterator[None]:
     handlers = list(root.handlers)
     root.handlers = []  # basicConfig would close those of the test runner
     yield
+    logging.captureWarnings(False)
     root.handlers = handlers
     for logger, level in before:
         logger.setLevel(level)
@@ -144,3 +146,14 @@ def test_libraries_are_heard_from_warning_on(library: str, capsys: pytest.Captur
     logging.getLogger(library).warning("trouble")
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["msg"] == "trouble"
+
+
+@pytest.mark.usefixtures("_logging_restored")
+def test_a_warning_of_a_library_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        set_up_logging("info", "json")
+        warnings.warn("a serial number\nthat is negative", stacklevel=1)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["logger"] == "py.warnings"
+    assert "a serial number\nthat is negative" in json.loads(line)["msg"]

@@ -49,8 +49,15 @@ class TLSSession:
         self._tls.set_connect_state()
 
     def chain(self) -> tuple[x509.Certificate, ...]:
-        """The certificates as served, leaf first; there as soon as they came, even if the handshake then failed."""
-        return tuple(self._tls.get_peer_cert_chain(as_cryptography=True) or ())
+        """The certificates as served, leaf first; there as soon as they came, even if the handshake then failed.
+
+        Raises:
+            ValueError: OpenSSL could parse them, and cryptography cannot.
+        """
+        try:
+            return tuple(self._tls.get_peer_cert_chain(as_cryptography=True) or ())
+        except x509.InvalidVersion as error:
+            raise ValueError(str(error)) from error
 
     async def handshake(self) -> None:
         """Complete the handshake.

@@ -68,19 +68,28 @@ async def _response(tls: TLSSession, target: Target) -> h11.Response:
             raise ProbeError(Reason.HTTP_ERROR, "the server closed the connection without a response")
 
 
+async def read_response(tls: TLSSession, target: Target) -> HttpFacts:
+    """Ask, and read the head of the answer.
+
+    Raises:
+        ProbeError: `http_timeout` or `http_error` when there is none.
+    """
+    try:
+        response = await _response(tls, target)
+    except h11.RemoteProtocolError as error:
+        raise ProbeError(Reason.HTTP_ERROR, f"not an HTTP response: {error}") from error
+    except PeerSilentError as error:
+        raise ProbeError(Reason.HTTP_TIMEOUT, "no response to the request") from error
+    except (PeerResetError, PeerFloodError) as error:
+        raise ProbeError(Reason.HTTP_ERROR, "the connection broke before the response was complete") from error
+    fields = tuple(value.decode("latin-1") for name, value in response.headers if name == HSTS_FIELD.encode())
+    return HttpFacts(response.status_code, parse_hsts(fields), fields, hsts_applies=not target.host_is_ip)
+
+
 async def _run(session: Session) -> HttpFacts:
     async with tls_session(session.dialer, alpn=[b"http/1.1"]) as tls:
         await tls.handshake()
-        try:
-            response = await _response(tls, session.target)
-        except h11.RemoteProtocolError as error:
-            raise ProbeError(Reason.HTTP_ERROR, f"not an HTTP response: {error}") from error
-        except PeerSilentError as error:
-            raise ProbeError(Reason.HTTP_TIMEOUT, "no response to the request") from error
-        except (PeerResetError, PeerFloodError) as error:
-            raise ProbeError(Reason.HTTP_ERROR, "the connection broke before the response was complete") from error
-    fields = tuple(value.decode("latin-1") for name, value in response.headers if name == HSTS_FIELD.encode())
-    return HttpFacts(response.status_code, parse_hsts(fields), fields, hsts_applies=not session.target.host_is_ip)
+        return await read_response(tls, session.target)
 
 
 MAX_AGE = Family(

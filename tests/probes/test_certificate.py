@@ -12,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
@@ -20,6 +22,10 @@ from exporter.net.gate import HostGate
 from exporter.probes.base import Session
 from exporter.probes.certificate import PROBE, CertificateFacts, read_chain
 from exporter.probes.trust import TrustFailure
+from fuzz.certificates import CHAINS
+from fuzz.probes import chain, tls
+from tests.support.plain import plain_server
+from tests.support.scripted import certificate_message, message, read_hello, record, server_hello_message
 from tests.support.targets import NOW, make_environment, make_target
 
 DAY = timedelta(days=1)
@@ -240,6 +246,46 @@ def test_a_leaf_with_a_repeated_extension_is_told_as_unreadable(tmp_path: Path, 
     broken = x509.load_der_x509_certificate(der.replace(usage, names))
     with pytest.raises(ValueError, match=r"[Dd]uplicate"):
         read_chain((broken,), HOST, bundle, NOW)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_certificate_of_an_unknown_version_is_told_as_unreadable(place: int) -> None:
+    """OpenSSL reads it and cryptography does not."""
+    served = [leaf.certificate.public_bytes(serialization.Encoding.DER) for leaf in (issue(HOST, MIDDLE), MIDDLE)]
+    third = b"\xa0\x03\x02\x01\x02"  # RFC 5280, 4.1.2.1
+    assert served[place].count(third) == 1
+    served[place] = served[place].replace(third, b"\xa0\x03\x02\x01\x12")
+    flight = server_hello_message(0x0303, 0xC02B) + certificate_message(served) + message(14)
+
+    async def run() -> None:
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await read_hello(reader)
+            writer.write(record(22, flight))
+            await reader.read()
+
+        async with plain_server(handler) as port:
+            target = make_target(port)
+            await PROBE.run(Session(target, Dialer(target, HostGate()), make_environment().resolver, NOW))
+
+    with pytest.raises(ProbeError, match="the chain cannot be parsed: 18 is not a valid X509 version") as caught:
+        asyncio.run(run())
+    assert caught.value.reason is Reason.HANDSHAKE_ERROR
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@given(
+    st.sampled_from(CHAINS),
+    st.lists(st.tuples(st.integers(0, 600), st.binary(min_size=1, max_size=3)), max_size=4),
+)
+def test_no_chain_leads_to_anything_but_facts_or_an_error_of_its_own(
+    served: tuple[bytes, ...], changes: list[tuple[int, bytes]]
+) -> None:
+    leaf, *others = served
+    for at, change in changes:
+        leaf = leaf[: at % len(leaf)] + change + leaf[at % len(leaf) + len(change) :]
+    chain(b"".join((leaf, *others)))
+    flight = server_hello_message(0x0303, 0xC02B) + certificate_message((leaf, *others)) + message(14)
+    tls(record(22, flight))
 
 
 def test_a_server_without_tls_has_no_certificate() -> None:

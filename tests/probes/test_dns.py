@@ -2,8 +2,12 @@
 
 import asyncio
 
+import dns.message
+import dns.rrset
 import pytest
 from dns.rcode import NXDOMAIN, REFUSED, SERVFAIL
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
@@ -11,6 +15,7 @@ from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.probes.base import Session
 from exporter.probes.dns import PROBE, CaaRecord, DnsFacts
+from fuzz.probes import dns_response
 from tests.support.names import Answers, name_server
 from tests.support.targets import NOW, make_environment, make_target
 
@@ -101,3 +106,24 @@ def test_shows_counts_by_tag_with_unknown_tags_together() -> None:
     facts, _ = look_up({HOST: [LETTER, OTHER, '0 iodef "mailto:a@b"', '0 tbs "x"', '0 auth "x"']})
     shown = {sample.labels.get("tag", ""): sample.value for sample in PROBE.samples(facts)}
     assert shown == {"": 1, "issue": 2, "iodef": 1, "other": 2}
+
+
+def _response(kind: str, record: str) -> bytes:
+    """Of one record at the host."""
+    query = dns.message.make_query("www.test.example.", "CAA", id=0)
+    response = dns.message.make_response(query, recursion_available=True)
+    response.answer.append(dns.rrset.from_text("www.test.example.", 300, "IN", kind, record))
+    return response.to_wire()
+
+
+@given(
+    st.sampled_from([_response("CAA", LETTER), _response("CAA", OTHER), _response("CNAME", "a.example.")]),
+    st.lists(st.tuples(st.integers(0, 90), st.binary(max_size=3)), max_size=4),
+    st.binary(max_size=40),
+)
+def test_no_response_leads_to_anything_but_facts_or_a_probe_error(
+    response: bytes, changes: list[tuple[int, bytes]], tail: bytes
+) -> None:
+    for at, change in changes:
+        response = response[:at] + change + response[at + len(change) :]
+    dns_response(response + tail)

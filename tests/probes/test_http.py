@@ -5,6 +5,8 @@ import ssl
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
@@ -13,6 +15,7 @@ from exporter.net.gate import HostGate
 from exporter.probes.base import Session
 from exporter.probes.hsts import Hsts
 from exporter.probes.http import PROBE, HttpFacts
+from fuzz.probes import http
 from tests.support.plain import drip
 from tests.support.servers import Pki, make_pki
 from tests.support.targets import NOW, make_environment, make_target
@@ -159,3 +162,24 @@ def test_a_plain_handshake_failure_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(ProbeError) as caught:
         asyncio.run(run())
     assert caught.value.reason is Reason.HANDSHAKE_ERROR
+
+
+_bits = st.one_of(
+    st.binary(max_size=30),
+    st.sampled_from(
+        [
+            *(b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 103 \r\n\r\n", b"HTTP/1.0 999 x\n", b"\r\n", b"\n", b" folded\r\n"),
+            *(
+                YEAR.encode(),
+                b"Strict-Transport-Security:",
+                b"Content-Length: 5\r\n",
+                b"Transfer-Encoding: chunked\r\n",
+            ),
+        ]
+    ),
+)
+
+
+@given(st.lists(_bits, max_size=12).map(b"".join))
+def test_no_bytes_lead_to_anything_but_facts_or_a_probe_error(data: bytes) -> None:
+    http(data)

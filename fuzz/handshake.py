@@ -1,0 +1,72 @@
+"""What reads the answers to our own hellos."""
+
+from exporter.model import Protocol
+from exporter.probes.handshake.flight import (
+    Answer,
+    Flight,
+    MalformedError,
+    NotTLSError,
+    ServerHello,
+    SSL2ServerHello,
+)
+from exporter.probes.handshake.hello import Offer
+from exporter.probes.handshake.keyexchange import read_key_exchange
+from exporter.probes.handshake.observed import Observed, key_kind
+from exporter.probes.handshake.registry import CLASSIC_SUITES, TLS13_SUITES, VERSION_CODES
+from fuzz.memory import pieces
+
+_PROTOCOLS = {code: protocol for protocol, code in VERSION_CODES.items() if protocol is not Protocol.SSL2}
+
+
+def flight(data: bytes) -> None:
+    """Records to an answer, cut or not, and from there to all that is learnt of it."""
+    answer, error = _fed(data)
+    assert (answer, error) == _fed(*pieces(data)), "how the bytes are cut changes what is read"
+    match answer:
+        case SSL2ServerHello(kinds):
+            assert 3 * len(kinds) <= len(data)
+        case ServerHello(extensions=extensions, rest=rest):
+            assert sum(4 + len(body) for body in extensions.values()) <= len(data)
+            assert sum(3 + len(certificate) for certificate in rest.certificates) <= len(data)
+            _learn(answer, len(data))
+        case _:
+            pass
+
+
+def _fed(*parts: bytes) -> tuple[Answer | None, type[Exception] | None]:
+    """As an exchange does it: up to the end of what is of use."""
+    reader = Flight()
+    try:
+        for part in parts:
+            reader.feed(part)
+            if reader.complete:
+                break
+    except (NotTLSError, MalformedError) as error:
+        assert reader.answer is None, "an answer was there already"
+        return None, type(error)
+    return reader.answer, None
+
+
+def _learn(answer: ServerHello, size: int) -> None:
+    exchange = read_key_exchange(answer)
+    if exchange is not None and exchange.prime is not None:
+        assert exchange.prime.bits <= 8 * size
+    protocol = _PROTOCOLS.get(answer.version)
+    if protocol is None:
+        return
+    observed = Observed()
+    for offer in (
+        Offer(answer.version, CLASSIC_SUITES),
+        Offer(answer.version, TLS13_SUITES, groups=(0x001D, 0x0017), schemes=(0x0403,), extras=False),
+    ):
+        observed.learn(protocol, offer, answer)
+    assert not list(observed.contradictions()), "one answer contradicts itself"
+    assert observed.flag("session_tickets") in {True, False, None}
+    assert len(observed.chains()) <= 1
+    observed.group_order(protocol)
+
+
+def key(data: bytes) -> None:
+    """The kind of a certificate's key."""
+    kind = key_kind(data)
+    assert kind is None or (kind.isprintable() and 2 < len(kind) < 40)

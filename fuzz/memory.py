@@ -1,0 +1,59 @@
+"""A server in memory: it has said its bytes already, so nothing is waited for and no event loop is needed.
+
+Whatever varies beside the bytes hangs on their checksum: the same input always runs alike.
+"""
+
+import itertools
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
+from zlib import crc32
+
+from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError
+
+T = TypeVar("T")
+
+NAME = "www.test.example"
+"""The host that is asked for."""
+
+_MOST_CUTS = 6
+_ENDS = (None, None, PeerSilentError, PeerResetError, PeerFloodError)
+
+
+def pieces(data: bytes) -> list[bytes]:
+    """The bytes in a few cuts, none of them empty."""
+    number = crc32(data)
+    marks = {(number >> 4 * nth) % (len(data) + 1) for nth in range(number % _MOST_CUTS)}
+    return [data[start:end] for start, end in itertools.pairwise(sorted(marks | {0, len(data)}))]
+
+
+def end_of(data: bytes) -> type[Exception] | None:
+    """How the connection ends behind the bytes; None is an orderly close."""
+    return _ENDS[crc32(data) % len(_ENDS)]
+
+
+def run(awaitable: Awaitable[T]) -> T:
+    """What the awaitable gives; it has nothing to wait for."""
+    try:
+        next(awaitable.__await__())
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise AssertionError("it waits although all bytes are there")
+
+
+class Peer(Connection):
+    """The other end of a connection: reads give these pieces in turn, and then `end`; what is written goes nowhere."""
+
+    def __init__(self, said: Sequence[bytes], end: type[Exception] | None = None) -> None:
+        self.timeout_seconds = 1.0
+        self._said, self._end = iter(said), end
+
+    async def read(self) -> bytes:
+        """See `Connection.read`."""
+        data = next(self._said, b"")
+        if not data and self._end is not None:
+            raise self._end
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """See `Connection.write`."""

@@ -1,0 +1,214 @@
+"""What reads what a server says of itself: its certificates, its HTTP response, its DNS records."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+import dns.asyncresolver
+import dns.exception
+import dns.message
+import dns.nameserver
+import dns.resolver
+from cryptography import x509
+from dns._asyncbackend import Backend
+
+from exporter.errors import ProbeError
+from exporter.model import Reason, Target
+from exporter.net.dial import Dialer
+from exporter.net.gate import HostGate
+from exporter.net.tls import TLSSession
+from exporter.probes import certificate
+from exporter.probes import dns as caa
+from exporter.probes import http as web
+from exporter.probes.base import Probe, Session
+from exporter.probes.hsts import MAX_SECONDS, parse_hsts
+from exporter.probes.trust import TrustFailure
+from fuzz.certificates import ROOT_FILE
+from fuzz.memory import NAME, Peer, end_of, pieces, run
+
+F = TypeVar("F")
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+_TARGET = Target("fuzz", NAME, 443, policy="", server_name=NAME)
+
+_MOST_GROWTH = 20
+"""Characters that one byte may come to in a report: as an escape in JSON, or as a part of an object identifier."""
+_FRAME = 4000
+"""What a report and samples have of their own."""
+
+
+def _shown(probe: Probe[F], facts: F, size: int) -> None:
+    """Facts can be shown: as samples and as a document that stay in proportion to what the server sent."""
+    text = json.dumps(probe.document(facts))
+    for sample in probe.samples(facts):
+        assert sample.family in probe.families
+        text += json.dumps([sample.value, dict(sample.labels)], ensure_ascii=False)
+    assert len(text.encode()) <= _FRAME + _MOST_GROWTH * size
+
+
+# --- HTTP -------------------------------------------------------------------------------------------------------------
+
+
+class _Page(TLSSession):
+    """A session whose server has said these pieces."""
+
+    def __init__(self, said: Iterable[bytes], end: type[Exception] | None) -> None:
+        self._peer = Peer(list(said), end)
+
+    async def read(self) -> bytes:
+        return await self._peer.read()
+
+    async def write(self, data: bytes) -> None:
+        """It does not listen."""
+
+
+def http(data: bytes) -> None:
+    """The head of an HTTP response, cut or not."""
+    outcome = _read_response([data], end_of(data))
+    if len(data) <= web.MAX_HEAD_BYTES:
+        assert outcome == _read_response(pieces(data), end_of(data)), "how the bytes are cut changes what is read"
+    if isinstance(outcome, web.HttpFacts):
+        assert 200 <= outcome.status <= 999
+        assert sum(map(len, outcome.hsts_fields)) <= len(data)
+        _shown(web.PROBE, outcome, len(data))
+    else:
+        assert outcome in {Reason.HTTP_ERROR, Reason.HTTP_TIMEOUT}
+
+
+def _read_response(said: Iterable[bytes], end: type[Exception] | None) -> web.HttpFacts | Reason:
+    try:
+        return run(web.read_response(_Page(said, end), _TARGET))
+    except ProbeError as error:
+        return error.reason
+
+
+def hsts(data: bytes) -> None:
+    """Strict-Transport-Security fields, one a line."""
+    fields = [line.decode("latin-1") for line in data.split(b"\n")]
+    policy = parse_hsts(fields)
+    assert policy is None or 0 <= policy.max_age_seconds <= MAX_SECONDS
+    assert policy == parse_hsts(fields[:1]), "a field behind the first counts"
+    assert policy == parse_hsts([f" {fields[0]};"]), "an empty directive counts"
+    swapped = data.swapcase().split(b"\n")[0].decode("latin-1")
+    assert policy == parse_hsts([swapped]), "case counts"
+
+
+# --- DNS --------------------------------------------------------------------------------------------------------------
+
+
+class _NameServer(dns.nameserver.Nameserver):
+    """Answers every question with the same bytes, their number and question set right: to spoof those is no art."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._data = data
+
+    def __str__(self) -> str:
+        return "192.0.2.1"
+
+    def answer_nameserver(self) -> str:
+        return "192.0.2.1"
+
+    def answer_port(self) -> int:
+        return 53
+
+    def is_always_max_size(self) -> bool:
+        return True
+
+    async def async_query(self, request: dns.message.QueryMessage, *_: Any, **__: Any) -> dns.message.Message:  # noqa: ANN401 - of no interest
+        response = dns.message.from_wire(request.id.to_bytes(2, "big") + self._data[2:])
+        if response.question:
+            response.question = request.question
+        if not request.is_response(response):
+            raise dns.exception.FormError
+        return response
+
+
+class _NoTime(Backend):
+    """Where the resolver would wait before it asks once more, its time is over."""
+
+    async def sleep(self, interval: float) -> None:
+        raise dns.resolver.LifetimeTimeout(timeout=interval, errors=[])  # type: ignore[no-untyped-call]
+
+
+class _Resolver(dns.asyncresolver.Resolver):
+    def __init__(self, data: bytes) -> None:
+        super().__init__(configure=False)
+        self.nameservers = [_NameServer(data)]
+
+    async def resolve(self, *args: Any, **kwargs: Any) -> dns.resolver.Answer:  # noqa: ANN401 - as the resolver has it
+        return await super().resolve(*args, **{**kwargs, "backend": _NoTime()})
+
+
+def dns_response(data: bytes) -> None:
+    """The response of a name server, for each name that is asked for."""
+    session = Session(_TARGET, Dialer(_TARGET, HostGate()), _Resolver(data), NOW)
+    try:
+        facts = run(caa.PROBE.run(session))
+    except ProbeError as error:
+        assert error.reason is Reason.DNS_ERROR  # noqa: PT017 - no test of pytest
+        return
+    assert bool(facts.caa) == (facts.caa_domain is not None)
+    _shown(caa.PROBE, facts, len(data))
+
+
+# --- certificates -----------------------------------------------------------------------------------------------------
+
+
+def chain(data: bytes) -> None:
+    """Certificates in DER, one behind the other, the leaf first."""
+    try:
+        served = tuple(x509.load_der_x509_certificate(der) for der in _split(data))
+    except (ValueError, x509.InvalidVersion):
+        return
+    if served:
+        _read_chain(served, len(data))
+
+
+def _split(data: bytes) -> list[bytes]:
+    """DER elements with a length of two bytes; whatever is none is the last one."""
+    parts = []
+    while data:
+        size = 4 + int.from_bytes(data[2:4], "big") if data[:2] == b"\x30\x82" else len(data)
+        parts.append(data[:size])
+        data = data[size:]
+    return parts
+
+
+def _read_chain(served: tuple[x509.Certificate, ...], size: int) -> None:
+    try:
+        facts = certificate.read_chain(served, NAME, str(ROOT_FILE), NOW)
+    except ValueError:
+        return
+    assert facts.chain_length == len(served)
+    assert facts.chain_not_after <= facts.not_after
+    assert facts.trusted is not None
+    assert facts.trusted == (not set(facts.failures) - {TrustFailure.NAME_MISMATCH})
+    _shown(certificate.PROBE, facts, size)
+
+
+_HANDSHAKE_REASONS = {Reason.HANDSHAKE_ERROR, Reason.HANDSHAKE_TIMEOUT, Reason.CLIENT_CERTIFICATE_REQUIRED}
+
+
+async def _at_once(step: Any, *args: Any) -> Any:  # noqa: ANN401 - as asyncio.to_thread
+    return step(*args)
+
+
+def tls(data: bytes) -> None:
+    """A handshake by OpenSSL, up to where its checks of signatures stop it, and the chain it has seen until then."""
+    session = TLSSession(Peer(pieces(data), end_of(data)), NAME, [b"http/1.1"])
+    with patch.object(asyncio, "to_thread", _at_once):
+        try:
+            run(session.handshake())
+        except ProbeError as error:
+            assert error.reason in _HANDSHAKE_REASONS  # noqa: PT017 - no test of pytest
+    try:
+        served = session.chain()
+    except ValueError:
+        return
+    assert sum(len(one.tbs_certificate_bytes) for one in served) <= len(data)
+    if served:
+        _read_chain(served, len(data))

@@ -1,0 +1,160 @@
+"""Bytes to begin with, so that mutations start deep: the tables of the tests, and what real servers say."""
+
+from collections.abc import Callable, Iterator
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+
+from fuzz.certificates import CHAINS, LEAVES
+from fuzz.memory import NAME
+from fuzz.recorded import RECORDED
+from tests.net.test_proxy import CONSENTS, FAILURES
+from tests.net.test_starttls import ERRORS, GARBAGE, REFUSALS, SERVER_SAYS
+from tests.probes.handshake.test_flight import MALFORMED, NOT_TLS, WHOLE
+from tests.support.scripted import (
+    alert,
+    certificate_message,
+    curve_message,
+    extension,
+    message,
+    prime_message,
+    record,
+    server_hello,
+    server_hello_message,
+    ssl2_server_hello,
+)
+
+_FFDHE2048_BITS = 2048
+_MOST_BYTES = 4096
+"""Longer ones slow the search down."""
+
+
+def seeds(name: str) -> list[bytes]:
+    """Of the parser with this name; each once, in a fixed order."""
+    kind, _, rest = name.partition("-")
+    return list(dict.fromkeys(_SEEDS[kind](rest)))
+
+
+def _flight(_name: str) -> Iterator[bytes]:
+    for _, data, _ in WHOLE:
+        yield data
+    yield from (*NOT_TLS, *MALFORMED)
+    yield from _flights()
+
+
+def _flights() -> Iterator[bytes]:
+    """Whole answers, of each version and each way to exchange keys."""
+    answered = extension(0xFF01, b"\0") + extension(23) + extension(35) + extension(5) + extension(16, b"\0\3\2h2")
+    for version in (0x0300, 0x0301, 0x0302, 0x0303):
+        scheme = 0x0804 if version == 0x0303 else None
+        for suite, exchange in (
+            (0x002F, b""),
+            (0xC02F, curve_message(0x001D, scheme)),
+            (0xC014, curve_message(0x0017, scheme)),
+            (0x0033, prime_message(2**_FFDHE2048_BITS - 1, scheme)),
+        ):
+            hello = server_hello_message(version, suite, extensions=b"" if version == 0x0300 else answered)
+            whole = hello + certificate_message(CHAINS[0]) + exchange + message(14)
+            yield record(22, whole, version)
+            yield b"".join(record(22, whole[at : at + 200], version) for at in range(0, len(whole), 200))
+    for one in CHAINS:
+        yield record(22, server_hello_message(0x0303, 0xC02B) + certificate_message(one) + message(14))
+    for retry in (False, True):
+        yield server_hello(0x0304, 0x1301, retry=retry)
+    yield record(22, server_hello_message(0x0303, 0xC02F, random=bytes(24) + b"DOWNGRD\1"))
+    yield alert(112, level=1) + alert(40)
+    yield ssl2_server_hello([0x010080, 0x0700C0], CHAINS[0][0])
+
+
+def _key(_name: str) -> Iterator[bytes]:
+    yield from LEAVES
+
+
+def _chain(_name: str) -> Iterator[bytes]:
+    for one in CHAINS:
+        yield b"".join(one)
+
+
+_HSTS = (
+    b"max-age=31536000; includeSubDomains; preload",
+    b'max-age="31536000"',
+    b'MAX-AGE = "\\0\\1";;includesubdomains',
+    b"max-age=0\nmax-age=1",
+    b"max-age=99999999999999999999; max-age=1",
+    b'x="\\\xff;max-age=1',
+    b"",
+)
+
+
+def _hsts(_name: str) -> Iterator[bytes]:
+    yield from _HSTS
+
+
+def _http(_name: str) -> Iterator[bytes]:
+    for field in _HSTS[:5]:
+        fields = b"\r\n".join(b"Strict-Transport-Security: " + line for line in field.split(b"\n"))
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + fields + b"\r\n\r\n"
+    yield b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n"
+    yield b"HTTP/1.0 301 Moved\nLocation: /\n\n<html>"
+    yield b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+    yield b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\nX:\r\n folded\r\n\r\n"
+    yield from GARBAGE
+
+
+_RECORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("CAA", ('0 issue "ca.example.net; accounturi=https://ca.example.net/1"', '128 issuewild ";"', '0 tbs "\\255"')),
+    ("CAA", ('0 iodef "mailto:a@test.example"',)),
+    ("CNAME", ("other.example.",)),
+    ("DNAME", ("other.example.",)),
+    ("TXT", ('"text"',)),
+)
+
+
+def _dns(_name: str) -> Iterator[bytes]:
+    query = dns.message.make_query(f"{NAME}.", "CAA", use_edns=True, id=0)
+    for kind, records in _RECORDS:
+        response = dns.message.make_response(query, recursion_available=True)
+        for one in records:  # apart: within a set their order is drawn by lot
+            response.answer.append(dns.rrset.from_text(f"{NAME}.", 300, "IN", kind, one))
+        if kind == "CNAME":
+            response.answer.append(dns.rrset.from_text("other.example.", 300, "IN", "CAA", '0 issue "a"'))
+        yield response.to_wire()
+    for code in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN, dns.rcode.SERVFAIL, dns.rcode.YXDOMAIN):
+        response = dns.message.make_response(query)
+        response.set_rcode(code)
+        yield response.to_wire()
+        soa = "ns.test.example. admin.test.example. 1 2 3 4 5"
+        response.authority.append(dns.rrset.from_text("test.example.", 300, "IN", "SOA", soa))
+        yield response.to_wire()
+        response.flags |= dns.flags.TC
+        yield response.to_wire()
+
+
+def _starttls(dialogue: str) -> Iterator[bytes]:
+    yield b"".join(SERVER_SAYS[dialogue])
+    yield from RECORDED.get(dialogue, ())
+    for name, said in (*REFUSALS, *ERRORS):
+        if name == dialogue:
+            yield b"".join(said)
+
+
+def _proxy(scheme: str) -> Iterator[bytes]:
+    for proxy, said in (*CONSENTS, *((proxy, said) for proxy, said, _, _ in FAILURES.values())):
+        whole = b"".join(said)
+        if proxy.scheme == scheme and len(whole) < _MOST_BYTES:
+            yield whole
+
+
+_SEEDS: dict[str, Callable[[str], Iterator[bytes]]] = {
+    "flight": _flight,
+    "key": _key,
+    "tls": _flight,
+    "chain": _chain,
+    "http": _http,
+    "hsts": _hsts,
+    "dns": _dns,
+    "starttls": _starttls,
+    "proxy": _proxy,
+}
