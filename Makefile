@@ -6,7 +6,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: demo test setup setup-demo check format generate lock image fuzz bench clean
+.PHONY: demo test setup setup-demo check format generate lock image fuzz bench oracles clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -41,13 +41,19 @@ lock: setup
 	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
 	printf 'hatchling\neditables\n' | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
-# The long form of the property tests that `make test` runs short.
+# The long form of the property tests that `make test` runs short, then FUZZ_RUNS inputs, ten million by default, for the
+# parsers of server bytes: an hour or two. What upsets one is saved and named. FUZZ_FLAGS names the parsers to try alone.
 fuzz: setup
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest -n 2 --timeout=3000 -m hypothesis
+	$(BIN)/python -m fuzz $(FUZZ_FLAGS)
 
 # Ours beside other scanners on servers of this machine (bench/README.md); some 15 minutes.
 bench: setup
 	$(BIN)/python -m bench.engine $(BENCH_FLAGS)
+
+# Ours beside other scanners on many servers: do they agree (oracles/README.md)? Some 45 minutes.
+oracles: setup
+	$(BIN)/python -m oracles $(ORACLES_FLAGS)
 
 # The container image, built and run; needs root, takes a few minutes.
 image:

@@ -18,9 +18,11 @@ from rich.console import Console
 from bench import peers as scanners
 from bench import servers
 from bench.measure import Run, measure
-from bench.peers import Peer, PeerError
+from bench.peers import Peer
 from bench.report import Row, document, show
 from bench.servers import Server
+from oracles.facts import ReportError
+from oracles.scanners import program_version
 from tests.support.processes import find_program
 
 DELAYS_MS = (0, 20, 100)
@@ -106,7 +108,7 @@ def side_by_side(  # noqa: PLR0913, PLR0917 - one place for the loop's variables
             progress.print(f"{server.name}, {delay_ms} ms, {turn + 1} of {repeat}: {peer.title}")
             try:
                 runs[peer.name].append(measure(peer, port, delay_ms / 1000))
-            except PeerError as error:
+            except ReportError as error:
                 failures[peer.name] = str(error)
     for peer in peers:
         failure = failures.get(peer.name, "")
@@ -131,8 +133,8 @@ def describe(peers: Sequence[Peer], repeat: int, left_out: dict[str, str | None]
         "machine": f"{len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
         "versions": {peer.name: peer.version() for peer in peers}
         | {
-            "nginx": scanners.program_version([nginx, "-V"], r"nginx/(\S+)"),
-            "nginx's OpenSSL": scanners.program_version([nginx, "-V"], r"OpenSSL (\S+)"),
+            "nginx": program_version([nginx, "-V"], r"nginx/(\S+)"),
+            "nginx's OpenSSL": program_version([nginx, "-V"], r"OpenSSL (\S+)"),
         },
         "repeat": repeat,
         "left_out": left_out,

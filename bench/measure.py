@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.peers import Facts, Job, Peer, PeerError
+from bench.peers import Job, Peer
 from bench.proxy import delaying_proxy
+from oracles.facts import Facts, ReportError
 from tests.support.processes import end
 from tests.support.proxy import Counts, counting_proxy
 
@@ -53,7 +54,7 @@ def measure(peer: Peer, port: int, delay: float) -> Run:
     """One scan of the server on this port of 127.0.0.1, `delay` seconds a round trip away.
 
     Raises:
-        PeerError: the scanner ended without a report, or took too long.
+        ReportError: the scanner ended without a report, or took too long.
     """
     with tempfile.TemporaryDirectory() as folder, counting_proxy(port) as counts:
         with _distance(counts.port, delay) as near:
@@ -120,7 +121,7 @@ def _read(peer: Peer, job: Job) -> Facts:
         return peer.read(job)
     except (OSError, ValueError, KeyError, SyntaxError) as error:  # ElementTree's ParseError is a SyntaxError
         output = (job.folder / "output").read_text(errors="replace").strip()
-        raise PeerError(f"{peer.name} gave no report ({type(error).__name__}): {output[-300:]}") from error
+        raise ReportError(f"{peer.name} gave no report ({type(error).__name__}): {output[-300:]}") from error
 
 
 def _await_quiet(counts: Counts) -> None:

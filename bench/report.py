@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import Run
-from bench.peers import BY_NAME, OURS, Facts
+from bench.peers import BY_NAME, OURS
+from oracles.facts import Facts
 
 NUMBERS = ("connections", "most_at_once", "to_server", "to_client", "cpu", "scan_cpu", "wall", "scan_wall")
 COLUMNS = {

@@ -9,6 +9,7 @@ import pytest
 from bench import engine, peers, proxy, servers
 from bench.measure import Run, measure
 from bench.report import Row, differences, document
+from oracles.facts import Facts
 from tests.support.targets import read_handshake
 
 CHECKLIST = servers.BY_NAME["checklist"]
@@ -72,9 +73,9 @@ def test_a_delay_is_added_to_connecting_and_to_each_round_trip() -> None:
 
 
 def test_differences_name_what_is_said_otherwise_and_nothing_that_is_not_said() -> None:
-    ours = peers.Facts({"TLSv1.2": True, "SSLv3": False}, {"TLSv1.2": frozenset("ab")}, {"TLSv1.2": "client"}, False)
-    silent = peers.Facts({"TLSv1.2": True}, {"TLSv1.2": frozenset("ab")})
-    other = peers.Facts({"SSLv3": True}, {"TLSv1.2": frozenset("bc")}, {"all": "server"}, True)
+    ours = Facts({"TLSv1.2": True, "SSLv3": False}, {"TLSv1.2": frozenset("ab")}, {"TLSv1.2": "client"}, False)
+    silent = Facts({"TLSv1.2": True}, {"TLSv1.2": frozenset("ab")})
+    other = Facts({"SSLv3": True}, {"TLSv1.2": frozenset("bc")}, {"all": "server"}, True)
     assert differences(silent, ours) == []
     assert differences(other, ours) == [
         "SSLv3: they say accepted",
@@ -86,10 +87,10 @@ def test_differences_name_what_is_said_otherwise_and_nothing_that_is_not_said() 
 
 
 def test_medians_and_a_scan_that_found_something_else() -> None:
-    runs = tuple(Run(number, 1, 1, 1, 1, 1, 1, 1, peers.Facts()) for number in (5, 1, 3))
+    runs = tuple(Run(number, 1, 1, 1, 1, 1, 1, 1, Facts()) for number in (5, 1, 3))
     assert Row("weak", 0, "ours", runs).median("connections") == 3
     assert Row("weak", 0, "ours", runs).steady
-    odd = Run(1, 1, 1, 1, 1, 1, 1, 1, peers.Facts(compression=True))
+    odd = Run(1, 1, 1, 1, 1, 1, 1, 1, Facts(compression=True))
     assert not Row("weak", 0, "ours", (*runs, odd)).steady
 
 

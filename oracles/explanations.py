@@ -1,0 +1,127 @@
+"""Known disagreements: who says what of which server, who is right, and why. The list is explanations.yaml."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from exporter.errors import ConfigError
+from exporter.yamlfile import read_document, validate
+from oracles.compare import FACTS, UNKNOWN, Statement
+
+FILE = Path(__file__).with_name("explanations.yaml")
+
+
+class Explanation(BaseModel):
+    """One known disagreement.
+
+    Attributes:
+        servers: names of servers, in each of which it must be found; one with `*` stands for several, in one of which
+            it must be found.
+        scanner: whose word stands against ours.
+        fact: one of `FACTS`.
+        what: regular expression for the whole of `Statement.what`.
+        ours: regular expression for the whole of what ours says.
+        theirs: as above.
+        right: whose word is true; `both` where they mean different things by the same name. Never theirs against a
+            word of ours: that is a defect, and is mended.
+        why: how that is known.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    servers: tuple[str, ...] = Field(min_length=1)
+    scanner: str
+    fact: str
+    what: str = ""
+    ours: str
+    theirs: str
+    right: Literal["ours", "theirs", "both", "neither"]
+    why: str = Field(min_length=20)
+
+    @field_validator("scanner", "fact")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        known = FACTS if info.field_name == "fact" else (info.context or {}).get("scanners", {value})
+        if value not in known:
+            raise ValueError(f"{value!r} is not one of {', '.join(known)}")
+        return value
+
+    @field_validator("servers")
+    @classmethod
+    def _found(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = (info.context or {}).get("servers", value)
+        for name in value:
+            if not any(fnmatchcase(server, name) for server in known):
+                raise ValueError(f"there is no server {name!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _excuses_no_defect(self) -> "Explanation":
+        if self.right in {"theirs", "neither"} and self.ours != UNKNOWN:
+            raise ValueError("ours is wrong here: a defect to mend, not to explain")
+        return self
+
+    def covers(self, server: str, scanner: str, statement: Statement) -> bool:
+        """Whether this is the disagreement."""
+        return (
+            scanner == self.scanner
+            and statement.fact == self.fact
+            and any(fnmatchcase(server, name) for name in self.servers)
+            and all(pattern.fullmatch(text) for pattern, text in zip(self._patterns, _texts(statement), strict=True))
+        )
+
+    @cached_property
+    def _patterns(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(re.compile(text) for text in (self.what, self.ours, self.theirs))
+
+
+def _texts(statement: Statement) -> tuple[str, str, str]:
+    return statement.what, statement.ours, statement.theirs
+
+
+class _Book(BaseModel):
+    """The file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    explanations: list[Explanation]
+
+
+def load(servers: Collection[str], scanners: Collection[str], file: Path = FILE) -> tuple[Explanation, ...]:
+    """The explanations of the file.
+
+    Raises:
+        ConfigError: with every mistake in it, names that are unknown among them.
+    """
+    book, problems = validate(read_document(file), _Book, {"servers": servers, "scanners": scanners})
+    if book is None or problems:
+        raise ConfigError(problems)
+    return tuple(book.explanations)
+
+
+def stale(
+    explanations: Sequence[Explanation],
+    known: Iterable[str],
+    compared: Collection[tuple[str, str]],
+    used: Collection[tuple[Explanation, str]],
+) -> list[str]:
+    """Explanations, a line each, that explain nothing any more.
+
+    `known` are all servers there are, `compared` each (server, scanner) that was, `used` each (explanation, server) of
+    a disagreement that was explained.
+    """
+    lines = []
+    for explanation in explanations:
+        for name in explanation.servers:
+            servers = [server for server in known if fnmatchcase(server, name)]
+            all_compared = all((server, explanation.scanner) in compared for server in servers)
+            if all_compared and not any((explanation, server) in used for server in servers):
+                lines.append(
+                    f"{name}, {explanation.scanner}, {explanation.fact}, {explanation.what}: not found any more"
+                )
+    return lines

@@ -1,0 +1,150 @@
+"""The comparisons of a run as a table, as lines and as JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from oracles.compare import FACTS, Statement
+from oracles.explanations import Explanation
+
+HEADINGS = {
+    "scan": "scan",
+    "protocols": "pro",
+    "suites": "sui",
+    "order": "ord",
+    "compression": "com",
+    "groups": "gro",
+    "signatures": "sig",
+    "extensions": "ext",
+    "alpn": "alp",
+    "dh": "dh",
+}
+LEGEND = (
+    "= the same; a number: so many things said differently, each explained; number!: so many not explained;\n"
+    "– not told. "
+) + ", ".join(f"{short} {fact}" for fact, short in HEADINGS.items() if short != fact)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Ours and one scanner on one server.
+
+    Attributes:
+        explained: statements that do not agree -> their explanation, None where there is none.
+        agreed: how many agree, by fact.
+    """
+
+    server: str
+    scanner: str
+    explained: Mapping[Statement, Explanation | None]
+    agreed: Mapping[str, int]
+
+    @property
+    def unexplained(self) -> list[Statement]:
+        """What must not be."""
+        return [statement for statement, explanation in self.explained.items() if explanation is None]
+
+    def different(self, fact: str) -> int:
+        """How many things of this kind are said differently."""
+        return sum(statement.fact == fact for statement in self.explained)
+
+
+def compare(server: str, scanner: str, said: Sequence[Statement], explanations: Sequence[Explanation]) -> Comparison:
+    """The statements sorted into those that agree and those that do not, each with its explanation."""
+    explained = {
+        statement: next((e for e in explanations if e.covers(server, scanner, statement)), None)
+        for statement in said
+        if not statement.agrees
+    }
+    agreed = {fact: sum(s.fact == fact and s.agrees for s in said) for fact in FACTS}
+    return Comparison(server, scanner, explained, agreed)
+
+
+def used(comparisons: Sequence[Comparison]) -> set[tuple[Explanation, str]]:
+    """The explanations that explained something, each with the server of which it did."""
+    return {(e, comparison.server) for comparison in comparisons for e in comparison.explained.values() if e}
+
+
+# --- table --------------------------------------------------------------------------------------------------------
+
+
+def show(console: Console, comparisons: Sequence[Comparison], scanners: Sequence[str]) -> None:
+    """The matrix: a row for each server, a column for each scanner and kind of fact that it tells at all."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0), title="Agreement with ours", title_style="bold")
+    table.add_column("", no_wrap=True)
+    columns = [(scanner, fact) for scanner in scanners for fact in FACTS if _told(comparisons, scanner, fact)]
+    for scanner, fact in columns:
+        heading = f"{scanner if fact == FACTS[0] else ''}\n{HEADINGS[fact]}"
+        table.add_column(heading, justify="right", no_wrap=True, min_width=4)
+    for server in dict.fromkeys(comparison.server for comparison in comparisons):
+        row = {c.scanner: c for c in comparisons if c.server == server}
+        table.add_row(server, *(_cell(row.get(scanner), fact) for scanner, fact in columns))
+    console.print(table)
+    console.print(LEGEND, style="dim", highlight=False)
+
+
+def _told(comparisons: Sequence[Comparison], scanner: str, fact: str) -> bool:
+    return any(c.agreed.get(fact) or c.different(fact) for c in comparisons if c.scanner == scanner)
+
+
+def _cell(comparison: Comparison | None, fact: str) -> Text:
+    if comparison is None:
+        return Text("")
+    if wrong := sum(statement.fact == fact for statement in comparison.unexplained):
+        return Text(f"{wrong}!", style="bold red")
+    if different := comparison.different(fact):
+        return Text(str(different), style="yellow")
+    return Text("=", style="green") if comparison.agreed[fact] else Text("–", style="dim")
+
+
+def show_remarks(console: Console, comparisons: Sequence[Comparison], stale: Sequence[str]) -> None:
+    """What makes the run fail, a line each."""
+    for comparison in comparisons:
+        place = f"{comparison.server}, {comparison.scanner}"
+        for statement in comparison.unexplained:
+            console.print(f"{place}: {statement}", style="red", markup=False, highlight=False)
+    for line in stale:
+        console.print(f"stale explanation: {line}", style="red", markup=False, highlight=False)
+
+
+def totals(comparisons: Sequence[Comparison]) -> dict[str, dict[str, int]]:
+    """By scanner: how many things were compared, how many of them agree, are explained, are not."""
+    counts: dict[str, dict[str, int]] = {}
+    for comparison in comparisons:
+        count = counts.setdefault(comparison.scanner, {"same": 0, "explained": 0, "unexplained": 0})
+        unexplained = len(comparison.unexplained)
+        count["same"] += sum(comparison.agreed.values())
+        count["explained"] += len(comparison.explained) - unexplained
+        count["unexplained"] += unexplained
+    return counts
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------------
+
+
+def document(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """One object a comparison."""
+    return [
+        {
+            "server": comparison.server,
+            "scanner": comparison.scanner,
+            "agreed": {fact: number for fact, number in comparison.agreed.items() if number},
+            "differences": [
+                {
+                    "fact": statement.fact,
+                    "what": statement.what,
+                    "ours": statement.ours,
+                    "theirs": statement.theirs,
+                    "right": explanation.right if explanation else None,
+                    "why": explanation.why if explanation else None,
+                }
+                for statement, explanation in comparison.explained.items()
+            ],
+        }
+        for comparison in comparisons
+    ]

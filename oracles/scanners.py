@@ -1,0 +1,250 @@
+"""The scanners: how each is asked for all the facts that ours has too, behind a dialogue where there is one."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from exporter import __version__
+from exporter.errors import ProbeError
+from exporter.model import Target
+from exporter.net.dial import Dialer
+from exporter.net.gate import HostGate
+from exporter.probes.handshake import PROBE
+from exporter.probes.handshake.engine import Engine
+from oracles.facts import Facts, ReportError
+from oracles.reports import read_ours, read_sslscan, read_sslyze, read_testssl
+from tests.support.processes import end
+from tests.support.servers import HOST
+
+OURS = "ours"
+OURS_LIMIT_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One scan: of this port of 127.0.0.1, behind this dialogue, with a folder of its own for what is written."""
+
+    port: int
+    starttls: str | None
+    folder: Path
+
+    @property
+    def report(self) -> Path:
+        """Where the scanner is told to write."""
+        return self.folder / "report"
+
+    @property
+    def output(self) -> Path:
+        """Where what it prints is kept."""
+        return self.folder / "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """One scanner that is not ours.
+
+    Attributes:
+        name: for `--scanners` and the explanations.
+        command: starts one scan; the second argument is the scanner's own name of the dialogue before TLS.
+        read: facts from what it wrote.
+        version: of the program.
+        dialogues: STARTTLS names of ours that it can speak -> its own.
+        program: what must be on the path, if it is not Python.
+        package: the Debian package that has it.
+        limit_seconds: a scan that takes longer has failed.
+    """
+
+    name: str
+    command: Callable[[Job, str | None], list[str]]
+    read: Callable[[Job], Facts]
+    version: Callable[[], str]
+    dialogues: Mapping[str, str] = field(default_factory=dict)
+    program: str = ""
+    package: str = ""
+    limit_seconds: float = 180
+
+    @property
+    def missing(self) -> str | None:
+        """Why it cannot take part, if so."""
+        if self.program and not shutil.which(self.program):
+            return f"the Debian package {self.package} is not installed"
+        return None
+
+    def speaks(self, starttls: str | None) -> bool:
+        """Whether it can reach a server behind this dialogue."""
+        return starttls is None or starttls in self.dialogues
+
+    def scan(self, job: Job, stop: threading.Event | None = None) -> Facts:
+        """One scan.
+
+        Raises:
+            ReportError: the scanner ended without a report, took too long, or was stopped.
+        """
+        job.folder.mkdir(parents=True, exist_ok=True)
+        self._run(job, stop or threading.Event())
+        return self.reread(job)
+
+    def reread(self, job: Job) -> Facts:
+        """The facts of a scan that was.
+
+        Raises:
+            ReportError: it ended without a report.
+        """
+        try:
+            return self.read(job)
+        except (OSError, ValueError, KeyError, SyntaxError) as error:  # ElementTree's ParseError is a SyntaxError
+            output = job.output.read_text(errors="replace").strip() if job.output.exists() else ""
+            raise ReportError(f"{self.name} gave no report ({type(error).__name__}): {output[-300:]}") from error
+
+    def _run(self, job: Job, stop: threading.Event) -> None:
+        command = self.command(job, self.dialogues[job.starttls] if job.starttls else None)
+        with job.output.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603 - a command of this file
+                [shutil.which(command[0]) or command[0], *command[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=job.folder,
+            )
+        give_up = time.monotonic() + self.limit_seconds
+        try:
+            while not stop.is_set() and time.monotonic() < give_up:
+                try:
+                    process.wait(timeout=0.5)
+                except subprocess.TimeoutExpired:
+                    continue
+                return
+        finally:
+            end(process)
+        raise ReportError(f"{self.name} {'was stopped' if stop.is_set() else f'took over {self.limit_seconds:.0f} s'}")
+
+
+def program_version(command: list[str], pattern: str) -> str:
+    """The first group of the pattern in what the command prints."""
+    path = shutil.which(command[0]) or command[0]
+    done = subprocess.run(  # noqa: S603 - a program named in this file
+        [path, *command[1:]], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False
+    )
+    found = re.search(pattern, done.stdout + done.stderr)
+    return found[1] if found else "unknown"
+
+
+# --- ours ---------------------------------------------------------------------------------------------------------
+
+
+def scan_ours(job: Job) -> Facts:
+    """What our handshake probe says of the server; the document is kept as the report.
+
+    Raises:
+        ReportError: it could not tell.
+    """
+    target = Target(
+        "oracles",
+        HOST,
+        job.port,
+        policy="",
+        starttls=job.starttls,
+        server_name=HOST,
+        connect_address="127.0.0.1",
+    )
+
+    async def read() -> dict[str, object]:
+        async with asyncio.timeout(OURS_LIMIT_SECONDS):
+            return dict(PROBE.document(await Engine(Dialer(target, HostGate())).read()))
+
+    try:
+        document = json.dumps(asyncio.run(read()))
+    except TimeoutError as error:
+        raise ReportError(f"ours took over {OURS_LIMIT_SECONDS} s") from error
+    except ProbeError as error:
+        raise ReportError(f"ours: {error}") from error
+    job.folder.mkdir(parents=True, exist_ok=True)
+    job.report.write_text(document)
+    return read_ours(json.loads(document))
+
+
+# --- sslyze -------------------------------------------------------------------------------------------------------
+
+SSLYZE_COMMANDS = (
+    *("--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1", "--tlsv1_2", "--tlsv1_3", "--compression"),
+    *("--certinfo", "--elliptic_curves", "--ems", "--fallback", "--reneg"),
+)
+
+
+def _sslyze(job: Job, dialogue: str | None) -> list[str]:
+    before = [f"--starttls={dialogue}"] if dialogue else []
+    place = [f"--sni={HOST}", f"127.0.0.1:{job.port}"]
+    form = [f"--json_out={job.report}", "--quiet", "--mozilla_config=disable"]
+    return [sys.executable, "-m", "sslyze", *SSLYZE_COMMANDS, *form, *before, *place]
+
+
+# --- sslscan ------------------------------------------------------------------------------------------------------
+
+
+def _sslscan(job: Job, dialogue: str | None) -> list[str]:
+    before = [f"--starttls-{dialogue}"] if dialogue else []
+    what = ["--no-heartbleed", "--no-check-certificate", "--show-sigs", "--ocsp", "--no-colour"]
+    return ["sslscan", *what, *before, f"--sni-name={HOST}", f"--xml={job.report}", f"127.0.0.1:{job.port}"]
+
+
+# --- testssl.sh ---------------------------------------------------------------------------------------------------
+
+TESTSSL_TESTS = (
+    *("--protocols", "--server-preference", "--cipher-per-proto", "--crime"),
+    *("--server-defaults", "--pfs", "--tls-fallback", "--renegotiation", "--heartbleed"),
+)
+
+
+def _testssl(job: Job, dialogue: str | None) -> list[str]:
+    before = ["--starttls", dialogue] if dialogue else []
+    quiet = ["--warnings=off", "--quiet", "--color=0", "--nodns=none", "--ip=127.0.0.1"]
+    return ["testssl", *quiet, *TESTSSL_TESTS, *before, f"--jsonfile={job.report}", f"{HOST}:{job.port}"]
+
+
+# --- all ----------------------------------------------------------------------------------------------------------
+
+SCANNERS = (
+    Scanner(
+        "sslyze",
+        _sslyze,
+        lambda job: read_sslyze(job.report),
+        lambda: version("sslyze"),
+        dialogues={name: name for name in ("smtp", "imap", "pop3", "ftp", "ldap", "rdp", "postgres")},
+    ),
+    Scanner(
+        "sslscan",
+        _sslscan,
+        lambda job: read_sslscan(job.report, job.output.read_text(errors="replace")),
+        lambda: program_version(["sslscan", "--version"], r"(\d+\.\d+\.\d+)"),
+        dialogues={name: name for name in ("smtp", "imap", "pop3", "ftp", "ldap", "irc", "mysql")}
+        | {"postgres": "psql"},
+        program="sslscan",
+        package="sslscan",
+    ),
+    Scanner(
+        "testssl",
+        _testssl,
+        lambda job: read_testssl(job.report),
+        lambda: program_version(["testssl", "--version"], r"testssl(?:\.sh)? +(?:version )?(\d[\w.]*)"),
+        dialogues={name: name for name in ("smtp", "lmtp", "imap", "pop3", "ftp", "postgres", "mysql")},
+        program="testssl",
+        package="testssl.sh",
+        limit_seconds=420,
+    ),
+)
+BY_NAME = {scanner.name: scanner for scanner in SCANNERS}
+
+
+def versions() -> dict[str, str]:
+    """Of ours and those that are installed."""
+    return {OURS: __version__} | {scanner.name: scanner.version() for scanner in SCANNERS if not scanner.missing}
