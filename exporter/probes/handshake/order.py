@@ -58,6 +58,8 @@ async def cipher_order(
         if len(others) > 1 and order is CipherOrder.CLIENT:
             order = CipherOrder.MIXED if again is CipherOrder.SERVER else again
         return Preference(order, reads_on=again is not None)
+    if order is CipherOrder.MIXED:
+        return Preference(order, reads_on=not refused)
     again, _ = await _pick(talk, Question(protocol, (*found[1:], first)), found)
     if again is CipherOrder.SERVER:
         talk.contradict(protocol, "cipher order")
