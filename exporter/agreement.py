@@ -13,7 +13,7 @@ from exporter.probes.registry import PROBES
 
 NOT_COMPARED = frozenset(
     {
-        *("notes", "contradictions"),  # what stood in the way of one scan
+        *("notes", "contradictions", "hellos"),  # what stood in the way of one scan, and what it took
         *("dh_primes", "plain_chains"),  # seen in passing: nothing says that there are no others
         "dns",  # of the name, not of an address
         "http.status",  # a machine that is drained or busy says so, and is no less secure

@@ -75,6 +75,7 @@ class FactsForm(_Form):
     alpn: ListingForm | None = Field(description="application protocols, up to TLS 1.2")
     signature_schemes: ListingForm | None = Field(description="of the key exchange in TLS 1.2")
     plain_chains: list[ChainForm] | None = Field(description="certificates as served up to TLS 1.2")
+    hellos: dict[str, int] | None = Field(description="connections of the handshake probe by what they were opened for")
     contradictions: list[str] | None = Field(description="what the server said one thing of and then another")
     vulnerabilities: None = Field(description="not examined yet")
     certificate: dict[str, Any] | None

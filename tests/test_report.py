@@ -30,7 +30,7 @@ SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "report.schema.json"
 FACT_KEYS = {
     *("protocols", "cipher_suites", "cipher_suites_incomplete", "cipher_order", "compression", "groups"),
     *("groups_incomplete", "group_order", "ignores_supported_groups", "dh_primes", "extensions", "alpn"),
-    *("signature_schemes", "plain_chains", "contradictions"),
+    *("signature_schemes", "plain_chains", "contradictions", "hellos"),
     *("vulnerabilities", "certificate", "http", "dns", "notes"),
 }
 

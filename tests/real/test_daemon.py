@@ -25,7 +25,7 @@ from tests.support.servers import HOST, SEED_NGINX, WEAK_NGINX, Pki, make_pki, n
 
 pytestmark = pytest.mark.real
 
-CONNECTION_BUDGET = 30
+CONNECTION_BUDGET = 41
 """For a whole scan of the server that meets the checklist."""
 
 

@@ -1,5 +1,6 @@
 """What is said to one server in one reading: hellos, their answers, and what is learnt of its manners on the way."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -33,13 +34,19 @@ by themselves say nothing about what it offered.
 """
 T = TypeVar("T")
 
+SUITES, GROUPS, APPLICATIONS, FALLBACK = "cipher_suites", "groups", "alpn", "fallback_scsv"
+SIGNATURES = "signature_schemes"
+"""What hellos are asked for; protocols and compression come with the suites."""
 _PATIENCE = 2
 """After so many answers that broke off behind the ServerHello, nothing behind it is waited for any more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """One hello: what it offers in this protocol. None is all there is, and for SSL 2 there is no choice."""
+    """One hello: what it offers in this protocol. None is all there is, and for SSL 2 there is no choice.
+
+    `about` is what it is asked for, by which its connections are counted.
+    """
 
     protocol: Protocol
     suites: tuple[int, ...] = ()
@@ -48,6 +55,7 @@ class Question:
     applications: tuple[str, ...] | None = None
     fallback: bool = False
     share: int | None = None
+    about: str = SUITES
 
 
 @dataclass(slots=True)
@@ -81,6 +89,7 @@ class Conversation:
         observed: what the answers told beside the suite.
         notes: what stood in the way, for a person.
         contradictions: what the server said one thing of, and then another.
+        spent: connections by what they were opened for.
         silences: every way in which it did not answer.
         answered: it has spoken TLS (or SSL 2) at least once.
         agreed: it has answered a hello with its own.
@@ -97,6 +106,7 @@ class Conversation:
         self._dialer = dialer
         self._reached = False
         self._broke_off = 0
+        self.spent: Counter[str] = Counter()
         self.observed = Observed()
         self.notes: list[str] = []
         self.contradictions: list[str] = []
@@ -134,7 +144,7 @@ class Conversation:
         """
         protocol = question.protocol
         if protocol is Protocol.SSL2:
-            return await self._send(protocol, ssl2_client_hello())
+            return await self._send(question, ssl2_client_hello())
         seen = self.observed.of(protocol)
         everything = TLS13_GROUPS if protocol is Protocol.TLS1_3 else CLASSIC_GROUPS
         offer = Offer(
@@ -148,7 +158,7 @@ class Conversation:
             fallback=question.fallback,
             shares=SHARED_GROUPS if self.needs_key_shares else () if question.share is None else (question.share,),
         )
-        answer = await self._send(protocol, client_hello(offer))
+        answer = await self._send(question, client_hello(offer))
         refuses_names = isinstance(answer, Alert) and answer.description == NO_APPLICATION_PROTOCOL
         if refuses_names and question.applications is None and offer.names_applications:
             self.names_applications = False  # it has others than those we know, and insists
@@ -161,7 +171,8 @@ class Conversation:
     def _applications(self) -> tuple[str, ...]:
         return _turned(APPLICATION_PROTOCOLS, self.observed.applications) if self.names_applications else ()
 
-    async def _send(self, protocol: Protocol, hello: bytes) -> Answer | Unanswered:
+    async def _send(self, question: Question, hello: bytes) -> Answer | Unanswered:
+        protocol = question.protocol
         # Where closing seems to be how this server refuses, it need not be seen twice each time: the end asks again.
         answer = await exchange_again(
             self._dialer,
@@ -169,6 +180,7 @@ class Conversation:
             reached=self._reached,
             retry_closed=not self.hangs_up,
             whole=self._broke_off < _PATIENCE,
+            count=lambda: self.spent.update([question.about]),
         )
         self._reached = True
         if isinstance(answer, Unanswered):

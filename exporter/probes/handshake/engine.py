@@ -24,7 +24,7 @@ from exporter.errors import ProbeError
 from exporter.model import Protocol, Reason
 from exporter.net.dial import Dialer
 from exporter.probes.handshake.classic import SHORT_LIST, ClassicReader
-from exporter.probes.handshake.conversation import REFUSALS, UNRECOGNIZED_NAME, Conversation, Question
+from exporter.probes.handshake.conversation import FALLBACK, REFUSALS, UNRECOGNIZED_NAME, Conversation, Question
 from exporter.probes.handshake.doubts import SSL2_REFUSALS, prove
 from exporter.probes.handshake.exchange import Silence, Unanswered
 from exporter.probes.handshake.facts import HandshakeFacts
@@ -132,7 +132,7 @@ class Engine:
         older = [protocol for protocol in accepted[1:] if protocol in _NEWEST_FIRST]
         if not older:
             return None
-        question = Question(older[0], tuple(readings[older[0]].suites[: SHORT_LIST - 2]), fallback=True)
+        question = Question(older[0], tuple(readings[older[0]].suites[: SHORT_LIST - 2]), fallback=True, about=FALLBACK)
         answer = await self._talk.put(question)
         if isinstance(answer, Alert) and answer.description == INAPPROPRIATE_FALLBACK:
             return True

@@ -1,5 +1,6 @@
 """One hello, one answer, one connection. What is no answer is told apart by how it failed to be one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -66,18 +67,25 @@ async def exchange(dialer: Dialer, hello: bytes, *, whole: bool = True) -> Answe
     return unanswered if flight.answer is None else flight.answer
 
 
-async def exchange_again(
-    dialer: Dialer, hello: bytes, *, reached: bool, retry_closed: bool = True, whole: bool = True
+async def exchange_again(  # noqa: PLR0913 - one place for all that a try hangs on
+    dialer: Dialer,
+    hello: bytes,
+    *,
+    reached: bool,
+    retry_closed: bool = True,
+    whole: bool = True,
+    count: Callable[[], None] = lambda: None,
 ) -> Answer | Unanswered:
     """As `exchange`, with one more try when nothing was answered: a lost packet is not a finding.
 
-    Once the server has been reached, a connection that fails is one more way of not answering.
+    Once the server has been reached, a connection that fails is one more way of not answering. Each try is counted.
 
     Raises:
         ProbeError: the server has not been reached before, and this connection failed.
     """
     outcome: Answer | Unanswered = Unanswered(Silence.TIMEOUT)
     for _ in range(2):
+        count()
         try:
             outcome = await exchange(dialer, hello, whole=whole)
         except ProbeError as error:

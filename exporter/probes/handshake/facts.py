@@ -58,6 +58,7 @@ class HandshakeFacts:
         chains: each distinct chain served up to TLS 1.2.
         ignores_supported_groups: the server chose a group that was not offered.
         contradictions: what the server said one thing of and then another, as several machines behind one address do.
+        spent: connections by what they were opened for.
         notes: what stood in the way, for a person.
     """
 
@@ -75,6 +76,7 @@ class HandshakeFacts:
     chains: tuple[ServedChain, ...] = ()
     ignores_supported_groups: bool | None = None
     contradictions: tuple[str, ...] = ()
+    spent: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -215,6 +217,7 @@ def document(facts: HandshakeFacts) -> dict[str, object]:
             for chain in facts.chains
         ],
         "contradictions": list(facts.contradictions),
+        "hellos": dict(facts.spent),
         "notes": list(facts.notes),
     }
 

@@ -9,7 +9,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from exporter.probes.handshake.conversation import NO_APPLICATION_PROTOCOL, REFUSALS, Conversation, Question
+from exporter.probes.handshake.conversation import (
+    APPLICATIONS,
+    GROUPS,
+    NO_APPLICATION_PROTOCOL,
+    REFUSALS,
+    SIGNATURES,
+    SUITES,
+    Conversation,
+    Question,
+)
 from exporter.probes.handshake.exchange import Silence, Unanswered
 from exporter.probes.handshake.flight import Alert, Answer, ServerHello
 from exporter.probes.handshake.registry import VERSION_CODES
@@ -73,6 +82,9 @@ class Kind(Generic[T]):
 AnyKind = Kind[int] | Kind[str]
 
 
+_ABOUT = {"suites": SUITES, "groups": GROUPS, "schemes": SIGNATURES, "applications": APPLICATIONS}
+"""Kind -> what a hello that limits it is asked for; the first of several counts."""
+
 Taken = list[tuple[tuple[int, ...], int]]
 """Suites offered, and the one taken."""
 
@@ -91,7 +103,7 @@ async def strike_out(
         limited = _next(open_kinds, together=together)
         lists: dict[str, Any] = {kind.name: kind.offered for kind in limited}
         before = [len(kind.seen) for kind in limited]
-        question = replace(base(lists), **lists)
+        question = replace(base(lists), **lists, about=_ABOUT[min(lists, key=list(_ABOUT).index)])
         answer = await talk.put(question)
         if isinstance(answer, ServerHello) and agreed(answer, question):
             taken += [(question.suites, answer.suite)] if "suites" not in lists else []
@@ -119,7 +131,7 @@ async def settle_group_order(talk: Conversation, base: Question) -> None:
     groups = tuple(talk.observed.of(base.protocol).groups)
     if len(groups) > 1 and talk.observed.group_order(base.protocol) is None:
         for order in (groups, groups[::-1]):
-            await talk.put(replace(base, groups=order))
+            await talk.put(replace(base, groups=order, about=GROUPS))
 
 
 def agreed(answer: Answer | Unanswered, question: Question) -> bool:

@@ -46,6 +46,7 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         ),
         ignores_supported_groups=bool(talk.observed.chooses_other_groups) if _any_groups(talk, accepted) else None,
         contradictions=contradictions,
+        spent=dict(talk.spent),
         notes=tuple(talk.notes),
     )
 

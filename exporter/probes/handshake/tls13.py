@@ -1,7 +1,7 @@
 """TLS 1.3: suites and groups together, since a HelloRetryRequest names one of each."""
 
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.conversation import Conversation, Question
+from exporter.probes.handshake.conversation import GROUPS, Conversation, Question
 from exporter.probes.handshake.flight import ServerHello
 from exporter.probes.handshake.hello import SHARED_GROUPS
 from exporter.probes.handshake.order import cipher_order, order_shown, turned
@@ -67,7 +67,7 @@ async def _group_order(talk: Conversation, suite: int) -> CipherOrder | None:
     share = next((group for group in SHARED_GROUPS if group in seen.groups and group != favourite), None)
     if favourite is None or share is None or talk.needs_key_shares:
         return None
-    question = Question(Protocol.TLS1_3, (suite,), groups=(share, favourite), share=share)
+    question = Question(Protocol.TLS1_3, (suite,), groups=(share, favourite), share=share, about=GROUPS)
     answer = await talk.put(question)
     if not isinstance(answer, ServerHello) or not agreed(answer, question):
         return None

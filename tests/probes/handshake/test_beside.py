@@ -272,6 +272,12 @@ def test_tells_whether_older_answers_are_marked(accepted: tuple[int, ...], rando
     assert facts.extensions["downgrade_marks"] is marked
 
 
+def test_counts_connections_by_what_they_are_for() -> None:
+    facts, seen = read(Stack({0x0303: BOTH, 0x0304: TLS13}, applications=("h2",)))
+    assert sum(facts.spent.values()) == seen.connections
+    assert set(facts.spent) == {"cipher_suites", "groups", "signature_schemes", "alpn", "fallback_scsv"}
+
+
 # --- application protocols --------------------------------------------------------------------------------------------
 
 
