@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.conversation import Conversation, Question, Sweep
+from exporter.probes.handshake.conversation import Conversation, Sweep
 from exporter.probes.handshake.flight import ServerHello
 from exporter.probes.handshake.order import cipher_order, order_shown, turned
 from exporter.probes.handshake.parameters import APPLICATION_PROTOCOLS, CLASSIC_GROUPS, SCHEMES, USUAL_CURVES
+from exporter.probes.handshake.question import Question
 from exporter.probes.handshake.reading import Reading
 from exporter.probes.handshake.registry import CLASSIC_SUITES, KeyExchange, for_dss, for_ecdsa, layout, signed
 from exporter.probes.handshake.strike import AnyKind, Kind, Taken, settle_group_order, strike_out

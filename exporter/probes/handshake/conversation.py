@@ -3,25 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TypeVar
 
 from exporter.model import Protocol
 from exporter.net.dial import Dialer
 from exporter.probes.handshake.exchange import Silence, Unanswered, exchange_again
 from exporter.probes.handshake.flight import Alert, Answer, ServerHello, SSL2ServerHello
 from exporter.probes.handshake.hello import SHARED_GROUPS, Offer, client_hello, ssl2_client_hello
-from exporter.probes.handshake.observed import Observed, Seen
-from exporter.probes.handshake.parameters import (
-    APPLICATION_PROTOCOLS,
-    CLASSIC_GROUPS,
-    MONTGOMERY_CURVES,
-    SCHEMES,
-    TLS13_GROUPS,
-    for_ecdsa_key,
-    for_rsa_key,
-)
-from exporter.probes.handshake.registry import VERSION_CODES, for_ecdsa, signed, suite_name
+from exporter.probes.handshake.lean import lean_question, turned_back, untouched
+from exporter.probes.handshake.observed import Observed
+from exporter.probes.handshake.parameters import APPLICATION_PROTOCOLS, CLASSIC_GROUPS, SCHEMES, TLS13_GROUPS
+from exporter.probes.handshake.question import Question
+from exporter.probes.handshake.registry import VERSION_CODES, suite_name
 
 PROTOCOL_VERSION = 70
 UNRECOGNIZED_NAME = 112
@@ -32,30 +24,8 @@ REFUSALS = frozenset({40, PROTOCOL_VERSION, 71})
 Others (47 illegal_parameter, 50 decode_error, 80 internal_error, 112 unrecognized_name, ...) complain of the hello, and
 by themselves say nothing about what it offered.
 """
-T = TypeVar("T")
-
-SUITES, GROUPS, APPLICATIONS, FALLBACK = "cipher_suites", "groups", "alpn", "fallback_scsv"
-SIGNATURES = "signature_schemes"
-"""What hellos are asked for; protocols and compression come with the suites."""
 _PATIENCE = 2
 """After so many answers that broke off behind the ServerHello, nothing behind it is waited for any more."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """One hello: what it offers in this protocol. None is all there is, and for SSL 2 there is no choice.
-
-    `about` is what it is asked for, by which its connections are counted.
-    """
-
-    protocol: Protocol
-    suites: tuple[int, ...] = ()
-    groups: tuple[int, ...] | None = None
-    schemes: tuple[int, ...] | None = None
-    applications: tuple[str, ...] | None = None
-    fallback: bool = False
-    share: int | None = None
-    about: str = SUITES
 
 
 @dataclass(slots=True)
@@ -151,8 +121,8 @@ class Conversation:
             VERSION_CODES[protocol],
             question.suites,
             self.server_name,
-            groups=_turned(everything, seen.groups) if question.groups is None else question.groups,
-            schemes=_turned(SCHEMES, seen.schemes) if question.schemes is None else question.schemes,
+            groups=turned_back(everything, seen.groups) if question.groups is None else question.groups,
+            schemes=turned_back(SCHEMES, seen.schemes) if question.schemes is None else question.schemes,
             applications=self._applications() if question.applications is None else question.applications,
             extras=self.extras,
             fallback=question.fallback,
@@ -169,7 +139,7 @@ class Conversation:
         return answer
 
     def _applications(self) -> tuple[str, ...]:
-        return _turned(APPLICATION_PROTOCOLS, self.observed.applications) if self.names_applications else ()
+        return turned_back(APPLICATION_PROTOCOLS, self.observed.applications) if self.names_applications else ()
 
     async def _send(self, question: Question, hello: bytes) -> Answer | Unanswered:
         protocol = question.protocol
@@ -203,7 +173,7 @@ class Conversation:
             before = len(seen.schemes) + len(seen.groups)
             answer = await self.put(question or Question(protocol, sweep.left))
             grown = len(seen.schemes) + len(seen.groups) > before
-            if question is not None and not grown and not _untouched(question, answer, seen):
+            if question is not None and not grown and not untouched(question, answer, seen):
                 self.leans &= not isinstance(answer, Unanswered)  # some servers drop what they cannot agree on
                 return await self._sweep_plainly(protocol, suites, sweep)
             if not self._take(sweep, protocol, answer):
@@ -266,45 +236,3 @@ class Conversation:
             sweep.open, sweep.turned_away = "the protocol version was refused, which it had accepted", True
         else:
             sweep.wrong_version = True
-
-
-def _untouched(question: Question, answer: Answer | Unanswered, seen: Seen) -> bool:
-    """Whether the suite taken is signed with a key that nothing was left out for."""
-    if not isinstance(answer, ServerHello) or answer.rest.alert is not None or not signed(answer.suite):
-        return False
-    fits = for_ecdsa_key if for_ecdsa(answer.suite) else for_rsa_key
-    offered = SCHEMES if question.schemes is None else question.schemes
-    return any(fits(scheme) and scheme in offered for scheme in seen.schemes)
-
-
-_ENOUGH_ECDSA, _ENOUGH_RSA, _ENOUGH_GROUPS = 3, 5, 2
-"""So many schemes and groups nearly every server has; fewer can be left out of a hello without harm."""
-
-
-def lean_question(protocol: Protocol, suites: tuple[int, ...], seen: Seen) -> Question | None:
-    """A hello without some schemes and groups that were seen, so that others are; None when none is to be left out.
-
-    Never without a curve that a certificate may have, or the suites of that certificate would be gone too.
-    """
-    ecdsa, rsa = ([s for s in seen.schemes if fits(s)] for fits in (for_ecdsa_key, for_rsa_key))
-    struck = {*(ecdsa if len(ecdsa) < _ENOUGH_ECDSA else ()), *(rsa if len(rsa) < _ENOUGH_RSA else ())}
-    few = len(seen.groups) < _ENOUGH_GROUPS
-    groups = {group for group in seen.groups if few and group in MONTGOMERY_CURVES}
-    if protocol in {Protocol.SSL3, Protocol.TLS1_3} or not (struck or groups):
-        return None
-    return Question(
-        protocol,
-        suites,
-        groups=tuple(g for g in _turned(CLASSIC_GROUPS, seen.groups) if g not in groups) if groups else None,
-        schemes=tuple(s for s in _turned(SCHEMES, seen.schemes) if s not in struck) if struck else None,
-    )
-
-
-def _turned(everything: tuple[T, ...], seen: Sequence[T]) -> tuple[T, ...]:
-    """Everything, what was seen at the end."""
-    return _moved(everything, tuple(seen)) if seen else everything
-
-
-@lru_cache(maxsize=64)
-def _moved(everything: tuple[T, ...], seen: tuple[T, ...]) -> tuple[T, ...]:
-    return (*[one for one in everything if one not in seen], *seen)

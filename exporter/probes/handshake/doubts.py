@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from exporter.model import Protocol
-from exporter.probes.handshake.conversation import Conversation, Question
+from exporter.probes.handshake.conversation import Conversation
 from exporter.probes.handshake.exchange import Silence, Unanswered
 from exporter.probes.handshake.flight import Alert, ServerHello
+from exporter.probes.handshake.question import Question
 from exporter.probes.handshake.registry import VERSION_CODES
 
 SSL2_REFUSALS = frozenset({Silence.RESET, Silence.CLOSED})

@@ -24,11 +24,12 @@ from exporter.errors import ProbeError
 from exporter.model import Protocol, Reason
 from exporter.net.dial import Dialer
 from exporter.probes.handshake.classic import SHORT_LIST, ClassicReader
-from exporter.probes.handshake.conversation import FALLBACK, REFUSALS, UNRECOGNIZED_NAME, Conversation, Question
+from exporter.probes.handshake.conversation import REFUSALS, UNRECOGNIZED_NAME, Conversation
 from exporter.probes.handshake.doubts import SSL2_REFUSALS, prove
 from exporter.probes.handshake.exchange import Silence, Unanswered
 from exporter.probes.handshake.facts import HandshakeFacts
 from exporter.probes.handshake.flight import Alert, ServerHello, SSL2ServerHello
+from exporter.probes.handshake.question import FALLBACK, Question
 from exporter.probes.handshake.reading import Reading
 from exporter.probes.handshake.registry import CLASSIC_SUITES, SSL2_KINDS
 from exporter.probes.handshake.summary import summary

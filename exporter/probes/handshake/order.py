@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.conversation import REFUSALS, Conversation, Question
+from exporter.probes.handshake.conversation import REFUSALS, Conversation
 from exporter.probes.handshake.flight import Alert, ServerHello
+from exporter.probes.handshake.question import Question
 from exporter.probes.handshake.registry import for_dss, for_ecdsa, layout, signed, suite_name
 
 _ENOUGH = 62

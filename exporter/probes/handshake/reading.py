@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from exporter.model import CipherOrder
-from exporter.probes.handshake.conversation import Question
+from exporter.probes.handshake.question import Question
 from exporter.probes.handshake.strike import AnyKind
 
 

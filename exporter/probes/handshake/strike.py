@@ -9,18 +9,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from exporter.probes.handshake.conversation import (
-    APPLICATIONS,
-    GROUPS,
-    NO_APPLICATION_PROTOCOL,
-    REFUSALS,
-    SIGNATURES,
-    SUITES,
-    Conversation,
-    Question,
-)
+from exporter.probes.handshake.conversation import NO_APPLICATION_PROTOCOL, REFUSALS, Conversation
 from exporter.probes.handshake.exchange import Silence, Unanswered
 from exporter.probes.handshake.flight import Alert, Answer, ServerHello
+from exporter.probes.handshake.question import APPLICATIONS, GROUPS, SIGNATURES, SUITES, Question
 from exporter.probes.handshake.registry import VERSION_CODES
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """TLS 1.3: suites and groups together, since a HelloRetryRequest names one of each."""
 
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.conversation import GROUPS, Conversation, Question
+from exporter.probes.handshake.conversation import Conversation
 from exporter.probes.handshake.flight import ServerHello
 from exporter.probes.handshake.hello import SHARED_GROUPS
 from exporter.probes.handshake.order import cipher_order, order_shown, turned
@@ -12,6 +12,7 @@ from exporter.probes.handshake.parameters import (
     USUAL_SCHEMES_COUNT,
     USUAL_TLS13_GROUPS,
 )
+from exporter.probes.handshake.question import GROUPS, Question
 from exporter.probes.handshake.reading import Reading
 from exporter.probes.handshake.registry import TLS13_SUITES, USUAL_TLS13_SUITES
 from exporter.probes.handshake.strike import AnyKind, Kind, agreed, strike_out
