@@ -32,6 +32,7 @@ from exporter.probes.handshake.flight import Alert, ServerHello, SSL2ServerHello
 from exporter.probes.handshake.question import FALLBACK, Question
 from exporter.probes.handshake.reading import Reading
 from exporter.probes.handshake.registry import CLASSIC_SUITES, SSL2_KINDS
+from exporter.probes.handshake.strike import agreed
 from exporter.probes.handshake.summary import summary
 from exporter.probes.handshake.tls13 import read_tls13
 
@@ -137,7 +138,7 @@ class Engine:
         answer = await self._talk.put(question)
         if isinstance(answer, Alert) and answer.description == INAPPROPRIATE_FALLBACK:
             return True
-        return False if isinstance(answer, ServerHello) and answer.suite in question.suites else None
+        return False if agreed(answer, question) else None
 
     # --- doubts -------------------------------------------------------------------------------------------------------
 

@@ -119,9 +119,9 @@ class Observed:
         if hello.suite not in seen.suites:
             seen.suites.append(hello.suite)
         if protocol is Protocol.TLS1_3:
-            share = hello.extensions.get(_KEY_SHARE, b"")
-            if len(share) >= 2:  # a group alone in a HelloRetryRequest, else with its share
-                self._learn_group(protocol, offer, hello.suite, int.from_bytes(share[:2], "big"))
+            group = tls13_group(hello)
+            if group is not None:
+                self._learn_group(protocol, offer, hello.suite, group)
             return
         seen.compresses |= hello.compression != NO_COMPRESSION
         self._learn_extensions(protocol, offer, hello)
@@ -210,6 +210,12 @@ class Observed:
     def group_order(self, protocol: Protocol) -> CipherOrder | None:
         """Whose order decides the group, by the choices at hand; None where they do not tell."""
         return group_order(self.of(protocol).choices)
+
+
+def tls13_group(hello: ServerHello) -> int | None:
+    """The group that an answer in TLS 1.3 names; None for a HelloRetryRequest that only brings a cookie."""
+    share = hello.extensions.get(_KEY_SHARE, b"")
+    return int.from_bytes(share[:2], "big") if len(share) >= 2 else None
 
 
 def group_order(choices: Sequence[Choice]) -> CipherOrder | None:

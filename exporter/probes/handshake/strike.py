@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from exporter.probes.handshake.conversation import NO_APPLICATION_PROTOCOL, REFUSALS, Conversation
+from exporter.probes.handshake.conversation import NO_APPLICATION_PROTOCOL, PROTOCOL_VERSION, REFUSALS, Conversation
 from exporter.probes.handshake.exchange import Silence, Unanswered
 from exporter.probes.handshake.flight import Alert, Answer, ServerHello
 from exporter.probes.handshake.question import APPLICATIONS, GROUPS, SIGNATURES, SUITES, Question
@@ -137,9 +137,12 @@ def agreed(answer: Answer | Unanswered, question: Question) -> bool:
 
 
 def refused(answer: Answer | Unanswered) -> bool:
-    """Whether it is a proper refusal; Go sends its ServerHello before it looks for a signature scheme."""
+    """Whether it is a proper refusal; Go sends its ServerHello before it looks for a signature scheme.
+
+    That of the version is none: the server has it.
+    """
     description = answer.rest.alert if isinstance(answer, ServerHello) else getattr(answer, "description", None)
-    return description in REFUSALS
+    return description in REFUSALS - {PROTOCOL_VERSION}
 
 
 def refuses_applications(answer: Answer | Unanswered) -> bool:

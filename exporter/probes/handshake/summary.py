@@ -39,7 +39,7 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         extensions={name: talk.observed.flag(name) for name in _PLAIN_FLAGS}
         | {"fallback_scsv": fallback, "downgrade_marks": _downgrade_marks(talk, accepted, readings)},
         applications=_applications(talk, readings),
-        signature_schemes=_schemes(talk, readings),
+        signature_schemes=_schemes(talk, readings, several),
         primes=tuple(sorted({prime for p in accepted for prime in talk.observed.of(p).primes}, key=lambda p: p.bits)),
         chains=tuple(
             ServedChain(chain.key, protocols, chain.certificates) for chain, protocols in talk.observed.chains().items()
@@ -96,10 +96,11 @@ def _group_order(
     return own if protocol is Protocol.TLS1_3 else talk.observed.group_order(protocol)
 
 
-def _schemes(talk: Conversation, readings: Readings) -> Listing | None:
+def _schemes(talk: Conversation, readings: Readings, several: set[Protocol]) -> Listing | None:
     """Signature schemes of TLS 1.2, the only protocol that shows them; None where no signature was seen."""
     names = tuple(map(scheme_name, talk.observed.of(Protocol.TLS1_2).schemes))
-    return Listing(names, complete=bool(readings[Protocol.TLS1_2].complete_kind("schemes"))) if names else None
+    complete = bool(readings[Protocol.TLS1_2].complete_kind("schemes")) and Protocol.TLS1_2 not in several
+    return Listing(names, complete) if names else None
 
 
 def _applications(talk: Conversation, readings: Readings) -> Listing | None:

@@ -4,6 +4,7 @@ from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.conversation import Conversation
 from exporter.probes.handshake.flight import ServerHello
 from exporter.probes.handshake.hello import SHARED_GROUPS
+from exporter.probes.handshake.observed import tls13_group
 from exporter.probes.handshake.order import cipher_order, order_shown, turned
 from exporter.probes.handshake.parameters import (
     SCHEMES,
@@ -72,7 +73,9 @@ async def _group_order(talk: Conversation, suite: int) -> CipherOrder | None:
     answer = await talk.put(question)
     if not isinstance(answer, ServerHello) or not agreed(answer, question):
         return None
-    return CipherOrder.SERVER if answer.retry_request else CipherOrder.CLIENT
+    if not answer.retry_request:
+        return CipherOrder.CLIENT
+    return CipherOrder.SERVER if tls13_group(answer) == favourite else None  # a cookie alone is asked of everybody
 
 
 async def _takes_plain_hello(talk: Conversation) -> bool:

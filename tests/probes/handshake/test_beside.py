@@ -178,6 +178,20 @@ async def _timed(script: Script) -> HandshakeFacts:
         return facts
 
 
+def test_a_request_for_a_cookie_alone_tells_no_order_of_groups() -> None:
+    """A stateless server asks everybody to come again, whatever share there is."""
+    stack = Stack({0x0304: TLS13})
+
+    def script(hello: Hello) -> Reply:
+        if not hello.key_shares or hello.version != 0x0304:
+            return stack(hello)
+        return record(22, server_hello_message(0x0304, TLS13[0], retry=True, group=hello.key_shares[0]))
+
+    facts, _ = read(script)
+    assert facts.groups[Protocol.TLS1_3] == Listing(("x25519", "secp256r1"), complete=True)
+    assert facts.group_order[Protocol.TLS1_3] is None
+
+
 # --- finite fields ----------------------------------------------------------------------------------------------------
 
 
@@ -245,6 +259,12 @@ def test_tells_whether_a_fallback_is_refused(accepted: tuple[int, ...], *, knows
     suites = {0x0301: (0xC014,), 0x0303: BOTH, 0x0304: TLS13}
     facts, _ = read(Stack({version: suites[version] for version in accepted}, refuses_fallback=knows))
     assert facts.extensions["fallback_scsv"] is knows
+
+
+def test_a_fallback_that_ends_in_another_version_tells_nothing() -> None:
+    stack = Stack({0x0301: (0xC014,), 0x0303: (*BOTH, 0xC014), 0x0302: (0xC014,)})
+    facts, _ = read(lambda hello: stack(replace(hello, version=0x0301) if hello.fallback else hello))
+    assert facts.extensions["fallback_scsv"] is None
 
 
 def test_there_is_no_fallback_without_an_older_version() -> None:
@@ -389,6 +409,7 @@ def test_machines_with_different_settings_are_told_as_such(other: Stack, what: s
     facts, _ = read(Balancer(Stack({0x0303: RSA_ONLY}), other))
     assert any(what in text for text in facts.contradictions), facts
     assert Protocol.TLS1_2 in facts.incomplete
+    assert facts.signature_schemes is None or not facts.signature_schemes.complete
     assert facts.cipher_order[Protocol.TLS1_2] is None
     assert facts.extensions["extended_master_secret"] in {True, None}
 
@@ -629,6 +650,18 @@ def test_suites_that_alternate_between_certificates_hide_no_scheme() -> None:
     assert facts.signature_schemes is not None
     assert set(facts.signature_schemes.names) == set(map(scheme_name, schemes))
     assert facts.signature_schemes.complete
+
+
+def test_the_version_refused_for_want_of_a_group_takes_a_proof() -> None:
+    """Where the server has the version, that may be the word of another machine, and none of the groups."""
+    stack, count = Stack({0x0303: RSA_ONLY}, groups=(0x001D, 0x0017, 0x0019)), itertools.count()
+
+    def script(hello: Hello) -> Reply:
+        limited = hello.version == 0x0303 and not {0x001D, 0x0017} & set(hello.groups)
+        return alert(70) if limited and next(count) < 2 else stack(hello)
+
+    facts, _ = read(script)
+    assert not facts.groups[Protocol.TLS1_2].complete
 
 
 def test_resets_for_want_of_a_scheme_hide_no_suite() -> None:
