@@ -8,9 +8,8 @@ one host there goes by that name.
 
 import asyncio
 import errno
-import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -50,34 +49,6 @@ class Traffic:
     received: int = 0
 
 
-async def _ready(
-    sock: socket.socket, watch: Callable[..., object], unwatch: Callable[[socket.socket], object], by: float
-) -> None:
-    """Wait until the socket can be read from, or written to.
-
-    Raises:
-        TimeoutError: it cannot by this time of the loop.
-    """
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    watch(sock, _settle, ready, None)
-    timer = loop.call_at(by, _settle, ready, TimeoutError())
-    try:
-        await ready
-    finally:
-        timer.cancel()
-        unwatch(sock)
-
-
-def _settle(ready: "asyncio.Future[None]", error: TimeoutError | None) -> None:
-    if ready.done():
-        return
-    if error is None:
-        ready.set_result(None)
-    else:
-        ready.set_exception(error)
-
-
 class Connection:
     """One open TCP connection to a target.
 
@@ -109,12 +80,8 @@ class Connection:
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with suppress(BlockingIOError):
-                sock.connect((address, port))
-            loop = asyncio.get_running_loop()
-            await _ready(sock, loop.add_writer, loop.remove_writer, loop.time() + timeout_seconds)
-            if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise OSError(error, os.strerror(error))
+            async with asyncio.timeout(timeout_seconds):
+                await asyncio.get_running_loop().sock_connect(sock, (address, port))
         except BaseException:
             sock.close()
             raise
@@ -149,9 +116,8 @@ class Connection:
         loop = asyncio.get_running_loop()
         by = loop.time() + self.timeout_seconds
         try:
-            by = by if self._deadline is None else min(by, self._deadline)
-            await _ready(self._socket, loop.add_reader, loop.remove_reader, by)
-            data = self._socket.recv(READ_SIZE)
+            async with asyncio.timeout_at(by if self._deadline is None else min(by, self._deadline)):
+                data = await loop.sock_recv(self._socket, READ_SIZE)
         except TimeoutError as error:
             raise PeerSilentError from error
         except OSError as error:
