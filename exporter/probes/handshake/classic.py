@@ -107,9 +107,8 @@ class ClassicReader:
         if not found:
             return Reading(accepted=False if complete else None, doubts=doubts)
         if sources > 1 and len(found) <= SHORT_LIST:
-            again = await self._talk.sweep(
-                protocol, found, lean=False
-            )  # several lists say nothing of the order between them
+            # Several lists say nothing of the order between them.
+            again = await self._talk.sweep(protocol, found, lean=False)
             found = again.found + [code for code in found if code not in again.found]
         self._two_certificates |= len({for_ecdsa(code) for code in found}) > 1
         kinds, taken = await self._strike_out(protocol, found)
@@ -135,7 +134,7 @@ class ClassicReader:
             kinds.append(Kind("groups", CLASSIC_GROUPS, seen.groups, likely=frozenset(USUAL_CURVES), behind=behind))
         if seen.schemes and first:
             kinds.append(_schemes(seen.schemes, first))
-        if talk.observed.answers_applications and self._asks_applications and protocol is not Protocol.SSL3:
+        if talk.observed.applications and self._asks_applications and protocol is not Protocol.SSL3:
             self._asks_applications = False
             kinds.append(Kind("applications", APPLICATION_PROTOCOLS, talk.observed.applications))
 

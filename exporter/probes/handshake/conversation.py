@@ -36,8 +36,7 @@ class Sweep:
         left: suites that were not chosen.
         open: what stood in the way; None when `left` was refused.
         wrong_version: it was refused with the whole version.
-        unanswered: nothing came back at all.
-        silent: not even an end of the connection.
+        silent: nothing came back, not even an end of the connection.
         turned_away: the server ended it without a proper refusal.
         failed: suites that the server chose and then could not go on with.
     """
@@ -46,7 +45,6 @@ class Sweep:
     left: tuple[int, ...] = ()
     open: str | None = None
     wrong_version: bool = False
-    unanswered: bool = False
     silent: bool = False
     turned_away: bool = False
     failed: list[int] = field(default_factory=list)
@@ -224,7 +222,7 @@ class Conversation:
             case SSL2ServerHello():
                 sweep.open = "an SSL 2 greeting"
             case Unanswered():
-                sweep.open, sweep.unanswered = str(answer), True
+                sweep.open = str(answer)
                 sweep.turned_away = answer.silence is Silence.CLOSED
                 sweep.silent = answer.silence in {Silence.TIMEOUT, Silence.NO_CONNECTION}
         return False

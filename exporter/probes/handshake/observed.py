@@ -15,7 +15,7 @@ from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.flight import ServerHello
 from exporter.probes.handshake.hello import NO_COMPRESSION, Offer
 from exporter.probes.handshake.keyexchange import Prime, read_key_exchange
-from exporter.probes.handshake.parameters import SCHEMES
+from exporter.probes.handshake.parameters import GROUP_NAMES, SCHEMES
 from exporter.probes.handshake.registry import BY_CODE, layout, signed
 
 _HEARTBEAT, _APPLICATIONS, _ENCRYPT_THEN_MAC = 15, 16, 22
@@ -30,6 +30,8 @@ _ANSWERED = {
     "session_tickets": _SESSION_TICKET,
     "heartbeat": _HEARTBEAT,
 }
+FLAGS = (SECURE_RENEGOTIATION, *_ANSWERED, ENCRYPT_THEN_MAC, OCSP_STAPLING)
+"""Names of all that `Observed.flag` may know."""
 DOWNGRADE_MARKS = {b"DOWNGRD\x01": Protocol.TLS1_2, b"DOWNGRD\x00": Protocol.TLS1_1}
 """End of a ServerHello's random, and the newest protocol it may stand in (RFC 8446, 4.1.3)."""
 
@@ -95,15 +97,11 @@ class Observed:
 
     Attributes:
         applications: ALPN names in the order they were first chosen.
-        answers_applications: ALPN was answered.
-        chooses_other_groups: protocols in which the server chose a group that was not offered.
     """
 
     def __init__(self) -> None:
         self._seen: dict[Protocol, Seen] = {}
         self.applications: list[str] = []
-        self.answers_applications = False
-        self.chooses_other_groups: set[Protocol] = set()
 
     def of(self, protocol: Protocol) -> Seen:
         """What the answers of this protocol told; empty when there was none."""
@@ -148,7 +146,6 @@ class Observed:
     def _learn_group(self, protocol: Protocol, offer: Offer, suite: int, group: int) -> None:
         seen = self.of(protocol)
         if offer.offered_groups and group not in offer.offered_groups:
-            self.chooses_other_groups.add(protocol)
             seen.other_groups.add(group)
             return
         if group not in seen.groups:
@@ -168,7 +165,6 @@ class Observed:
             seen.flag(ENCRYPT_THEN_MAC, _ENCRYPT_THEN_MAC in hello.extensions)
         answered = hello.extensions.get(_APPLICATIONS, b"")
         chosen = next((name for name in offer.applications if answered[3:] == name.encode("ascii")), None)
-        self.answers_applications |= chosen is not None
         if chosen is not None and chosen not in self.applications:
             self.applications.append(chosen)
 
@@ -226,16 +222,15 @@ def group_order(choices: Sequence[Choice]) -> CipherOrder | None:
     client's. All answers together can only speak for the server: some choose the group by the suite (Schannel), and
     whatever else they say is looked for suite by suite. None when nothing speaks for either.
     """
-    if _judge(choices) == {CipherOrder.SERVER}:
-        return CipherOrder.SERVER
     accepted = {choice.chosen for choice in choices}
+    if _judge(choices, accepted) == {CipherOrder.SERVER}:
+        return CipherOrder.SERVER
     by_suite = (_judge([c for c in choices if c.suite == suite], accepted) for suite in {c.suite for c in choices})
     verdicts = set[CipherOrder]().union(*by_suite)
     return (verdicts.pop() if len(verdicts) == 1 else CipherOrder.MIXED) if verdicts else None
 
 
-def _judge(choices: Sequence[Choice], accepted: Collection[int] | None = None) -> set[CipherOrder]:
-    accepted = {choice.chosen for choice in choices} if accepted is None else accepted
+def _judge(choices: Sequence[Choice], accepted: Collection[int]) -> set[CipherOrder]:
     verdicts = set()
     for _, offered, chosen in choices:
         favourite = choices[0].chosen
@@ -247,6 +242,11 @@ def _judge(choices: Sequence[Choice], accepted: Collection[int] | None = None) -
         else:
             verdicts.add(CipherOrder.CLIENT if chosen == common[0] else CipherOrder.MIXED)
     return verdicts
+
+
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+CERTIFICATE_CURVES = {f"ECDSA {_CURVES[name]}": code for code, name in GROUP_NAMES.items() if name in _CURVES}
+"""Kind of key -> code of its curve as a group."""
 
 
 def key_kind(certificate: bytes) -> str | None:
@@ -265,20 +265,10 @@ def key_kind(certificate: bytes) -> str | None:
         case rsa.RSAPublicKey():
             return "RSA"
         case ec.EllipticCurvePublicKey(curve=curve):
-            return f"ECDSA {group_name_of_curve(curve)}"
+            return f"ECDSA {_CURVES.get(curve.name, curve.name)}"
         case ed25519.Ed25519PublicKey():
             return "Ed25519"
         case ed448.Ed448PublicKey():
             return "Ed448"
         case _:
             return type(key).__name__.removesuffix("PublicKey")
-
-
-_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-CERTIFICATE_CURVES = {"ECDSA P-256": 0x0017, "ECDSA P-384": 0x0018, "ECDSA P-521": 0x0019}
-"""Kind of key -> code of its curve as a group."""
-
-
-def group_name_of_curve(curve: ec.EllipticCurve) -> str:
-    """How the curve of a certificate's key is called."""
-    return _CURVES.get(curve.name, curve.name)

@@ -71,10 +71,9 @@ _REGISTERED_SCHEMES: dict[int, str] = {
     # Not: no signature, no hash (RFC 5246, 7.4.1.4.1), and what lies among the experiments.
     if not scheme.name.startswith("ANONYMOUS") and not scheme.name.endswith("_NONE") and scheme.value.code < 0xFE00
 }
-_USUAL_SCHEMES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0603, 0x0807, 0x0203, 0x0201)
+USUAL_SCHEMES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0603, 0x0807, 0x0203, 0x0201)
 """ECDSA and RSA with SHA-2, Ed25519, then SHA-1 (RFC 8446, 4.2.3): both kinds of certificate are always asked for."""
-USUAL_SCHEMES_COUNT = len(_USUAL_SCHEMES)
-SCHEMES = (*_USUAL_SCHEMES, *sorted(code for code in _REGISTERED_SCHEMES if code not in _USUAL_SCHEMES))
+SCHEMES = (*USUAL_SCHEMES, *sorted(code for code in _REGISTERED_SCHEMES if code not in USUAL_SCHEMES))
 _SCHEME_SPELLINGS = {
     0x0101: "rsa_pkcs1_md5",
     0x0201: "rsa_pkcs1_sha1",

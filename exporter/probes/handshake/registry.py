@@ -62,7 +62,6 @@ class CipherSuite:
 
 _ECDH_NAMES, _DH_NAMES = {"ECDHE", "AECDH"}, {"DHE", "ADH"}
 _SIGNING_KEYS = {"RSA", "ECDSA", "DSS"}
-_BLOCK_MODE = "CBC"
 
 
 def _suite(name: str, params: CipherSuiteParams) -> CipherSuite:
@@ -80,7 +79,7 @@ def _suite(name: str, params: CipherSuiteParams) -> CipherSuite:
         iana=params.iana_name is not None,
         key_exchange=KeyExchange.OTHER if psk or layout is None else layout,
         signed=layout is not None and authentication in _SIGNING_KEYS,
-        cbc=f"_{_BLOCK_MODE}_" in name,
+        cbc="_CBC_" in name,
     )
 
 
@@ -93,7 +92,6 @@ _NOT_IN_THE_LIBRARY = {
 _MORE = tuple(
     CipherSuite(code, name, name, True, True, True, KeyExchange.OTHER, signed=False, cbc=False)
     for code, name in _NOT_IN_THE_LIBRARY.items()
-    if code not in {entry.value.code for entry in TlsCipherSuite}
 )
 
 SUITES = tuple(

@@ -5,17 +5,14 @@ from collections.abc import Mapping
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.conversation import Conversation
 from exporter.probes.handshake.facts import HandshakeFacts, Listing, ServedChain
-from exporter.probes.handshake.observed import ENCRYPT_THEN_MAC, OCSP_STAPLING, SECURE_RENEGOTIATION
+from exporter.probes.handshake.observed import FLAGS
 from exporter.probes.handshake.parameters import group_name, scheme_name
 from exporter.probes.handshake.reading import Reading
 from exporter.probes.handshake.registry import SSL2_KINDS, suite_name
 
 _CLASSIC = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
 _WITH_EXTENSIONS = _CLASSIC[1:]
-_PLAIN_FLAGS = (
-    *(SECURE_RENEGOTIATION, "extended_master_secret", ENCRYPT_THEN_MAC, "session_tickets"),
-    *("heartbeat", OCSP_STAPLING),
-)
+_WITH_GROUPS = (*_WITH_EXTENSIONS, Protocol.TLS1_3)
 
 Readings = Mapping[Protocol, Reading]
 
@@ -35,8 +32,8 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         cipher_order={protocol: None if protocol in several else readings[protocol].order for protocol in accepted},
         compression=_compression(talk, readings),
         groups={protocol: listing for protocol in accepted if (listing := _groups(talk, protocol, readings, several))},
-        group_order={p: _group_order(talk, p, readings, several) for p in accepted if p in _grouped()},
-        extensions={name: talk.observed.flag(name) for name in _PLAIN_FLAGS}
+        group_order={p: _group_order(talk, p, readings, several) for p in accepted if p in _WITH_GROUPS},
+        extensions={name: talk.observed.flag(name) for name in FLAGS}
         | {"fallback_scsv": fallback, "downgrade_marks": _downgrade_marks(talk, accepted, readings)},
         applications=_applications(talk, readings),
         signature_schemes=_schemes(talk, readings, several),
@@ -44,7 +41,7 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         chains=tuple(
             ServedChain(chain.key, protocols, chain.certificates) for chain, protocols in talk.observed.chains().items()
         ),
-        ignores_supported_groups=bool(talk.observed.chooses_other_groups) if _any_groups(talk, accepted) else None,
+        ignores_supported_groups=_ignores_groups(talk, accepted),
         contradictions=contradictions,
         spent=dict(talk.spent),
         notes=tuple(talk.notes),
@@ -67,19 +64,15 @@ def _compression(talk: Conversation, readings: Readings) -> bool | None:
     return None if any(readings[protocol].accepted is None for protocol in _CLASSIC) else False
 
 
-def _grouped() -> tuple[Protocol, ...]:
-    """Protocols whose hellos offer groups."""
-    return (*_WITH_EXTENSIONS, Protocol.TLS1_3)
-
-
-def _any_groups(talk: Conversation, accepted: list[Protocol]) -> bool:
-    seen = [talk.observed.of(protocol) for protocol in accepted if protocol in _grouped()]
-    return any(one.groups or one.other_groups for one in seen)
+def _ignores_groups(talk: Conversation, accepted: list[Protocol]) -> bool | None:
+    """Whether a group was chosen that was not offered; None where no group was chosen at all."""
+    seen = [talk.observed.of(protocol) for protocol in accepted if protocol in _WITH_GROUPS]
+    return any(one.other_groups for one in seen) if any(one.groups or one.other_groups for one in seen) else None
 
 
 def _groups(talk: Conversation, protocol: Protocol, readings: Readings, several: set[Protocol]) -> Listing | None:
-    """Groups that the server took; without one, none in a protocol whose suites are all known to need none."""
-    if protocol not in _grouped():
+    """Groups that the server took; None where none was seen."""
+    if protocol not in _WITH_GROUPS:
         return None
     seen = talk.observed.of(protocol)
     names = tuple(map(group_name, dict.fromkeys((*seen.groups, *sorted(seen.other_groups)))))
@@ -109,7 +102,7 @@ def _applications(talk: Conversation, readings: Readings) -> Listing | None:
     if not asked:
         return None
     asked_for = any(reading.complete_kind("applications") for reading in readings.values())
-    nothing = not talk.observed.answers_applications and talk.names_applications
+    nothing = not talk.observed.applications and talk.names_applications
     return Listing(tuple(talk.observed.applications), complete=nothing or asked_for)
 
 

@@ -7,10 +7,9 @@ from exporter.probes.handshake.hello import SHARED_GROUPS
 from exporter.probes.handshake.observed import tls13_group
 from exporter.probes.handshake.order import cipher_order, order_shown, turned
 from exporter.probes.handshake.parameters import (
-    SCHEMES,
     TLS13_GROUPS,
     USUAL_CURVES,
-    USUAL_SCHEMES_COUNT,
+    USUAL_SCHEMES,
     USUAL_TLS13_GROUPS,
 )
 from exporter.probes.handshake.question import GROUPS, Question
@@ -36,12 +35,12 @@ async def read_tls13(talk: Conversation) -> Reading:
         return Reading(accepted=False if refused else None, doubts=doubts)
     seen = talk.observed.of(Protocol.TLS1_3)
     suites = Kind("suites", TLS13_SUITES, seen.suites, likely=USUAL_TLS13_SUITES)
-    kinds: list[AnyKind] = [suites]
+    groups: list[AnyKind] = []
     if seen.groups:
-        kinds.append(Kind("groups", TLS13_GROUPS, seen.groups, likely=USUAL_TLS13_GROUPS))
-    taken = await strike_out(talk, lambda _: Question(Protocol.TLS1_3, turned(seen.suites)), kinds)
-    if talk.needs_key_shares and len(kinds) > 1:
-        kinds[1].complete = False  # only groups that a share was sent for can be chosen
+        groups = [Kind("groups", TLS13_GROUPS, seen.groups, likely=USUAL_TLS13_GROUPS)]
+    taken = await strike_out(talk, lambda _: Question(Protocol.TLS1_3, turned(seen.suites)), [suites, *groups])
+    for kind in groups if talk.needs_key_shares else ():
+        kind.complete = False  # only groups that a share was sent for can be chosen
     found = list(seen.suites)
     order = order_shown(talk, Protocol.TLS1_3, found, taken, None)
     if order is None and len(found) > 1:
@@ -53,7 +52,7 @@ async def read_tls13(talk: Conversation) -> Reading:
         complete=suites.complete,
         order=order,
         doubts=[suites.doubt] if suites.doubt else [],
-        kinds=kinds[1:],
+        kinds=groups,
         group_order=group_order,
     )
 
@@ -80,7 +79,5 @@ async def _group_order(talk: Conversation, suite: int) -> CipherOrder | None:
 
 async def _takes_plain_hello(talk: Conversation) -> bool:
     """Whether the server, which complained of the hellos before, takes one with what is usual alone."""
-    plain = Question(
-        Protocol.TLS1_3, tuple(sorted(USUAL_TLS13_SUITES)), groups=USUAL_CURVES, schemes=SCHEMES[:USUAL_SCHEMES_COUNT]
-    )
+    plain = Question(Protocol.TLS1_3, tuple(sorted(USUAL_TLS13_SUITES)), groups=USUAL_CURVES, schemes=USUAL_SCHEMES)
     return agreed(await talk.put(plain), plain)
