@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     output, progress = Console(), Console(stderr=True)
     if not output.is_terminal:
         output = Console(width=TABLE_WIDTH)
-    left_out = {peer.name: peer.missing for peer in options.peers if peer.missing}
-    present = [peer for peer in options.peers if not peer.missing]
+    left_out = {peer.name: peer.program.missing for peer in options.peers if peer.program.missing}
+    present = [peer for peer in options.peers if not peer.program.missing]
     about = describe(present, options.repeat, left_out)
     rows = list(bench(present, options.servers, options.delays, options.repeat, progress))
     titles = {server.name: f"{server.title} ({accepted(rows, server)})" for server in options.servers}
@@ -131,7 +131,7 @@ def describe(peers: Sequence[Peer], repeat: int, left_out: dict[str, str | None]
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
-        "versions": {peer.name: peer.version() for peer in peers}
+        "versions": {peer.name: peer.program.version() for peer in peers}
         | {
             "nginx": program_version([nginx, "-V"], r"nginx/(\S+)"),
             "nginx's OpenSSL": program_version([nginx, "-V"], r"OpenSSL (\S+)"),

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bench.peers import Job, Peer
 from bench.proxy import delaying_proxy
-from oracles.facts import Facts, ReportError
+from oracles.facts import Facts
+from oracles.scanners import read_report
 from tests.support.processes import end
 from tests.support.proxy import Counts, counting_proxy
 
@@ -61,7 +62,7 @@ def measure(peer: Peer, port: int, delay: float) -> Run:
             job = Job(near, Path(folder))
             cpu, wall = _run(peer, job)
         _await_quiet(counts)
-        facts = _read(peer, job)
+        facts = read_report(peer.name, lambda: peer.read(job), job.folder / "output")
         spent = json.loads(job.notes.read_text()) if job.notes.exists() else {"cpu": cpu, "wall": wall}
         return Run(
             connections=counts.connections,
@@ -114,14 +115,6 @@ def _children_cpu() -> float:
     """User and system seconds of all children that have ended; the servers run on meanwhile."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _read(peer: Peer, job: Job) -> Facts:
-    try:
-        return peer.read(job)
-    except (OSError, ValueError, KeyError, SyntaxError) as error:  # ElementTree's ParseError is a SyntaxError
-        output = (job.folder / "output").read_text(errors="replace").strip()
-        raise ReportError(f"{peer.name} gave no report ({type(error).__name__}): {output[-300:]}") from error
 
 
 def _await_quiet(counts: Counts) -> None:

@@ -1,17 +1,15 @@
 """The scanners that are compared: how each is started; their reports are read by `oracles`."""
 
 import json
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from exporter import __version__
 from oracles.facts import Facts
 from oracles.reports import read_ours, read_sslscan, read_sslyze, read_testssl
-from oracles.scanners import program_version
+from oracles.scanners import SSLSCAN, SSLYZE, TESTSSL, TESTSSL_QUIET, Program
 from tests.support.servers import HOST
 
 
@@ -42,9 +40,7 @@ class Peer:
         title: for the table.
         command: starts one scan.
         read: facts from the report.
-        version: of the program.
-        program: what must be on the path, if it is not Python.
-        package: the Debian package that has it.
+        program: what is started.
         delays: whether it is also run with delay.
         limit_seconds: a scan that takes longer has failed.
     """
@@ -53,18 +49,9 @@ class Peer:
     title: str
     command: Callable[[Job], list[str]]
     read: Callable[[Job], Facts]
-    version: Callable[[], str]
-    program: str = ""
-    package: str = ""
+    program: Program
     delays: bool = True
     limit_seconds: float = 240
-
-    @property
-    def missing(self) -> str | None:
-        """Why it cannot take part, if so."""
-        if self.program and not shutil.which(self.program):
-            return f"the Debian package {self.package} is not installed"
-        return None
 
 
 # --- ours ---------------------------------------------------------------------------------------------------------
@@ -116,8 +103,7 @@ TESTSSL_SAME = ("--protocols", "--server-preference", "--cipher-per-proto", "--c
 
 
 def _testssl_command(job: Job) -> list[str]:
-    quiet = ("--warnings=off", "--quiet", "--color=0", "--nodns=none", "--ip=127.0.0.1")
-    return ["testssl", *quiet, *TESTSSL_SAME, f"--jsonfile={job.report}", f"{HOST}:{job.port}"]
+    return ["testssl", *TESTSSL_QUIET, *TESTSSL_SAME, f"--jsonfile={job.report}", f"{HOST}:{job.port}"]
 
 
 # --- all ----------------------------------------------------------------------------------------------------------
@@ -129,39 +115,35 @@ PEERS = (
         "ours: handshake probe",
         _ours_command,
         lambda job: read_ours(json.loads(job.report.read_text())),
-        lambda: __version__,
+        Program(lambda: __version__),
     ),
     Peer(
         "sslyze-same",
-        "sslyze: suites and compression",
+        "sslyze: suites, compression, curves",
         _sslyze_command(*SSLYZE_SAME),
         lambda job: read_sslyze(job.report),
-        lambda: version("sslyze"),
+        SSLYZE,
     ),
     Peer(
         "sslyze-all",
         "sslyze: all commands",
         _sslyze_command(*SSLYZE_SAME, *SSLYZE_MORE, "--mozilla_config=disable"),
         lambda job: read_sslyze(job.report),
-        lambda: version("sslyze"),
+        SSLYZE,
     ),
     Peer(
         "sslscan",
         "sslscan: protocols, suites, groups, compression",
         _sslscan_command,
         lambda job: read_sslscan(job.report),
-        lambda: program_version(["sslscan", "--version"], r"(\d+\.\d+\.\d+)"),
-        program="sslscan",
-        package="sslscan",
+        SSLSCAN,
     ),
     Peer(
         "testssl",
-        "testssl.sh: -p -P -E -C",
+        "testssl.sh: -p -P -E -C --fs",
         _testssl_command,
         lambda job: read_testssl(job.report),
-        lambda: program_version(["testssl", "--version"], r"testssl(?:\.sh)? +(?:version )?(\d[\w.]*)"),
-        program="testssl",
-        package="testssl.sh",
+        TESTSSL,
         delays=False,
         limit_seconds=600,
     ),

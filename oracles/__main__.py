@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not output.is_terminal:
         output = Console(width=TABLE_WIDTH)
     explained = book.load(servers.BY_NAME, scanners.BY_NAME)
-    present = [scanner for scanner in options.scanners if not scanner.missing]
+    present = [scanner for scanner in options.scanners if not scanner.program.missing]
     chosen = [server for server in options.servers if ROOT or not server.root]
     with _folder(options.reports) as folder:
         comparisons = run(present, chosen, explained, folder, progress, keep=options.reports is not None)
@@ -174,7 +174,7 @@ def describe(asked: Sequence[Scanner]) -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),
         "versions": scanners.versions(),
-        "left_out": {scanner.name: scanner.missing for scanner in asked if scanner.missing},
+        "left_out": {scanner.name: scanner.program.missing for scanner in asked if scanner.program.missing},
     }
 
 

@@ -30,6 +30,28 @@ OURS_LIMIT_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """A scanner as a program of this machine.
+
+    Attributes:
+        version: of it.
+        name: what must be on the path, if it is not Python.
+        package: the Debian package that has it.
+    """
+
+    version: Callable[[], str]
+    name: str = ""
+    package: str = ""
+
+    @property
+    def missing(self) -> str | None:
+        """Why it cannot take part, if so."""
+        if self.name and not shutil.which(self.name):
+            return f"the Debian package {self.package} is not installed"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One scan: of this port of 127.0.0.1, behind this dialogue, with a folder of its own for what is written."""
 
@@ -56,28 +78,17 @@ class Scanner:
         name: for `--scanners` and the explanations.
         command: starts one scan; the second argument is the scanner's own name of the dialogue before TLS.
         read: facts from what it wrote.
-        version: of the program.
+        program: what is started.
         dialogues: STARTTLS names of ours that it can speak -> its own.
-        program: what must be on the path, if it is not Python.
-        package: the Debian package that has it.
         limit_seconds: a scan that takes longer has failed.
     """
 
     name: str
     command: Callable[[Job, str | None], list[str]]
     read: Callable[[Job], Facts]
-    version: Callable[[], str]
+    program: Program
     dialogues: Mapping[str, str] = field(default_factory=dict)
-    program: str = ""
-    package: str = ""
     limit_seconds: float = 180
-
-    @property
-    def missing(self) -> str | None:
-        """Why it cannot take part, if so."""
-        if self.program and not shutil.which(self.program):
-            return f"the Debian package {self.package} is not installed"
-        return None
 
     def speaks(self, starttls: str | None) -> bool:
         """Whether it can reach a server behind this dialogue."""
@@ -99,11 +110,7 @@ class Scanner:
         Raises:
             ReportError: it ended without a report.
         """
-        try:
-            return self.read(job)
-        except (OSError, ValueError, KeyError, SyntaxError) as error:  # ElementTree's ParseError is a SyntaxError
-            output = job.output.read_text(errors="replace").strip() if job.output.exists() else ""
-            raise ReportError(f"{self.name} gave no report ({type(error).__name__}): {output[-300:]}") from error
+        return read_report(self.name, lambda: self.read(job), job.output)
 
     def _run(self, job: Job, stop: threading.Event) -> None:
         command = self.command(job, self.dialogues[job.starttls] if job.starttls else None)
@@ -129,6 +136,19 @@ class Scanner:
         raise ReportError(f"{self.name} {'was stopped' if stop.is_set() else f'took over {self.limit_seconds:.0f} s'}")
 
 
+def read_report(name: str, read: Callable[[], Facts], output: Path) -> Facts:
+    """What the scanner of this name wrote.
+
+    Raises:
+        ReportError: it cannot be read; with the end of what the scanner printed.
+    """
+    try:
+        return read()
+    except (OSError, ValueError, KeyError, SyntaxError) as error:  # ElementTree's ParseError is a SyntaxError
+        printed = output.read_text(errors="replace").strip() if output.exists() else ""
+        raise ReportError(f"{name} gave no report ({type(error).__name__}): {printed[-300:]}") from error
+
+
 def program_version(command: list[str], pattern: str) -> str:
     """The first group of the pattern in what the command prints."""
     path = shutil.which(command[0]) or command[0]
@@ -137,6 +157,16 @@ def program_version(command: list[str], pattern: str) -> str:
     )
     found = re.search(pattern, done.stdout + done.stderr)
     return found[1] if found else "unknown"
+
+
+SSLYZE = Program(lambda: version("sslyze"))
+SSLSCAN = Program(lambda: program_version(["sslscan", "--version"], r"(\d+\.\d+\.\d+)"), "sslscan", "sslscan")
+TESTSSL = Program(
+    lambda: program_version(["testssl", "--version"], r"testssl(?:\.sh)? +(?:version )?(\d[\w.]*)"),
+    "testssl",
+    "testssl.sh",
+)
+TESTSSL_QUIET = ("--warnings=off", "--quiet", "--color=0", "--nodns=none", "--ip=127.0.0.1")
 
 
 # --- ours ---------------------------------------------------------------------------------------------------------
@@ -207,8 +237,7 @@ TESTSSL_TESTS = (
 
 def _testssl(job: Job, dialogue: str | None) -> list[str]:
     before = ["--starttls", dialogue] if dialogue else []
-    quiet = ["--warnings=off", "--quiet", "--color=0", "--nodns=none", "--ip=127.0.0.1"]
-    return ["testssl", *quiet, *TESTSSL_TESTS, *before, f"--jsonfile={job.report}", f"{HOST}:{job.port}"]
+    return ["testssl", *TESTSSL_QUIET, *TESTSSL_TESTS, *before, f"--jsonfile={job.report}", f"{HOST}:{job.port}"]
 
 
 # --- all ----------------------------------------------------------------------------------------------------------
@@ -218,27 +247,23 @@ SCANNERS = (
         "sslyze",
         _sslyze,
         lambda job: read_sslyze(job.report),
-        lambda: version("sslyze"),
+        SSLYZE,
         dialogues={name: name for name in ("smtp", "imap", "pop3", "ftp", "ldap", "rdp", "postgres")},
     ),
     Scanner(
         "sslscan",
         _sslscan,
         lambda job: read_sslscan(job.report, job.output.read_text(errors="replace")),
-        lambda: program_version(["sslscan", "--version"], r"(\d+\.\d+\.\d+)"),
+        SSLSCAN,
         dialogues={name: name for name in ("smtp", "imap", "pop3", "ftp", "ldap", "irc", "mysql")}
         | {"postgres": "psql"},
-        program="sslscan",
-        package="sslscan",
     ),
     Scanner(
         "testssl",
         _testssl,
         lambda job: read_testssl(job.report),
-        lambda: program_version(["testssl", "--version"], r"testssl(?:\.sh)? +(?:version )?(\d[\w.]*)"),
+        TESTSSL,
         dialogues={name: name for name in ("smtp", "lmtp", "imap", "pop3", "ftp", "postgres", "mysql")},
-        program="testssl",
-        package="testssl.sh",
         limit_seconds=420,
     ),
 )
@@ -247,4 +272,5 @@ BY_NAME = {scanner.name: scanner for scanner in SCANNERS}
 
 def versions() -> dict[str, str]:
     """Of ours and those that are installed."""
-    return {OURS: __version__} | {scanner.name: scanner.version() for scanner in SCANNERS if not scanner.missing}
+    present = [scanner for scanner in SCANNERS if not scanner.program.missing]
+    return {OURS: __version__} | {scanner.name: scanner.program.version() for scanner in present}

@@ -100,5 +100,5 @@ def test_medians_and_a_scan_that_found_something_else() -> None:
 
 def test_a_missing_program_is_left_out_with_the_name_of_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert peers.BY_NAME["testssl"].missing == "the Debian package testssl.sh is not installed"
-    assert OURS.missing is None
+    assert peers.BY_NAME["testssl"].program.missing == "the Debian package testssl.sh is not installed"
+    assert OURS.program.missing is None

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.facts import HandshakeFacts
-from tests.support.oracles import sslyze_suites
+from oracles.scanners import BY_NAME, Job
 from tests.support.servers import (
     APACHE_SEED_LINES,
     SEED_NGINX,
@@ -60,7 +60,7 @@ def read(port: int) -> HandshakeFacts:
 def test_protocols_and_suites_equal_sslyze(name: str, pki: Pki, tmp_path: Path) -> None:
     with SERVERS[name](tmp_path, pki) as port:
         facts = read(port)
-        oracle = sslyze_suites(port, tmp_path)
+        oracle = BY_NAME["sslyze"].scan(Job(port, None, tmp_path / "sslyze")).suites
     assert None not in facts.protocols.values(), facts.notes
     assert not facts.incomplete, facts.notes
     assert set(facts.accepted) == set(oracle)

@@ -1,5 +1,6 @@
 """Targets for tests."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from exporter.net.gate import HostGate
 from exporter.probes.handshake.engine import Engine
 from exporter.probes.handshake.facts import HandshakeFacts
 from exporter.scan import Environment
+from tests.support.scripted import Script, Seen, scripted_server
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -37,6 +39,18 @@ def make_environment(dns_port: int = 9) -> Environment:
     resolver.port = dns_port
     resolver.lifetime = 0.5
     return Environment(now=lambda: datetime.now(UTC), resolver=resolver)
+
+
+def read_scripted(script: Script, **changes: Any) -> tuple[HandshakeFacts, Seen]:  # noqa: ANN401 - as above
+    """What the engine reads of a scripted server, and what that saw."""
+
+    async def run() -> tuple[HandshakeFacts, Seen]:
+        async with scripted_server(script) as seen:
+            facts, dialer = await read_handshake(seen.port, **changes)
+            assert dialer.connections == seen.connections
+            return facts, seen
+
+    return asyncio.run(run())
 
 
 async def read_handshake(port: int, **changes: Any) -> tuple[HandshakeFacts, Dialer]:  # noqa: ANN401 - as above

@@ -5,7 +5,6 @@ import itertools
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -25,7 +24,6 @@ from tests.support.scripted import (
     Hello,
     Reply,
     Script,
-    Seen,
     Stack,
     alert,
     curve_message,
@@ -37,6 +35,7 @@ from tests.support.scripted import (
     server_hello_message,
 )
 from tests.support.targets import read_handshake
+from tests.support.targets import read_scripted as read
 
 RSA_SUITES = (0xC030, 0xC02F)
 RSA_ONLY = (0xC030, 0xC02F, 0xC028, 0xC027)
@@ -51,15 +50,6 @@ FFDHE2048 = int(
     16,
 )
 """RFC 7919, A.1."""
-
-
-def read(script: Script, **changes: Any) -> tuple[HandshakeFacts, Seen]:  # noqa: ANN401 - fields of Target
-    async def run() -> tuple[HandshakeFacts, Seen]:
-        async with scripted_server(script) as seen:
-            facts, _ = await read_handshake(seen.port, **changes)
-            return facts, seen
-
-    return asyncio.run(run())
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------

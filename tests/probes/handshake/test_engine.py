@@ -27,7 +27,6 @@ from tests.support.scripted import (
     Hello,
     Reply,
     Script,
-    Seen,
     Stack,
     alert,
     key_of,
@@ -38,6 +37,7 @@ from tests.support.scripted import (
     ssl2_server_hello,
 )
 from tests.support.targets import read_handshake
+from tests.support.targets import read_scripted as read
 
 SEED = (0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC02B, 0xC02F, 0xC024, 0xC028, 0xC023, 0xC027)
 """The ten suites of the checklist, in its order."""
@@ -50,16 +50,6 @@ OLD = (Protocol.SSL2, Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1)
 
 def names(codes: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(suite_name(code) for code in codes)
-
-
-def read(script: Script, **changes: Any) -> tuple[HandshakeFacts, Seen]:  # noqa: ANN401 - fields of Target
-    async def run() -> tuple[HandshakeFacts, Seen]:
-        async with scripted_server(script) as seen:
-            facts, dialer = await read_handshake(seen.port, **changes)
-            assert dialer.connections == seen.connections
-            return facts, seen
-
-    return asyncio.run(run())
 
 
 def failure(script: Script, **changes: Any) -> ProbeError:  # noqa: ANN401 - fields of Target
