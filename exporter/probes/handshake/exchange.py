@@ -6,7 +6,7 @@ from enum import Enum
 
 from exporter.errors import ProbeError
 from exporter.net.dial import Dialer, PeerFloodError, PeerResetError, PeerSilentError
-from exporter.net.starttls import start_tls
+from exporter.net.service import ready_for_tls
 from exporter.probes.handshake.flight import Answer, Flight, MalformedError, NotTLSError
 
 MAX_ANSWER_BYTES = 131072
@@ -43,11 +43,7 @@ async def exchange(dialer: Dialer, hello: bytes, *, whole: bool = True) -> Answe
     """
     flight = Flight()
     unanswered = Unanswered(Silence.CLOSED)
-    async with dialer.connect(max_bytes=MAX_ANSWER_BYTES) as connection:
-        connection.limit(2 * connection.timeout_seconds)
-        if dialer.target.starttls:
-            await start_tls(connection, dialer.target.starttls, dialer.target.verified_name)
-            connection.limit(connection.timeout_seconds)
+    async with ready_for_tls(dialer, max_bytes=MAX_ANSWER_BYTES) as connection:
         try:
             await connection.write(hello)
             while data := await connection.read():

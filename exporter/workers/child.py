@@ -1,0 +1,203 @@
+"""The worker's own program: takes jobs from its standard input until that ends.
+
+    python -m exporter.workers.child MODULE MEMORY_BYTES
+
+MODULE has `JOBS`: name -> function of the job's arguments and a `Network`, giving something that JSON can hold.
+"""
+
+import ctypes
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, BinaryIO, NoReturn, Self
+
+from exporter.workers.wire import HEAD, MAX_PAYLOAD_BYTES, Ending, Kind, frame, read_head
+
+Job = Callable[[Mapping[str, Any], "Network"], object]
+
+MAX_FILES = 64
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+"""linux/prctl.h"""
+
+
+class Socket:
+    """A connection to the server, with as much of a socket's interface as TLS libraries need.
+
+    Attributes:
+        received: all bytes that came.
+        ending: how the connection ended, None while it is open.
+    """
+
+    def __init__(self, wire: "Wire") -> None:
+        self._wire = wire
+        self._unread = b""
+        self._closed = False
+        self.received = bytearray()
+        self.ending: Ending | None = None
+
+    def send(self, data: bytes) -> int:
+        """Send it all.
+
+        Raises:
+            OSError: as `recv`.
+        """
+        for start in range(0, len(data), MAX_PAYLOAD_BYTES):
+            self._ask(Kind.SEND, bytes(data[start : start + MAX_PAYLOAD_BYTES]))
+        return len(data)
+
+    def sendall(self, data: bytes) -> None:
+        """As `send`."""
+        self.send(data)
+
+    def recv(self, size: int) -> bytes:
+        """The next bytes, at most `size`; empty at an orderly close.
+
+        Raises:
+            TimeoutError: the server was silent for too long.
+            ConnectionResetError: it reset the connection.
+        """
+        if not self._unread:
+            self._unread = self._ask(Kind.RECEIVE)
+            self.received += self._unread
+        data, self._unread = self._unread[:size], self._unread[size:]
+        return data
+
+    def _ask(self, kind: Kind, payload: bytes = b"") -> bytes:
+        if self._closed:
+            raise ConnectionResetError("the connection is closed")
+        kind, answer = self._wire.ask(kind, payload)
+        if kind is not Kind.CLOSED:
+            return answer
+        self.ending = Ending(answer[0])
+        match self.ending:
+            case Ending.SILENT:
+                raise TimeoutError("the server was silent")
+            case Ending.ORDERLY:
+                return b""
+            case _:
+                raise ConnectionResetError("the connection was reset")
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if not self._closed:
+            self._closed = True
+            self._wire.say(Kind.CLOSE)
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Does nothing: the program keeps the time."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Network:
+    """What a job has instead of one: connections to the one server that it is about.
+
+    Attributes:
+        sockets: all that were opened in this job.
+    """
+
+    def __init__(self, wire: "Wire") -> None:
+        self._wire = wire
+        self.sockets: list[Socket] = []
+
+    def connect(self) -> Socket:
+        """A new connection, ready for TLS.
+
+        Raises:
+            ConnectionRefusedError: it did not come to be.
+        """
+        for socket in self.sockets[-1:]:
+            socket.close()
+        kind, _ = self._wire.ask(Kind.CONNECT)
+        if kind is Kind.CLOSED:
+            raise ConnectionRefusedError("the connection did not come to be")
+        self.sockets.append(Socket(self._wire))
+        return self.sockets[-1]
+
+
+class Wire:
+    """The two pipes to the program."""
+
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        self._incoming, self._outgoing = incoming, outgoing
+
+    def say(self, kind: Kind, payload: bytes = b"") -> None:
+        """Say it."""
+        self._outgoing.write(frame(kind, payload))
+        self._outgoing.flush()
+
+    def ask(self, kind: Kind, payload: bytes = b"") -> tuple[Kind, bytes]:
+        """Say it and wait for the answer."""
+        self.say(kind, payload)
+        return self.hear()
+
+    def hear(self) -> tuple[Kind, bytes]:
+        """The next frame; ends this process when there is none."""
+        head = self._incoming.read(HEAD.size)
+        if len(head) < HEAD.size:
+            sys.exit(0)
+        length, kind = read_head(head)
+        return kind, self._incoming.read(length)
+
+
+def _limit(memory_bytes: int) -> None:
+    """End with the program, gain no rights, leave no core, and keep to a share of memory."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    for what, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, MAX_FILES),
+        (resource.RLIMIT_AS, memory_bytes),
+    ):
+        _, hard = resource.getrlimit(what)
+        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (value, value))
+
+
+def _own_pipes() -> Wire:
+    """The standard streams for frames alone: what a library prints must not get between them."""
+    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    return Wire(incoming, outgoing)
+
+
+def serve(wire: Wire, jobs: Mapping[str, Job]) -> NoReturn:
+    """Do one job after the other."""
+    wire.say(Kind.READY)
+    while True:
+        _, payload = wire.hear()
+        job = json.loads(payload)
+        network = Network(wire)
+        result = jobs[job["name"]](job["arguments"], network)
+        for socket in network.sockets:
+            socket.close()
+        wire.say(Kind.DONE, json.dumps(result).encode())
+
+
+def main() -> NoReturn:
+    """Run as the module's head says."""
+    parent = os.getppid()
+    wire = _own_pipes()
+    _limit(int(sys.argv[2]))
+    if os.getppid() != parent:
+        sys.exit(0)  # the program ended before the signal for that was asked for
+    serve(wire, importlib.import_module(sys.argv[1]).JOBS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""One worker as this process sees it: started, given a job, served with connections, killed."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+from typing import Self
+
+import exporter
+from exporter.errors import ProbeError
+from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError
+from exporter.workers.wire import HEAD, BrokenFrameError, Ending, Kind, frame, read_head
+
+Connect = Callable[[], AbstractAsyncContextManager[Connection]]
+"""Opens a connection to the job's server, ready for TLS; raises `ProbeError` where that fails."""
+
+_KEPT_ERROR_BYTES = 2000
+_SHOWN_CHARACTERS = 200
+REAP_SECONDS = 1.0
+"""A killed process is gone at once, unless the system itself is stuck with it; nobody waits for that."""
+
+
+class WorkerBrokenError(Exception):
+    """The worker ended, or said what no worker says."""
+
+
+def _environment() -> dict[str, str]:
+    """Of a worker: where our modules are, and nothing of what this process was told."""
+    return {"PYTHONPATH": str(Path(exporter.__file__).parent.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+class Worker:
+    """One living worker, busy with at most one job.
+
+    Attributes:
+        jobs_done: how many it has finished.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._errors = b""
+        self._listener = asyncio.create_task(self._listen(), name=f"errors of worker {process.pid}")
+        self.jobs_done = 0
+
+    @classmethod
+    async def start(cls, module: str, memory_bytes: int) -> Self:
+        """A worker that has loaded `module` and takes jobs.
+
+        Raises:
+            WorkerBrokenError: it did not come so far.
+        """
+        command = (sys.executable, "-P", "-m", "exporter.workers.child", module, str(memory_bytes))
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment(), start_new_session=True
+            )
+        except OSError as error:
+            raise WorkerBrokenError(f"cannot be started: {error}") from error
+        worker = cls(process)
+        try:
+            kind, _ = await worker._hear()
+            if kind is not Kind.READY:
+                raise WorkerBrokenError(f"began with {kind.name}")
+        except BaseException:
+            await worker.end()
+            raise
+        return worker
+
+    async def run(self, name: str, arguments: Mapping[str, object], connect: Connect) -> object:
+        """What the job gives.
+
+        Raises:
+            WorkerBrokenError: there is no going on with this worker.
+            ProbeError: a connection that it asked for did not come to be; the worker is all right.
+        """
+        await self._say(Kind.JOB, json.dumps({"name": name, "arguments": dict(arguments)}).encode())
+        failure: ProbeError | None = None
+        async with AsyncExitStack() as held:
+            connection: Connection | None = None
+            while True:
+                kind, payload = await self._hear()
+                match kind:
+                    case Kind.CONNECT:
+                        await held.aclose()
+                        try:
+                            connection = await held.enter_async_context(connect())
+                            await self._say(Kind.OPENED)
+                        except ProbeError as error:
+                            failure, connection = failure or error, None
+                            await self._close(Ending.UNREACHABLE)
+                    case Kind.SEND | Kind.RECEIVE if connection is not None:
+                        await self._relay(connection, kind, payload)
+                    case Kind.CLOSE:
+                        await held.aclose()
+                        connection = None
+                    case Kind.DONE:
+                        break
+                    case _:
+                        raise WorkerBrokenError(f"said {kind.name} out of turn")
+        self.jobs_done += 1
+        if failure is not None:
+            raise failure
+        return _result(payload)
+
+    async def _relay(self, connection: Connection, kind: Kind, payload: bytes) -> None:
+        """Do with the connection what the worker asks for, and tell it how that went."""
+        try:
+            if kind is Kind.SEND:
+                await connection.write(payload)
+                return await self._say(Kind.SENT)
+            data = await connection.read()
+        except PeerSilentError:
+            return await self._close(Ending.SILENT)
+        except (PeerResetError, PeerFloodError):
+            return await self._close(Ending.RESET)
+        return await (self._say(Kind.DATA, data) if data else self._close(Ending.ORDERLY))
+
+    async def _close(self, ending: Ending) -> None:
+        await self._say(Kind.CLOSED, bytes([ending]))
+
+    async def _say(self, kind: Kind, payload: bytes = b"") -> None:
+        assert self._process.stdin is not None  # noqa: S101 - for the types: it is a pipe
+        try:
+            self._process.stdin.write(frame(kind, payload))
+            await self._process.stdin.drain()
+        except OSError:
+            raise await self._broken() from None
+
+    async def _hear(self) -> tuple[Kind, bytes]:
+        assert self._process.stdout is not None  # noqa: S101 - for the types: it is a pipe
+        try:
+            length, kind = read_head(await self._process.stdout.readexactly(HEAD.size))
+            return kind, await self._process.stdout.readexactly(length)
+        except BrokenFrameError as error:
+            raise WorkerBrokenError(str(error)) from error
+        except (asyncio.IncompleteReadError, OSError):
+            raise await self._broken() from None
+
+    async def _broken(self) -> WorkerBrokenError:
+        """Why the pipe is closed: how the worker ended, and its last words."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REAP_SECONDS):
+                await self._process.wait()  # its own end says more than ours
+        await self.end()
+        code = self._process.returncode
+        how = "does not end" if code is None else signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        lines = self._errors.decode("utf-8", "replace").splitlines()
+        return WorkerBrokenError(": ".join([how, *lines[-1:]])[:_SHOWN_CHARACTERS])
+
+    async def _listen(self) -> None:
+        """Keep the end of what it says on its standard error, and let go of the rest."""
+        assert self._process.stderr is not None  # noqa: S101 - for the types: it is a pipe
+        while data := await self._process.stderr.read(_KEPT_ERROR_BYTES):
+            self._errors = (self._errors + data)[-_KEPT_ERROR_BYTES:]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended, as far as is known."""
+        return self._process.returncode is None
+
+    def kill(self) -> None:
+        """End it and whatever it started; it is not asked."""
+        if not self.alive:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def end(self) -> None:
+        """Kill it and see it off."""
+        self.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REAP_SECONDS):
+                await asyncio.wait({self._listener})
+                await self._process.wait()
+        self._listener.cancel()
+        # Pipes that something else still holds open would keep theirs, and nobody offers to close them.
+        self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _result(payload: bytes) -> object:
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise WorkerBrokenError("gave a result that is no JSON") from error

@@ -1,0 +1,29 @@
+"""Attacks of which some break their worker: loaded by it in place of the real ones. The server's name says which."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from exporter.workers.child import Network
+from tests.support.evil_jobs import JOBS as EVIL
+
+
+def _harmless(_arguments: Mapping[str, Any], _network: Network) -> object:
+    return {"vulnerable": False, "detail": ""}
+
+
+def _as_the_name_says(arguments: Mapping[str, Any], network: Network) -> object:
+    """`segfault.example` has the worker do that, and so on; the job's own arguments are of no use to it."""
+    job = EVIL.get(arguments["server_name"].split(".")[0])
+    return job({}, network) if job else _harmless(arguments, network)
+
+
+def _nonsense(_arguments: Mapping[str, Any], _network: Network) -> object:
+    return {"vulnerable": "perhaps", "detail": 5}
+
+
+JOBS = {
+    "ccs_injection": _as_the_name_says,
+    "client_renegotiation": _harmless,
+    "heartbleed": _nonsense,
+    "robot": _harmless,
+}

@@ -1,0 +1,113 @@
+"""Workers that crash, hang, eat memory and lie, under a whole daemon: the others do not notice."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from exporter.app import App
+from exporter.model import Reason, Report
+from exporter.workers import Limits, Workers
+from tests.support.scripted import Stack, scripted_server
+from tests.test_app import Fixture, entry, text
+from tests.workers.test_pool import children
+
+EVIL = ("segfault", "garbage", "eats_memory", "stuck_in_native_code")
+FINE = tuple(f"fine{number}" for number in range(6))
+STACK = Stack({0x0303: (0xC030, 0xC02F)})
+
+
+@pytest.fixture
+def evil_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "EvilApp":
+    limits = Limits(memory_bytes=256 << 20)
+    monkeypatch.setattr("exporter.app.Workers", partial(Workers, "tests.support.evil_attacks", limits))
+    return EvilApp(tmp_path)
+
+
+class EvilApp:
+    """A daemon on one scripted server, known by the names of what it does to workers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._fixture = Fixture(folder)
+
+    def make(self, port: int, names: tuple[str, ...]) -> App:
+        targets = "".join(entry(name, port, ", scan_timeout: 4s") for name in names)
+        return App(self._fixture.write(targets), now=self._fixture.clock)
+
+
+def tried(report: Report) -> bool | None:
+    return report.result.probes.get("vulnerabilities")
+
+
+def test_bad_workers_cost_their_own_probe_alone(evil_app: EvilApp) -> None:
+    pauses: list[float] = []
+
+    async def scrape(app: App) -> None:
+        """/metrics, all the time; how long it was not to be had."""
+        last = time.monotonic()
+        while True:
+            assert "tls_posture_target_info" in text(app)
+            await asyncio.sleep(0.01)
+            pauses.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    async def run() -> dict[str, Report]:
+        async with scripted_server(STACK) as seen:
+            app = evil_app.make(seen.port, (*EVIL, *FINE))
+            app.start()
+            scraping = asyncio.create_task(scrape(app))
+            try:
+                async with asyncio.timeout(40):
+                    while len(app.reports()) < len(EVIL) + len(FINE):
+                        await asyncio.sleep(0.02)
+                assert f"tls_posture_exporter_worker_restarts_total {len(EVIL):.1f}" in text(app)
+                return {report.target.name: report for report in app.reports()}
+            finally:
+                scraping.cancel()
+                await app.stop()
+
+    reports = asyncio.run(run())
+    assert {name: tried(reports[name]) for name in FINE} == dict.fromkeys(FINE, True)
+    failures = {
+        name: [f.reason for f in reports[name].result.failures if f.probe == "vulnerabilities"] for name in EVIL
+    }
+    assert failures == {
+        "segfault": [Reason.WORKER_CRASHED],
+        "garbage": [Reason.WORKER_CRASHED],
+        "eats_memory": [Reason.WORKER_CRASHED],
+        "stuck_in_native_code": [Reason.DEADLINE_EXCEEDED],
+    }
+    for report in reports.values():
+        assert report.result.duration_seconds < 5, "within the deadline of the scan, and a second"
+        assert report.result.probes["handshake"], "what the other probes saw is there"
+    assert max(pauses) < 1, "a stuck worker does not stop the event loop"
+    assert not children()
+
+
+def test_a_daemon_that_stops_takes_its_workers_along(evil_app: EvilApp) -> None:
+    async def run() -> None:
+        async with scripted_server(STACK) as seen:
+            app = evil_app.make(seen.port, ("stuck_in_native_code",))
+            app.start()
+            async with asyncio.timeout(20):
+                while not children():
+                    await asyncio.sleep(0.02)
+            await app.stop()
+            assert not children()
+
+    asyncio.run(run())
+
+
+def test_this_process_never_loads_sslyze_s_openssl() -> None:
+    """It parses hostile bytes with code of 2015."""
+    program = (
+        "import sys, exporter.__main__, exporter.demo.run, exporter.probes.registry, exporter.workers.pool\n"
+        "loaded = {name.split('.')[0] for name in sys.modules}\n"
+        "sys.exit(', '.join(sorted(loaded & {'nassl', 'sslyze', 'tls_parser'})) or 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
