@@ -11,8 +11,9 @@ from exporter.probes.handshake.flight import (
 )
 from exporter.probes.handshake.hello import Offer
 from exporter.probes.handshake.keyexchange import read_key_exchange
-from exporter.probes.handshake.observed import Observed, key_kind
+from exporter.probes.handshake.observed import Observed
 from exporter.probes.handshake.registry import CLASSIC_SUITES, TLS13_SUITES, VERSION_CODES
+from exporter.probes.keys import key_kind
 from fuzz.memory import pieces
 
 _PROTOCOLS = {code: protocol for protocol, code in VERSION_CODES.items() if protocol is not Protocol.SSL2}

@@ -16,7 +16,7 @@ from cryptography import x509
 from dns._asyncbackend import Backend
 
 from exporter.errors import ProbeError
-from exporter.model import Reason, Target
+from exporter.model import Facts, Reason, Target
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.net.tls import TLSSession
@@ -26,6 +26,7 @@ from exporter.probes import http as web
 from exporter.probes.base import Probe, Session
 from exporter.probes.hsts import MAX_SECONDS, parse_hsts
 from exporter.probes.trust import TrustFailure
+from exporter.workers import Workers
 from fuzz.certificates import ROOT_FILE
 from fuzz.memory import NAME, Peer, end_of, pieces, run
 
@@ -145,7 +146,8 @@ class _Resolver(dns.asyncresolver.Resolver):
 
 def dns_response(data: bytes) -> None:
     """The response of a name server, for each name that is asked for."""
-    session = Session(_TARGET, Dialer(_TARGET, HostGate()), _Resolver(data), NOW)
+    dialer = Dialer(_TARGET, HostGate())
+    session = Session(_TARGET, dialer, _Resolver(data), NOW, Workers(), known=Facts(), deadline=0.0)
     try:
         facts = run(caa.PROBE.run(session))
     except ProbeError as error:
@@ -183,8 +185,9 @@ def _read_chain(served: tuple[x509.Certificate, ...], size: int) -> None:
         facts = certificate.read_chain(served, NAME, str(ROOT_FILE), NOW)
     except ValueError:
         return
-    assert facts.chain_length == len(served)
-    assert facts.chain_not_after <= facts.not_after
+    assert len(facts.first.chain) == len(served)
+    assert facts.first.path[0] == 0
+    assert facts.chain_not_after <= facts.first.leaf.not_after
     assert facts.trusted is not None
     assert facts.trusted == (not set(facts.failures) - {TrustFailure.NAME_MISMATCH})
     _shown(certificate.PROBE, facts, size)

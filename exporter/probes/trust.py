@@ -1,7 +1,7 @@
-"""Whether a served chain leads to a trusted root, as OpenSSL's own verification has it, without a connection."""
+"""Whether a served chain leads to a trusted root, as `openssl verify` has it, without a connection."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,12 +11,14 @@ from pathlib import Path
 from threading import Lock
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import crypto
 from service_identity import CertificateError, VerificationError
 from service_identity.hazmat import DNS_ID, DNSPattern, verify_service_identity
 
 from exporter.model import is_ip
+from exporter.probes.chain import UNREADABLE
+from exporter.probes.issuers import lacks_intermediate, read_anchors
+from exporter.probes.purpose import for_servers
 
 
 class TrustFailure(StrEnum):
@@ -35,30 +37,33 @@ class TrustFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrustVerdict:
-    """Trusted, or not and why; `detail` is OpenSSL's sentence."""
+    """Trusted, or not and why.
+
+    Attributes:
+        failures: everything that is wrong by itself; empty when it is trusted.
+        complete: no issuer is missing.
+        path: the certificates from the leaf to the anchor that verification went by; empty when it failed.
+        detail: OpenSSL's sentence.
+    """
 
     trusted: bool
-    failure: TrustFailure | None = None
+    failures: tuple[TrustFailure, ...] = ()
+    complete: bool = True
+    path: tuple[x509.Certificate, ...] = ()
     detail: str = ""
 
 
+_NO_ISSUER = {2, 20, 21}
 _FAILURES = {
-    2: TrustFailure.UNKNOWN_ISSUER,
     9: TrustFailure.NOT_YET_VALID,
     10: TrustFailure.EXPIRED,
     18: TrustFailure.SELF_SIGNED,
     19: TrustFailure.UNKNOWN_ISSUER,
-    20: TrustFailure.UNKNOWN_ISSUER,
-    21: TrustFailure.UNKNOWN_ISSUER,
     23: TrustFailure.REVOKED,
-    24: TrustFailure.PROFILE,
-    26: TrustFailure.PROFILE,
-    66: TrustFailure.PROFILE,
-    67: TrustFailure.PROFILE,
-    68: TrustFailure.PROFILE,
+    **dict.fromkeys((24, 25, 26, 32, 34, 37, 38, 39, 41, 47, 48, 66, 67, 68, *range(79, 95)), TrustFailure.PROFILE),
 }
-"""OpenSSL, x509_vfy.h: X509_V_ERR_*. 19 is a self-signed root in the chain that is not in the store; 66 to 68 are weak
-keys and signatures."""
+"""OpenSSL, x509_vfy.h: X509_V_ERR_*. 19 is a self-signed root in the chain that is not in the store. `profile` stands
+for extensions that forbid what a certificate is used for (79: a CA that is none), and for weak keys and signatures."""
 
 
 _LOCK = Lock()
@@ -94,36 +99,61 @@ def _system_bundle() -> str:
     raise OSError("no system trust store was found; install ca-certificates or set ca_file")
 
 
-def verify(chain: Sequence[x509.Certificate], ca_file: str | None, now: datetime) -> TrustVerdict:
-    """Verify the chain (leaf first) against `ca_file`, or else the system's store, at the time `now` (UTC).
+def verify(
+    chain: Sequence[x509.Certificate], linked: Sequence[x509.Certificate], ca_file: str | None, now: datetime
+) -> TrustVerdict:
+    """Verify a chain for a TLS server, against `ca_file` or else the system's store, at the time `now` (UTC).
+
+    OpenSSL stops at the first thing that is wrong. What else is wrong by itself is looked for in `linked`, the
+    certificates that hang together from the leaf upwards.
 
     Raises:
         OSError: the trust store cannot be read.
         ValueError: the trust store holds something else than certificates.
     """
     path = ca_file or _system_bundle()
+    changed = Path(path).stat().st_mtime
     leaf, *others = (crypto.X509.from_cryptography(certificate) for certificate in chain)
     with _LOCK:
-        store = _store(path, Path(path).stat().st_mtime)
+        store = _store(path, changed)
         store.set_time(now.replace(tzinfo=None))
         try:
-            crypto.X509StoreContext(store, leaf, others).verify_certificate()
+            verified = crypto.X509StoreContext(store, leaf, others).get_verified_chain()
         except crypto.X509StoreContextError as error:
-            return TrustVerdict(False, _FAILURES.get(error.errors[0], TrustFailure.OTHER), str(error))
-    if not _for_servers(chain[0]):
-        return TrustVerdict(False, TrustFailure.PROFILE, "the certificate is not meant for TLS servers")
-    return TrustVerdict(True)
+            code, detail = error.errors[0], str(error)
+        else:
+            code, detail = 0, ""
+            linked = _readable(verified) or linked
+    failures = dict.fromkeys(_out_of_time(linked, now) if code else ())
+    if code in _NO_ISSUER:
+        forgotten = lacks_intermediate(linked, read_anchors(path, changed))
+        failures[TrustFailure.INCOMPLETE_CHAIN if forgotten else TrustFailure.UNKNOWN_ISSUER] = None
+    elif code:
+        failures[_FAILURES.get(code, TrustFailure.OTHER)] = None
+    if not for_servers(linked):
+        failures[TrustFailure.PROFILE] = None
+        detail = detail or "the certificate is not meant for TLS servers"
+    if failures:
+        return TrustVerdict(False, tuple(failures), code not in _NO_ISSUER, detail=detail)
+    return TrustVerdict(True, path=tuple(linked))
 
 
-def _for_servers(leaf: x509.Certificate) -> bool:
-    """RFC 5280, 4.2.1.12: an extended key usage, where there is one, names what the key is for."""
-    try:
-        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return True
-    except (ValueError, x509.DuplicateExtension):
-        return False  # no client could read it either
-    return ExtendedKeyUsageOID.SERVER_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
+def _readable(path: Sequence[crypto.X509]) -> tuple[x509.Certificate, ...]:
+    """As far up as it can be parsed: old anchors may only be for OpenSSL to read."""
+    found = []
+    for certificate in path:
+        try:
+            found.append(certificate.to_cryptography())
+        except UNREADABLE:
+            break
+    return tuple(found)
+
+
+def _out_of_time(path: Sequence[x509.Certificate], now: datetime) -> Iterator[TrustFailure]:
+    if any(certificate.not_valid_after_utc < now for certificate in path):
+        yield TrustFailure.EXPIRED
+    if any(now < certificate.not_valid_before_utc for certificate in path):
+        yield TrustFailure.NOT_YET_VALID
 
 
 def matches(leaf: x509.Certificate, name: str) -> bool:
@@ -145,6 +175,11 @@ def matches(leaf: x509.Certificate, name: str) -> bool:
 
 
 def _matches_one(pattern: str, name: str) -> bool:
+    label, _, rest = name.partition(".")
+    if pattern.startswith("*.") and label.startswith("xn--"):
+        # A wildcard that is the whole label stands for any one (RFC 9525, 6.3), as in browsers and OpenSSL;
+        # service-identity leaves out those that are A-labels.
+        name = f"x.{rest}"
     try:
         verify_service_identity([DNSPattern.from_bytes(pattern.encode("ascii"))], [DNS_ID(name)], [])
     except (VerificationError, CertificateError, UnicodeEncodeError):

@@ -8,15 +8,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.flight import ServerHello
 from exporter.probes.handshake.hello import NO_COMPRESSION, Offer
 from exporter.probes.handshake.keyexchange import Prime, read_key_exchange
 from exporter.probes.handshake.parameters import GROUP_NAMES, SCHEMES
 from exporter.probes.handshake.registry import BY_CODE, layout, signed
+from exporter.probes.keys import CURVES, key_kind
 
 _HEARTBEAT, _APPLICATIONS, _ENCRYPT_THEN_MAC = 15, 16, 22
 _EXTENDED_MASTER_SECRET, _SESSION_TICKET, _RENEGOTIATION_INFO = 23, 35, 0xFF01
@@ -24,11 +22,12 @@ _KEY_SHARE = 51
 
 SECURE_RENEGOTIATION = "secure_renegotiation"
 ENCRYPT_THEN_MAC = "encrypt_then_mac"
+HEARTBEAT = "heartbeat"
 OCSP_STAPLING = "ocsp_stapling"
 _ANSWERED = {
     "extended_master_secret": _EXTENDED_MASTER_SECRET,
     "session_tickets": _SESSION_TICKET,
-    "heartbeat": _HEARTBEAT,
+    HEARTBEAT: _HEARTBEAT,
 }
 FLAGS = (SECURE_RENEGOTIATION, *_ANSWERED, ENCRYPT_THEN_MAC, OCSP_STAPLING)
 """Names of all that `Observed.flag` may know."""
@@ -244,31 +243,5 @@ def _judge(choices: Sequence[Choice], accepted: Collection[int]) -> set[CipherOr
     return verdicts
 
 
-_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-CERTIFICATE_CURVES = {f"ECDSA {_CURVES[name]}": code for code, name in GROUP_NAMES.items() if name in _CURVES}
+CERTIFICATE_CURVES = {f"ECDSA {CURVES[name]}": code for code, name in GROUP_NAMES.items() if name in CURVES}
 """Kind of key -> code of its curve as a group."""
-
-
-def key_kind(certificate: bytes) -> str | None:
-    """Kind of the key in a DER certificate: `RSA`, `RSA-PSS`, `ECDSA P-256`, `Ed25519`; None when it cannot be read.
-
-    The size of an RSA key is no part of it: a server has one RSA certificate a name.
-    """
-    try:
-        parsed = x509.load_der_x509_certificate(certificate)
-        if parsed.public_key_algorithm_oid == x509.oid.PublicKeyAlgorithmOID.RSASSA_PSS:
-            return "RSA-PSS"
-        key = parsed.public_key()
-    except Exception:  # noqa: BLE001 - whatever the parser thinks of hostile bytes
-        return None
-    match key:
-        case rsa.RSAPublicKey():
-            return "RSA"
-        case ec.EllipticCurvePublicKey(curve=curve):
-            return f"ECDSA {_CURVES.get(curve.name, curve.name)}"
-        case ed25519.Ed25519PublicKey():
-            return "Ed25519"
-        case ed448.Ed448PublicKey():
-            return "Ed448"
-        case _:
-            return type(key).__name__.removesuffix("PublicKey")

@@ -16,9 +16,10 @@ from exporter.errors import ProbeError
 from exporter.model import CipherOrder, Protocol, Reason
 from exporter.probes.handshake.facts import HandshakeFacts, Listing
 from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.handshake.observed import Choice, group_order, key_kind
+from exporter.probes.handshake.observed import Choice, group_order
 from exporter.probes.handshake.parameters import ML_KEM, TLS13_GROUPS, group_name, scheme_name
 from exporter.probes.handshake.registry import suite_name
+from exporter.probes.keys import key_kind
 from tests.support.scripted import (
     End,
     Hello,

@@ -1,0 +1,49 @@
+"""Check `certificate_chain`: the server sends what clients need to get to the root, in order, and nothing else."""
+
+from collections.abc import Iterator
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
+from exporter.probes.certificate import CertificateFacts, Deployment
+
+
+class CertificateChainDemand(Demand):
+    """What a chain must be, and what it may hold beside the certificates that clients need."""
+
+    complete: bool
+    ordered: bool
+    allow_surplus: bool
+    allow_root: bool
+
+
+def _judge(case: Case, demand: CertificateChainDemand) -> Outcome:
+    facts = case.facts.get(CertificateFacts)
+    if facts is None:
+        return unknown("the certificate could not be looked at")
+    evidence: dict[str, tuple[str, ...]] = {}
+    for deployment in facts.deployments:
+        wrong = dict.fromkeys((*evidence.get(deployment.title, ()), *_wrong(deployment, demand)))
+        if wrong:
+            evidence[deployment.title] = tuple(wrong)
+    if evidence:
+        return failed("; ".join(dict.fromkeys(text for texts in evidence.values() for text in texts)), evidence)
+    if demand.complete and any(deployment.complete is None for deployment in facts.deployments):
+        return unknown("whether an intermediate is missing could not be told without the trust store")
+    if not facts.deployments_complete:
+        return unknown("what was seen is as it should be, but there may be other certificates")
+    lengths = dict.fromkeys(str(len(deployment.chain)) for deployment in facts.deployments)
+    return passed(f"{' and '.join(lengths)} certificate{'' if list(lengths) == ['1'] else 's'}, as it should be")
+
+
+def _wrong(deployment: Deployment, demand: CertificateChainDemand) -> Iterator[str]:
+    if demand.complete and deployment.complete is False:
+        yield "an issuer is missing"
+    if demand.ordered and not deployment.ordered:
+        yield "not in order"
+    if not demand.allow_surplus and deployment.surplus:
+        yield f"{len(deployment.surplus)} surplus"
+    if not demand.allow_root and deployment.root_served:
+        yield "the root is sent as well"
+
+
+CHECK = Check(name="certificate_chain", demand=CertificateChainDemand, judge=_judge)

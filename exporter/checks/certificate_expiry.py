@@ -1,0 +1,56 @@
+"""Check `certificate_expiry`: there is time left to renew every certificate that clients go by."""
+
+from datetime import datetime, timedelta
+
+from pydantic import Field
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
+from exporter.probes.certificate import CertificateFacts, ServedCertificate
+
+
+class CertificateExpiryDemand(Demand):
+    """The smaller one counts: days for certificates of a year, the share of its lifetime for one of six days."""
+
+    min_days: float = Field(ge=0)
+    min_lifetime_share: float = Field(ge=0, le=1)
+
+
+def _judge(case: Case, demand: CertificateExpiryDemand) -> Outcome:
+    facts = case.facts.get(CertificateFacts)
+    if facts is None:
+        return unknown("the certificate could not be looked at")
+    evidence: dict[str, tuple[str, ...]] = {}
+    for deployment in facts.deployments:
+        late = [one for one in deployment.linked if one.not_after - case.now < _least(one, demand)]
+        found = (f"{_where(one, deployment.leaf)} {_left(one.not_after, case.now)}" for one in late)
+        if late:
+            evidence[deployment.title] = tuple(dict.fromkeys((*evidence.get(deployment.title, ()), *found)))
+    first = min(one.not_after for deployment in facts.deployments for one in deployment.linked)
+    summary = f"the first to end {_left(first, case.now)}"
+    if evidence:
+        return failed(summary, evidence)
+    if not facts.deployments_complete:
+        return unknown(f"{summary}, but there may be other certificates")
+    return passed(summary)
+
+
+def _least(certificate: ServedCertificate, demand: CertificateExpiryDemand) -> timedelta:
+    share = timedelta(seconds=certificate.lifetime_seconds * demand.min_lifetime_share)
+    return min(timedelta(days=demand.min_days), share)
+
+
+def _where(certificate: ServedCertificate, leaf: ServedCertificate) -> str:
+    return "the leaf" if certificate is leaf else f"the issuer {certificate.fingerprint_sha256[:8]}"
+
+
+def _left(end: datetime, now: datetime) -> str:
+    """Days, or hours where these are few."""
+    seconds = (end - now).total_seconds()
+    hours = int(abs(seconds) // 3600)
+    amount = f"{hours // 24} days" if hours >= 48 else f"{hours} hour{'' if hours == 1 else 's'}"
+    day = end.date().isoformat()
+    return f"ended {amount} ago ({day})" if seconds < 0 else f"has {amount} left ({day})"
+
+
+CHECK = Check(name="certificate_expiry", demand=CertificateExpiryDemand, judge=_judge)

@@ -1,0 +1,10 @@
+"""Certificate probe: which chains a server has, what stands in them, and what they are worth.
+
+`probe` asks, `reading` reads, `ocsp` checks what is stapled, `facts` and `show` are what comes of it.
+"""
+
+from exporter.probes.certificate.facts import CertificateFacts, Deployment, OcspStatus, ServedCertificate
+from exporter.probes.certificate.probe import PROBE
+from exporter.probes.certificate.reading import read_chain
+
+__all__ = ["PROBE", "CertificateFacts", "Deployment", "OcspStatus", "ServedCertificate", "read_chain"]

@@ -1,0 +1,159 @@
+"""What is known of a service's certificates: plain data."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from exporter.net.tls import ClientAuthentication
+from exporter.probes.trust import TrustFailure
+
+INTRINSIC = "intrinsic"
+"""Name of the hash where the signature algorithm has its own (RFC 8422, 5.1.3: Ed25519 and Ed448)."""
+
+
+class OcspStatus(StrEnum):
+    """What a stapled OCSP response is worth: label values of `tls_posture_certificate_ocsp_stapled_status`."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class ServedCertificate:
+    """One certificate of a chain. Times are UTC.
+
+    Attributes:
+        serial: hexadecimal, as all bytes here.
+        spki_sha256: of the SubjectPublicKeyInfo, the same for all certificates with this key; None where the key
+            cannot be read.
+        key_algorithm: RSA, EC, DSA, Ed25519, Ed448, or the object identifier of another one.
+        key_size_bits: None where the algorithm has no size of its own, or it cannot be read.
+        curve: of an EC key (`P-256`, ...).
+        signature_algorithm: OpenSSL's name, or the object identifier where it has none.
+        signature_hash: `sha256`, ..., or `intrinsic`; None when it is not known.
+        is_ca: by its basic constraints; None when they cannot be read.
+        self_signed: signed with its own key.
+    """
+
+    subject: str
+    issuer: str
+    serial: str
+    fingerprint_sha256: str
+    spki_sha256: str | None
+    key_algorithm: str
+    key_size_bits: int | None
+    curve: str | None
+    signature_algorithm: str
+    signature_hash: str | None
+    not_before: datetime
+    not_after: datetime
+    is_ca: bool | None
+    self_signed: bool
+
+    @property
+    def lifetime_seconds(self) -> float:
+        """From the start of its validity to the end."""
+        return (self.not_after - self.not_before).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One chain that a server has, and what it is worth.
+
+    Attributes:
+        chain: as served, the leaf first.
+        subject_alternative_names: of the leaf, `DNS:...` and `IP:...`.
+        must_staple: the leaf has TLS feature status_request (RFC 7633); None when that cannot be read.
+        sct_count: signed certificate timestamps in the leaf itself (RFC 6962, 3.3); other ways are not looked at.
+        path: places in `chain` of the certificates from the leaf upwards: those that verification went by, or that
+            hang together where it failed.
+        ordered, surplus, root_served: see `exporter.probes.chain.Shape`.
+        complete: no issuer is missing between the leaf and an anchor, or a self-signed certificate that is none; None
+            when the trust store could not be read.
+        valid_from: when the last of the path becomes valid, the anchor included where it is known.
+        valid_until: when the first of the path ends, likewise.
+        hostname_match: the leaf carries the name of the service.
+        trusted: None when the trust store could not be read.
+        failures: why it is not to be trusted, all that is known.
+        trust_detail: OpenSSL's sentence, or what is wrong with the trust store.
+        ocsp_stapled: None when nothing was stapled, it was not looked for, or there is nothing to check it with.
+    """
+
+    chain: tuple[ServedCertificate, ...]
+    subject_alternative_names: tuple[str, ...]
+    must_staple: bool | None
+    sct_count: int | None
+    path: tuple[int, ...]
+    ordered: bool
+    surplus: tuple[int, ...]
+    root_served: bool
+    complete: bool | None
+    valid_from: datetime
+    valid_until: datetime
+    hostname_match: bool
+    trusted: bool | None
+    failures: tuple[TrustFailure, ...]
+    trust_detail: str
+    ocsp_stapled: OcspStatus | None = None
+
+    @property
+    def leaf(self) -> ServedCertificate:
+        """The server's own certificate."""
+        return self.chain[0]
+
+    @property
+    def linked(self) -> tuple[ServedCertificate, ...]:
+        """The served certificates that clients go by."""
+        return tuple(self.chain[place] for place in self.path)
+
+    @property
+    def title(self) -> str:
+        """What it is called among the others: kind of its key and beginning of its fingerprint."""
+        return f"{self.leaf.key_algorithm} {self.leaf.fingerprint_sha256[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """All chains that were seen of a service.
+
+    Attributes:
+        deployments: distinct chains, at least one; the first is what a modern client gets.
+        deployments_complete: there are no others, as far as kinds of keys go.
+        client_authentication: None when it is not known.
+    """
+
+    deployments: tuple[Deployment, ...]
+    deployments_complete: bool = False
+    client_authentication: ClientAuthentication | None = None
+
+    @property
+    def first(self) -> Deployment:
+        """What a modern client gets."""
+        return self.deployments[0]
+
+    @property
+    def trusted(self) -> bool | None:
+        """Whether all verify; None when no chain fails, and of one it is not known."""
+        verdicts = {deployment.trusted for deployment in self.deployments}
+        if False in verdicts:
+            return False
+        return None if None in verdicts else True
+
+    @property
+    def hostname_match(self) -> bool:
+        """Whether each leaf carries the name of the service."""
+        return all(deployment.hostname_match for deployment in self.deployments)
+
+    @property
+    def failures(self) -> tuple[TrustFailure, ...]:
+        """What any of them fails for, each reason once."""
+        return tuple(dict.fromkeys(failure for deployment in self.deployments for failure in deployment.failures))
+
+    @property
+    def chain_not_after(self) -> datetime:
+        """Earliest end of all certificates served."""
+        return min(one.not_after for deployment in self.deployments for one in deployment.chain)

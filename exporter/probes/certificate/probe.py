@@ -1,0 +1,177 @@
+"""Which chains a server has: one real handshake, what our own hellos saw, and for TLS 1.3 alone some handshakes more.
+
+Verification is done afterwards on the kept chains, so the facts stay when it fails.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from exporter.errors import ProbeError
+from exporter.model import Protocol, Reason
+from exporter.net.tls import ClientAuthentication, tls_session
+from exporter.probes import keys
+from exporter.probes.base import Probe, Session
+from exporter.probes.certificate.facts import CertificateFacts
+from exporter.probes.certificate.reading import Chain, read_deployment
+from exporter.probes.certificate.show import FAMILIES, FULL, document, samples
+from exporter.probes.chain import UNREADABLE
+from exporter.probes.handshake import HandshakeFacts
+
+MOST_DEPLOYMENTS = 8
+"""A server has one for each kind of key, and machines with chains of their own behind one address are a few."""
+
+_PSS = "rsa_pss_{0}_sha256:rsa_pss_{0}_sha384:rsa_pss_{0}_sha512"
+_SCHEMES = {
+    "RSA": f"{_PSS.format('rsae')}:{_PSS.format('pss')}",
+    "ECDSA": "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512",
+    "EdDSA": "ed25519:ed448",
+}
+"""Kinds of keys -> the schemes that they sign a handshake of TLS 1.3 with (RFC 8446, 4.2.3)."""
+_FOR_CHAINS = "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512"
+"""No scheme for handshakes of TLS 1.3, only for certificates: an ECDSA leaf under an RSA root is usual."""
+_KINDS = {keys.RSA: "RSA", keys.EC: "ECDSA", keys.ED25519: "EdDSA", keys.ED448: "EdDSA"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What one handshake brought.
+
+    Attributes:
+        chain: leaf first; empty when there was none.
+        failure: why it did not come to its end.
+        declined: the server had nothing that fits what was offered.
+    """
+
+    chain: Chain
+    stapled: bytes | None = None
+    client: ClientAuthentication | None = None
+    failure: ProbeError | None = None
+    declined: bool = False
+
+
+async def _run(session: Session) -> CertificateFacts:
+    hellos = _hellos(session)
+    first = await _handshake(session)
+    plain, complete = _plain_chains(hellos)
+    if not first.chain and not (plain and first.failure and first.failure.reason is Reason.HANDSHAKE_ERROR):
+        raise first.failure or ProbeError(Reason.HANDSHAKE_ERROR, "the server sent no certificate")
+    served = [first] if first.chain else []  # else OpenSSL cannot speak with it (SSL 3, RC4), and our hellos could
+    if first.chain and hellos is not None and _speaks_tls13_alone(hellos):
+        others, complete = await _other_kinds(session, first.chain)
+        served += others
+    distinct: dict[Chain, _Served] = {}
+    for one in (*served, *map(_Served, plain)):
+        distinct.setdefault(one.chain, one)
+    chosen = list(distinct.values())[:MOST_DEPLOYMENTS]
+    complete = complete and len(chosen) == len(distinct)
+    try:
+        # In a thread: a long chain with many names takes longer than the event loop may wait.
+        return await asyncio.to_thread(_read, session, chosen, first.client, complete)
+    except ValueError as error:
+        raise ProbeError(Reason.HANDSHAKE_ERROR, f"the certificate cannot be parsed: {error}") from error
+
+
+def _read(
+    session: Session, served: Sequence[_Served], client: ClientAuthentication | None, complete: bool
+) -> CertificateFacts:
+    name, ca_file = session.target.verified_name, session.target.ca_file
+    deployments = [read_deployment(one.chain, name, ca_file, session.now, one.stapled) for one in served]
+    return CertificateFacts(tuple(deployments), complete, client)
+
+
+async def _handshake(session: Session, schemes: str | None = None) -> _Served:
+    """One handshake, with these signature schemes alone.
+
+    Raises:
+        ProbeError: the connection did not come to be, or the chain cannot be parsed.
+        ValueError: the schemes cannot be restricted.
+    """
+    failure = None
+    async with tls_session(session.dialer, alpn=[], schemes=schemes) as tls:
+        try:
+            await tls.handshake()
+        except ProbeError as error:
+            failure = error
+        try:
+            chain = tls.chain()
+        except ValueError as error:
+            raise ProbeError(Reason.HANDSHAKE_ERROR, f"the chain cannot be parsed: {error}") from error
+        client = None if schemes else await tls.client_authentication()
+        return _Served(chain, tls.stapled, client, failure, tls.declined)
+
+
+# --- several deployments ----------------------------------------------------------------------------------------------
+
+
+def _hellos(session: Session) -> HandshakeFacts | None:
+    """What the hellos of this scan saw; chains of an earlier one may have been replaced since."""
+    seen_at = session.known.seen_at(HandshakeFacts)
+    return session.known.get(HandshakeFacts) if seen_at is not None and seen_at >= session.now else None
+
+
+def _plain_chains(hellos: HandshakeFacts | None) -> tuple[list[Chain], bool]:
+    """The chains that hellos up to TLS 1.2 saw, and whether the server has no others.
+
+    These hellos ask for each kind of key, so a protocol whose suites are all known has shown all of them. The newest
+    decides: older ones know fewer kinds.
+    """
+    if hellos is None:
+        return [], False
+    chains, readable = [], True
+    for served in hellos.chains:
+        try:
+            chains.append(tuple(x509.load_der_x509_certificate(der) for der in served.certificates))
+        except UNREADABLE:
+            readable = False
+    newest = next((p for p in reversed(hellos.accepted) if p is not Protocol.TLS1_3), None)
+    whole = newest is not None and newest not in hellos.incomplete and not hellos.contradictions
+    return chains, readable and whole and bool(chains)
+
+
+def _speaks_tls13_alone(hellos: HandshakeFacts) -> bool:
+    return hellos.accepted == (Protocol.TLS1_3,) and hellos.protocols.get(Protocol.TLS1_2) is False
+
+
+async def _other_kinds(session: Session, first: Chain) -> tuple[list[_Served], bool]:
+    """Chains with other kinds of keys of a server that shows them encrypted, and whether there are no others.
+
+    Each handshake offers what has not been seen yet, until the server declines: one for a server with one kind of key.
+    """
+    found: list[_Served] = []
+    left = set(_SCHEMES) - {_kind(first)}
+    while left and len(left) < len(_SCHEMES):
+        schemes = [names for kind, names in _SCHEMES.items() if kind in left]
+        schemes += [_FOR_CHAINS] if "RSA" not in left else []
+        try:
+            served = await _handshake(session, ":".join(schemes))
+        except (ProbeError, ValueError):
+            return found, False
+        kind = _kind(served.chain) if served.chain else None
+        if kind not in left:
+            return found, served.declined and not served.chain
+        found.append(served)
+        left.discard(kind)
+    return found, not left
+
+
+def _kind(chain: Chain) -> str | None:
+    try:
+        return _KINDS.get(keys.read_key(chain[0]).algorithm)
+    except ValueError:
+        return None
+
+
+PROBE = Probe(
+    name="certificate",
+    kind=CertificateFacts,
+    mandatory=True,
+    applies=lambda _target: True,
+    run=_run,
+    families=FAMILIES,
+    samples=samples,
+    document=document,
+    full=FULL,
+)

@@ -1,0 +1,73 @@
+"""Whether a chain that ends too early lacks an intermediate, or is of an authority that nobody trusts here."""
+
+import re
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+
+from exporter.probes.chain import UNREADABLE, extension
+
+_PEM = re.compile(
+    rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
+)
+
+
+@lru_cache(maxsize=64)
+def read_anchors(path: str, _changed: float) -> frozenset[x509.Name]:
+    """The subjects of a PEM bundle, less those that cannot be parsed."""
+    names = set()
+    with warnings.catch_warnings():
+        # Old roots have serial numbers that the parser warns of. Rare enough (once a file) not to mind that warnings
+        # are a matter of all threads.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        for pem in _PEM.findall(Path(path).read_bytes()):
+            try:
+                names.add(x509.load_pem_x509_certificate(pem).subject)
+            except UNREADABLE:
+                continue
+    return frozenset(names)
+
+
+def lacks_intermediate(path: Sequence[x509.Certificate], anchors: frozenset[x509.Name]) -> bool:
+    """Whether an intermediate was forgotten, or the authority is not trusted: to OpenSSL that is one error.
+
+    The certificate that is missing would say, and cannot be fetched: a scan opens connections to its target alone. So
+    this goes by signs that it exists and leads to a trusted root. A root of its own issues no leaves at public
+    authorities (CA/Browser Forum, Baseline Requirements, 6.1.7), and what they put into `caIssuers` is the intermediate
+    (RFC 5280, 4.2.2.1): a leaf that stands alone and names such a place lacks it. Else the missing issuer bears the
+    organisation of a trusted root, or the last certificate names a trusted root as its issuer's issuer (RFC 5280,
+    4.2.1.1, authorityCertIssuer). With none of these there is nothing that speaks for a forgotten intermediate.
+    """
+    last = path[-1]
+    try:
+        published = len(path) == 1 and _publishes_issuer(last)
+        related = bool(_organisations(last.issuer) & {name for anchor in anchors for name in _organisations(anchor)})
+        named = bool(_issuers_issuer(last) & anchors)
+    except UNREADABLE:
+        return False
+    return published or related or named
+
+
+def _publishes_issuer(certificate: x509.Certificate) -> bool:
+    places = extension(certificate, x509.AuthorityInformationAccess) or ()
+    return any(
+        place.access_method == AuthorityInformationAccessOID.CA_ISSUERS
+        and isinstance(place.access_location, x509.UniformResourceIdentifier)
+        for place in places
+    )
+
+
+def _organisations(name: x509.Name) -> set[str]:
+    found = name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return {attribute.value.casefold() for attribute in found if isinstance(attribute.value, str)}
+
+
+def _issuers_issuer(certificate: x509.Certificate) -> set[x509.Name]:
+    identifier = extension(certificate, x509.AuthorityKeyIdentifier)
+    names = (identifier.authority_cert_issuer if identifier else None) or ()
+    return {name.value for name in names if isinstance(name, x509.DirectoryName)}

@@ -1,0 +1,45 @@
+"""What the certificates of a path may be used for, as OpenSSL's purpose `sslserver` has it."""
+
+from collections.abc import Sequence
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from exporter.probes.chain import UNREADABLE, extension
+
+_SERVER_USAGES = {
+    ExtendedKeyUsageOID.SERVER_AUTH,
+    x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.3"),
+    x509.ObjectIdentifier("2.16.840.1.113730.4.1"),
+}
+"""serverAuth, and the two for "server gated cryptography" that OpenSSL takes for it. anyExtendedKeyUsage is not enough
+(v3_purp.c, check_purpose_ssl_server)."""
+_NETSCAPE_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
+_NETSCAPE_SERVER = 0x40
+
+
+def for_servers(path: Sequence[x509.Certificate]) -> bool:
+    """OpenSSL's purpose `sslserver`: what the path's extensions restrict its keys to (RFC 5280, 4.2.1.3, 4.2.1.12).
+
+    pyOpenSSL cannot have OpenSSL check this itself.
+    """
+    try:
+        return _serves(path[0]) and all(_usage_fits(certificate) for certificate in path)
+    except UNREADABLE:
+        return False  # no client could read it either
+
+
+def _usage_fits(certificate: x509.Certificate) -> bool:
+    usages = extension(certificate, x509.ExtendedKeyUsage)
+    return usages is None or bool(_SERVER_USAGES.intersection(usages))
+
+
+def _serves(leaf: x509.Certificate) -> bool:
+    usage = extension(leaf, x509.KeyUsage)
+    if usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
+        return False
+    for other in leaf.extensions:
+        if other.oid == _NETSCAPE_TYPE and isinstance(other.value, x509.UnrecognizedExtension):
+            bits = other.value.value  # a BIT STRING of up to 8 bits: tag, length, unused bits, bits
+            return len(bits) > 3 and bool(bits[3] & _NETSCAPE_SERVER)
+    return True

@@ -1,0 +1,229 @@
+"""Servers with several certificates: each is found, at what cost, and it is told when there may be others."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from exporter.errors import ProbeError
+from exporter.model import Facts, Protocol, Reason
+from exporter.net import tls
+from exporter.probes.certificate import PROBE, CertificateFacts
+from exporter.probes.certificate.probe import MOST_DEPLOYMENTS
+from exporter.probes.certificate.show import document, samples
+from exporter.probes.handshake.facts import ServedChain
+from exporter.probes.trust import TrustFailure
+from tests.support.certificates import (
+    DAY,
+    HOST,
+    Issued,
+    dns,
+    issue,
+    make_session,
+    p256,
+    pem_file,
+    probe_served,
+    rsa_key,
+    run_probe,
+    server_context,
+)
+from tests.support.facts import handshake
+from tests.support.plain import plain_server
+from tests.support.scripted import record
+from tests.support.servers import apache, nginx
+from tests.support.targets import NOW, make_target, read_handshake
+
+ROOT = issue("root", ca=True, key=rsa_key(2048))
+RSA = issue(HOST, ROOT, names=dns(HOST), key=rsa_key(2048), valid=(NOW - DAY, NOW + 20 * DAY))
+ECDSA = issue(HOST, ROOT, names=dns(HOST), key=p256())
+EXPIRED = issue(HOST, ROOT, names=dns(HOST), key=rsa_key(2048), valid=(NOW - 9 * DAY, NOW - DAY))
+ED25519 = issue(HOST, ROOT, names=dns(HOST), key=ed25519.Ed25519PrivateKey.generate())
+Server = Callable[[Path, str, list[Path]], AbstractContextManager[int]]
+
+
+def files(folder: Path, *issued: Issued) -> list[Path]:
+    return [pem_file(folder / f"{place}.pem", one, key=one) for place, one in enumerate(issued)]
+
+
+def probe(folder: Path, port: int, **changes: Any) -> tuple[CertificateFacts, int]:  # noqa: ANN401 - fields of HandshakeFacts
+    """The facts after a look by the handshake probe, as in a scan."""
+    hellos = replace(asyncio.run(read_handshake(port))[0], **changes)
+    target = make_target(port, ca_file=str(pem_file(folder / "root.pem", ROOT)))
+    return run_probe(target, Facts().with_part(hellos, NOW))
+
+
+def kinds(facts: CertificateFacts) -> list[str]:
+    return [deployment.leaf.key_algorithm for deployment in facts.deployments]
+
+
+BOTH = {"nginx": "ssl_protocols TLSv1.2 TLSv1.3;", "apache": "SSLProtocol -all +TLSv1.2 +TLSv1.3"}
+NEW = {"nginx": "ssl_protocols TLSv1.3;", "apache": "SSLProtocol -all +TLSv1.3"}
+SERVERS: dict[str, Server] = {"nginx": nginx, "apache": apache}
+each_server = pytest.mark.parametrize("server", SERVERS)
+
+
+@pytest.mark.real
+@each_server
+@pytest.mark.parametrize(
+    ("lines", "has", "expected"),
+    [
+        (BOTH, [RSA], (["RSA"], 1)),
+        (BOTH, [ECDSA], (["EC"], 1)),
+        (BOTH, [RSA, ECDSA], (["EC", "RSA"], 1)),
+        (NEW, [RSA], (["RSA"], 2)),
+        (NEW, [ECDSA], (["EC"], 2)),
+        (NEW, [RSA, ECDSA], (["EC", "RSA"], 3)),
+    ],
+    ids=["RSA", "ECDSA", "both", "RSA in TLS 1.3", "ECDSA in TLS 1.3", "both in TLS 1.3"],
+)
+def test_each_certificate_of_a_server_is_found(
+    tmp_path: Path, server: str, lines: dict[str, str], has: list[Issued], expected: tuple[list[str], int]
+) -> None:
+    """Up to TLS 1.2 hellos have seen all of them; in TLS 1.3 the server is asked until it declines."""
+    with SERVERS[server](tmp_path, lines[server], files(tmp_path, *has)) as port:
+        facts, connections = probe(tmp_path, port)
+    assert (kinds(facts), connections) == expected
+    assert facts.deployments_complete is True
+    assert facts.trusted is True
+
+
+@pytest.mark.real
+def test_three_kinds_are_found_in_tls13(tmp_path: Path) -> None:
+    with nginx(tmp_path, NEW["nginx"], files(tmp_path, RSA, ECDSA, ED25519)) as port:
+        facts, connections = probe(tmp_path, port)
+    assert sorted(kinds(facts)) == ["EC", "Ed25519", "RSA"]
+    assert facts.deployments_complete is True
+    assert connections == 3
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("lines", [BOTH, NEW], ids=["TLS 1.2", "TLS 1.3"])
+def test_one_that_modern_clients_never_get_is_judged_too(tmp_path: Path, lines: dict[str, str]) -> None:
+    with nginx(tmp_path, lines["nginx"], files(tmp_path, EXPIRED, ECDSA)) as port:
+        facts, _ = probe(tmp_path, port)
+    assert [deployment.trusted for deployment in facts.deployments] == [True, False]
+    assert facts.trusted is False
+    assert facts.failures == (TrustFailure.EXPIRED,)
+    assert facts.chain_not_after == NOW - DAY
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "unsure", [{"incomplete": frozenset({Protocol.TLS1_2})}, {"contradictions": ("TLSv1.2: certificate",)}]
+)
+def test_when_hellos_may_have_missed_some_it_is_told(tmp_path: Path, unsure: dict[str, Any]) -> None:
+    with nginx(tmp_path, BOTH["nginx"], files(tmp_path, RSA, ECDSA)) as port:
+        facts, _ = probe(tmp_path, port, **unsure)
+    assert kinds(facts) == ["EC", "RSA"]
+    assert facts.deployments_complete is False
+
+
+@pytest.mark.real
+def test_without_a_way_to_restrict_schemes_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another pyOpenSSL may not let us: then what TLS 1.3 hides stays unknown."""
+    monkeypatch.setattr(tls, "restrict_signatures", lambda _context, _schemes: False)
+    with nginx(tmp_path, NEW["nginx"], files(tmp_path, RSA, ECDSA)) as port:
+        facts, _ = probe(tmp_path, port)
+    assert kinds(facts) == ["EC"]
+    assert facts.deployments_complete is False
+
+
+def known(chains: Sequence[tuple[bytes, ...]], at: datetime = NOW, **changes: Any) -> Facts:  # noqa: ANN401 - fields of HandshakeFacts
+    served = tuple(ServedChain(None, (Protocol.TLS1_2,), chain) for chain in chains)
+    return Facts().with_part(handshake(chains=served, **changes), at)
+
+
+def served(folder: Path, hellos: Facts, *chain: Issued) -> CertificateFacts:
+    context = server_context(pem_file(folder / "served.pem", *chain, key=chain[0]))
+    return probe_served(context, hellos, ca_file=str(pem_file(folder / "root.pem", ROOT)))[0]
+
+
+def test_chains_of_an_earlier_scan_are_none_of_this_one(tmp_path: Path) -> None:
+    facts = served(tmp_path, known([(RSA.der(),)], at=NOW - timedelta(seconds=1)), ECDSA)
+    assert kinds(facts) == ["EC"]
+    assert facts.deployments_complete is False
+
+
+def test_without_hellos_there_may_be_others(tmp_path: Path) -> None:
+    assert served(tmp_path, Facts(), ECDSA).deployments_complete is False
+
+
+def test_a_chain_that_cannot_be_parsed_is_left_out_and_told(tmp_path: Path) -> None:
+    facts = served(tmp_path, known([(RSA.der(),), (b"nonsense",)]), ECDSA)
+    assert kinds(facts) == ["EC", "RSA"]
+    assert facts.deployments_complete is False
+
+
+def test_the_same_chain_counts_once(tmp_path: Path) -> None:
+    facts = served(tmp_path, known([(ECDSA.der(),), (RSA.der(),), (ECDSA.der(), ROOT.der())]), ECDSA)
+    assert [(kind, len(one.chain)) for kind, one in zip(kinds(facts), facts.deployments, strict=True)] == [
+        ("EC", 1),
+        ("RSA", 1),
+        ("EC", 2),
+    ]
+    assert facts.deployments_complete is True
+
+
+def test_of_very_many_chains_the_first_are_kept_and_that_is_told(tmp_path: Path) -> None:
+    many = [(issue(HOST, ROOT, names=dns(HOST)).der(),) for _ in range(MOST_DEPLOYMENTS)]
+    facts = served(tmp_path, known(many), ECDSA)
+    assert len(facts.deployments) == MOST_DEPLOYMENTS
+    assert facts.deployments_complete is False
+
+
+def test_series_are_unique_and_show_the_leaf_that_ends_first(tmp_path: Path) -> None:
+    sooner = issue(HOST, ROOT, names=dns(HOST), valid=(NOW - DAY, NOW + 3 * DAY))
+    facts = served(tmp_path, known([(sooner.der(),), (RSA.der(),), (ECDSA.der(), ROOT.der())]), ECDSA)
+    shown = [(sample.family.name, tuple(sorted(sample.labels.items()))) for sample in samples(facts)]
+    assert len(set(shown)) == len(shown)
+    ends = {
+        sample.labels["key_algorithm"]: sample.value
+        for sample in samples(facts)
+        if sample.family.name == "tls_posture_certificate_not_after_timestamp_seconds"
+    }
+    assert ends == {"EC": (NOW + 3 * DAY).timestamp(), "RSA": (NOW + 20 * DAY).timestamp()}
+
+
+def test_the_document_has_all_of_them_and_the_first_at_the_top(tmp_path: Path) -> None:
+    told: Any = document(served(tmp_path, known([(EXPIRED.der(),)]), ECDSA))["certificate"]
+    assert told["key_algorithm"] == "EC"
+    assert [one["chain"][0]["key_algorithm"] for one in told["deployments"]] == ["EC", "RSA"]
+    assert [one["trusted"] for one in told["deployments"]] == [True, False]
+    assert told["trusted"] is False
+    assert told["failures"] == ["expired"]
+    assert told["deployments"][0]["chain"][0]["on_path"] is True
+    assert told["deployments"][1]["valid_until"] == (NOW - DAY).isoformat()
+
+
+@pytest.mark.parametrize(("hellos", "found"), [(known([(RSA.der(),)]), ["RSA"]), (Facts(), None)])
+def test_what_openssl_cannot_speak_with_is_known_from_hellos(
+    tmp_path: Path, hellos: Facts, found: list[str] | None
+) -> None:
+    """SSL 3 or RC4 alone: there is no handshake to be had, and hellos have seen the chain in plain text."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(record(21, b"\x02\x28"))
+        await writer.drain()
+        await reader.read()
+
+    async def run() -> CertificateFacts:
+        async with plain_server(refuse) as port:
+            target = make_target(port, ca_file=str(pem_file(tmp_path / "root.pem", ROOT)))
+            return await PROBE.run(make_session(target, hellos))
+
+    if found is None:
+        with pytest.raises(ProbeError) as caught:
+            asyncio.run(run())
+        assert caught.value.reason is Reason.HANDSHAKE_ERROR
+    else:
+        facts = asyncio.run(run())
+        assert kinds(facts) == found
+        assert facts.trusted is True
+        assert facts.client_authentication is None
