@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from exporter.model import Facts, Family, Sample, Severity, Target, Verdict
+from exporter.case import Case
+from exporter.model import Facts, Family, Sample, Severity, Verdict
 
 
 class Demand(BaseModel):
@@ -26,15 +26,6 @@ class Demand(BaseModel):
 
 
 D = TypeVar("D", bound=Demand)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What a check judges: the facts that hold for a target, and the time (UTC) of judgement."""
-
-    target: Target
-    facts: Facts
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True)

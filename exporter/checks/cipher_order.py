@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from exporter.checks.base import Case, Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake import HandshakeFacts
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from exporter.checks.base import Case, Check, Demand, Outcome, failed, passed, unknown
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
 from exporter.model import Facts, Family, Protocol, Sample
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.registry import BY_NAME, BY_OPENSSL_NAME

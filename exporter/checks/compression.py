@@ -1,6 +1,7 @@
 """Check `compression`: TLS compression is refused, as it gives away what it compresses (CRIME, CVE-2012-4929)."""
 
-from exporter.checks.base import Case, Check, Demand, Outcome, failed, passed, unknown
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
 from exporter.probes.handshake import HandshakeFacts
 
 

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from exporter.checks.base import Case, Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.probes.http import HttpFacts
 
 

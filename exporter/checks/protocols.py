@@ -1,6 +1,7 @@
 """Check `protocols`: only protocol versions that the policy allows are accepted."""
 
-from exporter.checks.base import Case, Check, Demand, Outcome, failed, passed, unknown
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
 from exporter.model import Protocol
 from exporter.probes.handshake import HandshakeFacts
 

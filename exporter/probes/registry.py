@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from exporter.probes import certificate, dns, handshake, http
+from exporter.probes import certificate, dns, handshake, http, vulnerabilities
 from exporter.probes.base import Probe
 
-PROBES: tuple[Probe[Any], ...] = (handshake.PROBE, certificate.PROBE, http.PROBE, dns.PROBE)
+PROBES: tuple[Probe[Any], ...] = (
+    handshake.PROBE,
+    certificate.PROBE,
+    http.PROBE,
+    dns.PROBE,
+    vulnerabilities.PROBE,
+)

@@ -52,6 +52,7 @@ class HandshakeFacts:
         group_order: protocols -> whose order of groups decides; None with fewer than two or when not known.
         extensions: name -> whether the server has it; None when it does not apply or is not known. Up to TLS 1.2,
             where it must hold in each protocol; `encrypt_then_mac` where suites in CBC mode are accepted.
+        heartbeat: accepted protocols up to TLS 1.2 -> whether the server answered the extension in any answer.
         applications: ALPN, up to TLS 1.2.
         signature_schemes: of the key exchange in TLS 1.2.
         primes: of finite-field key exchanges, the smallest first.
@@ -70,6 +71,7 @@ class HandshakeFacts:
     groups: Mapping[Protocol, Listing] = field(default_factory=lambda: MappingProxyType({}))
     group_order: Mapping[Protocol, CipherOrder | None] = field(default_factory=lambda: MappingProxyType({}))
     extensions: Mapping[str, bool | None] = field(default_factory=lambda: MappingProxyType({}))
+    heartbeat: Mapping[Protocol, bool] = field(default_factory=lambda: MappingProxyType({}))
     applications: Listing | None = None
     signature_schemes: Listing | None = None
     primes: tuple[Prime, ...] = ()
@@ -150,7 +152,7 @@ CONTRADICTORY = Family(
     "Whether answers within the scan contradict each other, as those of machines with different settings behind one "
     "address do (as of the last scan)",
 )
-FULL = (GROUP_ACCEPTED,)
+FULL = (GROUP_ACCEPTED, GROUP_ORDER_ENFORCED, EXTENSION)
 """Families of the full detail."""
 FAMILIES = (
     *(PROTOCOL_ACCEPTED, WEAK_COUNT, SUITES_ACCEPTED, ORDER_ENFORCED, COMPRESSION, FORWARD_SECRECY),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.conversation import Conversation
 from exporter.probes.handshake.facts import HandshakeFacts, Listing, ServedChain
-from exporter.probes.handshake.observed import FLAGS
+from exporter.probes.handshake.observed import FLAGS, HEARTBEAT
 from exporter.probes.handshake.parameters import group_name, scheme_name
 from exporter.probes.handshake.reading import Reading
 from exporter.probes.handshake.registry import SSL2_KINDS, suite_name
@@ -35,6 +35,7 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         group_order={p: _group_order(talk, p, readings, several) for p in accepted if p in _WITH_GROUPS},
         extensions={name: talk.observed.flag(name) for name in FLAGS}
         | {"fallback_scsv": fallback, "downgrade_marks": _downgrade_marks(talk, accepted, readings)},
+        heartbeat=_heartbeat(talk, accepted),
         applications=_applications(talk, readings),
         signature_schemes=_schemes(talk, readings, several),
         primes=tuple(sorted({prime for p in accepted for prime in talk.observed.of(p).primes}, key=lambda p: p.bits)),
@@ -46,6 +47,13 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         spent=dict(talk.spent),
         notes=tuple(talk.notes),
     )
+
+
+def _heartbeat(talk: Conversation, accepted: list[Protocol]) -> dict[Protocol, bool]:
+    """Missing where it was never asked for; SSL 3 has no extensions to ask with."""
+    asked = {p: talk.observed.of(p).flags.get(HEARTBEAT) for p in accepted if p in _WITH_EXTENSIONS}
+    answers = {protocol: True in flags for protocol, flags in asked.items() if flags}
+    return answers | ({Protocol.SSL3: False} if Protocol.SSL3 in accepted else {})
 
 
 def _suites(protocol: Protocol, reading: Reading) -> tuple[str, ...]:

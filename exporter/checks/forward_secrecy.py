@@ -1,0 +1,51 @@
+"""Check `forward_secrecy`: every accepted suite agrees on keys that the certificate's key does not give away later."""
+
+from typing import Literal
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
+from exporter.model import Protocol
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.registry import BY_NAME
+
+
+class ForwardSecrecyDemand(Demand):
+    """Every accepted suite must have it."""
+
+    required: Literal[True]
+
+
+def _without(facts: HandshakeFacts, protocol: Protocol) -> tuple[str, ...]:
+    """The accepted suites that are not known to have it; no cipher kind of SSL 2 has."""
+    names = facts.cipher_suites.get(protocol, ())
+    return tuple(name for name in names if name not in BY_NAME or not BY_NAME[name].forward_secrecy)
+
+
+def _left_open(facts: HandshakeFacts) -> tuple[str, ...]:
+    """Protocols that may have other suites than those at hand."""
+    return tuple(
+        protocol
+        for protocol in Protocol
+        if facts.protocols.get(protocol) is None
+        or (facts.protocols[protocol] and (protocol in facts.incomplete or not facts.cipher_suites.get(protocol)))
+    )
+
+
+def _judge(case: Case, _demand: ForwardSecrecyDemand) -> Outcome:
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None or not facts.accepted:
+        return unknown("the cipher suites are not known")
+    match facts.forward_secrecy:
+        case True:
+            return passed("accepts only cipher suites with forward secrecy")
+        case False:
+            without = {str(protocol): _without(facts, protocol) for protocol in facts.accepted}
+            evidence = {protocol: names for protocol, names in without.items() if names}
+            return failed(f"accepts cipher suites without forward secrecy ({', '.join(evidence)})", evidence)
+        case None:
+            left_open = _left_open(facts)
+            names = ", ".join(left_open) or "suites"
+            return unknown(f"the list of {names} may not be whole", {"unknown": left_open} if left_open else {})
+
+
+CHECK = Check(name="forward_secrecy", demand=ForwardSecrecyDemand, judge=_judge)

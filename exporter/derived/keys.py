@@ -1,0 +1,55 @@
+"""Which RSA keys a server has, by their digests: DROWN carries over to every server with the same key.
+
+Only RSA keys count: an SSL 2 server has no other kind (draft-hickman-netscape-ssl-00).
+"""
+
+from hashlib import sha256
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from exporter.model import Facts, Protocol
+from exporter.probes.certificate import CertificateFacts
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.facts import ServedChain
+from exporter.probes.keys import RSA, read_key
+
+
+def served_keys(facts: Facts) -> frozenset[str]:
+    """SHA-256 (hex) of the SubjectPublicKeyInfo of each RSA key that the server is known to have."""
+    handshake, certificates = facts.get(HandshakeFacts), facts.get(CertificateFacts)
+    digests = {_digest(chain) for chain in handshake.chains} if handshake else set()
+    if certificates is not None:
+        leaves = [deployment.leaf for deployment in certificates.deployments]
+        digests |= {leaf.spki_sha256 for leaf in leaves if leaf.key_algorithm == RSA}
+    return frozenset(digest for digest in digests if digest is not None)
+
+
+def keys_known(facts: Facts) -> bool:
+    """Whether the server has no RSA keys beside `served_keys`."""
+    certificates = facts.get(CertificateFacts)
+    if certificates is None or not certificates.deployments_complete:
+        return False
+    return all(deployment.leaf.spki_sha256 is not None for deployment in certificates.deployments)
+
+
+def ssl2_keys(facts: Facts) -> frozenset[str]:
+    """The keys that SSL 2 would be spoken with, each of them only perhaps where there are several.
+
+    Where the certificate of SSL 2 itself was not seen, it may be any that the server has. SSL 2 has no server name, so
+    a server with a certificate for each name may even show another one.
+    """
+    handshake = facts.get(HandshakeFacts)
+    seen = {_digest(chain) for chain in handshake.chains if Protocol.SSL2 in chain.protocols} if handshake else set()
+    return frozenset(digest for digest in seen if digest is not None) or served_keys(facts)
+
+
+def _digest(chain: ServedChain) -> str | None:
+    """Of the leaf's key; None when it is no RSA key, or cannot be read."""
+    try:
+        leaf = x509.load_der_x509_certificate(chain.certificates[0])
+        if read_key(leaf).algorithm != RSA:
+            return None
+        return sha256(leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    except Exception:  # noqa: BLE001 - whatever the parser thinks of hostile bytes
+        return None

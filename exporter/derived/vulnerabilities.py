@@ -1,0 +1,141 @@
+"""Which known attacks a server is open to: those that were tried, and those that follow from what it accepts."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.case import Case
+from exporter.derived import attacks
+from exporter.derived.base import Derivation
+from exporter.derived.verdicts import Attack, AttackVerdict, safe, unknown
+from exporter.model import Family, Sample
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.vulnerabilities import POSSIBLE, VulnerabilityFacts, lifetime
+
+
+@dataclass(frozen=True, slots=True)
+class Vulnerabilities:
+    """A verdict on every attack there is."""
+
+    verdicts: Mapping[Attack, AttackVerdict]
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """An attack that has to be tried.
+
+    Attributes:
+        impossible: why there is nothing to try, where that is so.
+        found: what it means that it works.
+        not_found: what it means that it does not.
+    """
+
+    impossible: str
+    found: str
+    not_found: str
+    source: str
+
+
+_TRIED = {
+    Attack.HEARTBLEED: _Try(
+        "has no heartbeat extension in any protocol up to TLSv1.2",
+        "gives away its memory",
+        "does not answer a heartbeat with more than it was sent",
+        "CVE-2014-0160",
+    ),
+    Attack.CCS_INJECTION: _Try(
+        "accepts no protocol from SSLv3 to TLSv1.2",
+        "takes a ChangeCipherSpec that comes too early",
+        "takes no ChangeCipherSpec that comes too early",
+        "CVE-2014-0224",
+    ),
+    Attack.ROBOT: _Try(
+        "accepts no suites in which the client encrypts to the key of the certificate",
+        "tells right from wrong padding of what is encrypted to its key",
+        "does not tell right from wrong padding of what is encrypted to its key",
+        'CVE-2017-13099 and others; Böck, Somorovsky, Young, "Return Of Bleichenbacher\'s Oracle Threat", USENIX '
+        "Security 2018",
+    ),
+    Attack.CLIENT_RENEGOTIATION: _Try(
+        "accepts no protocol that has renegotiation",
+        "lets clients renegotiate as often as they like",
+        "does not let clients renegotiate as often as they like",
+        "CVE-2011-1473",
+    ),
+}
+
+
+def _tried(case: Case, handshake: HandshakeFacts, attack: Attack) -> AttackVerdict:
+    """What trying it came to, unless it cannot work at all on what the server accepts by now."""
+    about = _TRIED[attack]
+    possible = POSSIBLE[attack](handshake)
+    if possible is False:
+        return safe(about.impossible, about.source)
+    if case.target.vulnerability_interval is None:
+        return unknown("is not tried on this target", about.source)
+    answer = (case.facts.get(VulnerabilityFacts) or VulnerabilityFacts()).tried.get(attack)
+    if answer is None or answer.at < case.now - lifetime(case.target):
+        why = "has not been tried" if possible else "it is not known whether the server has what it takes"
+        return unknown(f"{why}, or too long ago" if answer else why, about.source)
+    detail = f": {answer.detail}" if answer.detail else ""
+    match answer.vulnerable:
+        case True:
+            why = f"{about.found}{detail}"
+            return AttackVerdict(True, why, (f"tried on {answer.at:%Y-%m-%d}{detail}",), about.source)
+        case False:
+            return safe(about.not_found, about.source)
+        case None:
+            return unknown(f"was tried, and could not be told{detail}", about.source)
+
+
+_FOLLOWING: Mapping[Attack, Callable[[HandshakeFacts], AttackVerdict]] = {
+    Attack.CRIME: attacks.crime,
+    Attack.FREAK: attacks.freak,
+    Attack.LOGJAM: attacks.logjam,
+    Attack.POODLE: attacks.poodle,
+    Attack.BEAST: attacks.beast,
+    Attack.SWEET32: attacks.sweet32,
+    Attack.RC4: attacks.rc4,
+}
+
+
+def _verdict(case: Case, handshake: HandshakeFacts, attack: Attack) -> AttackVerdict:
+    if attack in _TRIED:
+        return _tried(case, handshake, attack)
+    if attack is Attack.DROWN:
+        return attacks.drown(case, handshake)
+    if attack is Attack.INSECURE_RENEGOTIATION:
+        renegotiates = _tried(case, handshake, Attack.CLIENT_RENEGOTIATION).vulnerable
+        return attacks.insecure_renegotiation(handshake, renegotiates)
+    return _FOLLOWING[attack](handshake)
+
+
+def _derive(case: Case) -> Vulnerabilities | None:
+    handshake = case.facts.get(HandshakeFacts)
+    if handshake is None:
+        return None
+    return Vulnerabilities({attack: _verdict(case, handshake, attack) for attack in Attack})
+
+
+VULNERABLE = Family(
+    "tls_posture_vulnerable",
+    "Whether the server is open to the attack; absent where that is not known (as of the last scan)",
+)
+
+
+def _samples(facts: Vulnerabilities) -> Iterator[Sample]:
+    for attack, verdict in facts.verdicts.items():
+        if verdict.vulnerable is not None:
+            yield Sample(VULNERABLE, verdict.vulnerable, {"vulnerability": attack})
+
+
+def _document(facts: Vulnerabilities) -> dict[str, object]:
+    return {"vulnerabilities": {attack.value: verdict.vulnerable for attack, verdict in facts.verdicts.items()}}
+
+
+DERIVATION = Derivation(
+    kind=Vulnerabilities,
+    derive=_derive,
+    families=(VULNERABLE,),
+    samples=_samples,
+    document=_document,
+)

@@ -1,0 +1,184 @@
+"""What targets tell about each other: which of them speak SSL 2, with keys that others have as well (DROWN).
+
+An index that grows with each report, for the daemon, and a plain function over all reports, for a single run. Both give
+the same; they only touch facts at hand.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from exporter.case import Neighbours
+from exporter.derived.keys import keys_known, served_keys, ssl2_keys
+from exporter.model import Facts, Protocol, Report
+from exporter.probes.handshake import HandshakeFacts
+
+_Names = dict[str, tuple[str, ...]]
+"""Key -> targets, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What one target tells, by all its reports.
+
+    Attributes:
+        keys: that it has.
+        whole: it has no others.
+        accepts: keys that it accepts SSL 2 with.
+        may_accept: keys that it may accept SSL 2 with.
+        several: it has several addresses, each of which is a neighbour to the others.
+    """
+
+    keys: frozenset[str] = frozenset()
+    whole: bool = False
+    accepts: frozenset[str] = frozenset()
+    may_accept: frozenset[str] = frozenset()
+    several: bool = False
+
+    @property
+    def quiet(self) -> bool:
+        """It bears on no other target."""
+        return not self.accepts and not self.may_accept
+
+    @property
+    def own(self) -> tuple[frozenset[str], frozenset[str]] | None:
+        """What bears on the target itself."""
+        return (self.accepts, self.may_accept) if self.several else None
+
+
+_NOTHING = _Word()
+
+
+def _word(reports: Sequence[Report]) -> _Word:
+    facts = [report.facts for report in reports]
+    accepts, may_accept = frozenset[str](), frozenset[str]()
+    for one in facts:
+        accepted, possible = _exposed(one)
+        accepts, may_accept = accepts | accepted, may_accept | possible
+    return _Word(
+        keys=frozenset[str]().union(*map(served_keys, facts)),
+        whole=bool(facts) and all(map(keys_known, facts)),
+        accepts=accepts,
+        may_accept=may_accept - accepts,
+        several=len(facts) > 1,
+    )
+
+
+def _exposed(facts: Facts) -> tuple[frozenset[str], frozenset[str]]:
+    """Keys that SSL 2 is accepted with at one address, and those that it may be.
+
+    Of several keys one is the right one, and which of them is not known.
+    """
+    handshake = facts.get(HandshakeFacts)
+    accepted = handshake.protocols.get(Protocol.SSL2) if handshake else None
+    if accepted is False:
+        return frozenset(), frozenset()
+    keys = ssl2_keys(facts)
+    return (keys, frozenset()) if accepted and len(keys) == 1 else (frozenset(), keys)
+
+
+class KeyIndex:
+    """Who has which key, and where SSL 2 is or may be spoken with it. Fed with each target's latest reports.
+
+    A report costs a few look-ups by key: targets whose SSL 2 is refused are kept by the keys they have alone.
+    """
+
+    def __init__(self) -> None:
+        self._words: dict[str, _Word] = {}
+        self._having: _Names = {}
+        self._accepting: _Names = {}
+        self._perhaps: _Names = {}
+        self._exposing: set[str] = set()
+        self._vague: set[str] = set()
+
+    def update(self, name: str, reports: Sequence[Report]) -> set[str]:
+        """Take in a target's latest reports, one an address; the targets that it changes something for.
+
+        These are to be judged again: whoever has a key of which something else is known now, and those whose own keys
+        are not all known when the first target exposes a key, or the last no longer does. The target itself is among
+        them only when it has, or had, several addresses.
+        """
+        return self._replace(name, _word(reports))
+
+    def remove(self, name: str) -> set[str]:
+        """Forget a target; the others that it changes something for, as `update`."""
+        return self._replace(name, None) - {name}
+
+    def neighbours(self, name: str) -> Neighbours:
+        """What the others tell; of a target with several addresses also what it tells itself."""
+        own = self._words.get(name, _NOTHING)
+        accepting, perhaps = dict(self._accepting), dict(self._perhaps)
+        if not own.several:
+            _move(accepting, name, own.accepts, _NOTHING.accepts)
+            _move(perhaps, name, own.may_accept, _NOTHING.may_accept)
+        return _together(accepting, perhaps)
+
+    def _replace(self, name: str, word: _Word | None) -> set[str]:
+        before = self._words.pop(name, _NOTHING)
+        after = word or _NOTHING
+        for names, old, new in (
+            (self._having, before.keys, after.keys),
+            (self._accepting, before.accepts, after.accepts),
+            (self._perhaps, before.may_accept, after.may_accept),
+        ):
+            _move(names, name, old, new)
+        self._exposing.discard(name)
+        self._vague.discard(name)
+        concerned = self._concerned(name, before, after)
+        if word is not None:
+            self._words[name] = word
+            if not word.quiet:
+                self._exposing.add(name)
+            if not word.whole:
+                self._vague.add(name)
+        return concerned
+
+    def _concerned(self, name: str, before: _Word, after: _Word) -> set[str]:
+        """Whose verdict may be another now; all is entered save the target itself."""
+        changed = before.accepts ^ after.accepts
+        # Two others with a key are others to everybody, and what one more may do changes nothing: where thousands share
+        # a certificate, and SSL 2 is not known of any, they would all be judged with every report of one of them.
+        changed |= {key for key in before.may_accept ^ after.may_accept if self._few(self._perhaps.get(key, ()), name)}
+        concerned = set[str]().union(*(self._having.get(key, ()) for key in changed)) - {name}
+        if before.quiet != after.quiet and self._few(self._exposing, name):
+            concerned |= self._vague
+        return concerned | ({name} if before.own != after.own else set())
+
+    @staticmethod
+    def _few(names: Collection[str], name: str) -> bool:
+        return len(names) - (name in names) < 2
+
+
+def _move(names: _Names, name: str, old: frozenset[str], new: frozenset[str]) -> None:
+    """Take a target from the old keys and put it to the new ones."""
+    for key in old - new:
+        left = tuple(one for one in names.pop(key) if one != name)
+        if left:
+            names[key] = left
+    for key in new - old:
+        names[key] = tuple(sorted((*names.get(key, ()), name)))
+
+
+def _together(accepting: _Names, perhaps: _Names) -> Neighbours:
+    return Neighbours(MappingProxyType(accepting), MappingProxyType(perhaps))
+
+
+def neighbours_of_each(reports: Iterable[Sequence[Report]]) -> dict[str, Neighbours]:
+    """What the others tell, for each target, from the reports of all: as `KeyIndex.neighbours`."""
+    words = {of_one[0].target.name: _word(of_one) for of_one in reports}
+    return {name: _neighbours(words, name) for name in words}
+
+
+def _neighbours(words: Mapping[str, _Word], name: str) -> Neighbours:
+    others = {other: word for other, word in words.items() if other != name or word.several}
+    accepting = {
+        key: _named(others, lambda word: word.accepts, key) for word in others.values() for key in word.accepts
+    }
+    perhaps = {
+        key: _named(others, lambda word: word.may_accept, key) for word in others.values() for key in word.may_accept
+    }
+    return _together(accepting, perhaps)
+
+
+def _named(words: Mapping[str, _Word], keys: Callable[[_Word], frozenset[str]], key: str) -> tuple[str, ...]:
+    return tuple(sorted(name for name, word in words.items() if key in keys(word)))

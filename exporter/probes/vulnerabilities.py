@@ -1,0 +1,236 @@
+"""Vulnerabilities probe: the attacks that have to be tried, by sslyze in a worker, each only where it can work at all.
+
+It runs when an answer is missing or older than `vulnerability_interval`. What follows from other facts is no matter of
+its own: `exporter.derived.vulnerabilities` puts both together.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from types import MappingProxyType
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from exporter.errors import ProbeError
+from exporter.model import Facts, Protocol, Reason, Target
+from exporter.net.service import ready_for_tls
+from exporter.probes.base import Probe, Session
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.registry import BY_NAME
+
+MAX_BYTES = 262144
+"""Of one connection: a long chain, and Heartbleed's answer of 64 KiB."""
+TRY_SECONDS = 40.0
+"""Of one attack. ROBOT takes fifteen connections, and on each a server may let the answer wait."""
+_MARGIN_SECONDS = 2.0
+"""What is left of a scan at the end of the last try, so that it can still be told."""
+
+_TRIED = (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3)
+"""Newest first. TLS 1.3 has none of what is tried: the OpenSSL that bled and took early ChangeCipherSpecs did not have
+it, and there is no RSA key exchange and no renegotiation in it (RFC 8446, 1.2 and 4.1.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What one attack came to.
+
+    Attributes:
+        vulnerable: None when the server did not go along to where it is tried, or answers differently each time.
+        detail: more of it, for a person.
+    """
+
+    vulnerable: bool | None
+    detail: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VulnerabilityFacts:
+    """Attack -> what trying it came to; attacks that were not tried are missing. Each has its own time."""
+
+    tried: Mapping[str, Tried] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def _any(facts: HandshakeFacts, has: Callable[[Protocol], bool | None]) -> bool | None:
+    """Whether some accepted protocol up to TLS 1.2 has it; None when none is known to, and one may."""
+    verdicts = [
+        False if facts.protocols.get(protocol) is False else has(protocol) if facts.protocols.get(protocol) else None
+        for protocol in _TRIED
+    ]
+    return True if True in verdicts else None if None in verdicts else False
+
+
+def _takes_rsa(facts: HandshakeFacts, protocol: Protocol) -> bool | None:
+    if rsa_suites(facts, protocol):
+        return True
+    listed = facts.cipher_suites.get(protocol) and protocol not in facts.incomplete
+    return False if listed else None
+
+
+def rsa_suites(facts: HandshakeFacts, protocol: Protocol) -> tuple[str, ...]:
+    """The accepted suites (IANA names) in which the client encrypts to the key of the certificate."""
+    return tuple(
+        name
+        for name in facts.cipher_suites.get(protocol, ())
+        if name.startswith("TLS_RSA_") and not name.startswith(("TLS_RSA_EXPORT", "TLS_RSA_PSK"))
+    )
+
+
+POSSIBLE: Mapping[str, Callable[[HandshakeFacts], bool | None]] = {
+    "heartbleed": lambda facts: _any(facts, facts.heartbeat.get),
+    "ccs_injection": lambda facts: _any(facts, lambda _: True),
+    "robot": lambda facts: _any(facts, partial(_takes_rsa, facts)),
+    "client_renegotiation": lambda facts: _any(facts, lambda _: True),
+}
+"""Attack -> whether the server has what it needs: False means that there is nothing to try, and no such attack."""
+
+
+def _wanted(target: Target, known: Facts, now: datetime) -> list[str]:
+    """The attacks to try now: possible, and without an answer that is young enough.
+
+    The nearest scan is the one that tries: a try that is due within half an interval is due.
+    """
+    handshake = known.get(HandshakeFacts)
+    interval = target.vulnerability_interval
+    if handshake is None or interval is None:
+        return []
+    tried = (known.get(VulnerabilityFacts) or VulnerabilityFacts()).tried
+    since = now + target.scan_interval / 2 - interval
+    return [
+        attack
+        for attack, possible in POSSIBLE.items()
+        if possible(handshake) and (attack not in tried or tried[attack].at < since)
+    ]
+
+
+def _due(target: Target, known: Facts, now: datetime) -> bool:
+    return known.get(VulnerabilityFacts) is None or bool(_wanted(target, known, now))
+
+
+def _longer(target: Target) -> timedelta:
+    interval = target.vulnerability_interval or timedelta(0)
+    return max(timedelta(0), interval - target.scan_interval)
+
+
+def lifetime(target: Target) -> timedelta:
+    """How long an answer holds: `max_age` after the scan that should have brought a new one."""
+    return target.max_age + _longer(target)
+
+
+async def _run(session: Session) -> VulnerabilityFacts:
+    handshake = session.known.get(HandshakeFacts)
+    if handshake is None:
+        raise ProbeError(Reason.HANDSHAKE_ERROR, "it is not known what the server accepts")
+    before = (session.known.get(VulnerabilityFacts) or VulnerabilityFacts()).tried
+    tried = {name: one for name, one in before.items() if one.at >= session.now - lifetime(session.target)}
+    failure: ProbeError | None = None
+    for attack in _wanted(session.target, session.known, session.now):
+        try:
+            outcome = await _try(session, handshake, attack)
+        except ProbeError as error:
+            failure = failure or error
+            if error.reason not in {Reason.WORKER_CRASHED, Reason.DEADLINE_EXCEEDED}:
+                break  # the server is not to be reached any more
+        else:
+            tried[attack] = outcome
+    if failure is not None:
+        raise ProbeError(failure.reason, failure.detail, VulnerabilityFacts(tried))
+    return VulnerabilityFacts(tried)
+
+
+async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Tried:
+    seconds = min(TRY_SECONDS, session.seconds_left() - _MARGIN_SECONDS)
+    if seconds <= 0:
+        raise ProbeError(Reason.DEADLINE_EXCEEDED, f"{attack}: no time is left to try it")
+    protocol = next(p for p in _TRIED if handshake.protocols.get(p) and _fits(handshake, attack, p))
+    names = _suites(handshake, attack, protocol)
+    arguments: dict[str, object] = {
+        "protocol": protocol.value,
+        "server_name": session.target.server_name,
+        "suites": list(_openssl_names(names)),
+    }
+    if attack == "robot":
+        key = _rsa_key(handshake)
+        if key is None:
+            return Tried(None, "the server's RSA key is not known", session.now)
+        numbers = key.public_numbers()
+        arguments |= {"modulus": f"{numbers.n:x}", "exponent": numbers.e}
+    connect = partial(ready_for_tls, session.dialer, max_bytes=MAX_BYTES)
+    return _outcome(await session.workers.run(attack, arguments, connect, seconds), session.now)
+
+
+def _suites(handshake: HandshakeFacts, attack: str, protocol: Protocol) -> tuple[str, ...]:
+    """The suites to offer. With AEAD a server says plainly that it took a ChangeCipherSpec too early."""
+    accepted = handshake.cipher_suites.get(protocol, ())
+    match attack:
+        case "robot":
+            return rsa_suites(handshake, protocol)
+        case "ccs_injection":
+            return tuple(name for name in accepted if "_GCM_" in name) or accepted
+        case _:
+            return accepted
+
+
+def _fits(handshake: HandshakeFacts, attack: str, protocol: Protocol) -> bool:
+    match attack:
+        case "heartbleed":
+            return bool(handshake.heartbeat.get(protocol))
+        case "robot":
+            return bool(rsa_suites(handshake, protocol))
+        case _:
+            return True
+
+
+def _openssl_names(names: tuple[str, ...]) -> Iterator[str]:
+    """GCM first: some servers are only vulnerable to ROBOT there."""
+    for name in sorted(names, key=lambda name: "_GCM_" not in name):
+        suite = BY_NAME.get(name)
+        if suite is not None and suite.openssl_name:
+            yield suite.openssl_name
+
+
+def _rsa_key(handshake: HandshakeFacts) -> RSAPublicKey | None:
+    """Of the certificate; one that cannot be parsed was not recognised as RSA either."""
+    for chain in handshake.chains:
+        if chain.key == "RSA":
+            with suppress(ValueError, UnsupportedAlgorithm):
+                key = x509.load_der_x509_certificate(chain.certificates[0]).public_key()
+                if isinstance(key, RSAPublicKey):
+                    return key
+    return None
+
+
+def _outcome(answer: object, now: datetime) -> Tried:
+    """A worker's answer, which is believed in its form alone."""
+    match answer:
+        case {"vulnerable": bool() | None as vulnerable, "detail": str() as detail}:
+            return Tried(vulnerable, detail, now)
+        case _:
+            raise ProbeError(Reason.WORKER_CRASHED, "the worker gave no answer")
+
+
+def _document(facts: VulnerabilityFacts) -> dict[str, object]:
+    return {
+        "attacks_tried": {
+            name: {"vulnerable": one.vulnerable, "detail": one.detail, "at": one.at.isoformat()}
+            for name, one in facts.tried.items()
+        }
+    }
+
+
+PROBE = Probe(
+    name="vulnerabilities",
+    kind=VulnerabilityFacts,
+    mandatory=False,
+    applies=lambda target: target.vulnerability_interval is not None,
+    run=_run,
+    families=(),
+    samples=lambda _facts: (),
+    document=_document,
+    due=_due,
+    longer=_longer,
+)
