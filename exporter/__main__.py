@@ -14,10 +14,11 @@ from rich.console import Console
 
 from exporter import __version__
 from exporter.app import make_resolver, read_config, serve, utc_now
-from exporter.assess import assess_all
+from exporter.assess import assess_all, reassess_all
 from exporter.config import Config, TargetSettings, is_policy_path, parse_duration
 from exporter.demo.run import demo
 from exporter.errors import ConfigError, ExporterError
+from exporter.fleet import neighbours_of_each
 from exporter.logs import set_up_logging
 from exporter.metrics import render_reports, target_text
 from exporter.model import Report, Target
@@ -27,6 +28,7 @@ from exporter.scan import Environment, scan_addresses
 from exporter.targets import make_target, static_targets
 from exporter.terminal import print_reports
 from exporter.web import parse_address
+from exporter.workers import Workers
 
 EXIT_OK, EXIT_NOT_COMPLIANT, EXIT_USAGE, EXIT_UNKNOWN = 0, 1, 2, 3
 DEFAULT_ADDRESS = ":19443"
@@ -145,7 +147,8 @@ def _scan_targets(options: argparse.Namespace, config: Config) -> list[Target]:
 
 async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: Config) -> list[tuple[Report, ...]]:
     """The reports of each target, one for each of its addresses."""
-    environment = Environment(now=utc_now, resolver=make_resolver(config))
+    workers = Workers()
+    environment = Environment(now=utc_now, resolver=make_resolver(config), workers=workers)
     places = asyncio.Semaphore(config.global_.max_concurrent_scans)
 
     async def one(target: Target) -> tuple[Report, ...]:
@@ -153,7 +156,15 @@ async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: 
             results = await scan_addresses(target, environment)
         return assess_all(results, policies[target.policy], utc_now())
 
-    return list(await asyncio.gather(*(one(target) for target in targets)))
+    try:
+        scanned = await asyncio.gather(*(one(target) for target in targets))
+    finally:
+        await workers.close()
+    others = neighbours_of_each(scanned)
+    return [
+        reassess_all(reports, target, policies[target.policy], utc_now(), others[target.name])
+        for target, reports in zip(targets, scanned, strict=True)
+    ]
 
 
 def _exit_code(reports: list[Report]) -> int:

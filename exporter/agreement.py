@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from exporter.derived.registry import DERIVATIONS
 from exporter.model import Disagreement, Report
 from exporter.probes.registry import PROBES
 
@@ -15,10 +16,13 @@ NOT_COMPARED = frozenset(
     {
         *("notes", "contradictions", "hellos"),  # what stood in the way of one scan, and what it took
         *("dh_primes", "plain_chains"),  # seen in passing: nothing says that there are no others
+        "attacks_tried",  # when and how; what it comes to is in "vulnerabilities"
         "dns",  # of the name, not of an address
         "http.status",  # a machine that is drained or busy says so, and is no less secure
         # They say why `trusted` and `hostname_match` are what they are, and less when one of these is not known.
         *("certificate.failures", "certificate.trust_detail"),
+        # Beside the first, which is compared, chains are seen in passing; and machines staple when they come to it.
+        *("certificate.deployments", "certificate.deployments_complete"),
     }
 )
 """What may differ between good machines of one service."""
@@ -58,11 +62,7 @@ def disagreements(reports: Sequence[Report]) -> tuple[Disagreement, ...] | None:
 
 def _known(report: Report) -> Iterator[tuple[str, str, Value]]:
     """Fact, part of it and value, of all that is compared."""
-    for probe in PROBES:
-        facts = report.facts.get(probe.kind)
-        if facts is None or report.facts.seen_at(probe.kind) != report.result.facts.seen_at(probe.kind):
-            continue
-        document = probe.document(facts)
+    for document in _documents(report):
         for fact, content in document.items():
             if fact in NOT_COMPARED or fact.endswith(_INCOMPLETE):
                 continue
@@ -73,6 +73,19 @@ def _known(report: Report) -> Iterator[tuple[str, str, Value]]:
                 known = part not in incomplete and (value or fact != "cipher_suites")  # an accepted protocol has some
                 if known and f"{fact}.{part}" not in NOT_COMPARED:
                     yield fact, part or fact, value
+
+
+def _documents(report: Report) -> Iterator[Mapping[str, object]]:
+    """Of what the last scan saw, and of what follows from facts of which the last scan saw the first."""
+    for probe in PROBES:
+        facts = report.result.facts.get(probe.kind)
+        if facts is not None and report.facts.seen_at(probe.kind) is not None:
+            yield probe.document(facts)
+    if len(report.result.facts):
+        for derivation in DERIVATIONS:
+            derived = report.facts.get(derivation.kind)
+            if derived is not None:
+                yield derivation.document(derived)
 
 
 def _parts(content: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Value]]:

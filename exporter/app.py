@@ -11,10 +11,11 @@ from pathlib import Path
 from dns.asyncresolver import Resolver
 from dns.resolver import NoResolverConfiguration
 
-from exporter.assess import assess_all, reassess_all
+from exporter.assess import assess_all, outdated, reassess_all
 from exporter.backends import Backend, LocalBackend
 from exporter.config import Config, load_config
 from exporter.errors import ConfigError
+from exporter.fleet import KeyIndex
 from exporter.metrics import Exposition, OwnMetrics, render_reports, render_target, target_samples
 from exporter.model import Report, Target
 from exporter.net.gate import HostGate
@@ -25,6 +26,7 @@ from exporter.schedule import Schedule
 from exporter.store import MemoryStore, Store
 from exporter.targets import static_targets
 from exporter.web import Sources, make_app, serving
+from exporter.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -66,11 +68,6 @@ def read_config(path: Path) -> Config:
     return load_config(path, wrong_policy)
 
 
-def make_backend(config: Config, now: Callable[[], datetime], gate: HostGate, lookup: Lookup) -> Backend:
-    """Where scans run under this configuration."""
-    return LocalBackend(Environment(now=now, resolver=make_resolver(config), gate=gate, lookup=lookup))
-
-
 class App:
     """The daemon: targets, schedule, store and page, kept in step."""
 
@@ -93,7 +90,12 @@ class App:
         self._own = OwnMetrics()
         self._exposition = Exposition(self._own)
         self._first_config = config
-        self._gate = HostGate()  # one for all configurations: scans under the old one may still have connections open
+        # One for all configurations: scans under the old one may still have connections open, and workers busy.
+        self._gate = HostGate()
+        self._workers = Workers(on_restart=self._own.worker_restarts.inc)
+        self._keys = KeyIndex()
+        self._to_judge: set[str] = set()
+        self._judging: asyncio.Task[None] | None = None
         self.schedule = Schedule(self._scan, workers=config.global_.max_concurrent_scans, now=now)
         self._ready = False
 
@@ -118,10 +120,11 @@ class App:
         for name in self._targets.keys() - kept:
             self._store.remove(name)
             self._exposition.remove(name)
+            self._keys.remove(name)
         self.schedule.sync({name: targets[name].scan_interval for name in kept})
         self.schedule.sync({name: target.scan_interval for name, target in targets.items()})
         self._targets, self._policies = targets, policies
-        self._backend = make_backend(config, self._now, self._gate, self._lookup)
+        self._backend = self._make_backend(config)
         self._full = config.metrics.detail == "full"
         for name, target in targets.items():
             reports = self._store.get(name)
@@ -129,10 +132,15 @@ class App:
                 samples = target_samples(target, policies[target.policy])
                 self._exposition.put(name, render_target(target, samples, full=self._full))
             else:
-                self._publish(reassess_all(reports, target, policies[target.policy], self._now()))
+                self._judge_again(name)
         self._own.targets.set(len(targets))
         self._own.reload_successful.set(1)
         self._own.reload_timestamp.set(self._now().timestamp())
+
+    def _make_backend(self, config: Config) -> Backend:
+        """Where scans run under this configuration."""
+        resolver = make_resolver(config)
+        return LocalBackend(Environment(self._now, resolver, self._gate, self._lookup, self._workers))
 
     async def reload(self, path: Path) -> bool:
         """Read the file again; a bad one changes nothing. Whether it worked."""
@@ -147,7 +155,7 @@ class App:
 
     async def _scan(self, name: str) -> None:
         scanned = self._targets[name]
-        found = await self._backend.run(scanned)
+        found = await self._backend.run(scanned, {report.address: report.facts for report in self._store.get(name)})
         target = self._targets.get(name)
         if _service(target) != _service(scanned) or target is None:
             return  # removed or changed while the scan ran: its results are about something else
@@ -158,22 +166,39 @@ class App:
             where = f"{name} address={result.address}" if result.address else name
             for failure in result.failures:
                 log.warning("target=%s probe=%s reason=%s %s", where, failure.probe, failure.reason, failure.detail)
-        self._publish(assess_all(results, self._policies[target.policy], self._now(), self._store.get(name)))
+        policy, neighbours = self._policies[target.policy], self._keys.neighbours(name)
+        self._publish(assess_all(results, policy, self._now(), self._store.get(name), neighbours))
 
     def _publish(self, reports: Sequence[Report]) -> None:
         target = reports[0].target
         self._store.put(reports)
         lines = render_reports(reports, self._policies[target.policy], full=self._full)
         self._exposition.put(target.name, lines)
+        # What others share with this one has changed; their own facts have not.
+        self._to_judge |= self._keys.update(target.name, reports)
+        if self._to_judge and self._judging is None:
+            self._judging = asyncio.create_task(self._judge_others())
+
+    def _judge_again(self, name: str) -> None:
+        """Judge what is known of the target as of now."""
+        reports, target = self._store.get(name), self._targets.get(name)
+        if reports and target is not None:
+            policy, neighbours = self._policies[target.policy], self._keys.neighbours(name)
+            self._publish(reassess_all(reports, target, policy, self._now(), neighbours))
+
+    async def _judge_others(self) -> None:
+        """One at a time: there can be thousands, and scans and scrapes go on in between."""
+        while self._to_judge:
+            self._judge_again(self._to_judge.pop())
+            await asyncio.sleep(0)
+        self._judging = None
 
     def expire(self) -> None:
-        """Let go of facts that are older than their target's `max_age`."""
+        """Let go of facts that do not hold any longer."""
         now = self._now()
         for reports in self._store.all():
-            target = reports[0].target
-            oldest = min((report.facts.oldest for report in reports if report.facts.oldest), default=now)
-            if oldest < now - target.max_age:
-                self._publish(reassess_all(reports, target, self._policies[target.policy], now))
+            if any(outdated(report, now) for report in reports):
+                self._judge_again(reports[0].target.name)
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Body and content type of `/metrics`."""
@@ -200,6 +225,9 @@ class App:
         self._ready = False
         if not await self.schedule.stop(STOP_WITHIN):
             log.warning("some scans did not end in time")
+        await self._workers.close()
+        if self._judging is not None:
+            self._judging.cancel()
 
 
 def _service(target: Target | None) -> tuple[object, ...] | None:
@@ -208,7 +236,7 @@ def _service(target: Target | None) -> tuple[object, ...] | None:
         return None
     where = target.host, target.port, target.connect_address, target.addresses, target.ip_protocol
     way = target.proxy and str(target.proxy)  # another password leads to the same service, another proxy need not
-    return *where, way, target.starttls, target.server_name, target.ca_file
+    return *where, way, target.starttls, target.server_name, target.ca_file, target.client_certificate
 
 
 async def serve(config_file: Path, config: Config, addresses: list[tuple[str, int]]) -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from exporter.agreement import disagreements
-from exporter.checks.base import Case
+from exporter.case import NO_NEIGHBOURS, Case, Neighbours
 from exporter.checks.registry import CHECKS
+from exporter.derived.registry import DERIVATIONS
 from exporter.model import Addresses, Facts, Finding, Report, ScanResult, Target
 from exporter.policies import Policy
 from exporter.probes.registry import PROBES
@@ -24,20 +25,45 @@ def judge(case: Case, policy: Policy) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def assess(result: ScanResult, policy: Policy, now: datetime, previous: Report | None = None) -> Report:
+def held(facts: Facts, target: Target, now: datetime) -> Facts:
+    """The facts of probes that the target has, as long as they hold."""
+    held = Facts()
+    for probe in PROBES:
+        seen_at = facts.seen_at(probe.kind)
+        if seen_at is not None and probe.applies(target) and seen_at >= now - target.max_age - probe.longer(target):
+            held = held.with_part(facts.get(probe.kind), seen_at)
+    return held
+
+
+def outdated(report: Report, now: datetime) -> bool:
+    """Whether the report has facts that do not hold any more."""
+    seen = [probe.kind for probe in PROBES if report.facts.seen_at(probe.kind) is not None]
+    return len(held(report.facts, report.target, now)) < len(seen)
+
+
+def assess(
+    result: ScanResult,
+    policy: Policy,
+    now: datetime,
+    previous: Report | None = None,
+    neighbours: Neighbours = NO_NEIGHBOURS,
+) -> Report:
     """The report after a scan.
 
-    Facts that this scan could not tell are taken from the previous report, as long as they are no older than the
-    target's `max_age`. A successful scan stands alone, save for what its optional probes could not tell.
+    Facts that this scan could not tell, or that were not due, are taken from the previous report, as long as they hold:
+    for the target's `max_age`, and longer where they are not due with every scan.
     """
-    older = previous.facts if previous else Facts()
-    facts = result.facts.over(older, now - result.target.max_age)
+    facts = result.facts.over(previous.facts) if previous else result.facts
     last_success = result.ended_at if result.success else previous.last_success_at if previous else None
-    return _report(result, facts, policy, now, last_success)
+    return _report(result, facts, policy, now, last_success, neighbours)
 
 
 def assess_all(
-    results: Sequence[ScanResult], policy: Policy, now: datetime, previous: Sequence[Report] = ()
+    results: Sequence[ScanResult],
+    policy: Policy,
+    now: datetime,
+    previous: Sequence[Report] = (),
+    neighbours: Neighbours = NO_NEIGHBOURS,
 ) -> tuple[Report, ...]:
     """The reports after a scan of each address of one target: what is said of an address stands with that address.
 
@@ -48,15 +74,25 @@ def assess_all(
     known = [address for address in before if address is not None]
     if known and all(result.address is None and result.target.addresses is Addresses.ALL for result in results):
         unreached = [replace(result, address=address) for address in known for result in results]
-        reports = [assess(result, policy, now, before[result.address]) for result in unreached]
-        if any(len(report.facts) for report in reports):
+        reports = [assess(result, policy, now, before[result.address], neighbours) for result in unreached]
+        if any(_seen_since(report.facts, now - report.target.max_age) for report in reports):
             return _together(reports)
-    return _together(assess(result, policy, now, before.get(result.address)) for result in results)
+    return _together(assess(result, policy, now, before.get(result.address), neighbours) for result in results)
 
 
-def reassess_all(reports: Sequence[Report], target: Target, policy: Policy, now: datetime) -> tuple[Report, ...]:
+def reassess_all(
+    reports: Sequence[Report],
+    target: Target,
+    policy: Policy,
+    now: datetime,
+    neighbours: Neighbours = NO_NEIGHBOURS,
+) -> tuple[Report, ...]:
     """The reports of one target at a later time, each as `reassess`."""
-    return _together(reassess(report, target, policy, now) for report in reports)
+    return _together(reassess(report, target, policy, now, neighbours) for report in reports)
+
+
+def _seen_since(facts: Facts, since: datetime) -> bool:
+    return any((at := facts.seen_at(probe.kind)) is not None and at >= since for probe in PROBES)
 
 
 def _together(reports: Iterable[Report]) -> tuple[Report, ...]:
@@ -65,17 +101,28 @@ def _together(reports: Iterable[Report]) -> tuple[Report, ...]:
     return tuple(replace(report, disagreements=found) for report in several)
 
 
-def reassess(report: Report, target: Target, policy: Policy, now: datetime) -> Report:
+def reassess(
+    report: Report, target: Target, policy: Policy, now: datetime, neighbours: Neighbours = NO_NEIGHBOURS
+) -> Report:
     """The same report at a later time, for the target as it is configured now.
 
-    Facts past `max_age` go, and the rest is judged anew.
+    Facts that do not hold any longer go, and the rest is judged anew.
     """
-    facts = Facts().over(report.facts, now - target.max_age)
-    return _report(replace(report.result, target=target), facts, policy, now, report.last_success_at)
+    result = replace(report.result, target=target)
+    return _report(result, report.facts, policy, now, report.last_success_at, neighbours)
 
 
-def _report(result: ScanResult, facts: Facts, policy: Policy, now: datetime, last_success: datetime | None) -> Report:
-    # What a probe saw before the target's protocol changed would never be seen again, and still be shown.
-    facts = facts.without(probe.kind for probe in PROBES if not probe.applies(result.target))
-    findings = judge(Case(result.target, facts, now), policy)
-    return Report(result, facts, policy.name, findings, last_success)
+def _report(  # noqa: PLR0913, PLR0917 - all that a report is made of
+    result: ScanResult,
+    facts: Facts,
+    policy: Policy,
+    now: datetime,
+    last_success: datetime | None,
+    neighbours: Neighbours,
+) -> Report:
+    case = Case(result.target, held(facts, result.target, now), now, neighbours)
+    for derivation in DERIVATIONS:
+        part = derivation.derive(case)
+        if part is not None:
+            case = replace(case, facts=case.facts.with_part(part, now))
+    return Report(result, case.facts, policy.name, judge(case, policy), last_success)

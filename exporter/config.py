@@ -4,6 +4,7 @@ What concerns several sections (names used twice, inherited limits) is looked at
 Owns no decisions about scanning; gives validated settings that `exporter.targets` turns into targets.
 """
 
+import difflib
 import operator
 import os
 import re
@@ -26,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from exporter.credentials import read_chain_file, read_credentials, read_key_file
 from exporter.errors import ConfigError, Problem, TargetError
 from exporter.model import Addresses, IpProtocol, ip_version, is_ip
 from exporter.services import (
@@ -47,6 +49,10 @@ LONGEST_GAP = timedelta(seconds=10)
 """With some dozens of connections, far more would not fit into any `scan_timeout`."""
 DIRECT = "direct"
 """What `proxy_url` says where there is to be none (the word of PAC files for it)."""
+SYSTEM = "system"
+"""The trust store that needs no name of its own."""
+NEVER = "never"
+"""What `vulnerability_interval` says where no attack is to be tried."""
 _LONGEST_SECONDS = 10 * 31_536_000
 
 RESERVED_LABELS = frozenset(
@@ -54,7 +60,7 @@ RESERVED_LABELS = frozenset(
         *("target", "address", "host", "port", "protocol", "starttls", "server_name", "policy", "zone"),
         *("probe", "reason", "cipher_suite", "compliant", "group", "extension", "vulnerability", "client"),
         *("key_algorithm", "key_size", "signature_algorithm", "subject", "issuer", "serial", "fingerprint_sha256"),
-        *("product", "version", "tag", "check", "severity", "grade", "capped_by", "direction"),
+        *("product", "version", "tag", "check", "severity", "grade", "capped_by", "direction", "status", "mode"),
         *("instance", "job", "type"),
     }
 )
@@ -82,6 +88,10 @@ def _interval(text: object) -> timedelta:
     if value < SHORTEST_INTERVAL:
         raise ValueError(f"{text!r} is too short for an interval; the shortest is {SHORTEST_INTERVAL.seconds}s")
     return value
+
+
+def _interval_or_never(text: object) -> timedelta | str:
+    return NEVER if text == NEVER else _interval(text)
 
 
 def _gap(text: object) -> timedelta:
@@ -143,6 +153,7 @@ def _one_of(kind: type[StrEnum]) -> Callable[[object], object]:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Interval = Annotated[timedelta, BeforeValidator(_interval)]
+IntervalOrNever = Annotated[timedelta | str, BeforeValidator(_interval_or_never)]
 Gap = Annotated[timedelta, BeforeValidator(_gap)]
 Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
 Count = Annotated[int, BeforeValidator(_count), Field(ge=1, le=10_000, strict=True)]
@@ -179,6 +190,57 @@ class _Section(BaseModel):
         return {key: part for key, part in value.items() if part is not None} if isinstance(value, dict) else value
 
 
+def _readable_file(text: str, info: ValidationInfo) -> str:
+    """The absolute path of a file that is there; unchanged where nothing says what it is relative to.
+
+    Raises:
+        ValueError: it is not there, or not for us.
+    """
+    if not isinstance(info.context, _Surroundings):
+        return text
+    path = _path(text, info.context.folder)
+    if not os.path.isfile(path):  # noqa: PTH113 - the method of Path raises where this says no
+        raise ValueError(f"there is no file {path}")
+    if not os.access(path, os.R_OK):
+        raise ValueError(f"{path} cannot be read")
+    return path
+
+
+def _store_name(name: str) -> str:
+    if not name or name == SYSTEM:
+        raise ValueError(f"{name!r} cannot be the name of a trust store of your own")
+    return name
+
+
+StoreName = Annotated[str, AfterValidator(_store_name)]
+StoreFile = Annotated[str, Field(min_length=1), AfterValidator(_readable_file)]
+
+
+class TlsSettings(_Section):
+    """The certificate to show to servers that ask for one, as in Prometheus' `tls_config`."""
+
+    cert_file: str = Field(min_length=1)
+    key_file: str = Field(min_length=1)
+
+    @field_validator("cert_file", "key_file")
+    @classmethod
+    def _of_use(cls, value: str, info: ValidationInfo) -> str:
+        path = _readable_file(value, info)
+        if not isinstance(info.context, _Surroundings):
+            return path
+        cert_file = info.data.get("cert_file")
+        try:
+            if info.field_name == "cert_file":
+                read_chain_file(path)
+            elif cert_file is None:  # there is nothing yet that it could fit
+                read_key_file(path)
+            else:
+                read_credentials(cert_file, path)
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error.strerror or type(error).__name__}") from None
+        return path
+
+
 class ResolverSettings(_Section):
     """Which name servers answer the questions about DNS records (CAA); addresses always come from the system."""
 
@@ -206,6 +268,7 @@ class _ScanSettings(_Section):
     policy: str | None = Field(default=None, min_length=1)
     scan_interval: Interval | None = None
     scan_timeout: Duration | None = None
+    vulnerability_interval: IntervalOrNever | None = None
     timeout: Duration | None = None
     max_age: Duration | None = None
     connections_per_host: Count | None = None
@@ -214,6 +277,14 @@ class _ScanSettings(_Section):
     addresses: AddressesChoice | None = None
     ip_protocol: IpProtocolChoice | None = None
     ca_file: str | None = Field(default=None, min_length=1)
+    trust_store: str | None = Field(default=None, min_length=1)
+    tls_config: TlsSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_store(self) -> Self:
+        if self.ca_file and self.trust_store:
+            raise ValueError("ca_file and trust_store exclude each other")
+        return self
 
     @field_validator("policy")
     @classmethod
@@ -242,14 +313,7 @@ class _ScanSettings(_Section):
     @field_validator("ca_file")
     @classmethod
     def _file_opens(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None or not isinstance(info.context, _Surroundings):
-            return value
-        path = _path(value, info.context.folder)
-        if not os.path.isfile(path):  # noqa: PTH113 - the method of Path raises where this says no
-            raise ValueError(f"there is no file {path}")
-        if not os.access(path, os.R_OK):
-            raise ValueError(f"{path} cannot be read")
-        return path
+        return None if value is None else _readable_file(value, info)
 
 
 class GlobalSettings(_ScanSettings):
@@ -263,6 +327,7 @@ class GlobalSettings(_ScanSettings):
     ip_protocol: IpProtocolChoice = IpProtocol.ANY
     max_concurrent_scans: Count = 10
     resolver: ResolverSettings | None = None
+    trust_stores: dict[StoreName, StoreFile] = Field(default_factory=dict)
 
 
 class TargetSettings(_ScanSettings):
@@ -377,6 +442,7 @@ def load_config(path: Path, wrong_policy: PolicyCheck) -> Config:
     config, problems = validate(document, Config, _Surroundings(path.resolve().parent, wrong_policy))
     if config is not None:
         problems += _duplicates(config, document) + _too_long(config, document) + _too_old(config, document)
+        problems += _too_often(config, document) + _unknown_stores(config, document)
         problems += _out_of_reach(config, document) + _resolved_elsewhere(config, document)
     if problems or config is None:
         raise ConfigError(problems)
@@ -417,11 +483,11 @@ def _against_interval(
     usual = config.global_
     problems = []
     own = getattr(usual, key)
-    if own and wrong(own, usual.scan_interval):
+    if own and own != NEVER and wrong(own, usual.scan_interval):
         problems.append(document.problem(("global", key), f"is {what[0]} scan_interval"))
     for index, target in enumerate(config.targets):
         value = getattr(target, key) or own
-        if not value or not wrong(value, target.scan_interval or usual.scan_interval):
+        if not value or value == NEVER or not wrong(value, target.scan_interval or usual.scan_interval):
             continue
         path = ("targets", index)
         if getattr(target, key):
@@ -440,6 +506,26 @@ def _too_long(config: Config, document: Document) -> list[Problem]:
 def _too_old(config: Config, document: Document) -> list[Problem]:
     """Facts that would go before the next scan can renew them."""
     return _against_interval(config, document, "max_age", operator.lt, ("shorter than", "longer than"))
+
+
+def _too_often(config: Config, document: Document) -> list[Problem]:
+    """Attacks that are to be tried more often than there are scans."""
+    what = ("shorter than", "longer than")
+    return _against_interval(config, document, "vulnerability_interval", operator.lt, what)
+
+
+def _unknown_stores(config: Config, document: Document) -> list[Problem]:
+    """Names that no trust store has."""
+    known = [SYSTEM, *config.global_.trust_stores]
+    named: dict[tuple[str | int, ...], str | None] = {("global",): config.global_.trust_store}
+    named |= {("targets", index): target.trust_store for index, target in enumerate(config.targets)}
+    problems = []
+    for section, name in named.items():
+        if name is not None and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            problems.append(document.problem((*section, "trust_store"), f"unknown trust store {name!r}; {hint}"))
+    return problems
 
 
 def _out_of_reach(config: Config, document: Document) -> list[Problem]:

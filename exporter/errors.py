@@ -15,12 +15,14 @@ class ProbeError(ExporterError):
     Attributes:
         reason: the closed enum of `metrics.md`.
         detail: one line for a person; may quote the peer, so it is never a label.
+        facts: what it could tell all the same; None when that is nothing.
     """
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str, facts: object = None) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.facts = facts
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -15,6 +15,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from exporter import __version__
 from exporter.checks.registry import CHECKS
+from exporter.derived.registry import SHOWN
 from exporter.model import Family, Report, Sample, Target, Verdict
 from exporter.policies import Policy
 from exporter.probes.registry import PROBES
@@ -27,6 +28,10 @@ SCAN_SUCCESS = Family(
 PROBE_SUCCESS = Family("tls_posture_probe_success", "Whether the probe could tell (as of the last scan)")
 PROBE_FAILURE = Family(
     "tls_posture_probe_failure", "1 for the reason why the probe could not tell (as of the last scan)"
+)
+PROBE_LAST_SUCCESS = Family(
+    "tls_posture_probe_last_success_timestamp_seconds",
+    "When the probe last could tell: the age of its facts (as of the last scan)",
 )
 LAST_SCAN = Family(
     "tls_posture_last_scan_timestamp_seconds", "End of the last scan, successful or not (as of the last scan)"
@@ -64,8 +69,8 @@ COMPLIANT = Family(
 )
 
 _SCAN_FAMILIES = (
-    *(TARGET_INFO, SCAN_SUCCESS, PROBE_SUCCESS, PROBE_FAILURE, LAST_SCAN, LAST_SUCCESS, DURATION, INTERVAL),
-    *(CONNECTIONS, BYTES),
+    *(TARGET_INFO, SCAN_SUCCESS, PROBE_SUCCESS, PROBE_FAILURE, PROBE_LAST_SUCCESS),
+    *(LAST_SCAN, LAST_SUCCESS, DURATION, INTERVAL, CONNECTIONS, BYTES),
 )
 _JUDGEMENT_FAMILIES = (CHECK_PASSED, COMPLIANT)
 ADDRESS_FAMILIES = (ADDRESSES, ADDRESSES_DISAGREE)
@@ -73,14 +78,18 @@ ADDRESS_FAMILIES = (ADDRESSES, ADDRESSES_DISAGREE)
 FAMILIES: tuple[Family, ...] = (
     *_SCAN_FAMILIES,
     *ADDRESS_FAMILIES,
-    *(family for probe in PROBES for family in probe.families),
+    *(family for part in SHOWN for family in part.families),
     *(family for check in CHECKS for family in check.families),
     *_JUDGEMENT_FAMILIES,
 )
 """Every family about targets, in the order it is shown."""
 
 FULL_DETAIL = frozenset(
-    (*(family for probe in PROBES for family in probe.full), *(family for check in CHECKS for family in check.full))
+    (
+        PROBE_LAST_SUCCESS,
+        *(family for probe in PROBES for family in probe.full),
+        *(family for check in CHECKS for family in check.full),
+    )
 )
 
 
@@ -108,6 +117,10 @@ def report_samples(report: Report, policy: Policy) -> Iterator[Sample]:
         yield Sample(PROBE_SUCCESS, answered, {"probe": probe})
     for failure in result.failures:
         yield Sample(PROBE_FAILURE, 1, {"probe": failure.probe, "reason": failure.reason})
+    for one in PROBES:
+        seen_at = report.facts.seen_at(one.kind)
+        if seen_at is not None:
+            yield Sample(PROBE_LAST_SUCCESS, seen_at.timestamp(), {"probe": one.name})
     yield Sample(LAST_SCAN, result.ended_at.timestamp())
     if report.last_success_at:
         yield Sample(LAST_SUCCESS, report.last_success_at.timestamp())
@@ -115,10 +128,10 @@ def report_samples(report: Report, policy: Policy) -> Iterator[Sample]:
     yield Sample(CONNECTIONS, result.connections)
     yield Sample(BYTES, result.bytes_sent, {"direction": "sent"})
     yield Sample(BYTES, result.bytes_received, {"direction": "received"})
-    for probe_kind in PROBES:
-        facts = report.facts.get(probe_kind.kind)
+    for part in SHOWN:
+        facts = report.facts.get(part.kind)
         if facts is not None:
-            yield from probe_kind.samples(facts)
+            yield from part.samples(facts)
     for check in CHECKS:
         demand = policy.demands.get(check.name)
         if demand is not None:
@@ -258,6 +271,11 @@ class OwnMetrics:
             f"{prefix}_scan_duration_seconds",
             "Wall time of scans",
             buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+            registry=registry,
+        )
+        self.worker_restarts = Counter(
+            f"{prefix}_worker_restarts",
+            "Workers that crashed, or were killed since they were late; each cost the probe it was busy with",
             registry=registry,
         )
         self.running = Gauge(f"{prefix}_scans_running", "Scans that are running", registry=registry)

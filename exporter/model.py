@@ -118,6 +118,14 @@ class Proxy:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """PEM files of the certificate to show to services that ask for one, and of its key. Read with each scan."""
+
+    cert_file: str
+    key_file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One TLS service to watch, with every default filled in.
 
@@ -132,10 +140,12 @@ class Target:
         ip_protocol: which addresses of the host are used.
         proxy: the way to it, and what resolves `host` (or `connect_address`) then; None connects directly.
         ca_file: PEM bundle to trust instead of the system's store.
+        client_certificate: what to show to a server that asks for one; None shows nothing.
         labels: the operator's own labels, added to every series.
         connections_per_host: most connections at once to one address.
         connection_gap_seconds: least time from the start of one connection to one address to that of the next.
         timeout_seconds: limit of one connect or one read.
+        vulnerability_interval: how often the attacks are tried that need a try; None for never.
         max_age: how long facts outlive the last scan that could tell.
     """
 
@@ -151,12 +161,14 @@ class Target:
     ip_protocol: IpProtocol = IpProtocol.ANY
     proxy: Proxy | None = None
     ca_file: str | None = None
+    client_certificate: ClientCertificate | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     connections_per_host: int = 4
     connection_gap_seconds: float = 0.0
     timeout_seconds: float = 5.0
     scan_interval: timedelta = timedelta(hours=6)
     scan_timeout: timedelta = timedelta(minutes=2)
+    vulnerability_interval: timedelta | None = timedelta(hours=24)
     max_age: timedelta = timedelta(hours=18)
 
     @property
@@ -212,19 +224,13 @@ class Facts:
         part = self._parts.get(kind)
         return part[1] if part else None
 
-    @property
-    def oldest(self) -> datetime | None:
-        """When the oldest of these facts were seen."""
-        return min((at for _, at in self._parts.values()), default=None)
-
     def with_part(self, value: object, at: datetime) -> "Facts":
         """These facts and one more part, replacing an older one of the same class."""
         return Facts({**self._parts, type(value): (value, at)})
 
-    def over(self, older: "Facts", since: datetime) -> "Facts":
-        """These facts, completed by older ones that were seen at `since` or later."""
-        kept = {kind: part for kind, part in older._parts.items() if part[1] >= since}  # noqa: SLF001 - own class
-        return Facts({**kept, **self._parts})
+    def over(self, older: "Facts") -> "Facts":
+        """These facts, completed by those of the older ones that are of other classes."""
+        return Facts({**older._parts, **self._parts})  # noqa: SLF001 - own class
 
     def without(self, kinds: Iterable[type]) -> "Facts":
         """These facts less the named classes."""
@@ -258,7 +264,7 @@ class ScanResult:
 
     Attributes:
         facts: only what this scan saw.
-        probes: name of each probe that ran -> whether it could tell.
+        probes: name of each probe -> whether it could tell, when it last ran.
         success: the server was reached over TLS and every mandatory probe answered.
         connections: TCP connections opened to the target, or to its proxy.
         bytes_sent: by these connections, as TCP payload; what a proxy is told counts too.

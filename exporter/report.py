@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from exporter.derived.registry import SHOWN
 from exporter.model import MOST_ADDRESSES, Disagreement, Failure, Finding, Reason, Report, Severity, Verdict
 from exporter.probes.registry import PROBES
 
@@ -54,6 +55,14 @@ class ChainForm(_Form):
     sha256: list[str] = Field(description="fingerprints, the leaf first")
 
 
+class TriedForm(_Form):
+    """What trying one attack came to."""
+
+    vulnerable: bool | None = Field(description="null when the server did not go along to where it is tried")
+    detail: str
+    at: datetime
+
+
 class FactsForm(_Form):
     """What is known; null where it is not known or does not apply."""
 
@@ -77,7 +86,10 @@ class FactsForm(_Form):
     plain_chains: list[ChainForm] | None = Field(description="certificates as served up to TLS 1.2")
     hellos: dict[str, int] | None = Field(description="connections of the handshake probe by what they were opened for")
     contradictions: list[str] | None = Field(description="what the server said one thing of and then another")
-    vulnerabilities: None = Field(description="not examined yet")
+    vulnerabilities: dict[str, bool | None] | None = Field(description="attack -> whether it works")
+    attacks_tried: dict[str, TriedForm] | None = Field(
+        description="attacks that had to be tried, each with its own time; the others follow from the facts above"
+    )
     certificate: dict[str, Any] | None
     http: dict[str, Any] | None
     dns: dict[str, Any] | None
@@ -120,6 +132,7 @@ class ReportForm(_Form):
     success: bool
     compliant: bool | None
     facts: FactsForm
+    seen_at: dict[str, datetime] = Field(description="probe -> when it last could tell: the age of its facts")
     findings: list[FindingForm]
     grade: None = Field(description="not computed yet")
     failures: list[FailureForm]
@@ -154,10 +167,10 @@ def _disagreement(disagreement: Disagreement) -> DisagreementForm:
 
 def _facts(report: Report) -> Mapping[str, Any]:
     document: dict[str, Any] = dict.fromkeys(FactsForm.model_fields)
-    for probe in PROBES:
-        facts = report.facts.get(probe.kind)
+    for part in SHOWN:
+        facts = report.facts.get(part.kind)
         if facts is not None:
-            document |= probe.document(facts)
+            document |= part.document(facts)
     return document
 
 
@@ -183,6 +196,7 @@ def report_form(report: Report) -> ReportForm:
         success=result.success,
         compliant=report.compliant,
         facts=FactsForm.model_validate(_facts(report)),
+        seen_at={p.name: at for p in PROBES if (at := report.facts.seen_at(p.kind)) is not None},
         findings=[_finding(finding) for finding in report.findings],
         grade=None,
         failures=[_failure(failure) for failure in result.failures],

@@ -3,12 +3,13 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
-from typing import TypeVar
+from types import MappingProxyType
+from typing import TypeVar, cast
 
 from dns.asyncresolver import Resolver
 
@@ -30,24 +31,37 @@ from exporter.net.gate import HostGate
 from exporter.net.resolve import Lookup, resolve_all
 from exporter.probes.base import Session
 from exporter.probes.registry import PROBES
+from exporter.workers import Workers
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+Known = Mapping[str | None, Facts]
+"""Facts of earlier scans that still hold, by address; without one where a target is scanned at one alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What scans share: the clock, the resolvers for records and for addresses, the count of open connections."""
+    """What scans share: the clock, the resolvers for records and for addresses, the count of open connections.
+
+    Attributes:
+        workers: whoever makes them closes them.
+    """
 
     now: Callable[[], datetime]
     resolver: Resolver
     gate: HostGate = field(default_factory=HostGate)
     lookup: Lookup = resolve_all
+    workers: Workers = field(default_factory=Workers)
 
 
-async def scan_addresses(target: Target, environment: Environment) -> tuple[ScanResult, ...]:
+async def scan_addresses(
+    target: Target, environment: Environment, known: Known = MappingProxyType({})
+) -> tuple[ScanResult, ...]:
     """Scan the target as its `addresses` says, within its `scan_timeout`: a result for each address, at least one.
+
+    What is known already and not yet due again is not asked again, and is no part of the results.
 
     With `all`, the addresses come one after the other, by number. Each may take its share of the time that is left, so
     that one that does not answer leaves the others theirs. When no address is known, the one result has none.
@@ -57,21 +71,22 @@ async def scan_addresses(target: Target, environment: Environment) -> tuple[Scan
     host = target.connect_address or target.host
     by_proxy = target.proxy is not None and not is_ip(host)  # the name is the proxy's to resolve
     if target.addresses is Addresses.ONE or by_proxy:
-        return (await scan(target, environment),)
+        return (await scan(target, environment, known.get(None, Facts())),)
     loop = asyncio.get_running_loop()
     started, deadline = environment.now(), loop.time() + target.scan_timeout.total_seconds()
     ask = partial(environment.lookup, host, target.port, target.ip_protocol)
-    found = await _attempt(PROBES[0].name, target, ask, deadline)
-    if isinstance(found, Failure):
-        return (_unresolved(target, started, environment.now(), found),)
+    found, failure = await _attempt(PROBES[0].name, target, ask, deadline)
+    if failure is not None or found is None:
+        return (_unresolved(target, started, environment.now(), failure),)
     results: list[ScanResult] = []
     chosen, of_name = _chosen(target, found), Facts()
     for address in chosen:
         share = (deadline - loop.time()) / (len(chosen) - len(results))
         hurried = replace(target, scan_timeout=timedelta(seconds=max(0, round(share, 1))))
-        result = await _scan(hurried, replace(environment, lookup=_only(address)), of_name)
+        of_address = known.get(address, Facts())
+        result = await _scan(hurried, replace(environment, lookup=_only(address)), of_name, of_address)
         results.append(replace(result, target=target, address=address, addresses_found=len(found)))
-        of_name = result.facts.without(probe.kind for probe in PROBES if not probe.of_name).over(of_name, started)
+        of_name = result.facts.without(probe.kind for probe in PROBES if not probe.of_name).over(of_name)
     return tuple(results)
 
 
@@ -93,14 +108,14 @@ def _only(address: str) -> Lookup:
     return lookup
 
 
-def _unresolved(target: Target, started: datetime, ended: datetime, failure: Failure) -> ScanResult:
+def _unresolved(target: Target, started: datetime, ended: datetime, failure: Failure | None) -> ScanResult:
     return ScanResult(
         target=target,
         started_at=started,
         ended_at=ended,
         facts=Facts(),
-        probes={failure.probe: False},
-        failures=(failure,),
+        probes={PROBES[0].name: False},
+        failures=(failure,) if failure else (),
         success=False,
         connections=0,
         bytes_sent=0,
@@ -108,37 +123,42 @@ def _unresolved(target: Target, started: datetime, ended: datetime, failure: Fai
     )
 
 
-async def scan(target: Target, environment: Environment) -> ScanResult:
+async def scan(target: Target, environment: Environment, known: Facts | None = None) -> ScanResult:
     """Scan the target at one address, the first that takes a connection, within its `scan_timeout`.
 
     The first probe finds out whether there is a TLS server at all; where it fails, the others have nothing to look at
-    and are not run. Never raises but for cancellation.
+    and are not run. What is known and not yet due again is not asked again. Never raises but for cancellation.
     """
-    return await _scan(target, environment, Facts())
+    return await _scan(target, environment, Facts(), known or Facts())
 
 
-async def _scan(target: Target, environment: Environment, of_name: Facts) -> ScanResult:
-    """As `scan`; what is known of the name already is not asked again."""
+async def _scan(target: Target, environment: Environment, of_name: Facts, known: Facts) -> ScanResult:
+    """As `scan`; what is known of the name from this same scan is part of the result."""
     started = environment.now()
     dialer = Dialer(target, environment.gate, environment.lookup)
-    session = Session(target, dialer, environment.resolver, started)
     facts, failures, outcome = Facts(), [], {}
     deadline = asyncio.get_running_loop().time() + target.scan_timeout.total_seconds()
     for probe in PROBES:
         if not probe.applies(target):
             continue
-        seen_at = of_name.seen_at(probe.kind)
+        seen_at, at_hand = of_name.seen_at(probe.kind), facts.over(known)
         if seen_at is not None:
             facts, outcome[probe.name] = facts.with_part(of_name.get(probe.kind), seen_at), True
             continue
-        result = await _attempt(probe.name, target, partial(probe.run, session), deadline)
-        outcome[probe.name] = not isinstance(result, Failure)
-        if isinstance(result, Failure):
-            failures.append(result)
+        if not probe.due(target, at_hand, started):
+            outcome[probe.name] = True
+            continue
+        session = Session(
+            target, dialer, environment.resolver, started, environment.workers, known=at_hand, deadline=deadline
+        )
+        told, failure = await _attempt(probe.name, target, partial(probe.run, session), deadline)
+        outcome[probe.name] = failure is None
+        if told is not None:
+            facts = facts.with_part(told, environment.now())
+        if failure is not None:
+            failures.append(failure)
             if probe is PROBES[0]:
                 break
-        else:
-            facts = facts.with_part(result, environment.now())
     success = all(outcome.get(probe.name, False) for probe in PROBES if probe.mandatory and probe.applies(target))
     return ScanResult(
         target=target,
@@ -154,16 +174,18 @@ async def _scan(target: Target, environment: Environment, of_name: Facts) -> Sca
     )
 
 
-async def _attempt(probe: str, target: Target, run: Callable[[], Awaitable[T]], deadline: float) -> T | Failure:
-    """What it gives, or the probe's `Failure`."""
+async def _attempt(
+    probe: str, target: Target, run: Callable[[], Awaitable[T]], deadline: float
+) -> tuple[T | None, Failure | None]:
+    """What it gives, and how it failed; with a failure there may be something all the same."""
     limit = asyncio.timeout_at(deadline)
     try:
         async with limit:
-            return await run()
+            return await run(), None
     except ProbeError as error:
-        return Failure(probe, error.reason, error.detail)
+        return cast("T | None", error.facts), Failure(probe, error.reason, error.detail)
     except Exception as error:
         if limit.expired():
-            return Failure(probe, Reason.DEADLINE_EXCEEDED, f"not done within {target.scan_timeout}")
+            return None, Failure(probe, Reason.DEADLINE_EXCEEDED, f"not done within {target.scan_timeout}")
         log.exception("probe %s of %s", probe, target.name)
-        return Failure(probe, Reason.INTERNAL, f"{type(error).__name__}: {error}")
+        return None, Failure(probe, Reason.INTERNAL, f"{type(error).__name__}: {error}")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 
 from exporter.agreement import MAX_CHARACTERS, MAX_ITEMS, MAX_PARTS, NOT_COMPARED, disagreements
+from exporter.derived.registry import SHOWN
 from exporter.model import Addresses, CipherOrder, Disagreement, Facts, Protocol, Report
 from exporter.probes.base import Probe
 from exporter.probes.handshake import PROBE, HandshakeFacts
-from exporter.probes.registry import PROBES
 from exporter.probes.trust import TrustFailure
 from tests.support.facts import (
     CBC_RSA,
@@ -26,13 +26,16 @@ from tests.support.facts import (
     handshake,
     handshake_facts,
     http,
+    issuer,
     report,
+    served,
     steady,
+    watched,
 )
-from tests.support.targets import NOW, make_target
+from tests.support.targets import NOW
 
 HERE, THERE = "192.0.2.1", "2001:db8::1"
-TARGET = make_target(addresses=Addresses.ALL)
+TARGET = watched(addresses=Addresses.ALL)
 
 
 def at(address: str | None, seen: Facts | None = None) -> Report:
@@ -88,7 +91,12 @@ TLS1_2 = {Protocol.TLS1_2: (GCM, GCM_128)}
             "certificate",
             both("fingerprint_sha256", "ab" * 32, "cd" * 32),
         ),
-        (certificate(), certificate(chain_length=1), "certificate", both("chain_length", "2", "1")),
+        (
+            certificate(),
+            certificate(chain=(served(), issuer(), issuer())),
+            "certificate",
+            both("chain_length", "2", "3"),
+        ),
         (http("max-age=1"), http(), "http", both("hsts_fields", "max-age=1", "")),
     ],
 )
@@ -163,7 +171,8 @@ def test_older_facts_are_not_held_against_newer_ones() -> None:
 
 
 def test_one_of_three_is_enough() -> None:
-    (found,) = disagreements([at(HERE), at(THERE), at("192.0.2.3", facts(handshake(compression=True)))]) or ()
+    found, attacks = disagreements([at(HERE), at(THERE), at("192.0.2.3", facts(handshake(compression=True)))]) or ()
+    assert attacks.said["192.0.2.3"] == {"crime": "true"}
     assert found.said == {
         HERE: {"compression": "false"},
         THERE: {"compression": "false"},
@@ -174,7 +183,7 @@ def test_one_of_three_is_enough() -> None:
 def test_what_is_said_is_bounded() -> None:
     suites = tuple(f"TLS_MADE_UP_{number:03}" for number in range(300))
     different = dict.fromkeys(("subject", "issuer", "serial", "key_algorithm"), "x" * 999)
-    several = {"key_size_bits": 1, "signature_algorithm": "y", "chain_length": 9, "hostname_match": False}
+    several = {"key_size_bits": 1, "signature_algorithm": "y", "hostname_match": False}
     more = {"trusted": False, "fingerprint_sha256": "z", "subject_alternative_names": ()}
     here = facts(handshake({Protocol.TLS1_2: (GCM,)}), certificate())
     there = facts(handshake({Protocol.TLS1_2: (GCM, *suites)}), certificate(**different, **several, **more))
@@ -200,8 +209,8 @@ def test_a_list_that_may_lack_something_is_not_compared(monkeypatch: pytest.Monk
 def test_what_is_left_out_is_there_to_be_left_out() -> None:
     """A fact that is renamed must not come back as a disagreement."""
     document: dict[str, object] = {}
-    for probe in PROBES:
-        document |= probe.document(at(HERE).facts.get(probe.kind))
+    for shown in SHOWN:
+        document |= shown.document(at(HERE).facts.get(shown.kind))
     for path in NOT_COMPARED:
         fact, _, part = path.partition(".")
         content = document[fact]

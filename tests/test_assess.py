@@ -5,17 +5,25 @@ from datetime import timedelta
 import pytest
 
 from exporter.assess import assess, assess_all, reassess, reassess_all
+from exporter.case import Neighbours
+from exporter.derived.keys import served_keys
+from exporter.derived.vulnerabilities import Vulnerabilities
 from exporter.model import Addresses, Facts, Failure, Protocol, Reason, Report, ScanResult, Verdict
 from exporter.policies import Policy
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.dns import DnsFacts
 from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.facts import ServedChain
 from exporter.probes.http import HttpFacts
+from exporter.probes.vulnerabilities import VulnerabilityFacts
+from tests.support.certificates import issue, rsa_key
 from tests.support.facts import (
     CBC_RSA,
+    GCM,
     GOOD_CAA,
     GOOD_HTTP,
     KOPANO,
+    NONE_WORKS,
     certificate,
     facts,
     good_facts,
@@ -23,13 +31,20 @@ from tests.support.facts import (
     http,
     report,
     result,
+    tried,
+    watched,
 )
-from tests.support.targets import NOW, make_target
+from tests.support.targets import NOW
 
 HOUR = timedelta(hours=1)
 MAX_AGE = timedelta(hours=18)
 KINDS = (HandshakeFacts, CertificateFacts, HttpFacts, DnsFacts)
 UNREACHED = Failure("handshake", Reason.CONNECT_TIMEOUT, "no answer")
+
+
+def known(judged: Report) -> Facts:
+    """What every scan looks at anew."""
+    return Facts({kind: (judged.facts.get(kind), at) for kind in KINDS if (at := judged.facts.seen_at(kind))})
 
 
 def verdicts(judged: Report) -> dict[str, Verdict]:
@@ -56,6 +71,8 @@ def test_findings_come_in_the_order_of_the_checks_with_the_severity_of_the_polic
         ("cipher_suites", "critical"),
         ("cipher_order", "warning"),
         ("compression", "critical"),
+        ("vulnerabilities", "critical"),
+        ("certificate_valid", "critical"),
         ("hsts", "warning"),
         ("caa", "warning"),
     ]
@@ -64,12 +81,13 @@ def test_findings_come_in_the_order_of_the_checks_with_the_severity_of_the_polic
 @pytest.mark.parametrize(
     ("seen", "compliant"),
     [
-        (facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA), True),
-        (facts(handshake(), GOOD_HTTP, GOOD_CAA), True),
-        (facts(handshake(), certificate(), GOOD_HTTP), None),
-        (facts(handshake(), certificate(), GOOD_CAA), None),
-        (facts(certificate(), GOOD_HTTP, GOOD_CAA), None),
-        (facts(handshake(compression=None), GOOD_HTTP, GOOD_CAA), None),
+        (facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA, tried()), True),
+        (facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA), None),
+        (facts(handshake(), GOOD_HTTP, GOOD_CAA, tried()), None),
+        (facts(handshake(), certificate(), GOOD_HTTP, tried()), None),
+        (facts(handshake(), certificate(), GOOD_CAA, tried()), None),
+        (facts(certificate(), GOOD_HTTP, GOOD_CAA, tried()), None),
+        (facts(handshake(compression=None), certificate(), GOOD_HTTP, GOOD_CAA, tried()), None),
         (facts(handshake({Protocol.TLS1_2: (CBC_RSA,)}), GOOD_HTTP, GOOD_CAA), False),
         (facts(handshake(), http("max-age=0")), False),
         (facts(http()), False),
@@ -109,7 +127,7 @@ def test_a_failed_scan_keeps_older_facts_with_the_time_they_were_seen_at() -> No
 )
 def test_older_facts_stay_until_max_age_and_then_go(age: timedelta, kept: bool) -> None:
     later = failed_scan(age, report())
-    assert (len(later.facts), later.compliant) == ((4, True) if kept else (0, None))
+    assert (len(known(later)), later.compliant) == ((4, True) if kept else (0, None))
 
 
 def test_a_row_of_failures_does_not_make_facts_younger() -> None:
@@ -126,7 +144,7 @@ def test_a_successful_scan_replaces_what_was_known() -> None:
     later = NOW + HOUR
     seen = facts(handshake({Protocol.TLS1_0: (CBC_RSA,)}), certificate(subject="CN=new"), http(), GOOD_CAA, at=later)
     judged = assess(result(seen, ended_at=later), KOPANO, later, report())
-    assert judged.facts == seen
+    assert known(judged) == seen
     assert judged.compliant is False
     assert judged.last_success_at == later
 
@@ -148,11 +166,11 @@ def test_a_first_scan_that_fails_has_no_success_to_name() -> None:
 
 def test_facts_that_no_longer_apply_to_the_target_go() -> None:
     """A target that is no longer https would otherwise show its last HSTS header until `max_age`."""
-    target = make_target(protocol="tls")
+    target = watched(protocol="tls")
     later = NOW + HOUR
     seen = facts(handshake(), certificate(), GOOD_CAA, at=later)
     judged = assess(result(seen, target=target, ended_at=later), KOPANO, later, report())
-    assert judged.facts == seen
+    assert known(judged) == seen
     assert reassess(report(), target, KOPANO, NOW).facts.get(HttpFacts) is None
     assert verdicts(reassess(report(), target, KOPANO, NOW))["hsts"] is Verdict.NOT_APPLICABLE
 
@@ -162,38 +180,86 @@ def test_reassessing_judges_the_same_facts_by_another_policy() -> None:
     stricter: Policy = replace(KOPANO, name="stricter", demands=demands)
     before = report()
     after = reassess(before, before.target, stricter, NOW + HOUR)
-    assert after.facts == before.facts
+    assert known(after) == known(before)
     assert (after.policy, verdicts(after)) == ("stricter", {"hsts": Verdict.FAIL})
     assert (after.last_success_at, after.result) == (before.last_success_at, before.result)
 
 
 def test_reassessing_takes_the_target_as_it_is_configured_now() -> None:
-    target = make_target(labels={"team": "web"}, max_age=HOUR)
+    target = watched(labels={"team": "web"}, max_age=HOUR)
     after = reassess(report(), target, KOPANO, NOW)
     assert after.target is target
-    assert len(after.facts) == 4
+    assert len(known(after)) == 4
 
 
 @pytest.mark.parametrize(("age", "left"), [(MAX_AGE, 4), (MAX_AGE + timedelta(seconds=1), 0)])
 def test_reassessing_lets_go_of_facts_past_max_age(age: timedelta, left: int) -> None:
     before = report()
     after = reassess(before, before.target, KOPANO, NOW + age)
-    assert len(after.facts) == left
+    assert len(known(after)) == left
     assert after.compliant is (True if left else None)
     assert after.last_success_at == NOW
 
 
 def test_reassessing_lets_go_of_each_part_at_its_own_time() -> None:
     seen = facts(handshake(), certificate(), at=NOW).with_part(GOOD_CAA, NOW - HOUR)
-    after = reassess(report(seen), make_target(), KOPANO, NOW + MAX_AGE)
+    after = reassess(report(seen), watched(), KOPANO, NOW + MAX_AGE)
     assert after.facts.get(DnsFacts) is None
-    assert len(after.facts) == 2
+    assert len(known(after)) == 2
+
+
+# --- facts of their own age -------------------------------------------------------------------------------------------
+
+
+def test_attacks_that_were_not_due_keep_their_answers_and_their_time() -> None:
+    later = NOW + 6 * HOUR
+    seen = facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA, at=later)
+    judged = assess(result(seen, ended_at=later), KOPANO, later, report())
+    assert judged.compliant is True
+    assert (judged.facts.seen_at(VulnerabilityFacts), judged.facts.seen_at(HandshakeFacts)) == (NOW, later)
+
+
+@pytest.mark.parametrize(("hours", "verdict"), [(36, Verdict.PASS), (37, Verdict.UNKNOWN)])
+def test_an_answer_holds_longer_than_what_every_scan_looks_at(hours: int, verdict: Verdict) -> None:
+    later = NOW + hours * HOUR
+    seen = facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA, at=later)
+    judged = assess(result(seen, ended_at=later), KOPANO, later, report())
+    assert verdicts(judged)["vulnerabilities"] is verdict
+    assert judged.facts.get(Vulnerabilities) is not None
+
+
+def test_what_was_tried_is_judged_anew_with_what_the_server_accepts_now() -> None:
+    """ROBOT needs RSA key exchange: once that is off, yesterday's answer is of a server that is no more."""
+    old = handshake({Protocol.TLS1_2: (GCM, CBC_RSA)})
+    before = report(facts(old, certificate(), GOOD_HTTP, GOOD_CAA, tried({"robot": True, **NONE_WORKS})))
+    assert verdicts(before)["vulnerabilities"] is Verdict.FAIL
+    later = NOW + 6 * HOUR
+    judged = assess(result(facts(handshake(), certificate(), at=later), ended_at=later), KOPANO, later, before)
+    assert verdicts(judged)["vulnerabilities"] is Verdict.PASS
+
+
+def test_a_target_that_is_not_to_be_tried_any_more_has_no_answers() -> None:
+    after = reassess(report(), watched(vulnerability_interval=None), KOPANO, NOW)
+    assert after.facts.get(VulnerabilityFacts) is None
+    assert verdicts(after)["vulnerabilities"] is Verdict.UNKNOWN
+
+
+def test_a_neighbour_with_the_same_key_and_ssl_2_counts() -> None:
+    """DROWN: what this server refuses another one does with its key."""
+    chain = ServedChain("RSA", (Protocol.TLS1_2,), (issue("www.test.example", key=rsa_key(2048)).der(),))
+    seen = good_facts().with_part(handshake(chains=(chain,)), NOW)
+    (key,) = served_keys(facts(handshake(chains=(chain,))))
+    before = report(seen)
+    assert before.compliant is True
+    after = reassess(before, before.target, KOPANO, NOW, Neighbours(ssl2_keys={key: ("mail",)}))
+    assert verdicts(after)["vulnerabilities"] is Verdict.FAIL
+    assert reassess(after, after.target, KOPANO, NOW).compliant is True
 
 
 # --- several addresses ------------------------------------------------------------------------------------------------
 
 
-EVERYWHERE = make_target(addresses=Addresses.ALL)
+EVERYWHERE = watched(addresses=Addresses.ALL)
 NO_NAME = Failure("handshake", Reason.DNS_NXDOMAIN, "no such name")
 
 
@@ -225,7 +291,7 @@ def test_an_address_that_fails_keeps_its_own_older_facts_and_no_others() -> None
     first = judged_at(at_addresses({"192.0.2.1": good_facts(), "192.0.2.2": facts(handshake())}))
     later = at_addresses({"192.0.2.1": Facts(), "192.0.2.2": Facts(), "192.0.2.3": Facts()}, hours=1)
     found = judged_at(later, list(first.values()))
-    assert {address: len(one.facts) for address, one in found.items()} == {
+    assert {address: len(known(one)) for address, one in found.items()} == {
         "192.0.2.1": 4,
         "192.0.2.2": 1,
         "192.0.2.3": 0,
@@ -244,7 +310,7 @@ def test_while_the_name_does_not_resolve_known_addresses_stay_until_their_facts_
     gone = judged_at(at_addresses({None: Facts()}, 1, (NO_NAME,)), list(first.values()))
     assert set(gone) == {"192.0.2.1", "192.0.2.2"}
     for one in gone.values():
-        assert (one.result.success, one.result.failures, len(one.facts)) == (False, (NO_NAME,), 4)
+        assert (one.result.success, one.result.failures, len(known(one))) == (False, (NO_NAME,), 4)
         assert (one.disagreements, one.last_success_at) == (None, NOW)
     still_gone = judged_at(at_addresses({None: Facts()}, 18, (NO_NAME,)), list(gone.values()))
     assert set(still_gone) == {"192.0.2.1", "192.0.2.2"}
@@ -263,7 +329,7 @@ def test_a_name_that_never_resolved_has_one_report_without_address() -> None:
 def test_what_addresses_disagreed_on_goes_with_the_facts_it_rests_on() -> None:
     first = judged_at(at_addresses({"192.0.2.1": good_facts(), "192.0.2.2": facts(handshake(compression=True))}))
     reports = list(first.values())
-    assert [one.fact for one in reports[0].disagreements or ()] == ["compression"]
+    assert [one.fact for one in reports[0].disagreements or ()] == ["compression", "vulnerabilities"]
     kept = reassess_all(reports, EVERYWHERE, KOPANO, NOW + 18 * HOUR)
     assert [one.disagreements for one in kept] == [one.disagreements for one in reports]
     assert [one.disagreements for one in reassess_all(reports, EVERYWHERE, KOPANO, NOW + 19 * HOUR)] == [None, None]

@@ -23,7 +23,9 @@ from exporter.config import (
 from exporter.errors import ConfigError, TargetError
 from exporter.policies import shipped
 from exporter.targets import static_targets
+from tests.support.certificates import issue, pem_file
 
+CLIENT = issue("client")
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 
 
@@ -52,6 +54,7 @@ def test_a_file_that_says_nothing_gives_the_defaults(tmp_path: Path, text: str) 
         "scan_timeout": None,
         "timeout": 5 * SECOND,
         "max_age": None,
+        "vulnerability_interval": None,
         "connections_per_host": 4,
         "connection_gap": None,
         "proxy_url": None,
@@ -59,6 +62,9 @@ def test_a_file_that_says_nothing_gives_the_defaults(tmp_path: Path, text: str) 
         "ip_protocol": "any",
         "max_concurrent_scans": 10,
         "ca_file": None,
+        "trust_store": None,
+        "trust_stores": {},
+        "tls_config": None,
         "resolver": None,
     }
 
@@ -70,6 +76,7 @@ def test_a_key_without_a_value_is_as_good_as_none(tmp_path: Path) -> None:
 
 def test_every_global_option_is_taken(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
+    client = str(pem_file(tmp_path / "client.pem", CLIENT, key=CLIENT))
     config = _load(
         tmp_path,
         """
@@ -79,6 +86,7 @@ global:
   scan_timeout: 1m
   timeout: 2s
   max_age: 5h
+  vulnerability_interval: 7d
   connections_per_host: 2
   connection_gap: 20ms
   proxy_url: http://proxy.example.com:3128
@@ -86,6 +94,8 @@ global:
   ip_protocol: ip6
   max_concurrent_scans: 3
   ca_file: ca.pem
+  trust_stores: {internal: ca.pem}
+  tls_config: {cert_file: client.pem, key_file: client.pem}
   resolver:
     nameservers: [192.0.2.53, "2001:db8::53"]
     port: 5353
@@ -101,6 +111,7 @@ metrics:
         "scan_timeout": MINUTE,
         "timeout": 2 * SECOND,
         "max_age": 5 * HOUR,
+        "vulnerability_interval": 7 * 24 * HOUR,
         "connections_per_host": 2,
         "connection_gap": timedelta(milliseconds=20),
         "proxy_url": "http://proxy.example.com:3128",
@@ -108,6 +119,9 @@ metrics:
         "ip_protocol": "ip6",
         "max_concurrent_scans": 3,
         "ca_file": str(tmp_path / "ca.pem"),
+        "trust_store": None,
+        "trust_stores": {"internal": str(tmp_path / "ca.pem")},
+        "tls_config": {"cert_file": client, "key_file": client},
     }
     assert usual.resolver is not None
     assert usual.resolver.nameservers == ["192.0.2.53", "2001:db8::53"]
@@ -397,3 +411,30 @@ def test_a_bad_target_on_the_command_line_is_a_target_error(text: str, message: 
 def test_a_configuration_does_not_change_after_it_was_read() -> None:
     with pytest.raises(ValidationError):
         setattr(GlobalSettings(), "policy", "other")  # noqa: B010 - the type checker knows it cannot be set
+
+
+# --- client certificates ----------------------------------------------------------------------------------------------
+
+
+def test_a_key_of_another_certificate_is_refused_where_it_is_named(tmp_path: Path) -> None:
+    other = issue("other")
+    pem_file(tmp_path / "client.pem", CLIENT, key=CLIENT)
+    pem_file(tmp_path / "other.pem", other, key=other)
+    text = "targets:\n  - host: a.example\n    tls_config:\n      cert_file: client.pem\n      key_file: other.pem\n"
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, text)
+    assert str(caught.value) == (
+        f"{tmp_path}/config.yaml:5:17: targets.0.tls_config.key_file: "
+        f"{tmp_path}/other.pem is not the key of the certificate in {tmp_path}/client.pem"
+    )
+
+
+def test_a_file_that_holds_no_key_is_not_quoted(tmp_path: Path) -> None:
+    pem_file(tmp_path / "client.pem", CLIENT, key=CLIENT)
+    (tmp_path / "key.pem").write_bytes(CLIENT.key_pem().replace(b"BEGIN PRIVATE KEY", b"BEGIN SECRET"))
+    text = "global:\n  tls_config: {cert_file: client.pem, key_file: key.pem}\n"
+    with pytest.raises(
+        ConfigError, match=r"2:49: global\.tls_config\.key_file: .*key\.pem holds no private key"
+    ) as caught:
+        _load(tmp_path, text)
+    assert CLIENT.key_pem().decode().split("\n")[1] not in str(caught.value)

@@ -12,6 +12,7 @@ from exporter.app import read_config
 from exporter.config import Config, GlobalSettings, TargetSettings
 from exporter.policies import shipped
 from exporter.targets import static_targets
+from tests.support.certificates import issue, pem_file
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.yaml"
 SOURCE = EXAMPLE.read_text(encoding="utf-8")
@@ -42,6 +43,7 @@ PLACES = {
     "ResolverSettings": _section("global", "metrics").split("resolver:", 1)[1],
     "MetricsSettings": _section("metrics", "targets"),
     "TargetSettings": _section("targets", None),
+    "TlsSettings": SOURCE.split("tls_config:", 1)[1],
 }
 
 
@@ -64,7 +66,8 @@ def test_it_loads_as_it_stands() -> None:
 def test_it_states_the_defaults_of_the_exporter() -> None:
     shown, defaults = read_config(EXAMPLE).global_, GlobalSettings()
     different = {name for name in GlobalSettings.model_fields if getattr(shown, name) != getattr(defaults, name)}
-    assert different == {"scan_timeout", "max_age"}  # None there, and the same in effect: 2 minutes, 3 intervals
+    # None there, and the same in effect: 2 minutes, 3 intervals, a day, the system's
+    assert different == {"scan_timeout", "max_age", "vulnerability_interval", "trust_store"}
     bare = static_targets(Config(targets=[TargetSettings(host="www.example.com")]))[0]
     assert static_targets(read_config(EXAMPLE))[0] == bare
 
@@ -72,11 +75,15 @@ def test_it_states_the_defaults_of_the_exporter() -> None:
 def test_its_commented_options_load_once_their_files_are_there(tmp_path: Path) -> None:
     (tmp_path / "certificates").mkdir()
     (tmp_path / "certificates" / "own-ca.pem").touch()
+    client = issue("client")
+    for name in ("scanner", "shop"):
+        pem_file(tmp_path / "certificates" / f"{name}.pem", client)
+        (tmp_path / "certificates" / f"{name}.key").write_bytes(client.key_pem())
     (tmp_path / "policies").mkdir()
     own_policy = tmp_path / "policies" / "own.yaml"
     own_policy.write_bytes(shipped()["kopano-checklist"].read_bytes())
     file = tmp_path / "config.yaml"
-    file.write_text(_uncommented(), encoding="utf-8")
+    file.write_text(re.sub(r"^ *trust_store: .*\n", "", _uncommented(), flags=re.MULTILINE), encoding="utf-8")
 
     config = read_config(file)
 
@@ -84,8 +91,8 @@ def test_its_commented_options_load_once_their_files_are_there(tmp_path: Path) -
     assert config.global_.ca_file == str(tmp_path / "certificates" / "own-ca.pem")
     assert config.global_.resolver is not None
     set_somewhere = {name for target in config.targets for name in target.model_fields_set}
-    assert set_somewhere == set(TargetSettings.model_fields)
-    assert config.global_.model_fields_set == set(GlobalSettings.model_fields)
+    assert set_somewhere == set(TargetSettings.model_fields) - {"trust_store"}  # excludes ca_file, and is in use
+    assert config.global_.model_fields_set == set(GlobalSettings.model_fields) - {"trust_store"}
 
 
 def test_no_comment_is_left_that_looks_like_an_option() -> None:

@@ -8,7 +8,23 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *("model", "errors", "services", "yamlfile", "config", "targets", "schedule", "net", "probes", "scan"),
+    *(
+        "model",
+        "errors",
+        "services",
+        "yamlfile",
+        "credentials",
+        "config",
+        "targets",
+        "schedule",
+        "net",
+        "workers",
+        "probes",
+        "case",
+        "derived",
+        "fleet",
+        "scan",
+    ),
     *(
         "backends",
         "checks",

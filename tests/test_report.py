@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from exporter.derived.verdicts import Attack
 from exporter.model import CipherOrder, Disagreement, Facts, Failure, Protocol, Reason, Report
 from exporter.probes.trust import TrustFailure
 from exporter.report import ReportsForm, json_schema, reports_json
@@ -23,6 +24,7 @@ from tests.support.facts import (
     http,
     report,
     steady,
+    watched,
 )
 from tests.support.targets import make_target
 
@@ -31,7 +33,7 @@ FACT_KEYS = {
     *("protocols", "cipher_suites", "cipher_suites_incomplete", "cipher_order", "compression", "groups"),
     *("groups_incomplete", "group_order", "ignores_supported_groups", "dh_primes", "extensions", "alpn"),
     *("signature_schemes", "plain_chains", "contradictions", "hellos"),
-    *("vulnerabilities", "certificate", "http", "dns", "notes"),
+    *("vulnerabilities", "attacks_tried", "certificate", "http", "dns", "notes"),
 }
 
 
@@ -60,7 +62,7 @@ def test_the_document_names_its_version_and_keeps_the_order_of_the_reports() -> 
 
 
 def test_a_good_target_as_a_document() -> None:
-    read = only(report(target=make_target(labels={"team": "web"})))
+    read = only(report(target=watched(labels={"team": "web"})))
     assert {key: value for key, value in read.items() if key not in {"facts", "findings"}} == {
         "target": "test",
         "address": None,
@@ -78,6 +80,9 @@ def test_a_good_target_as_a_document() -> None:
         "bytes_received": 40000,
         "success": True,
         "compliant": True,
+        "seen_at": dict.fromkeys(
+            ("handshake", "certificate", "http", "dns", "vulnerabilities"), "2026-11-22T12:00:00Z"
+        ),
         "grade": None,
         "failures": [],
     }
@@ -87,6 +92,12 @@ def test_a_good_target_as_a_document() -> None:
         "status": 200,
         "hsts_fields": ["max-age=31536000"],
         "hsts": {"max_age_seconds": 31536000, "include_subdomains": False, "preload": False},
+    }
+    assert read["facts"]["vulnerabilities"] == dict.fromkeys(map(str, Attack), False)
+    assert read["facts"]["attacks_tried"]["ccs_injection"] == {
+        "vulnerable": False,
+        "detail": "",
+        "at": "2026-11-22T12:00:00Z",
     }
     assert read["facts"]["dns"] == {
         "caa": [{"flags": 0, "tag": "issue", "value": "ca.test.example"}],
@@ -177,7 +188,13 @@ def test_a_certificate_that_could_not_be_judged_has_null_for_trust() -> None:
         "trusted": None,
         "failures": [],
         "trust_detail": "no store",
+        "client_authentication": "none",
+        "deployments": read["facts"]["certificate"]["deployments"],
+        "deployments_complete": True,
     }
+    (deployment,) = read["facts"]["certificate"]["deployments"]
+    assert deployment["trusted"] is None
+    assert [one["key_size_bits"] for one in deployment["chain"]] == [None, 256]
 
 
 def test_reasons_why_verification_fails_are_listed() -> None:

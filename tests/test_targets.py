@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from exporter.config import Config, GlobalSettings, TargetSettings
-from exporter.model import Addresses, IpProtocol, Proxy, Target
+from exporter.model import Addresses, ClientCertificate, IpProtocol, Proxy, Target
 from exporter.services import MAIL, PROTOCOLS, STARTTLS
 from exporter.targets import DEFAULT_SCAN_TIMEOUT, make_target, static_targets
 
@@ -51,6 +51,11 @@ def test_a_bare_host_gets_every_default() -> None:
         ("addresses", "all", "one", "addresses", (Addresses.ALL, Addresses.ONE)),
         ("ip_protocol", "ip6", "any", "ip_protocol", (IpProtocol.IP6, IpProtocol.ANY)),
         ("ca_file", "/all.pem", "/one.pem", "ca_file", ("/all.pem", "/one.pem")),
+        (
+            *("tls_config", {"cert_file": "/all.pem", "key_file": "/all.key"}),
+            *({"cert_file": "/one.pem", "key_file": "/one.key"}, "client_certificate"),
+            (ClientCertificate("/all.pem", "/all.key"), ClientCertificate("/one.pem", "/one.key")),
+        ),
     ],
 )
 def test_what_is_said_for_all_targets_holds_until_one_says_otherwise(
@@ -172,3 +177,25 @@ def test_one_address_is_scanned_where_the_proxy_chooses_it() -> None:
     assert _made({}, usual).addresses is Addresses.ONE
     assert _made({"proxy_url": "direct"}, usual).addresses is Addresses.ALL
     assert _made({"connect_address": "192.0.2.1"}, usual).addresses is Addresses.ALL
+
+
+STORES = {"trust_stores": {"internal": "/internal.pem"}}
+
+
+@pytest.mark.parametrize(
+    ("usual", "own", "expected"),
+    [
+        ({}, {}, None),
+        ({}, {"trust_store": "system"}, None),
+        ({}, {"trust_store": "internal"}, "/internal.pem"),
+        ({"trust_store": "internal"}, {}, "/internal.pem"),
+        ({"trust_store": "internal"}, {"trust_store": "system"}, None),
+        ({"trust_store": "internal"}, {"ca_file": "/one.pem"}, "/one.pem"),
+        ({"ca_file": "/all.pem"}, {"trust_store": "internal"}, "/internal.pem"),
+        ({"ca_file": "/all.pem"}, {"trust_store": "system"}, None),
+    ],
+)
+def test_the_nearest_word_on_whom_to_trust_counts(
+    usual: dict[str, object], own: dict[str, object], expected: str | None
+) -> None:
+    assert _made(own, STORES | usual).ca_file == expected

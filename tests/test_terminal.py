@@ -12,40 +12,47 @@ from rich.console import Console
 
 from exporter.model import Disagreement, Facts, Failure, Finding, Protocol, Reason, Report, Severity, Verdict
 from exporter.terminal import print_reports
-from tests.support.facts import CBC_RSA, GCM, RC4, facts, handshake, http, report, result, steady
+from tests.support.facts import CBC_RSA, GCM, RC4, facts, handshake, http, report, result, steady, watched
 from tests.support.targets import make_target
 
 GOOD = """\
 test  complies  policy kopano-checklist, 27 connections, 1.5 s
 
- Check           Verdict   Why
- ───────────────────────────────────────────────────────────────────────────
- protocols       pass      accepts TLSv1.2, TLSv1.3 only
- cipher_suites   pass      accepts only cipher suites that the policy allows
- cipher_order    pass      the server's order decides
- compression     pass      refuses TLS compression
- hsts            pass      max-age is 31536000
- caa             pass      1 CAA record at test.example
+ Check               Verdict   Why
+ ──────────────────────────────────────────────────────────────────────────────
+ protocols           pass      accepts TLSv1.2, TLSv1.3 only
+ cipher_suites       pass      accepts only cipher suites that the policy
+                               allows
+ cipher_order        pass      the server's order decides
+ compression         pass      refuses TLS compression
+ vulnerabilities     pass      is open to none of 12 known attacks
+ certificate_valid   pass      valid until 2026-12-01
+ hsts                pass      max-age is 31536000
+ caa                 pass      1 CAA record at test.example
 
 """
 
 WEAK = """\
 weak  DOES NOT COMPLY  policy kopano-checklist, 27 connections, 1.5 s
 
- Check           Verdict   Why
+ Check               Verdict   Why
  ──────────────────────────────────────────────────────────────────────────────
- (dns)           failed    dns_error: CAA of www.test.example: the resolution
-                           lifetime expired after 5.1 seconds
- protocols       FAIL      accepts TLSv1.0
- cipher_suites   FAIL      accepts 4 cipher suites that the policy does not
-                           allow (TLSv1.0)
-                           TLSv1.0: TLS_RSA_WITH_AES_128_CBC_SHA,
-                           TLS_RSA_WITH_RC4_128_SHA, 0xFEED and 1 more
- cipher_order    pass      the server's order decides
- compression     pass      refuses TLS compression
- hsts            FAIL      max-age is 1, less than 31536000
-                           strict_transport_security: max-age=1
- caa             unknown   the CAA records could not be looked up
+ (dns)               failed    dns_error: CAA of www.test.example: the
+                               resolution lifetime expired after 5.1 seconds
+ protocols           FAIL      accepts TLSv1.0
+ cipher_suites       FAIL      accepts 4 cipher suites that the policy does not
+                               allow (TLSv1.0)
+                               TLSv1.0: TLS_RSA_WITH_AES_128_CBC_SHA,
+                               TLS_RSA_WITH_RC4_128_SHA, 0xFEED and 1 more
+ cipher_order        pass      the server's order decides
+ compression         pass      refuses TLS compression
+ vulnerabilities     FAIL      is open to beast, rc4
+                               beast: TLSv1.0 TLS_RSA_WITH_AES_128_CBC_SHA
+                               rc4: TLSv1.0 TLS_RSA_WITH_RC4_128_SHA
+ certificate_valid   unknown   the certificate could not be looked at
+ hsts                FAIL      max-age is 1, less than 31536000
+                               strict_transport_security: max-age=1
+ caa                 unknown   the CAA records could not be looked up
 
 """
 
@@ -110,7 +117,7 @@ def test_addresses_stand_below_each_other_and_then_in_what_they_disagree() -> No
         one = report()
         at_address = replace(one.result, address=address, addresses_found=500)
         reports.append(replace(one, result=at_address, disagreements=found))
-    text = printed(*reports, report(target=make_target(name="another")))
+    text = printed(*reports, report(target=watched(name="another")))
     headings = [line for line in lines(text) if re.match(r"[a-z0-9]|  \d", line)]
     assert "\n".join(headings[:-1]) + "\n" == SEVERAL
     assert headings[-1].startswith("another  complies")

@@ -3,13 +3,13 @@
 from typing import Protocol
 
 from exporter.model import ScanResult, Target
-from exporter.scan import Environment, scan_addresses
+from exporter.scan import Environment, Known, scan_addresses
 
 
 class Backend(Protocol):
     """Runs scans."""
 
-    async def run(self, target: Target) -> tuple[ScanResult, ...]:
+    async def run(self, target: Target, known: Known) -> tuple[ScanResult, ...]:
         """Scan the target: at least one result, see `scan_addresses`; raises nothing but for cancellation."""
 
 
@@ -19,6 +19,6 @@ class LocalBackend:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
 
-    async def run(self, target: Target) -> tuple[ScanResult, ...]:
+    async def run(self, target: Target, known: Known) -> tuple[ScanResult, ...]:
         """See `Backend`."""
-        return await scan_addresses(target, self._environment)
+        return await scan_addresses(target, self._environment, known)

@@ -1,14 +1,16 @@
 """What a probe is. A new one is a file with a `PROBE` of this kind, and an entry in `exporter.probes.registry`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from dns.asyncresolver import Resolver
 
-from exporter.model import Family, Sample, Target
+from exporter.model import Facts, Family, Sample, Target
 from exporter.net.dial import Dialer
+from exporter.workers import Workers
 
 F = TypeVar("F")
 
@@ -20,12 +22,32 @@ class Session:
     Attributes:
         now: start of the scan, UTC; the time that certificates are judged at.
         resolver: answers questions about DNS records (not addresses: those come from the system).
+        workers: run what must not run in this process.
+        known: what the probes before saw in this scan, completed by what earlier scans saw and still holds.
+        deadline: when the scan ends at the latest, in the loop's time.
     """
 
     target: Target
     dialer: Dialer
     resolver: Resolver
     now: datetime
+    workers: Workers
+    known: Facts
+    deadline: float
+
+    def seconds_left(self) -> float:
+        """What the scan may still take."""
+        return self.deadline - asyncio.get_running_loop().time()
+
+
+def always(_target: Target, _known: Facts, _now: datetime) -> bool:
+    """With every scan."""
+    return True
+
+
+def no_longer(_target: Target) -> timedelta:
+    """No longer than `max_age`."""
+    return timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +59,14 @@ class Probe(Generic[F]):
         kind: class of its facts.
         mandatory: a scan is no success without it, where it applies.
         applies: whether it makes sense for a target; where it does not, it is not run and leaves nothing.
-        run: gives facts; raises `ProbeError` when it could not tell.
+        run: gives facts; raises `ProbeError` when it could not tell, with what it could tell all the same.
         families: its metric families, in the order they are shown.
         full: those of them that are shown with `metrics.detail: full` alone.
         samples: facts to samples of these families; unknown is absent.
         document: facts to the keys of the report's `facts`.
         of_name: its facts are of the host's name: with several addresses it runs once.
+        due: whether a scan has to run it, beside the facts at hand; where not, they stay.
+        longer: how much longer than `max_age` its facts hold, since it is not due with every scan.
     """
 
     name: str
@@ -55,3 +79,5 @@ class Probe(Generic[F]):
     document: Callable[[F], dict[str, object]]
     full: tuple[Family, ...] = ()
     of_name: bool = False
+    due: Callable[[Target, Facts, datetime], bool] = always
+    longer: Callable[[Target], timedelta] = no_longer

@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
-from exporter.config import DIRECT, Config, GlobalSettings, TargetSettings
-from exporter.model import Addresses, Target, is_ip
+from exporter.config import DIRECT, NEVER, SYSTEM, Config, GlobalSettings, TargetSettings
+from exporter.model import Addresses, ClientCertificate, Target, is_ip
 from exporter.services import MAIL, parse_proxy
 
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=2)
+DEFAULT_VULNERABILITY_INTERVAL = timedelta(hours=24)
 MAX_AGE_INTERVALS = 3
 """Facts outlive their last good scan by this many intervals, unless `max_age` says otherwise."""
 MAIL_CONNECTIONS = 1
@@ -44,15 +45,32 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
         addresses=Addresses.ONE if chosen_elsewhere else settings.addresses or defaults.addresses,
         ip_protocol=settings.ip_protocol or defaults.ip_protocol,
         proxy=proxy,
-        ca_file=settings.ca_file or defaults.ca_file,
+        ca_file=_ca_file(settings, defaults),
+        client_certificate=_client_certificate(settings, defaults),
         labels=dict(settings.labels),
         connections_per_host=settings.connections_per_host or connections,
         connection_gap_seconds=gap.total_seconds(),
         timeout_seconds=(settings.timeout or defaults.timeout).total_seconds(),
         scan_interval=interval,
         scan_timeout=min(scan_timeout, interval),
+        vulnerability_interval=_vulnerability_interval(settings, defaults, interval),
         max_age=settings.max_age or defaults.max_age or MAX_AGE_INTERVALS * interval,
     )
+
+
+def _ca_file(settings: TargetSettings, defaults: GlobalSettings) -> str | None:
+    """The bundle to trust: what the target says goes before what is said for all. None is the system's store."""
+    for section in (settings, defaults):
+        if section.ca_file is not None:
+            return section.ca_file
+        if section.trust_store is not None:
+            return None if section.trust_store == SYSTEM else defaults.trust_stores[section.trust_store]
+    return None
+
+
+def _client_certificate(settings: TargetSettings, defaults: GlobalSettings) -> ClientCertificate | None:
+    files = settings.tls_config or defaults.tls_config
+    return None if files is None else ClientCertificate(files.cert_file, files.key_file)
 
 
 def _usual_pace(protocol: str, defaults: GlobalSettings) -> tuple[int, timedelta]:
@@ -64,3 +82,11 @@ def _usual_pace(protocol: str, defaults: GlobalSettings) -> tuple[int, timedelta
     if protocol in MAIL:
         return min(connections, MAIL_CONNECTIONS), max(gap, MAIL_GAP)
     return connections, gap
+
+
+def _vulnerability_interval(
+    settings: TargetSettings, defaults: GlobalSettings, scan_interval: timedelta
+) -> timedelta | None:
+    """What is configured, else a day; there is no try without a scan."""
+    value = settings.vulnerability_interval or defaults.vulnerability_interval or DEFAULT_VULNERABILITY_INTERVAL
+    return None if value == NEVER or isinstance(value, str) else max(value, scan_interval)

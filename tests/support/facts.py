@@ -8,16 +8,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from exporter.assess import assess
-from exporter.checks.base import Case
+from exporter.case import Case
 from exporter.model import CipherOrder, Facts, Failure, Protocol, Report, ScanResult, Target
+from exporter.net.tls import ClientAuthentication
 from exporter.policies import load_policy
-from exporter.probes.certificate import CertificateFacts
+from exporter.probes.certificate import CertificateFacts, Deployment, ServedCertificate
 from exporter.probes.dns import CaaRecord, DnsFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.facts import Listing, ServedChain
 from exporter.probes.handshake.keyexchange import Prime
 from exporter.probes.hsts import parse_hsts
 from exporter.probes.http import HttpFacts
+from exporter.probes.vulnerabilities import Tried, VulnerabilityFacts
 from tests.support.targets import NOW, make_target
 
 KOPANO = load_policy("kopano-checklist")
@@ -44,6 +46,7 @@ BESIDE: dict[str, Any] = {
         "heartbeat": False,
         "fallback_scsv": None,
     },
+    "heartbeat": {Protocol.TLS1_2: False},
     "applications": Listing(("h2", "http/1.1"), complete=True),
     "signature_schemes": Listing(("rsa_pss_rsae_sha256",), complete=False),
     "primes": (Prime(2048, "ffdhe2048"), Prime(4096)),
@@ -81,27 +84,69 @@ def handshake(
     )
 
 
-def certificate(**changes: Any) -> CertificateFacts:  # noqa: ANN401 - any field of CertificateFacts
-    """A trusted certificate for the test target."""
+def served(**changes: Any) -> ServedCertificate:  # noqa: ANN401 - any field of ServedCertificate
+    """The leaf of the test target."""
     fields: dict[str, Any] = {
         "subject": "CN=www.test.example",
         "issuer": "CN=Test CA,O=Test",
         "serial": "1f",
         "fingerprint_sha256": "ab" * 32,
+        "spki_sha256": "cd" * 32,
         "key_algorithm": "EC",
         "key_size_bits": 256,
+        "curve": "P-256",
         "signature_algorithm": "ecdsa-with-SHA256",
+        "signature_hash": "sha256",
         "not_before": datetime(2026, 10, 1, tzinfo=UTC),
         "not_after": datetime(2026, 12, 30, 23, 59, 59, tzinfo=UTC),
-        "chain_not_after": datetime(2026, 12, 1, tzinfo=UTC),
-        "chain_length": 2,
+        "is_ca": False,
+        "self_signed": False,
+    }
+    return ServedCertificate(**(fields | changes))
+
+
+def issuer(**changes: Any) -> ServedCertificate:  # noqa: ANN401 - any field of ServedCertificate
+    """The certificate that stands behind it."""
+    names = {"subject": "CN=Test CA,O=Test", "issuer": "CN=Test Root,O=Test", "fingerprint_sha256": "ef" * 32}
+    end = datetime(2026, 12, 1, tzinfo=UTC)
+    return served(**(names | {"is_ca": True, "spki_sha256": "12" * 32, "not_after": end} | changes))
+
+
+LEAF_FIELDS = frozenset(ServedCertificate.__dataclass_fields__)
+
+
+def deployment(*issuers: ServedCertificate, **changes: Any) -> Deployment:  # noqa: ANN401 - as below
+    """A trusted chain for the test target: fields of its leaf and of Deployment."""
+    leaf = served(**{name: value for name, value in changes.items() if name in LEAF_FIELDS})
+    chain = (leaf, *(issuers or (issuer(),)))
+    fields: dict[str, Any] = {
+        "chain": chain,
         "subject_alternative_names": ("DNS:www.test.example",),
+        "must_staple": False,
+        "sct_count": 2,
+        "path": tuple(range(len(chain))),
+        "ordered": True,
+        "surplus": (),
+        "root_served": False,
+        "complete": True,
+        "valid_from": max(one.not_before for one in chain),
+        "valid_until": min(one.not_after for one in chain),
         "hostname_match": True,
         "trusted": True,
         "failures": (),
         "trust_detail": "",
     }
-    return CertificateFacts(**(fields | changes))
+    return Deployment(**(fields | {name: value for name, value in changes.items() if name not in LEAF_FIELDS}))
+
+
+def certificate(**changes: Any) -> CertificateFacts:  # noqa: ANN401 - any field of ServedCertificate or Deployment
+    """The one chain of a server, and nothing else there."""
+    return certificates(deployment(**changes))
+
+
+def certificates(*deployments: Deployment, complete: bool = True) -> CertificateFacts:
+    """All chains of a server that asks nobody for a certificate."""
+    return CertificateFacts(deployments, complete, ClientAuthentication.NONE)
 
 
 def http(*fields: str, status: int = 200) -> HttpFacts:
@@ -127,14 +172,28 @@ def facts(*parts: object, at: datetime = NOW) -> Facts:
     return together
 
 
+NONE_WORKS = {"ccs_injection": False, "client_renegotiation": False}
+"""What trying the attacks comes to on a good server."""
+
+
+def tried(outcomes: Mapping[str, bool | None] = NONE_WORKS, at: datetime = NOW) -> VulnerabilityFacts:
+    """What trying the attacks came to."""
+    return VulnerabilityFacts({name: Tried(one, "", at) for name, one in outcomes.items()})
+
+
 def good_facts(at: datetime = NOW) -> Facts:
     """What the checklist asks for."""
-    return facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA, at=at)
+    return facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA, tried(at=at), at=at)
+
+
+def watched(**changes: Any) -> Target:  # noqa: ANN401 - any field of Target
+    """A target whose attacks are tried once a day."""
+    return make_target(**({"vulnerability_interval": timedelta(days=1)} | changes))
 
 
 def case(*parts: object, **target: Any) -> Case:  # noqa: ANN401 - any field of Target
     """These facts of the test target, judged now."""
-    return Case(make_target(**target), facts(*parts), NOW)
+    return Case(watched(**target), facts(*parts), NOW)
 
 
 def result(
@@ -148,7 +207,7 @@ def result(
 ) -> ScanResult:
     """A scan of one and a half seconds; nothing seen is good facts."""
     return ScanResult(
-        target=target or make_target(),
+        target=target or watched(),
         started_at=ended_at - timedelta(seconds=1.5),
         ended_at=ended_at,
         facts=good_facts(ended_at) if seen is None else seen,

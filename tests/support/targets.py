@@ -6,9 +6,10 @@ from typing import Any
 
 from dns.asyncresolver import Resolver
 
-from exporter.model import Target
+from exporter.model import Facts, Target
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
+from exporter.probes.base import Session
 from exporter.probes.handshake.engine import Engine
 from exporter.probes.handshake.facts import HandshakeFacts
 from exporter.scan import Environment
@@ -28,6 +29,7 @@ def make_target(port: int = 443, **changes: Any) -> Target:  # noqa: ANN401 - an
         "connect_address": "127.0.0.1",
         "timeout_seconds": 1.0,
         "scan_timeout": timedelta(seconds=30),
+        "vulnerability_interval": None,
     }
     return Target(**(fields | changes))
 
@@ -39,6 +41,16 @@ def make_environment(dns_port: int = 9) -> Environment:
     resolver.port = dns_port
     resolver.lifetime = 0.5
     return Environment(now=lambda: datetime.now(UTC), resolver=resolver)
+
+
+def make_session(
+    target: Target, *, known: Facts | None = None, now: datetime = NOW, environment: Environment | None = None
+) -> Session:
+    """What a probe gets in a scan of this target; its workers are never started unless it asks for them."""
+    around = environment or make_environment()
+    deadline = asyncio.get_running_loop().time() + target.scan_timeout.total_seconds()
+    dialer = Dialer(target, HostGate())
+    return Session(target, dialer, around.resolver, now, around.workers, known=known or Facts(), deadline=deadline)
 
 
 def read_scripted(script: Script, **changes: Any) -> tuple[HandshakeFacts, Seen]:  # noqa: ANN401 - as above
