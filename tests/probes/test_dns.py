@@ -11,13 +11,10 @@ from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
-from exporter.net.dial import Dialer
-from exporter.net.gate import HostGate
-from exporter.probes.base import Session
 from exporter.probes.dns import PROBE, CaaRecord, DnsFacts
 from fuzz.probes import dns_response
 from tests.support.names import Answers, name_server
-from tests.support.targets import NOW, make_environment, make_target
+from tests.support.targets import make_environment, make_session, make_target
 
 HOST = "www.shop.example"
 LETTER = '0 issue "letsencrypt.org"'
@@ -28,7 +25,7 @@ def look_up(answers: Answers, host: str = HOST, *, recursive: bool = True) -> tu
     async def run() -> tuple[DnsFacts, list[str]]:
         async with name_server(answers, recursive=recursive) as (port, asked):
             target = make_target(host=host)
-            session = Session(target, Dialer(target, HostGate()), make_environment(port).resolver, NOW)
+            session = make_session(target, environment=make_environment(port))
             return await PROBE.run(session), asked
 
     return asyncio.run(run())

@@ -10,15 +10,12 @@ from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
-from exporter.net.dial import Dialer
-from exporter.net.gate import HostGate
-from exporter.probes.base import Session
 from exporter.probes.hsts import Hsts
 from exporter.probes.http import PROBE, HttpFacts
 from fuzz.probes import http
 from tests.support.plain import drip
 from tests.support.servers import Pki, make_pki
-from tests.support.targets import NOW, make_environment, make_target
+from tests.support.targets import make_session, make_target
 
 YEAR = "Strict-Transport-Security: max-age=31536000\r\n"
 
@@ -53,7 +50,7 @@ def fetch(pki: Pki, *pieces: bytes, pause: float | None = None, close: bool = Tr
         server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=context)
         target = make_target(server.sockets[0].getsockname()[1], **{"timeout_seconds": 0.5, **changes})
         try:
-            session = Session(target, Dialer(target, HostGate()), make_environment().resolver, NOW)
+            session = make_session(target)
             return await PROBE.run(session)
         finally:
             server.close()
@@ -155,7 +152,7 @@ def test_a_plain_handshake_failure_is_told_as_such(tmp_path: Path) -> None:
         server = await asyncio.start_server(handler, "127.0.0.1", 0)
         target = make_target(server.sockets[0].getsockname()[1])
         try:
-            await PROBE.run(Session(target, Dialer(target, HostGate()), make_environment().resolver, NOW))
+            await PROBE.run(make_session(target))
         finally:
             server.close()
 

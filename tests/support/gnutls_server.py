@@ -1,6 +1,7 @@
 """Run as a program: an HTTPS server on GnuTLS. Arguments: port, PEM file, priority string, options.
 
-Options: `alpn=NAME,...`, `tickets`, `heartbeat`, `anonymous` (key exchanges without a certificate), `ocsp=FILE`.
+Options: `alpn=NAME,...`, `tickets`, `heartbeat`, `anonymous` (key exchanges without a certificate), `ocsp=FILE`,
+`renegotiates` (as often as clients like).
 """
 
 import ctypes
@@ -20,6 +21,7 @@ CERTIFICATE, ANONYMOUS = 1, 2
 MEDIUM = 35
 """GNUTLS_SEC_PARAM_MEDIUM, as gnutls-serv has it: where the client names no group, 2048 bits of RFC 7919."""
 PEER_ALLOWED_TO_SEND = 1
+REHANDSHAKE = -37
 
 library = ctypes.CDLL("libgnutls.so.30")
 
@@ -74,18 +76,24 @@ class Server:
 
     def serve(self, raw: socket.socket) -> None:
         session = self.session(raw)
-        code = library.gnutls_handshake(session)
-        while code < 0 and not library.gnutls_error_is_fatal(code):
-            code = library.gnutls_handshake(session)
-        if code < 0:
-            library.gnutls_alert_send_appropriate(session, code)
-        else:
+        code = self.handshake(session)
+        if code >= 0:
             buffer = ctypes.create_string_buffer(4096)
-            library.gnutls_record_recv(session, buffer, c_size_t(len(buffer)))
+            while library.gnutls_record_recv(session, buffer, c_size_t(len(buffer))) == REHANDSHAKE:
+                if "renegotiates" not in self.options or self.handshake(session) < 0:
+                    break
             library.gnutls_record_send(session, RESPONSE, c_size_t(len(RESPONSE)))
             library.gnutls_bye(session, 1)
         library.gnutls_deinit(session)
         raw.close()
+
+    def handshake(self, session: c_void_p) -> int:
+        code: int = library.gnutls_handshake(session)
+        while code < 0 and not library.gnutls_error_is_fatal(code):
+            code = library.gnutls_handshake(session)
+        if code < 0:
+            library.gnutls_alert_send_appropriate(session, code)
+        return code
 
 
 def main() -> None:

@@ -1,0 +1,150 @@
+"""Every attack there is, on a server that has it and on one that has not.
+
+What sslyze's own command line says of the same servers is in `test_vulnerable_servers.py`.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from exporter.assess import assess
+from exporter.derived.verdicts import Attack
+from exporter.derived.vulnerabilities import Vulnerabilities
+from exporter.model import Reason, Report
+from exporter.probes.vulnerabilities import POSSIBLE, VulnerabilityFacts
+from exporter.scan import scan
+from exporter.workers import Workers
+from tests.support.facts import KOPANO
+from tests.support.plain import plain_server
+from tests.support.servers import HOST, Pki, make_pki
+from tests.support.targets import make_environment, make_target
+from tests.support.vulnerable import HAS, HAS_NOT, HOSTILE, SPITEFUL, VARIANTS
+
+pytestmark = pytest.mark.real
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return make_pki(tmp_path_factory.mktemp("pki"))
+
+
+async def scanned(port: int, **changes: object) -> Report:
+    """The report after a whole scan, attacks included."""
+    workers = Workers()
+    environment = replace(make_environment(), workers=workers)
+    target = make_target(port, **({"host": HOST, "server_name": HOST, "vulnerability_interval": DAY} | changes))
+    try:
+        result = await scan(target, environment)
+    finally:
+        await workers.close()
+    return assess(result, KOPANO, environment.now())
+
+
+def verdicts(port: int, **changes: object) -> Mapping[Attack, bool | None]:
+    derived = asyncio.run(scanned(port, **changes)).facts.get(Vulnerabilities)
+    assert derived is not None
+    return {attack: verdict.vulnerable for attack, verdict in derived.verdicts.items()}
+
+
+def test_there_are_two_servers_for_every_attack() -> None:
+    assert set(HAS) == set(HAS_NOT) == set(Attack)
+
+
+@pytest.mark.parametrize("attack", Attack)
+def test_an_attack_is_told_where_it_works(attack: Attack, pki: Pki, tmp_path: Path) -> None:
+    with HAS[attack](tmp_path, pki) as port:
+        assert verdicts(port)[attack] is True
+
+
+@pytest.mark.parametrize("attack", Attack)
+def test_an_attack_is_ruled_out_where_it_does_not(attack: Attack, pki: Pki, tmp_path: Path) -> None:
+    with HAS_NOT[attack](tmp_path, pki) as port:
+        assert verdicts(port)[attack] is False
+
+
+TOLD: dict[str, tuple[Attack, bool | None]] = {
+    "CCS injection with CBC": (Attack.CCS_INJECTION, True),
+    "CCS injection with RC4": (Attack.CCS_INJECTION, None),  # its alert may mean anything
+    "weak oracle": (Attack.ROBOT, True),
+    "oracle that depends on nothing": (Attack.ROBOT, None),
+    "no RSA key exchange": (Attack.ROBOT, False),
+    "Logjam without an export suite": (Attack.LOGJAM, True),
+    "Logjam by a common prime": (Attack.LOGJAM, True),
+    "BEAST without CBC": (Attack.BEAST, False),
+    "no renegotiation that closes": (Attack.CLIENT_RENEGOTIATION, False),
+    "three renegotiations, then closes": (Attack.CLIENT_RENEGOTIATION, False),
+    "renegotiation by OpenSSL 1.0.2": (Attack.CLIENT_RENEGOTIATION, True),
+    "no renegotiation by Apache": (Attack.CLIENT_RENEGOTIATION, False),
+    "no renegotiation by OpenSSL 3": (Attack.CLIENT_RENEGOTIATION, False),
+    # sslyze calls that vulnerable. RFC 5746, 4.1: it is not, unless it asks for a renegotiation itself.
+    "neither RFC 5746 nor renegotiation": (Attack.INSECURE_RENEGOTIATION, None),
+    "only TLS 1.3": (Attack.CLIENT_RENEGOTIATION, False),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_what_else_is_to_be_told_apart(name: str, pki: Pki, tmp_path: Path) -> None:
+    attack, told = TOLD[name]
+    with VARIANTS[name](tmp_path, pki) as port:
+        assert verdicts(port)[attack] is told
+
+
+# --- hostile servers --------------------------------------------------------------------------------------------------
+
+SCAN_SECONDS = 15
+
+
+@pytest.mark.parametrize("name", SPITEFUL)
+def test_whoever_turns_on_a_tester_is_not_called_safe_for_it(name: str, pki: Pki, tmp_path: Path) -> None:
+    with SPITEFUL[name](tmp_path, pki) as port:
+        report = asyncio.run(scanned(port, scan_timeout=timedelta(seconds=SCAN_SECONDS), timeout_seconds=0.5))
+    assert report.result.duration_seconds < SCAN_SECONDS + 1
+    tried = report.facts.get(VulnerabilityFacts)
+    assert tried is not None
+    told = {attack: one.vulnerable for attack, one in tried.tried.items()}
+    assert told.get("ccs_injection") is None
+    assert told.get("robot") is None
+    # A server may discard such a heartbeat (RFC 6520, 4) and a renegotiation (RFC 5246, 7.2.2) without a word.
+    assert told.get("heartbleed") in ({False, None} if name == "silent" else {None})
+
+
+KNOWN_HANGS: dict[str, tuple[dict[str, object], Reason]] = {
+    "SMTP banner of invalid UTF-8": ({"protocol": "smtp", "starttls": "smtp"}, Reason.STARTTLS_ERROR),
+    "RDP reply of no length": ({"protocol": "rdp", "starttls": "rdp"}, Reason.STARTTLS_ERROR),
+    "never a word": ({}, Reason.HANDSHAKE_TIMEOUT),
+    "a byte a second": ({}, Reason.HANDSHAKE_TIMEOUT),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN_HANGS)
+def test_what_sslyze_hangs_on_ends_within_the_deadline(name: str) -> None:
+    changes, reason = KNOWN_HANGS[name]
+
+    async def run() -> Report:
+        async with plain_server(HOSTILE[name]) as port:
+            limits = {"timeout_seconds": 0.5, "scan_timeout": timedelta(seconds=SCAN_SECONDS)}
+            return await scanned(port, **limits, **changes)
+
+    report = asyncio.run(run())
+    assert report.result.duration_seconds < SCAN_SECONDS + 1
+    assert reason in {failure.reason for failure in report.result.failures}
+    assert report.facts.get(Vulnerabilities) is None
+
+
+@pytest.mark.parametrize("name", ["silent after ServerHelloDone", "flood after ServerHelloDone"])
+def test_a_server_that_never_finishes_a_handshake_is_read_and_not_called_safe(name: str) -> None:
+    async def run() -> Report:
+        async with plain_server(HOSTILE[name]) as port:
+            return await scanned(port, timeout_seconds=0.3, scan_timeout=timedelta(seconds=SCAN_SECONDS))
+
+    report = asyncio.run(run())
+    assert report.result.duration_seconds < SCAN_SECONDS + 1
+    tried = report.facts.get(VulnerabilityFacts)
+    told = {attack: one.vulnerable for attack, one in tried.tried.items()} if tried else {}
+    assert {told.get(attack) for attack in POSSIBLE if attack != "heartbleed"} == {None}
