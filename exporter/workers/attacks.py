@@ -40,8 +40,11 @@ _VERSIONS = {
     "TLSv1.1": TlsVersionEnum.TLS_1_1,
     "TLSv1.2": TlsVersionEnum.TLS_1_2,
 }
-_HANDSHAKE, _ALERT, _SERVER_HELLO_DONE = 22, b"\x15", 14
+_HANDSHAKE, _ALERT = 22, b"\x15"
+_CERTIFICATE, _CERTIFICATE_REQUEST, _SERVER_HELLO_DONE = 11, 13, 14
 """Types of records and messages (RFC 5246, 6.2.1 and 7.4)."""
+_CLOSE_NOTIFY = b"\x01\x00"
+"""As an alert: level and description (RFC 5246, 7.2.1)."""
 _CANNOT_DECRYPT, _DECLINES = {20, 21}, {10, 40}
 """bad_record_mac and decryption_failed; unexpected_message and handshake_failure (RFC 5246, 7.2.2)."""
 _ALLOW_UNSAFE_LEGACY_RENEGOTIATION = 0x00040000
@@ -65,8 +68,9 @@ class _Server:
     """What sslyze's tests take for its `ServerConnectivityInfo`.
 
     Attributes:
+        name: always sent where there is one. sslyze leaves it out at times, for the sake of old servers; but without it
+            another service may answer.
         suites: OpenSSL names of those that the server accepts in this version.
-        with_name: SNI is sent also where sslyze would leave it out.
         old: the OpenSSL of 2015 is used also for TLS 1.2.
     """
 
@@ -74,7 +78,6 @@ class _Server:
     version: TlsVersionEnum
     name: str | None
     suites: tuple[str, ...]
-    with_name: bool = False
     old: bool = False
 
     @property
@@ -85,7 +88,7 @@ class _Server:
         self,
         override_tls_version: TlsVersionEnum | None = None,
         should_use_legacy_openssl: bool | None = None,
-        should_enable_server_name_indication: bool = True,
+        **_name_indication: bool,
     ) -> SslConnection:
         connection = _OurConnection(
             server_location=_SOMEWHERE,
@@ -93,8 +96,7 @@ class _Server:
             tls_version=override_tls_version or self.version,
             should_ignore_client_auth=True,
             should_use_legacy_openssl=self.old or should_use_legacy_openssl,
-            should_enable_server_name_indication=bool(self.name)
-            and (self.with_name or should_enable_server_name_indication),
+            should_enable_server_name_indication=bool(self.name),
         )
         connection.network = self.network
         # nassl's clients refuse by themselves to renegotiate without RFC 5746; it is the server that is asked.
@@ -104,20 +106,27 @@ class _Server:
         return connection
 
 
-def after_flight(socket: Socket) -> bytes | None:
-    """What the server said after its first flight, which ends with a ServerHelloDone (RFC 5246, 7.4.5).
+def first_flight(socket: Socket) -> tuple[dict[int, bytes], bytes] | None:
+    """The messages of the server's first flight by their type (RFC 5246, 7.4), and what it said after it.
 
-    None when it did not come so far: then nothing was tried.
+    None when it did not come to the ServerHelloDone that ends it (7.4.5): then nothing was tried.
     """
-    records, handshake = bytes(socket.received), b""
+    records, handshake, messages = bytes(socket.received), b"", dict[int, bytes]()
     while len(records) >= 5 and records[0] == _HANDSHAKE:
         end = 5 + int.from_bytes(records[3:5], "big")
         handshake, records = handshake + records[5:end], records[end:]
         while len(handshake) >= 4 and len(handshake) >= (length := 4 + int.from_bytes(handshake[1:4], "big")):
+            messages[handshake[0]] = handshake[4:length]
             if handshake[0] == _SERVER_HELLO_DONE:
-                return records
+                return messages, records
             handshake = handshake[length:]
     return None
+
+
+def after_flight(socket: Socket) -> bytes | None:
+    """What the server said after its first flight; None when it did not come so far."""
+    flight = first_flight(socket)
+    return None if flight is None else flight[1]
 
 
 def _wait_for_flight(client: Any) -> None:  # noqa: ANN401 - takes the place of a method of nassl's
@@ -129,10 +138,20 @@ def _wait_for_flight(client: Any) -> None:  # noqa: ANN401 - takes the place of 
         pass
 
 
-def waits(server: _Server) -> bool:
-    """Whether the server waits after its first flight, as it should. Only then is its closing an answer to anything."""
+def _shake_hands_and_wait(client: Any) -> None:  # noqa: ANN401 - takes the place of a method of nassl's
+    """A whole handshake, and not a word after it."""
+    try:
+        type(client).do_handshake(client)
+    except TimeoutError as error:
+        raise ConnectionAbortedError("the handshake was not done in time") from error
+    while client._sock.recv(4096):  # noqa: SLF001
+        pass
+
+
+def _waits(server: _Server, handshake: Callable[[Any], None]) -> bool:
+    """Whether the server has nothing to say when we stop there. Only then is its closing an answer to what follows."""
     connection = server.get_preconfigured_tls_connection()
-    connection.ssl_client.do_handshake = MethodType(_wait_for_flight, connection.ssl_client)
+    connection.ssl_client.do_handshake = MethodType(handshake, connection.ssl_client)
     try:
         connection.connect()
     except TlsHandshakeTimedOut:
@@ -140,6 +159,16 @@ def waits(server: _Server) -> bool:
     finally:
         connection.close()
     return False
+
+
+def waits(server: _Server) -> bool:
+    """Whether the server waits after its first flight, as it should."""
+    return _waits(server, _wait_for_flight)
+
+
+def waits_after_handshake(server: _Server) -> bool:
+    """Whether the server waits for what a client says first; a greeting of its own is no matter."""
+    return _waits(server, _shake_hands_and_wait)
 
 
 def _answer(vulnerable: bool | None, detail: str = "") -> dict[str, object]:
@@ -157,11 +186,11 @@ def _by_one_connection(
     network: Network,
     read: Callable[[bytes, Ending | None], bool | None],
 ) -> dict[str, object]:
-    """The test, as sslyze does it; once more with the server's name and the older OpenSSL where it was none.
+    """The test, as sslyze does it; once more with the older OpenSSL where it was none.
 
     `read` says what an answer after the server's first flight means that sslyze does not take for vulnerable.
     """
-    for other in ({}, {"with_name": True, "old": True}):
+    for other in ({}, {"old": True}):
         server = _server(arguments, network, **other)
         if test(server):
             return _answer(True)
@@ -170,7 +199,8 @@ def _by_one_connection(
         verdict = None if said is None else read(said, socket.ending)
         if verdict is not None:
             return _answer(verdict)
-        if said == b"" and socket.ending in _GONE and waits(server):
+        closed = said == b"" and socket.ending in _GONE
+        if (closed or (said or b"")[5:7] == _CLOSE_NOTIFY) and waits(server):
             return _answer(False)
     return _answer(None, "the server did not go along to where it is tried, or answered nothing that tells")
 
@@ -179,7 +209,9 @@ def heartbleed(arguments: Mapping[str, Any], network: Network) -> dict[str, obje
     """CVE-2014-0160. Discarding the message without a word is right (RFC 6520, 4), so silence is an answer."""
 
     def read(said: bytes, ending: Ending | None) -> bool | None:
-        return False if said[:1] == _ALERT or (not said and ending is Ending.SILENT) else None
+        if said[:1] == _ALERT and said[5:7] != _CLOSE_NOTIFY:
+            return False
+        return False if not said and ending is Ending.SILENT else None
 
     return _by_one_connection(_test_heartbleed, arguments, network, read)
 
@@ -201,17 +233,28 @@ def ccs_injection(arguments: Mapping[str, Any], network: Network) -> dict[str, o
 def robot(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
     """ROBOT (CVE-2017-13099 and others): five ClientKeyExchanges, of which four are padded wrongly, in three rounds.
 
-    The RSA key comes with the job, where sslyze would make up to two handshakes a round for it.
+    The RSA key comes with the job, where sslyze would make up to two handshakes a round for it. A server tells nothing
+    by its answers where it did not come to decrypt: with another key, or since it waits for a client's certificate.
     """
+    if arguments["protocol"] == "SSLv3":
+        return _answer(None, "sslyze's messages begin as they do from TLSv1.0 on (RFC 5246, 7.4.7.1)")
     server = _server(arguments, network, old=True)  # it also has the suites that only old servers have
     modulus, exponent = int(arguments["modulus"], 16), int(arguments["exponent"])
     rounds = [
         _run_oracle_detection(server, server.version, ":".join(server.suites), modulus, exponent, True)
         for _ in range(ROUNDS)
     ]
-    answers = [after_flight(socket) for socket in network.sockets]
-    if any(said is None or said[:1] not in {b"", _ALERT} for said in answers):
-        return _answer(None, "the server did not go along to where it is tried")
+    key = modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")
+    answers = []
+    for socket in network.sockets:
+        messages, answer = first_flight(socket) or ({}, b"")
+        if _SERVER_HELLO_DONE not in messages or answer[:1] not in {b"", _ALERT} or socket.ending is Ending.CUT_OFF:
+            return _answer(None, "the server did not go along to where it is tried")
+        if _CERTIFICATE_REQUEST in messages:
+            return _answer(None, "the server wants a client certificate")
+        if key not in messages.get(_CERTIFICATE, b""):
+            return _answer(None, "the server shows another key there than before")
+        answers.append(answer)
     if all(socket.ending is Ending.SILENT for socket in network.sockets) or (not any(answers) and not waits(server)):
         return _answer(None, "the server never answered")
     said = {payload: [one[payload] for one in rounds] for payload in RobotPmsPaddingPayloadEnum}
@@ -227,8 +270,18 @@ def robot(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
 
 
 def client_renegotiation(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
-    """CVE-2011-1473: vulnerable when it grants all that are asked for in a row."""
-    _, (vulnerable, granted) = _test_client_renegotiation(_server(arguments, network), RENEGOTIATIONS)
+    """CVE-2011-1473: vulnerable when it grants all that are asked for in a row.
+
+    sslyze takes silence for a refusal, since Netty refuses so; a server that is slow or gone is silent too. And it takes
+    a close for one, which is one only where the server would have stayed.
+    """
+    server = _server(arguments, network, old=True)
+    _, (vulnerable, granted) = _test_client_renegotiation(server, RENEGOTIATIONS)
+    ending = network.sockets[-1].ending
+    if not vulnerable and ending in {Ending.SILENT, Ending.CUT_OFF}:
+        return _answer(None, "the server did not answer")
+    if not vulnerable and not granted and ending in _GONE and not waits_after_handshake(server):
+        return _answer(None, "the server closes the connection by itself")
     return _answer(vulnerable, f"granted {granted} in a row" if granted else "")
 
 

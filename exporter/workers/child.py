@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, BinaryIO, NoReturn, Self
 
@@ -43,11 +44,13 @@ class Socket:
     def send(self, data: bytes) -> int:
         """Send it all.
 
-        Raises:
-            OSError: as `recv`.
+        What cannot be sent any more is let go, as by the system: a server that has had enough resets the connection
+        between two sends or after them as it happens, and the next `recv` tells.
         """
         for start in range(0, len(data), MAX_PAYLOAD_BYTES):
-            self._ask(Kind.SEND, bytes(data[start : start + MAX_PAYLOAD_BYTES]))
+            if self.ending is None:
+                with suppress(OSError):
+                    self._ask(Kind.SEND, bytes(data[start : start + MAX_PAYLOAD_BYTES]))
         return len(data)
 
     def sendall(self, data: bytes) -> None:
@@ -60,6 +63,7 @@ class Socket:
         Raises:
             TimeoutError: the server was silent for too long.
             ConnectionResetError: it reset the connection.
+            ConnectionAbortedError: it took too long in all, or sent too much.
         """
         if not self._unread:
             self._unread = self._ask(Kind.RECEIVE)
@@ -79,6 +83,8 @@ class Socket:
                 raise TimeoutError("the server was silent")
             case Ending.ORDERLY:
                 return b""
+            case Ending.CUT_OFF:
+                raise ConnectionAbortedError("the connection was cut off")
             case _:
                 raise ConnectionResetError("the connection was reset")
 

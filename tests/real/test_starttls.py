@@ -1,18 +1,22 @@
 """Every STARTTLS dialogue that Debian packages a server for, up to the whole scan of that server."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from exporter.config import GlobalSettings, TargetSettings
-from exporter.model import Protocol
+from exporter.model import Protocol, ScanResult, Target
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.exchange import Silence
+from exporter.probes.vulnerabilities import VulnerabilityFacts
 from exporter.scan import scan
 from exporter.services import STARTTLS
 from exporter.targets import make_target as make_configured_target
+from exporter.workers import Workers
 from tests.support.servers import HOST, Pki, limiting_front, make_pki
 from tests.support.starttls_servers import ROOT, ROOT_ONLY, SERVERS, dovecot
 from tests.support.targets import make_environment, make_target
@@ -25,6 +29,18 @@ SCRIPTED_ONLY = {"nntp"}
 
 MAX_CONNECT_ERRORS = 100
 """After so many connections without a login, MariaDB shuts a host out; one scan alone must not lead there."""
+
+
+RENEGOTIATES = {"OpenLDAP"}
+"""Debian's is built with GnuTLS, and grants every renegotiation that a client asks for."""
+
+
+async def scan_with_attacks(target: Target) -> ScanResult:
+    workers = Workers()
+    try:
+        return await scan(target, replace(make_environment(), workers=workers))
+    finally:
+        await workers.close()
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +58,15 @@ def test_a_scan_reads_the_server_behind_its_dialogue(pki: Pki, name: str) -> Non
         pytest.skip(f"{name} runs as root only")
     dialogue, server = SERVERS[name]
     with server(pki) as port:
-        target = make_target(port, protocol=dialogue, starttls=dialogue, ca_file=str(pki.bundle), timeout_seconds=3)
-        result = asyncio.run(scan(target, make_environment()))
+        target = make_target(
+            port,
+            protocol=dialogue,
+            starttls=dialogue,
+            ca_file=str(pki.bundle),
+            timeout_seconds=3,
+            vulnerability_interval=timedelta(days=1),
+        )
+        result = asyncio.run(scan_with_attacks(target))
 
     handshake, certificate = result.facts.get(HandshakeFacts), result.facts.get(CertificateFacts)
     assert result.success, result.failures
@@ -54,6 +77,11 @@ def test_a_scan_reads_the_server_behind_its_dialogue(pki: Pki, name: str) -> Non
     assert certificate.hostname_match is True
     assert certificate.trusted is True
     assert len(certificate.first.chain) >= 1
+    attacks = result.facts.get(VulnerabilityFacts)
+    assert attacks is not None
+    told = {attack: one.vulnerable for attack, one in attacks.tried.items()}
+    assert told["client_renegotiation"] is (name in RENEGOTIATES)
+    assert {told["ccs_injection"], told.get("robot", False)} == {False}
     if dialogue == "mysql":
         assert result.connections < MAX_CONNECT_ERRORS
 
