@@ -6,7 +6,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: demo test setup setup-demo check format generate lock image fuzz bench oracles clean
+.PHONY: demo test setup setup-demo check format generate lock image fuzz bench soak oracles clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -50,6 +50,10 @@ fuzz: setup
 # Ours beside other scanners on servers of this machine (bench/README.md); some 15 minutes.
 bench: setup
 	$(BIN)/python -m bench.engine $(BENCH_FLAGS)
+
+# Whole scans in a row, attacks included, and what they leave behind (bench/README.md); some 5 minutes.
+soak: setup
+	$(BIN)/python -m bench.soak $(SOAK_FLAGS)
 
 # Ours beside other scanners on many servers: do they agree (oracles/README.md)? Some 45 minutes.
 oracles: setup

@@ -97,6 +97,10 @@ async def soak(
                 tell(states[-1])
     finally:
         await workers.close()
+    for _ in range(50):  # the system may take its time on a busy machine
+        if not children():
+            break
+        await asyncio.sleep(0.1)
     states.append(_state(scans, len(restarts)))
     tell(states[-1])
     return states
