@@ -24,8 +24,8 @@ def flight(data: bytes) -> None:
     answer, error = _fed(data)
     assert (answer, error) == _fed(*pieces(data)), "how the bytes are cut changes what is read"
     match answer:
-        case SSL2ServerHello(kinds):
-            assert 3 * len(kinds) <= len(data)
+        case SSL2ServerHello(kinds, certificate):
+            assert 3 * len(kinds) + len(certificate) <= len(data)
         case ServerHello(extensions=extensions, rest=rest):
             assert sum(4 + len(body) for body in extensions.values()) <= len(data)
             assert sum(3 + len(certificate) for certificate in rest.certificates) <= len(data)

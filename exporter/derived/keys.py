@@ -8,17 +8,18 @@ from hashlib import sha256
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from exporter.model import Facts, Protocol
+from exporter.model import Facts
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import ServedChain
 from exporter.probes.keys import RSA, read_key
 
 
 def served_keys(facts: Facts) -> frozenset[str]:
     """SHA-256 (hex) of the SubjectPublicKeyInfo of each RSA key that the server is known to have."""
     handshake, certificates = facts.get(HandshakeFacts), facts.get(CertificateFacts)
-    digests = {_digest(chain) for chain in handshake.chains} if handshake else set()
+    digests = {_digest(chain.certificates[0]) for chain in handshake.chains} if handshake else set()
+    if handshake is not None and handshake.ssl2_certificate:
+        digests.add(_digest(handshake.ssl2_certificate))
     if certificates is not None:
         leaves = [deployment.leaf for deployment in certificates.deployments]
         digests |= {leaf.spki_sha256 for leaf in leaves if leaf.key_algorithm == RSA}
@@ -36,18 +37,17 @@ def keys_known(facts: Facts) -> bool:
 def ssl2_keys(facts: Facts) -> frozenset[str]:
     """The keys that SSL 2 would be spoken with, each of them only perhaps where there are several.
 
-    Where the certificate of SSL 2 itself was not seen, it may be any that the server has. SSL 2 has no server name, so
-    a server with a certificate for each name may even show another one.
+    Where the certificate of SSL 2 itself was not seen, it may be any that the server has.
     """
     handshake = facts.get(HandshakeFacts)
-    seen = {_digest(chain) for chain in handshake.chains if Protocol.SSL2 in chain.protocols} if handshake else set()
-    return frozenset(digest for digest in seen if digest is not None) or served_keys(facts)
+    seen = _digest(handshake.ssl2_certificate) if handshake and handshake.ssl2_certificate else None
+    return served_keys(facts) if seen is None else frozenset({seen})
 
 
-def _digest(chain: ServedChain) -> str | None:
-    """Of the leaf's key; None when it is no RSA key, or cannot be read."""
+def _digest(certificate: bytes) -> str | None:
+    """Of the key in this certificate (DER); None when it is no RSA key, or cannot be read."""
     try:
-        leaf = x509.load_der_x509_certificate(chain.certificates[0])
+        leaf = x509.load_der_x509_certificate(certificate)
         if read_key(leaf).algorithm != RSA:
             return None
         return sha256(leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.app import App
 from exporter.assess import assess
 from exporter.derived.verdicts import Attack
 from exporter.derived.vulnerabilities import Vulnerabilities
@@ -20,9 +21,10 @@ from exporter.scan import scan
 from exporter.workers import Workers
 from tests.support.facts import KOPANO
 from tests.support.plain import plain_server
-from tests.support.servers import HOST, Pki, make_pki
+from tests.support.servers import HOST, SEED_NGINX, Pki, make_pki, nginx
 from tests.support.targets import make_environment, make_target
 from tests.support.vulnerable import HAS, HAS_NOT, HOSTILE, SPITEFUL, VARIANTS
+from tests.test_app import Fixture, entry, text
 
 pytestmark = pytest.mark.real
 
@@ -110,7 +112,9 @@ def test_whoever_turns_on_a_tester_is_not_called_safe_for_it(name: str, pki: Pki
     told = {attack: one.vulnerable for attack, one in tried.tried.items()}
     assert told.get("ccs_injection") is None
     assert told.get("robot") is None
-    # A server may discard such a heartbeat (RFC 6520, 4) and a renegotiation (RFC 5246, 7.2.2) without a word.
+    if name == "silent":
+        assert told.get("client_renegotiation") is None
+    # A server may discard such a heartbeat without a word (RFC 6520, 4).
     assert told.get("heartbleed") in ({False, None} if name == "silent" else {None})
 
 
@@ -148,3 +152,35 @@ def test_a_server_that_never_finishes_a_handshake_is_read_and_not_called_safe(na
     tried = report.facts.get(VulnerabilityFacts)
     told = {attack: one.vulnerable for attack, one in tried.tried.items()} if tried else {}
     assert {told.get(attack) for attack in POSSIBLE if attack != "heartbleed"} == {None}
+
+
+# --- DROWN, across targets --------------------------------------------------------------------------------------------
+
+
+def test_an_old_server_with_the_same_key_makes_a_good_one_vulnerable(pki: Pki, tmp_path: Path) -> None:
+    """And it is over when the old one is no target any more."""
+    for name in ("old", "good"):
+        (tmp_path / name).mkdir()
+    fixture = Fixture(tmp_path)
+    drown = 'tls_posture_vulnerable{target="good",vulnerability="drown"}'
+
+    async def run(old: int, good: int) -> None:
+        here = ", vulnerability_interval: never"
+        app = App(fixture.write(entry("old", old, here) + entry("good", good, here)), now=fixture.clock)
+        app.start()
+        try:
+            await shows(app, f"{drown} 1")
+            fixture.write(entry("good", good, here))
+            assert await app.reload(fixture.file)
+            await shows(app, f"{drown} 0")
+        finally:
+            await app.stop()
+
+    with HAS["drown"](tmp_path / "old", pki) as old, nginx(tmp_path / "good", SEED_NGINX, [pki.rsa]) as good:
+        asyncio.run(run(old, good))
+
+
+async def shows(app: App, line: str) -> None:
+    async with asyncio.timeout(30):
+        while line not in text(app):
+            await asyncio.sleep(0.02)

@@ -106,7 +106,8 @@ class Engine:
     async def _read_ssl2(self) -> Reading:
         answer = await self._talk.ask(Protocol.SSL2, ())
         match answer:
-            case SSL2ServerHello(kinds=kinds):
+            case SSL2ServerHello(kinds=kinds, certificate=certificate):
+                self._talk.observed.ssl2_certificate = certificate or None
                 offered = [kind for kind in dict.fromkeys(kinds) if kind in SSL2_KINDS]
                 if len(offered) != len(kinds):
                     self._talk.note("SSLv2: protocol violation: the server names cipher kinds that were not offered")

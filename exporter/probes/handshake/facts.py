@@ -57,6 +57,7 @@ class HandshakeFacts:
         signature_schemes: of the key exchange in TLS 1.2.
         primes: of finite-field key exchanges, the smallest first.
         chains: each distinct chain served up to TLS 1.2.
+        ssl2_certificate: DER, as served in SSL 2, which has no chains; None without SSL 2.
         ignores_supported_groups: the server chose a group that was not offered.
         contradictions: what the server said one thing of and then another, as several machines behind one address do.
         spent: connections by what they were opened for.
@@ -76,6 +77,7 @@ class HandshakeFacts:
     signature_schemes: Listing | None = None
     primes: tuple[Prime, ...] = ()
     chains: tuple[ServedChain, ...] = ()
+    ssl2_certificate: bytes | None = None
     ignores_supported_groups: bool | None = None
     contradictions: tuple[str, ...] = ()
     spent: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))

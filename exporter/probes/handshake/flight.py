@@ -79,9 +79,10 @@ class ServerHello:
 
 @dataclass(frozen=True, slots=True)
 class SSL2ServerHello:
-    """An SSL 2 server's greeting with every cipher kind it shares (three-byte codes)."""
+    """An SSL 2 server's greeting with every cipher kind it shares (three-byte codes), and its certificate (DER)."""
 
     kinds: tuple[int, ...]
+    certificate: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +169,12 @@ def _parse_ssl2_server_hello(body: bytes) -> SSL2ServerHello:
         raise MalformedError("an SSL 2 greeting of another version")
     certificate_length, kinds_length = cursor.number(2), cursor.number(2)
     cursor.number(2)  # connection id length
-    cursor.take(certificate_length)
+    certificate = cursor.take(certificate_length)
     kinds = cursor.take(kinds_length)
     if len(kinds) % 3:
         raise MalformedError("cipher kinds are three bytes each")
-    return SSL2ServerHello(tuple(int.from_bytes(kinds[i : i + 3], "big") for i in range(0, len(kinds), 3)))
+    codes = tuple(int.from_bytes(kinds[i : i + 3], "big") for i in range(0, len(kinds), 3))
+    return SSL2ServerHello(codes, bytes(certificate))
 
 
 class Flight:

@@ -96,11 +96,13 @@ class Observed:
 
     Attributes:
         applications: ALPN names in the order they were first chosen.
+        ssl2_certificate: DER; SSL 2 has one and no chain.
     """
 
     def __init__(self) -> None:
         self._seen: dict[Protocol, Seen] = {}
         self.applications: list[str] = []
+        self.ssl2_certificate: bytes | None = None
 
     def of(self, protocol: Protocol) -> Seen:
         """What the answers of this protocol told; empty when there was none."""

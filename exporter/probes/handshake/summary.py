@@ -42,6 +42,7 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         chains=tuple(
             ServedChain(chain.key, protocols, chain.certificates) for chain, protocols in talk.observed.chains().items()
         ),
+        ssl2_certificate=talk.observed.ssl2_certificate,
         ignores_supported_groups=_ignores_groups(talk, accepted),
         contradictions=contradictions,
         spent=dict(talk.spent),

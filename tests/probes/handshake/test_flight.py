@@ -82,7 +82,7 @@ WHOLE: list[tuple[str, bytes, Answer]] = [
     ),
     ("alert", alert(70), Alert(70)),
     ("warnings first", alert(112, level=1) * 3 + alert(40), Alert(40)),
-    ("SSL 2", ssl2_server_hello([0x010080, 0x0700C0]), SSL2ServerHello((0x010080, 0x0700C0))),
+    ("SSL 2", ssl2_server_hello([0x010080, 0x0700C0]), SSL2ServerHello((0x010080, 0x0700C0), b"certificate")),
     ("SSL 2 error", bytes.fromhex("8003000001"), Alert(40)),
     ("a whole flight in one record", record(22, FLIGHT), FLIGHT_ANSWER),
     (
