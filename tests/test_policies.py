@@ -1,4 +1,5 @@
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,13 @@ def test_an_unknown_name_like_no_other_is_answered_with_all() -> None:
 def test_a_shipped_policy_that_is_not_there_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         load_policy("zzz")
+
+
+def test_the_policy_in_the_readme_loads(tmp_path: Path) -> None:
+    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (own,) = re.findall(r"```yaml\n(name: own\n.*?)```", text, flags=re.DOTALL)
+    file = tmp_path / "own.yaml"
+    file.write_text(own, encoding="utf-8")
+    assert set(load_policy(str(file)).demands) == {
+        *("certificate_expiry", "certificate_key", "certificate_chain", "forward_secrecy"),
+    }
