@@ -27,6 +27,9 @@ NOT_COMPARED = frozenset(
 )
 """What may differ between good machines of one service."""
 
+OF_ALL_CHAINS = frozenset({"certificate.chain_not_after", "certificate.hostname_match", "certificate.trusted"})
+"""Depend on every chain of an address: not compared where some may not have been seen."""
+
 _INCOMPLETE, _COMPLETE = "_incomplete", "complete"
 """`cipher_suites_incomplete` names the parts of `cipher_suites` that are not known to the end; a fact that is one list
 says so itself."""
@@ -68,10 +71,13 @@ def _known(report: Report) -> Iterator[tuple[str, str, Value]]:
                 continue
             if isinstance(content, Mapping) and content.get(_COMPLETE) is False:
                 continue
+            left_out = NOT_COMPARED
+            if isinstance(content, Mapping) and content.get("deployments_complete") is False:
+                left_out |= OF_ALL_CHAINS
             incomplete = cast("Sequence[str]", document.get(f"{fact}{_INCOMPLETE}", ()))
             for part, value in _parts(content):
                 known = part not in incomplete and (value or fact != "cipher_suites")  # an accepted protocol has some
-                if known and f"{fact}.{part}" not in NOT_COMPARED:
+                if known and f"{fact}.{part}" not in left_out:
                     yield fact, part or fact, value
 
 

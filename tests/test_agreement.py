@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 
-from exporter.agreement import MAX_CHARACTERS, MAX_ITEMS, MAX_PARTS, NOT_COMPARED, disagreements
+from exporter.agreement import MAX_CHARACTERS, MAX_ITEMS, MAX_PARTS, NOT_COMPARED, OF_ALL_CHAINS, disagreements
 from exporter.derived.registry import SHOWN
 from exporter.model import Addresses, CipherOrder, Disagreement, Facts, Protocol, Report
 from exporter.probes.base import Probe
@@ -21,6 +21,8 @@ from tests.support.facts import (
     RC4,
     caa,
     certificate,
+    certificates,
+    deployment,
     facts,
     good_facts,
     handshake,
@@ -35,6 +37,7 @@ from tests.support.facts import (
 from tests.support.targets import NOW
 
 HERE, THERE = "192.0.2.1", "2001:db8::1"
+BAD = deployment(trusted=False, hostname_match=False, not_after=NOW)
 TARGET = watched(addresses=Addresses.ALL)
 
 
@@ -129,8 +132,17 @@ def test_what_may_differ_between_good_machines_is_not_compared(here: object, the
         (handshake(), handshake(compression=None)),
         (handshake(), handshake(order=dict.fromkeys(GOOD_SUITES, None))),
         (certificate(), certificate(trusted=None, failures=(), trust_detail="no trust store")),
+        (certificates(deployment(), BAD), certificates(deployment(), complete=False)),
     ],
-    ids=["protocol", "suites that may lack some", "suites of which there are none", "compression", "order", "trust"],
+    ids=[
+        "protocol",
+        "suites that may lack some",
+        "suites of which there are none",
+        "compression",
+        "order",
+        "trust",
+        "other chains",
+    ],
 )
 def test_what_is_not_known_disagrees_with_nobody(here: object, there: object) -> None:
     assert differences(here, there) == ()
@@ -211,7 +223,7 @@ def test_what_is_left_out_is_there_to_be_left_out() -> None:
     document: dict[str, object] = {}
     for shown in SHOWN:
         document |= shown.document(at(HERE).facts.get(shown.kind))
-    for path in NOT_COMPARED:
+    for path in NOT_COMPARED | OF_ALL_CHAINS:
         fact, _, part = path.partition(".")
         content = document[fact]
         assert not part or (isinstance(content, dict) and part in content)

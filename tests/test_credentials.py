@@ -1,12 +1,13 @@
 """Client certificates on disk: what is wrong with them is said, and never what is in them."""
 
+import time
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
 from exporter.credentials import read_credentials
-from tests.support.certificates import issue, pem_file
+from tests.support.certificates import issue, pem_file, rsa_key
 
 ROOT = issue("root", ca=True)
 OURS, OTHER = issue("ours", ROOT), issue("other", ROOT)
@@ -44,6 +45,15 @@ def test_files_of_no_use_are_named_without_what_they_hold(
     with pytest.raises(ValueError, match="pem") as caught:
         read_credentials(str(cert_file), str(key_file))
     assert str(caught.value) == told.format(certificate=cert_file, key=key_file)
+
+
+def test_a_large_key_is_read_at_once(tmp_path: Path) -> None:
+    """Nothing else runs meanwhile: proving that it is made of primes would take half a second."""
+    large = issue("large", key=rsa_key(4096))
+    file = str(pem_file(tmp_path / "large.pem", large, key=large))
+    started = time.monotonic()
+    assert read_credentials(file, file).key.public_key() == large.key.public_key()
+    assert time.monotonic() - started < 0.1
 
 
 def test_a_file_that_is_gone_is_an_error_of_the_system(tmp_path: Path) -> None:

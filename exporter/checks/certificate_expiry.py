@@ -36,8 +36,8 @@ def _judge(case: Case, demand: CertificateExpiryDemand) -> Outcome:
 
 
 def _least(certificate: ServedCertificate, demand: CertificateExpiryDemand) -> timedelta:
-    share = timedelta(seconds=certificate.lifetime_seconds * demand.min_lifetime_share)
-    return min(timedelta(days=demand.min_days), share)
+    lifetime = max(0, certificate.lifetime_seconds)  # some end before they begin
+    return min(timedelta(days=demand.min_days), timedelta(seconds=lifetime * demand.min_lifetime_share))
 
 
 def _where(certificate: ServedCertificate, leaf: ServedCertificate) -> str:

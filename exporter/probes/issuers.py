@@ -17,8 +17,22 @@ _PEM = re.compile(
 )
 
 
+Edition = tuple[int, int, int]
+"""What tells one version of a file from the next."""
+
+
+def read_edition(path: str) -> Edition:
+    """Of the file that is there now. Its time alone would not do: `cp -p`, archives and images keep an older one.
+
+    Raises:
+        OSError: there is none.
+    """
+    found = Path(path).stat()
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
 @lru_cache(maxsize=64)
-def read_anchors(path: str, _changed: float) -> frozenset[x509.Name]:
+def read_anchors(path: str, _edition: Edition) -> frozenset[x509.Name]:
     """The subjects of a PEM bundle, less those that cannot be parsed."""
     names = set()
     with warnings.catch_warnings():

@@ -17,7 +17,7 @@ from service_identity.hazmat import DNS_ID, DNSPattern, verify_service_identity
 
 from exporter.model import is_ip
 from exporter.probes.chain import UNREADABLE
-from exporter.probes.issuers import lacks_intermediate, read_anchors
+from exporter.probes.issuers import Edition, lacks_intermediate, read_anchors, read_edition
 from exporter.probes.purpose import for_servers
 
 
@@ -71,7 +71,7 @@ _LOCK = Lock()
 
 
 @lru_cache(maxsize=64)
-def _store(path: str, _changed: float) -> crypto.X509Store:
+def _store(path: str, _edition: Edition) -> crypto.X509Store:
     """The anchors of a PEM bundle, read by OpenSSL (which takes old roots that stricter parsers refuse).
 
     Read again when the file changes.
@@ -112,10 +112,10 @@ def verify(
         ValueError: the trust store holds something else than certificates.
     """
     path = ca_file or _system_bundle()
-    changed = Path(path).stat().st_mtime
+    edition = read_edition(path)
     leaf, *others = (crypto.X509.from_cryptography(certificate) for certificate in chain)
     with _LOCK:
-        store = _store(path, changed)
+        store = _store(path, edition)
         store.set_time(now.replace(tzinfo=None))
         try:
             verified = crypto.X509StoreContext(store, leaf, others).get_verified_chain()
@@ -126,7 +126,7 @@ def verify(
             linked = _readable(verified) or linked
     failures = dict.fromkeys(_out_of_time(linked, now) if code else ())
     if code in _NO_ISSUER:
-        forgotten = lacks_intermediate(linked, read_anchors(path, changed))
+        forgotten = lacks_intermediate(linked, read_anchors(path, edition))
         failures[TrustFailure.INCOMPLETE_CHAIN if forgotten else TrustFailure.UNKNOWN_ISSUER] = None
     elif code:
         failures[_FAILURES.get(code, TrustFailure.OTHER)] = None
@@ -175,6 +175,8 @@ def matches(leaf: x509.Certificate, name: str) -> bool:
 
 
 def _matches_one(pattern: str, name: str) -> bool:
+    if pattern != pattern.strip():
+        return False  # service-identity would pass over the blanks; no client does
     label, _, rest = name.partition(".")
     if pattern.startswith("*.") and label.startswith("xn--"):
         # A wildcard that is the whole label stands for any one (RFC 9525, 6.3), as in browsers and OpenSSL;

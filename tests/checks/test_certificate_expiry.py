@@ -34,6 +34,7 @@ def lasting(lifetime: timedelta, left: timedelta) -> dict[str, datetime]:
         (90 * DAY, HOUR, V.FAIL, "the first to end has 1 hour left (2026-11-22)"),
         (90 * DAY, -HOUR, V.FAIL, "the first to end ended 1 hour ago (2026-11-22)"),
         (90 * DAY, -3 * DAY, V.FAIL, "the first to end ended 3 days ago (2026-11-19)"),
+        (-90 * DAY, -3 * DAY, V.FAIL, "the first to end ended 3 days ago (2026-11-19)"),
     ],
 )
 def test_the_smaller_of_days_and_share_counts(

@@ -100,8 +100,12 @@ def issue(
     for extension in more:
         builder = builder.add_extension(extension, critical=False)
     signer = by.key if by else key
-    algorithm = None if isinstance(signer, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey) else hashes.SHA256()
-    return Issued(builder.sign(signer, algorithm), key)
+    return Issued(builder.sign(signer, signing_hash(signer)), key)
+
+
+def signing_hash(key: Key) -> hashes.SHA256 | None:
+    """None for keys whose signatures have a hash of their own."""
+    return hashes.SHA256() if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) else None
 
 
 def dns(*names: str) -> tuple[x509.GeneralName, ...]:

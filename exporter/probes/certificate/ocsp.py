@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.x509 import ocsp
@@ -28,7 +28,8 @@ _STATUS = {
 def read_stapled(der: bytes, leaf: x509.Certificate, issuer: x509.Certificate, now: datetime) -> OcspStatus | None:
     """What a response says of the leaf: nothing (`invalid`) unless the issuer, or who it has empowered, signed it.
 
-    None when its signature is of a kind that cannot be checked: RSASSA-PSS, whose parameters the parser does not give.
+    None when it cannot be checked: signed with RSASSA-PSS, whose parameters the parser does not give, or in another
+    way that is not known here.
     """
     try:
         response = ocsp.load_der_ocsp_response(der)
@@ -40,6 +41,8 @@ def read_stapled(der: bytes, leaf: x509.Certificate, issuer: x509.Certificate, n
         if answer is None or not any(_signed(response, key) for key in _responders(response, issuer, now)):
             return OcspStatus.INVALID
         return _in_time(answer, now) or _STATUS[answer.certificate_status]
+    except UnsupportedAlgorithm:
+        return None
     except (*UNREADABLE, OverflowError):
         return OcspStatus.INVALID
 
@@ -77,7 +80,7 @@ def _signed(response: ocsp.OCSPResponse, responder: x509.Certificate) -> bool:
             case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
                 key.verify(signature, signed)
             case _:
-                return False
+                raise UnsupportedAlgorithm("a key of another kind")
     except InvalidSignature:
         return False
     return True

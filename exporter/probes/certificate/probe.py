@@ -12,27 +12,32 @@ from cryptography import x509
 from exporter.errors import ProbeError
 from exporter.model import Protocol, Reason
 from exporter.net.tls import ClientAuthentication, tls_session
-from exporter.probes import keys
 from exporter.probes.base import Probe, Session
-from exporter.probes.certificate.facts import CertificateFacts
+from exporter.probes.certificate.facts import CertificateFacts, Deployment
 from exporter.probes.certificate.reading import Chain, read_deployment
 from exporter.probes.certificate.show import FAMILIES, FULL, document, samples
 from exporter.probes.chain import UNREADABLE
 from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.keys import read_key
 
 MOST_DEPLOYMENTS = 8
 """A server has one for each kind of key, and machines with chains of their own behind one address are a few."""
 
 _PSS = "rsa_pss_{0}_sha256:rsa_pss_{0}_sha384:rsa_pss_{0}_sha512"
 _SCHEMES = {
-    "RSA": f"{_PSS.format('rsae')}:{_PSS.format('pss')}",
-    "ECDSA": "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512",
-    "EdDSA": "ed25519:ed448",
+    "ECDSA P-256": "ecdsa_secp256r1_sha256",
+    "ECDSA P-384": "ecdsa_secp384r1_sha384",
+    "ECDSA P-521": "ecdsa_secp521r1_sha512",
+    "Ed25519": "ed25519",
+    "Ed448": "ed448",
+    "RSA": _PSS.format("rsae"),
+    "RSA-PSS": _PSS.format("pss"),
+    **{f"MLDSA{size}": f"?mldsa{size}" for size in (44, 65, 87)},
 }
-"""Kinds of keys -> the schemes that they sign a handshake of TLS 1.3 with (RFC 8446, 4.2.3)."""
+"""`Key.kind` -> the schemes that it signs a handshake of TLS 1.3 with (RFC 8446, 4.2.3; draft-ietf-tls-mldsa). The
+question mark has OpenSSL leave out what it does not know."""
 _FOR_CHAINS = "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512"
-"""No scheme for handshakes of TLS 1.3, only for certificates: an ECDSA leaf under an RSA root is usual."""
-_KINDS = {keys.RSA: "RSA", keys.EC: "ECDSA", keys.ED25519: "EdDSA", keys.ED448: "EdDSA"}
+"""No schemes for handshakes of TLS 1.3, only for certificates: most are signed so, whatever their keys are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,11 @@ async def _run(session: Session) -> CertificateFacts:
     hellos = _hellos(session)
     first = await _handshake(session)
     plain, complete = _plain_chains(hellos)
-    if not first.chain and not (plain and first.failure and first.failure.reason is Reason.HANDSHAKE_ERROR):
-        raise first.failure or ProbeError(Reason.HANDSHAKE_ERROR, "the server sent no certificate")
-    served = [first] if first.chain else []  # else OpenSSL cannot speak with it (SSL 3, RC4), and our hellos could
+    failure = first.failure or ProbeError(Reason.HANDSHAKE_ERROR, "the server sent no certificate")
+    if not first.chain and not (plain and failure.reason is Reason.HANDSHAKE_ERROR):
+        raise failure
+    # Without: OpenSSL cannot speak with it (SSL 3, RC4), or got an anonymous suite; our hellos have seen some.
+    served = [first] if first.chain else []
     if first.chain and hellos is not None and _speaks_tls13_alone(hellos):
         others, complete = await _other_kinds(session, first.chain)
         served += others
@@ -77,8 +84,16 @@ async def _run(session: Session) -> CertificateFacts:
 def _read(
     session: Session, served: Sequence[_Served], client: ClientAuthentication | None, complete: bool
 ) -> CertificateFacts:
+    """Chains that cannot be read are left out, except for the first: the others are not what a modern client gets."""
     name, ca_file = session.target.verified_name, session.target.ca_file
-    deployments = [read_deployment(one.chain, name, ca_file, session.now, one.stapled) for one in served]
+    deployments: list[Deployment] = []
+    for one in served:
+        try:
+            deployments.append(read_deployment(one.chain, name, ca_file, session.now, one.stapled))
+        except ValueError:
+            if not deployments:
+                raise
+            complete = False
     return CertificateFacts(tuple(deployments), complete, client)
 
 
@@ -143,10 +158,9 @@ async def _other_kinds(session: Session, first: Chain) -> tuple[list[_Served], b
     found: list[_Served] = []
     left = set(_SCHEMES) - {_kind(first)}
     while left and len(left) < len(_SCHEMES):
-        schemes = [names for kind, names in _SCHEMES.items() if kind in left]
-        schemes += [_FOR_CHAINS] if "RSA" not in left else []
+        schemes = (names for kind, names in _SCHEMES.items() if kind in left)
         try:
-            served = await _handshake(session, ":".join(schemes))
+            served = await _handshake(session, ":".join((*schemes, _FOR_CHAINS)))
         except (ProbeError, ValueError):
             return found, False
         kind = _kind(served.chain) if served.chain else None
@@ -159,7 +173,7 @@ async def _other_kinds(session: Session, first: Chain) -> tuple[list[_Served], b
 
 def _kind(chain: Chain) -> str | None:
     try:
-        return _KINDS.get(keys.read_key(chain[0]).algorithm)
+        return read_key(chain[0]).kind
     except ValueError:
         return None
 

@@ -8,9 +8,11 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 from OpenSSL.crypto import X509
 from OpenSSL.crypto import Error as OpenSSLError
 
+from exporter.probes import keys
 from exporter.probes.certificate.facts import INTRINSIC, CertificateFacts, Deployment, OcspStatus, ServedCertificate
 from exporter.probes.certificate.ocsp import read_stapled
 from exporter.probes.chain import UNREADABLE, extension, is_issuer, read_shape
@@ -18,6 +20,13 @@ from exporter.probes.keys import Key, read_key
 from exporter.probes.trust import TrustFailure, TrustVerdict, matches, verify
 
 Chain = tuple[x509.Certificate, ...]
+
+_UNREAD = {
+    PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5: keys.RSA,
+    PublicKeyAlgorithmOID.EC_PUBLIC_KEY: keys.EC,
+    PublicKeyAlgorithmOID.DSA: keys.DSA,
+}
+"""What a key is stays clear when it is broken, or on a curve that is not known here."""
 
 
 def read_deployment(
@@ -111,8 +120,9 @@ def _key(certificate: x509.Certificate) -> Key:
     try:
         return read_key(certificate)
     except ValueError:
-        oid = certificate.public_key_algorithm_oid.dotted_string
-        return Key(oid, None, None, oid)
+        oid = certificate.public_key_algorithm_oid
+        algorithm = _UNREAD.get(oid, oid.dotted_string)
+        return Key(algorithm, None, None, algorithm)
 
 
 def _spki(certificate: x509.Certificate) -> str | None:

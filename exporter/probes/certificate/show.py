@@ -59,6 +59,10 @@ CLIENT_AUTH = Family(
 )
 INFO = Family("tls_posture_certificate_info", "Identity of the leaf certificate (as of the last scan)")
 
+MAX_LABEL_CHARACTERS = 500
+"""Of what a server wrote, 100 kB if it likes; the report has it all. Mimir takes 2048 bytes (its
+`max_label_value_length`), and a character can be four."""
+
 FULL = (LIFETIME, CHAIN_ORDERED, OCSP_STAPLED, MUST_STAPLE, SCTS, CLIENT_AUTH)
 """Families of the full detail."""
 FAMILIES = (NOT_BEFORE, NOT_AFTER, CHAIN_NOT_AFTER, TRUSTED, HOSTNAME_MATCH, VERIFICATION_FAILURE, INFO, *FULL)
@@ -111,9 +115,9 @@ def _rare(facts: CertificateFacts) -> Iterator[Sample]:
 def _identity(leaf: ServedCertificate) -> dict[str, str]:
     return {
         "key_algorithm": leaf.key_algorithm,
-        "subject": leaf.subject,
-        "issuer": leaf.issuer,
-        "serial": leaf.serial,
+        "subject": leaf.subject[:MAX_LABEL_CHARACTERS],
+        "issuer": leaf.issuer[:MAX_LABEL_CHARACTERS],
+        "serial": leaf.serial[:MAX_LABEL_CHARACTERS],
         "fingerprint_sha256": leaf.fingerprint_sha256,
         "key_size": "" if leaf.key_size_bits is None else str(leaf.key_size_bits),
         "signature_algorithm": leaf.signature_algorithm,

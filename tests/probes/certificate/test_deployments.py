@@ -1,6 +1,7 @@
 """Servers with several certificates: each is found, at what cost, and it is told when there may be others."""
 
 import asyncio
+import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from OpenSSL import SSL
 
 from exporter.errors import ProbeError
 from exporter.model import Facts, Protocol, Reason
 from exporter.net import tls
+from exporter.net.openssl import restrict_signatures
 from exporter.probes.certificate import PROBE, CertificateFacts
 from exporter.probes.certificate.probe import MOST_DEPLOYMENTS
 from exporter.probes.certificate.show import document, samples
@@ -35,6 +38,7 @@ from tests.support.certificates import (
 )
 from tests.support.facts import handshake
 from tests.support.plain import plain_server
+from tests.support.processes import find_program, free_port, running
 from tests.support.scripted import record
 from tests.support.servers import apache, nginx
 from tests.support.targets import NOW, make_target, read_handshake
@@ -95,11 +99,58 @@ def test_each_certificate_of_a_server_is_found(
 
 @pytest.mark.real
 def test_three_kinds_are_found_in_tls13(tmp_path: Path) -> None:
+    """The fourth handshake shows that there are no more."""
     with nginx(tmp_path, NEW["nginx"], files(tmp_path, RSA, ECDSA, ED25519)) as port:
         facts, connections = probe(tmp_path, port)
     assert sorted(kinds(facts)) == ["EC", "Ed25519", "RSA"]
     assert facts.deployments_complete is True
+    assert connections == 4
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("names", [("RSA", "RSA-PSS"), ("ed25519", "ed448")], ids="-".join)
+def test_kinds_of_one_family_are_told_apart_in_tls13(tmp_path: Path, names: tuple[str, str]) -> None:
+    """OpenSSL has a place for each."""
+    command = [find_program("openssl"), "s_server", "-tls1_3", "-quiet"]
+    for name, option in zip(names, ("", "d"), strict=True):
+        key = ["-newkey", name, "-nodes", "-subj", f"/CN={HOST}", "-keyout", f"{name}.key", "-out", f"{name}.pem"]
+        make = [find_program("openssl"), "req", "-x509", *key]
+        subprocess.run(make, cwd=tmp_path, check=True, capture_output=True, timeout=20)
+        command += [f"-{option}cert", str(tmp_path / f"{name}.pem"), f"-{option}key", str(tmp_path / f"{name}.key")]
+    port = free_port()
+    with running([*command, "-accept", f"127.0.0.1:{port}"], tmp_path / "log", port=port):
+        facts, connections = probe(tmp_path, port)
+    assert len(facts.deployments) == 2
+    assert facts.deployments_complete is True
     assert connections == 3
+
+
+@pytest.mark.real
+def test_where_modern_clients_get_an_anonymous_suite_the_certificate_is_known_from_hellos(tmp_path: Path) -> None:
+    port, (file,) = free_port(), files(tmp_path, RSA)
+    command = [find_program("openssl"), "s_server", "-tls1_2", "-quiet", "-accept", f"127.0.0.1:{port}"]
+    command += ["-cert", str(file), "-cipher", "AES128-SHA:ADH-AES256-SHA:@SECLEVEL=0"]
+    with running(command, tmp_path / "log", port=port):
+        facts, _ = probe(tmp_path, port)
+    assert kinds(facts) == ["RSA"]
+    assert facts.deployments_complete is True
+
+
+@pytest.mark.real
+def test_an_ml_dsa_certificate_is_asked_for_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And schemes that chains are signed with are always there: some servers look at them (JSSE)."""
+    offered = []
+
+    def note(context: SSL.Context, schemes: str) -> bool:
+        offered.append(schemes)
+        return restrict_signatures(context, schemes)
+
+    monkeypatch.setattr(tls, "restrict_signatures", note)
+    with nginx(tmp_path, NEW["nginx"], files(tmp_path, ECDSA)) as port:
+        facts, _ = probe(tmp_path, port)
+    assert facts.deployments_complete is True
+    (schemes,) = offered
+    assert {"?mldsa44", "?mldsa65", "?mldsa87", "rsa_pkcs1_sha256"} < set(schemes.split(":"))
 
 
 @pytest.mark.real
@@ -157,6 +208,14 @@ def test_without_hellos_there_may_be_others(tmp_path: Path) -> None:
 def test_a_chain_that_cannot_be_parsed_is_left_out_and_told(tmp_path: Path) -> None:
     facts = served(tmp_path, known([(RSA.der(),), (b"nonsense",)]), ECDSA)
     assert kinds(facts) == ["EC", "RSA"]
+    assert facts.deployments_complete is False
+
+
+def test_an_unreadable_chain_takes_nothing_away_from_the_first(tmp_path: Path) -> None:
+    """It has an extension twice, which is found out late."""
+    usage, names = bytes.fromhex("0603551d25"), bytes.fromhex("0603551d11")
+    facts = served(tmp_path, known([(RSA.der().replace(usage, names),)]), ECDSA)
+    assert kinds(facts) == ["EC"]
     assert facts.deployments_complete is False
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import mldsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from exporter.probes.certificate import OcspStatus
 from exporter.probes.certificate.ocsp import CLOCK_SKEW, read_stapled
 from exporter.probes.certificate.show import samples
 from exporter.probes.trust import TrustFailure
-from tests.support.certificates import DAY, HOST, Issued, dns, issue, pem_file, rsa_key, run_probe
+from tests.support.certificates import DAY, HOST, Issued, dns, issue, pem_file, rsa_key, run_probe, signing_hash
 from tests.support.processes import find_program, free_port, running
 from tests.support.targets import NOW, make_target
 
@@ -29,6 +30,7 @@ OTHER = issue("other.example", ROOT)
 STRANGER = issue("root", ca=True)
 SIGNER = partial(issue, "responder", usage=ExtendedKeyUsageOID.OCSP_SIGNING)
 S, C = OcspStatus, ocsp.OCSPCertStatus
+SHA256_WITH_RSA = bytes.fromhex("06092a864886f70d01010b")
 
 
 def respond(
@@ -56,7 +58,7 @@ def respond(
     builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, responder.certificate)
     if enclosed:
         builder = builder.certificates([one.certificate for one in enclosed])
-    return builder.sign(responder.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    return builder.sign(responder.key, signing_hash(responder.key)).public_bytes(serialization.Encoding.DER)
 
 
 def delegated(responder: Issued) -> bytes:
@@ -97,6 +99,18 @@ RESPONSES: dict[str, tuple[bytes, OcspStatus]] = {
 @pytest.mark.parametrize(("response", "status"), RESPONSES.values(), ids=RESPONSES)
 def test_each_response_is_worth_what_it_proves(response: bytes, status: OcspStatus) -> None:
     assert read_stapled(response, LEAF.certificate, ROOT.certificate, NOW) is status
+
+
+def test_a_signature_that_cannot_be_checked_proves_nothing_either_way() -> None:
+    unknown = respond().replace(SHA256_WITH_RSA, SHA256_WITH_RSA[:-1] + b"\x7f")
+    assert read_stapled(unknown, LEAF.certificate, ROOT.certificate, NOW) is None
+
+
+def test_an_issuer_with_a_key_of_another_kind_proves_nothing_either_way() -> None:
+    authority = issue("authority", ca=True, key=mldsa.MLDSA44PrivateKey.generate())  # type: ignore[arg-type]
+    leaf = issue(HOST, authority)
+    response = respond(leaf=leaf, issuer=authority, responder=authority)
+    assert read_stapled(response, leaf.certificate, authority.certificate, NOW) is None
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,6 +1,8 @@
 """The certificate probe against servers: what it takes from them, and what it does when they are hostile."""
 
 import asyncio
+import os
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,14 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
 from exporter.probes.certificate import PROBE, CertificateFacts, read_chain
+from exporter.probes.certificate.show import MAX_LABEL_CHARACTERS
 from exporter.probes.trust import TrustFailure
 from fuzz.certificates import CHAINS
 from fuzz.probes import chain, tls
@@ -98,6 +102,38 @@ def test_without_a_trust_store_trust_is_unknown(tmp_path: Path, content: bytes |
     assert "tls_posture_certificate_trusted" not in {sample.family.name for sample in PROBE.samples(facts)}
 
 
+def test_a_bundle_is_read_again_when_it_is_replaced_by_one_of_the_same_time(tmp_path: Path) -> None:
+    leaf, path = issue(HOST, ROOT, names=dns(HOST)), tmp_path / "roots.pem"
+    told = []
+    for root in (ROOT, issue("other", ca=True)):
+        new = pem_file(tmp_path / "new.pem", root)
+        os.utime(new, (1, 1))
+        new.replace(path)
+        told.append(read_chain((leaf.certificate,), HOST, str(path), NOW).trusted)
+    assert told == [True, False]
+
+
+def test_a_key_that_cannot_be_read_is_still_of_its_kind() -> None:
+    """Here no point of its curve; likewise on a curve that is not known here."""
+    leaf = issue(HOST, ROOT, names=dns(HOST))
+    form = serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+    point = leaf.key.public_key().public_bytes(*form)
+    broken = x509.load_der_x509_certificate(leaf.der().replace(point, point[:-1] + bytes([point[-1] ^ 1])))
+    told = read_chain((broken,), HOST, None, NOW).first.leaf
+    assert (told.key_algorithm, told.key_size_bits, told.curve, told.spki_sha256) == ("EC", None, None, None)
+
+
+def test_labels_have_an_end_and_the_document_has_it_all() -> None:
+    units = [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "u" * 60)] * 100
+    facts = read_chain((issue(HOST, ROOT).certificate,), HOST, None, NOW)
+    long = replace(facts.first.leaf, subject=x509.Name(units).rfc4514_string(), issuer="i" * 9999, serial="5" * 9999)
+    facts = replace(facts, deployments=(replace(facts.first, chain=(long,)),))
+    labels = [value for sample in PROBE.samples(facts) for value in sample.labels.values()]
+    assert max(map(len, labels)) == MAX_LABEL_CHARACTERS
+    told: Any = PROBE.document(facts)["certificate"]
+    assert (told["subject"], told["issuer"], told["serial"]) == (long.subject, long.issuer, long.serial)
+
+
 MATCHES: list[tuple[tuple[x509.GeneralName, ...], str, bool]] = [
     (dns(HOST), HOST, True),
     (dns("WWW.TEST.EXAMPLE"), HOST, True),
@@ -108,6 +144,7 @@ MATCHES: list[tuple[tuple[x509.GeneralName, ...], str, bool]] = [
     ((x509.IPAddress(ip_address("127.0.0.1")),), "127.0.0.1", True),
     ((x509.IPAddress(ip_address("::1")),), "::1", True),
     (dns("127.0.0.1"), "127.0.0.1", False),
+    *((dns(blank), HOST, False) for blank in (f" {HOST}", f"{HOST} ", f"{HOST}\n", "*.test.example ")),
     *(((*dns(odd), *dns(HOST)), HOST, True) for odd in ("10.0.0.1", "*", "*.com", "*.*.example", "a.*.test.example")),
     *((dns(odd), HOST, False) for odd in ("10.0.0.1", "*", "*.*.example", "w*.test.example")),
     ((x509.IPAddress(ip_address("127.0.0.2")),), "127.0.0.1", False),
