@@ -39,7 +39,7 @@ generate: setup
 lock: setup
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
-	printf 'hatchling\neditables\n' | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
+	printf 'hatchling\neditables\nsetuptools\n' | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
 # The long form of the property tests that `make test` runs short, then FUZZ_RUNS inputs, ten million by default, for the
 # parsers of server bytes: an hour or two. What upsets one is saved and named. FUZZ_FLAGS names the parsers to try alone.
@@ -55,9 +55,10 @@ bench: setup
 soak: setup
 	$(BIN)/python -m bench.soak $(SOAK_FLAGS)
 
-# Ours beside other scanners on many servers: do they agree (oracles/README.md)? Some 45 minutes.
+# Ours beside other scanners on many servers, then on servers open to attacks: do they agree (oracles/README.md)? An hour.
 oracles: setup
 	$(BIN)/python -m oracles $(ORACLES_FLAGS)
+	$(BIN)/python -m oracles.attacks $(ATTACKS_FLAGS)
 
 # The container image, built and run; needs root, takes a few minutes.
 image:

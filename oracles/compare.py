@@ -42,7 +42,12 @@ class Statement:
 
 def failed(why: str, *, ours: bool, theirs: bool) -> Statement:
     """That a scan did not come to its end; `what` is the reason's first line."""
-    return Statement(SCAN, why.partition("\n")[0], _word(ours), _word(theirs))
+    return Statement(SCAN, why.partition("\n")[0], word(ours), word(theirs))
+
+
+def not_started(why: object) -> Statement:
+    """In place of everything that would be said of the server."""
+    return Statement(SCAN, f"the server does not start: {why}", UNKNOWN, "nothing")
 
 
 def statements(ours: Facts, theirs: Facts) -> Iterator[Statement]:
@@ -74,10 +79,11 @@ def _single(value: bool | None) -> dict[str, bool]:
 def _values(fact: str, ours: Mapping[str, bool], theirs: Mapping[str, bool], unknown: Places) -> Iterator[Statement]:
     for place, accepted in theirs.items():
         if place in ours or (fact, place) in unknown:
-            yield Statement(fact, place, _word(ours.get(place)), _word(accepted))
+            yield Statement(fact, place, word(ours.get(place)), word(accepted))
 
 
-def _word(value: bool | None) -> str:
+def word(value: bool | None) -> str:
+    """As statements have it."""
     return UNKNOWN if value is None else "yes" if value else "no"
 
 

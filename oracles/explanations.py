@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from exporter.errors import ConfigError
 from exporter.yamlfile import read_document, validate
@@ -23,7 +23,7 @@ class Explanation(BaseModel):
         servers: names of servers, in each of which it must be found; one with `*` stands for several, in one of which
             it must be found.
         scanner: whose word stands against ours.
-        fact: one of `FACTS`.
+        fact: one of `FACTS`; under the key `attack`, the attack.
         what: regular expression for the whole of `Statement.what`.
         ours: regular expression for the whole of what ours says.
         theirs: as above.
@@ -36,7 +36,7 @@ class Explanation(BaseModel):
 
     servers: tuple[str, ...] = Field(min_length=1)
     scanner: str
-    fact: str
+    fact: str = Field(validation_alias=AliasChoices("fact", "attack"))
     what: str = ""
     ours: str
     theirs: str
@@ -46,7 +46,7 @@ class Explanation(BaseModel):
     @field_validator("scanner", "fact")
     @classmethod
     def _known(cls, value: str, info: ValidationInfo) -> str:
-        known = FACTS if info.field_name == "fact" else (info.context or {}).get("scanners", {value})
+        known = (info.context or {}).get(f"{info.field_name}s", {value})
         if value not in known:
             raise ValueError(f"{value!r} is not one of {', '.join(known)}")
         return value
@@ -92,13 +92,15 @@ class _Book(BaseModel):
     explanations: list[Explanation]
 
 
-def load(servers: Collection[str], scanners: Collection[str], file: Path = FILE) -> tuple[Explanation, ...]:
+def load(
+    servers: Collection[str], scanners: Collection[str], file: Path = FILE, facts: Collection[str] = FACTS
+) -> tuple[Explanation, ...]:
     """The explanations of the file.
 
     Raises:
         ConfigError: with every mistake in it, names that are unknown among them.
     """
-    book, problems = validate(read_document(file), _Book, {"servers": servers, "scanners": scanners})
+    book, problems = validate(read_document(file), _Book, {"servers": servers, "scanners": scanners, "facts": facts})
     if book is None or problems:
         raise ConfigError(problems)
     return tuple(book.explanations)

@@ -1,5 +1,6 @@
 """The comparisons of a run as a table, as lines and as JSON."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,7 @@ def compare(server: str, scanner: str, said: Sequence[Statement], explanations: 
         for statement in said
         if not statement.agrees
     }
-    agreed = {fact: sum(s.fact == fact and s.agrees for s in said) for fact in FACTS}
+    agreed = Counter(statement.fact for statement in said if statement.agrees)
     return Comparison(server, scanner, explained, agreed)
 
 
@@ -99,7 +100,7 @@ def _cell(comparison: Comparison | None, fact: str) -> Text:
         return Text(f"{wrong}!", style="bold red")
     if different := comparison.different(fact):
         return Text(str(different), style="yellow")
-    return Text("=", style="green") if comparison.agreed[fact] else Text("–", style="dim")
+    return Text("=", style="green") if comparison.agreed.get(fact) else Text("–", style="dim")
 
 
 def show_remarks(console: Console, comparisons: Sequence[Comparison], stale: Sequence[str]) -> None:
@@ -133,7 +134,7 @@ def document(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
         {
             "server": comparison.server,
             "scanner": comparison.scanner,
-            "agreed": {fact: number for fact, number in comparison.agreed.items() if number},
+            "agreed": dict(comparison.agreed),
             "differences": [
                 {
                     "fact": statement.fact,

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from exporter import __version__
 from exporter.errors import ProbeError
@@ -24,6 +25,8 @@ from oracles.facts import Facts, ReportError
 from oracles.reports import read_ours, read_sslscan, read_sslyze, read_testssl
 from tests.support.processes import end
 from tests.support.servers import HOST
+
+T = TypeVar("T")
 
 OURS = "ours"
 OURS_LIMIT_SECONDS = 120
@@ -71,13 +74,13 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Scanner:
+class Scanner(Generic[T]):
     """One scanner that is not ours.
 
     Attributes:
         name: for `--scanners` and the explanations.
         command: starts one scan; the second argument is the scanner's own name of the dialogue before TLS.
-        read: facts from what it wrote.
+        read: what is to be known from what it wrote.
         program: what is started.
         dialogues: STARTTLS names of ours that it can speak -> its own.
         limit_seconds: a scan that takes longer has failed.
@@ -85,7 +88,7 @@ class Scanner:
 
     name: str
     command: Callable[[Job, str | None], list[str]]
-    read: Callable[[Job], Facts]
+    read: Callable[[Job], T]
     program: Program
     dialogues: Mapping[str, str] = field(default_factory=dict)
     limit_seconds: float = 180
@@ -94,22 +97,15 @@ class Scanner:
         """Whether it can reach a server behind this dialogue."""
         return starttls is None or starttls in self.dialogues
 
-    def scan(self, job: Job, stop: threading.Event | None = None) -> Facts:
-        """One scan.
+    def scan(self, job: Job, stop: threading.Event | None = None, *, reread: bool = False) -> T:
+        """One scan; or what one found that was there before, to be read again.
 
         Raises:
             ReportError: the scanner ended without a report, took too long, or was stopped.
         """
-        job.folder.mkdir(parents=True, exist_ok=True)
-        self._run(job, stop or threading.Event())
-        return self.reread(job)
-
-    def reread(self, job: Job) -> Facts:
-        """The facts of a scan that was.
-
-        Raises:
-            ReportError: it ended without a report.
-        """
+        if not reread or not job.output.exists():
+            job.folder.mkdir(parents=True, exist_ok=True)
+            self._run(job, stop or threading.Event())
         return read_report(self.name, lambda: self.read(job), job.output)
 
     def _run(self, job: Job, stop: threading.Event) -> None:
@@ -136,7 +132,7 @@ class Scanner:
         raise ReportError(f"{self.name} {'was stopped' if stop.is_set() else f'took over {self.limit_seconds:.0f} s'}")
 
 
-def read_report(name: str, read: Callable[[], Facts], output: Path) -> Facts:
+def read_report(name: str, read: Callable[[], T], output: Path) -> T:
     """What the scanner of this name wrote.
 
     Raises:
@@ -172,13 +168,9 @@ TESTSSL_QUIET = ("--warnings=off", "--quiet", "--color=0", "--nodns=none", "--ip
 # --- ours ---------------------------------------------------------------------------------------------------------
 
 
-def scan_ours(job: Job) -> Facts:
-    """What our handshake probe says of the server; the document is kept as the report.
-
-    Raises:
-        ReportError: it could not tell.
-    """
-    target = Target(
+def target_of(job: Job) -> Target:
+    """The server as a target of ours."""
+    return Target(
         "oracles",
         HOST,
         job.port,
@@ -188,9 +180,17 @@ def scan_ours(job: Job) -> Facts:
         connect_address="127.0.0.1",
     )
 
+
+def scan_ours(job: Job) -> Facts:
+    """What our handshake probe says of the server; the document is kept as the report.
+
+    Raises:
+        ReportError: it could not tell.
+    """
+
     async def read() -> dict[str, object]:
         async with asyncio.timeout(OURS_LIMIT_SECONDS):
-            return dict(PROBE.document(await Engine(Dialer(target, HostGate())).read()))
+            return dict(PROBE.document(await Engine(Dialer(target_of(job), HostGate())).read()))
 
     try:
         document = json.dumps(asyncio.run(read()))
@@ -211,11 +211,12 @@ SSLYZE_COMMANDS = (
 )
 
 
-def _sslyze(job: Job, dialogue: str | None) -> list[str]:
+def ask_sslyze(job: Job, dialogue: str | None, commands: Iterable[str] = SSLYZE_COMMANDS) -> list[str]:
+    """Run these scan commands of sslyze's."""
     before = [f"--starttls={dialogue}"] if dialogue else []
     place = [f"--sni={HOST}", f"127.0.0.1:{job.port}"]
     form = [f"--json_out={job.report}", "--quiet", "--mozilla_config=disable"]
-    return [sys.executable, "-m", "sslyze", *SSLYZE_COMMANDS, *form, *before, *place]
+    return [sys.executable, "-m", "sslyze", *commands, *form, *before, *place]
 
 
 # --- sslscan ------------------------------------------------------------------------------------------------------
@@ -235,9 +236,10 @@ TESTSSL_TESTS = (
 )
 
 
-def _testssl(job: Job, dialogue: str | None) -> list[str]:
+def ask_testssl(job: Job, dialogue: str | None, tests: Iterable[str] = TESTSSL_TESTS) -> list[str]:
+    """Run these tests of testssl.sh's."""
     before = ["--starttls", dialogue] if dialogue else []
-    return ["testssl", *TESTSSL_QUIET, *TESTSSL_TESTS, *before, f"--jsonfile={job.report}", f"{HOST}:{job.port}"]
+    return ["testssl", *TESTSSL_QUIET, *tests, *before, f"--jsonfile={job.report}", f"{HOST}:{job.port}"]
 
 
 # --- all ----------------------------------------------------------------------------------------------------------
@@ -245,7 +247,7 @@ def _testssl(job: Job, dialogue: str | None) -> list[str]:
 SCANNERS = (
     Scanner(
         "sslyze",
-        _sslyze,
+        ask_sslyze,
         lambda job: read_sslyze(job.report),
         SSLYZE,
         dialogues={name: name for name in ("smtp", "imap", "pop3", "ftp", "ldap", "rdp", "postgres")},
@@ -260,7 +262,7 @@ SCANNERS = (
     ),
     Scanner(
         "testssl",
-        _testssl,
+        ask_testssl,
         lambda job: read_testssl(job.report),
         TESTSSL,
         dialogues={name: name for name in ("smtp", "lmtp", "imap", "pop3", "ftp", "postgres", "mysql")},
@@ -270,7 +272,6 @@ SCANNERS = (
 BY_NAME = {scanner.name: scanner for scanner in SCANNERS}
 
 
-def versions() -> dict[str, str]:
-    """Of ours and those that are installed."""
-    present = [scanner for scanner in SCANNERS if not scanner.program.missing]
-    return {OURS: __version__} | {scanner.name: scanner.program.version() for scanner in present}
+def versions(programs: Mapping[str, Program]) -> dict[str, str]:
+    """Of ours and those of these, by name, that are installed."""
+    return {OURS: __version__} | {name: program.version() for name, program in programs.items() if not program.missing}

@@ -1,0 +1,126 @@
+"""What every comparison does around itself: its flags, its folder for reports, its servers two at a time."""
+
+import argparse
+import platform
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+
+from oracles import scanners
+from oracles.compare import Statement, failed
+from oracles.facts import ReportError
+from oracles.scanners import Program
+from oracles.servers import Server
+
+T = TypeVar("T")
+
+AT_ONCE = 2
+"""Servers; more than the cores of a small machine make scanners run into their own time limits."""
+TABLE_WIDTH = 190
+
+
+def parse(
+    program: str,
+    description: str | None,
+    known_scanners: Mapping[str, object],
+    known_servers: Mapping[str, object],
+    arguments: Sequence[str] | None,
+) -> argparse.Namespace:
+    """Flags; `scanners` and `servers` become the things themselves."""
+    parser = argparse.ArgumentParser(prog=program, description=description)
+    names, places = ",".join(known_scanners), ",".join(known_servers)
+    parser.add_argument("--scanners", default=names, type=_choice(known_scanners), help=f"default {names}")
+    parser.add_argument("--servers", default=places, type=_choice(known_servers), help=f"default {places}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
+    parser.add_argument(
+        "--reports",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the scanners' reports there, and read those that are there instead of scanning; ours always scans",
+    )
+    return parser.parse_args(arguments)
+
+
+def _choice(known: Mapping[str, object]) -> Callable[[str], list[object]]:
+    def choose(text: str) -> list[object]:
+        if unknown := [name for name in text.split(",") if name not in known]:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not among {', '.join(known)}")
+        return [known[name] for name in text.split(",")]
+
+    return choose
+
+
+@contextmanager
+def folder_for(kept: Path | None) -> Iterator[Path]:
+    """Where reports go: to be kept, or into a folder that ends with the run."""
+    if kept is not None:
+        yield kept.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="oracles-") as name:
+        yield Path(name)
+
+
+def consoles() -> tuple[Console, Console]:
+    """For results, wide enough for a table, and for progress."""
+    output = Console()
+    return output if output.is_terminal else Console(width=TABLE_WIDTH), Console(stderr=True)
+
+
+S = TypeVar("S", bound=Server)
+
+
+def on_each(
+    chosen: Sequence[S],
+    task: Callable[[S, threading.Event], T],
+    progress: Console,
+    unexplained: Callable[[T], int],
+) -> list[T]:
+    """What the task gives for each server, in their order; it ends early when the event is set."""
+    stop = threading.Event()
+    found: dict[str, T] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting = {pool.submit(task, server, stop): server.name for server in chosen}
+        try:
+            for number, future in enumerate(as_completed(waiting), start=1):
+                server = waiting[future]
+                found[server] = future.result()
+                bad = unexplained(found[server])
+                progress.print(f"{number} of {len(chosen)}: {server}{f', {bad} not explained' if bad else ''}")
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [found[server.name] for server in chosen]
+
+
+def or_why(scan: Callable[[], T]) -> T | str:
+    """What it gives, or why it gives nothing."""
+    try:
+        return scan()
+    except ReportError as error:
+        return str(error)
+
+
+def said(ours: T | str, theirs: T | str, compare: Callable[[T, T], Iterable[Statement]]) -> list[Statement]:
+    """What both tell, or that one of them told nothing and why."""
+    if isinstance(ours, str) or isinstance(theirs, str):
+        why = ours if isinstance(ours, str) else str(theirs)
+        return [failed(why, ours=not isinstance(ours, str), theirs=not isinstance(theirs, str))]
+    return list(compare(ours, theirs))
+
+
+def describe(asked: Mapping[str, Program]) -> dict[str, Any]:
+    """When, with which versions, and without whom."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "python": platform.python_version(),
+        "versions": scanners.versions(asked),
+        "left_out": {name: program.missing for name, program in asked.items() if program.missing},
+    }
