@@ -18,13 +18,16 @@ RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/venv
 WORKDIR /src
 # Both mounts are optional, and for this step only: a pip configuration (a mirror, say, and the password for it) and a
 # certificate authority that it can name as "cert = /run/secrets/ca". Neither gets into a layer.
-# Only wheels, because building one would fetch a build backend that no hash covers.
+# Only wheels, because building one would fetch a build backend that no hash covers. sslyze has none: its wheel is made
+# with the backend of our own lock.
 COPY requirements.lock requirements-build.lock ./
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca,target=/run/secrets/ca \
-    set -- install --disable-pip-version-check --no-cache-dir --no-compile \
-        --require-hashes --no-deps --only-binary :all: \
-    && /opt/build/bin/pip "$@" -r requirements-build.lock \
-    && /opt/build/bin/pip --python /opt/venv/bin/python "$@" -r requirements.lock
+    set -- --disable-pip-version-check --no-cache-dir --require-hashes --no-deps --only-binary :all: \
+    && sed -n '/^sslyze==/,/# via/p' requirements.lock > /tmp/sslyze.lock \
+    && sed '/^sslyze==/,/# via/d' requirements.lock > /tmp/wheels.lock \
+    && /opt/build/bin/pip install --no-compile "$@" -r requirements-build.lock \
+    && /opt/build/bin/pip wheel --no-build-isolation "$@" --no-binary sslyze --wheel-dir /opt/dist -r /tmp/sslyze.lock \
+    && /opt/build/bin/pip --python /opt/venv/bin/python install --no-compile "$@" -r /tmp/wheels.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 # The backend is installed already, and the dependencies too: this step needs no network.
