@@ -18,7 +18,7 @@ from exporter.assess import assess_all, reassess_all
 from exporter.config import Config, TargetSettings, is_policy_path, parse_duration
 from exporter.demo.run import demo
 from exporter.errors import ConfigError, ExporterError
-from exporter.fleet import neighbours_of_each
+from exporter.fleet import KeyIndex
 from exporter.logs import set_up_logging
 from exporter.metrics import render_reports, target_text
 from exporter.model import Report, Target
@@ -160,9 +160,11 @@ async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: 
         scanned = await asyncio.gather(*(one(target) for target in targets))
     finally:
         await workers.close()
-    others = neighbours_of_each(scanned)
+    keys = KeyIndex()
+    for target, reports in zip(targets, scanned, strict=True):
+        keys.update(target.name, reports)
     return [
-        reassess_all(reports, target, policies[target.policy], utc_now(), others[target.name])
+        reassess_all(reports, target, policies[target.policy], utc_now(), keys.neighbours(target.name))
         for target, reports in zip(targets, scanned, strict=True)
     ]
 

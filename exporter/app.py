@@ -186,10 +186,16 @@ class App:
             policy, neighbours = self._policies[target.policy], self._keys.neighbours(name)
             self._publish(reassess_all(reports, target, policy, self._now(), neighbours))
 
+    def _judge_alone(self, name: str) -> None:
+        try:
+            self._judge_again(name)
+        except Exception:  # a named border: one target's bug must not leave the others as they were
+            log.exception("judgement of %s", name)
+
     async def _judge_others(self) -> None:
         """One at a time: there can be thousands, and scans and scrapes go on in between."""
         while self._to_judge:
-            self._judge_again(self._to_judge.pop())
+            self._judge_alone(self._to_judge.pop())
             await asyncio.sleep(0)
         self._judging = None
 
@@ -198,7 +204,7 @@ class App:
         now = self._now()
         for reports in self._store.all():
             if any(outdated(report, now) for report in reports):
-                self._judge_again(reports[0].target.name)
+                self._judge_alone(reports[0].target.name)
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Body and content type of `/metrics`."""

@@ -1,20 +1,18 @@
 """What targets tell about each other: which of them speak SSL 2, with keys that others have as well (DROWN).
 
-An index that grows with each report, for the daemon, and a plain function over all reports, for a single run. Both give
-the same; they only touch facts at hand.
+An index that grows with each report; it only touches facts at hand.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from exporter.case import Neighbours
 from exporter.derived.keys import keys_known, served_keys, ssl2_keys
 from exporter.model import Facts, Protocol, Report
 from exporter.probes.handshake import HandshakeFacts
 
-_Names = dict[str, tuple[str, ...]]
-"""Key -> targets, by name."""
+_Names = dict[str, set[str]]
+"""Key -> names of targets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +103,12 @@ class KeyIndex:
         return self._replace(name, None) - {name}
 
     def neighbours(self, name: str) -> Neighbours:
-        """What the others tell; of a target with several addresses also what it tells itself."""
+        """What the others tell, as of now; of a target with several addresses also what it tells itself."""
         own = self._words.get(name, _NOTHING)
-        accepting, perhaps = dict(self._accepting), dict(self._perhaps)
-        if not own.several:
-            _move(accepting, name, own.accepts, _NOTHING.accepts)
-            _move(perhaps, name, own.may_accept, _NOTHING.may_accept)
-        return _together(accepting, perhaps)
+        left_out = _NOTHING if own.several else own
+        return Neighbours(
+            _Others(self._accepting, name, left_out.accepts), _Others(self._perhaps, name, left_out.may_accept)
+        )
 
     def _replace(self, name: str, word: _Word | None) -> set[str]:
         before = self._words.pop(name, _NOTHING)
@@ -152,33 +149,31 @@ class KeyIndex:
 def _move(names: _Names, name: str, old: frozenset[str], new: frozenset[str]) -> None:
     """Take a target from the old keys and put it to the new ones."""
     for key in old - new:
-        left = tuple(one for one in names.pop(key) if one != name)
-        if left:
-            names[key] = left
+        names[key].discard(name)
+        if not names[key]:
+            del names[key]
     for key in new - old:
-        names[key] = tuple(sorted((*names.get(key, ()), name)))
+        names.setdefault(key, set()).add(name)
 
 
-def _together(accepting: _Names, perhaps: _Names) -> Neighbours:
-    return Neighbours(MappingProxyType(accepting), MappingProxyType(perhaps))
+class _Others(Mapping[str, tuple[str, ...]]):
+    """Key -> the targets that have it, in no order, less one target where it has these keys itself.
 
+    A view and not a copy: there can be thousands of keys, and a verdict looks up the few that its target has.
+    """
 
-def neighbours_of_each(reports: Iterable[Sequence[Report]]) -> dict[str, Neighbours]:
-    """What the others tell, for each target, from the reports of all: as `KeyIndex.neighbours`."""
-    words = {of_one[0].target.name: _word(of_one) for of_one in reports}
-    return {name: _neighbours(words, name) for name in words}
+    def __init__(self, names: _Names, name: str, keys: frozenset[str]) -> None:
+        self._names, self._name, self._keys = names, name, keys
+        self._alone = {key for key in keys if len(names[key]) == 1}
 
+    def __getitem__(self, key: str) -> tuple[str, ...]:
+        if key in self._alone:
+            raise KeyError(key)
+        own = self._name if key in self._keys else None
+        return tuple(name for name in self._names[key] if name != own)
 
-def _neighbours(words: Mapping[str, _Word], name: str) -> Neighbours:
-    others = {other: word for other, word in words.items() if other != name or word.several}
-    accepting = {
-        key: _named(others, lambda word: word.accepts, key) for word in others.values() for key in word.accepts
-    }
-    perhaps = {
-        key: _named(others, lambda word: word.may_accept, key) for word in others.values() for key in word.may_accept
-    }
-    return _together(accepting, perhaps)
+    def __iter__(self) -> Iterator[str]:
+        return (key for key in self._names if key not in self._alone)
 
-
-def _named(words: Mapping[str, _Word], keys: Callable[[_Word], frozenset[str]], key: str) -> tuple[str, ...]:
-    return tuple(sorted(name for name, word in words.items() if key in keys(word)))
+    def __len__(self) -> int:
+        return len(self._names) - len(self._alone)

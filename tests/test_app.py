@@ -270,3 +270,20 @@ def test_questions_about_records_go_to_the_configured_resolver() -> None:
     )
     assert [str(server) for server in resolver.nameservers] == ["127.0.0.9"]
     assert (resolver.port, resolver.lifetime) == (5353, 2.0)
+
+
+def test_a_judgement_that_fails_does_not_keep_others_from_theirs(
+    fixture: Fixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, judged = App(fixture.write(entry("a", 443)), now=fixture.clock), list[str]()
+
+    def judge(name: str) -> None:
+        judged.append(name)
+        if name == "bad":
+            raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(app, "_judge_again", judge)
+    app._to_judge = {"bad", "good"}  # noqa: SLF001 - nothing but a bug would fail
+    asyncio.run(app._judge_others())  # noqa: SLF001 - as above
+    assert sorted(judged) == ["bad", "good"]
+    assert app._judging is None  # noqa: SLF001 - or it would never start again

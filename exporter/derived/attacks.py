@@ -4,6 +4,7 @@ Each verdict is True as soon as what is known proves it, False only when everyth
 """
 
 from collections.abc import Mapping
+from heapq import nsmallest
 
 from exporter.case import Case
 from exporter.derived.keys import keys_known, served_keys
@@ -23,6 +24,9 @@ EUROCRYPT 2017; "Imperfect Forward Secrecy", section 4, had called it within rea
 SHARED_PRIME_BITS = 1024
 """Largest that "Imperfect Forward Secrecy", section 4, thinks a state can break, by one computation for all servers
 that share the prime; section 5 asks for fresh ones where 1024 bits must stay."""
+
+MOST_NAMED = 8
+"""Targets that share a key, in one verdict: thousands can, and each of their reports would name all the others."""
 
 _BLOCKS_OF_64 = ("_3DES_", "_DES_", "_DES40_", "_IDEA_", "_RC2_", "_WITH_FORTEZZA_CBC_")
 
@@ -198,5 +202,8 @@ def drown(case: Case, facts: HandshakeFacts) -> AttackVerdict:
 
 def _sharing(case: Case, theirs: Mapping[str, tuple[str, ...]], ours: frozenset[str]) -> tuple[str, ...]:
     """Who else has one of our keys, for a person; a target with several addresses may be its own neighbour."""
-    names = sorted({name for key in ours for name in theirs.get(key, ())})
-    return tuple("another address of this target" if name == case.target.name else name for name in names)
+    names = {name for key in ours for name in theirs.get(key, ())}
+    first = nsmallest(MOST_NAMED, names)
+    shown = ["another address of this target" if name == case.target.name else name for name in first]
+    more = len(names) - len(first)
+    return (*shown, f"{more} more") if more else tuple(shown)

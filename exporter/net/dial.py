@@ -33,6 +33,10 @@ class PeerSilentError(Exception):
     """Nothing came within the read limit."""
 
 
+class PeerSlowError(PeerSilentError):
+    """Something came, but all reads together took too long: what it would have said next is not known."""
+
+
 class PeerResetError(Exception):
     """The peer, or something between, reset the connection."""
 
@@ -100,7 +104,8 @@ class Connection:
         """The next bytes, at most `READ_SIZE`; empty at an orderly close.
 
         Raises:
-            PeerSilentError: nothing within the time limit.
+            PeerSilentError: nothing within the time limit; `PeerSlowError` where that was cut short by the limit of all
+                reads.
             PeerResetError: the connection was reset.
             PeerFloodError: more than `max_bytes` in all.
         """
@@ -115,11 +120,12 @@ class Connection:
     async def _receive(self) -> bytes:
         loop = asyncio.get_running_loop()
         by = loop.time() + self.timeout_seconds
+        cut_short = self._deadline is not None and self._deadline < by
         try:
-            async with asyncio.timeout_at(by if self._deadline is None else min(by, self._deadline)):
+            async with asyncio.timeout_at(self._deadline if cut_short else by):
                 data = await loop.sock_recv(self._socket, READ_SIZE)
         except TimeoutError as error:
-            raise PeerSilentError from error
+            raise (PeerSlowError if cut_short else PeerSilentError) from error
         except OSError as error:
             raise PeerResetError from error
         self._traffic.received += len(data)

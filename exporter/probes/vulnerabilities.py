@@ -4,6 +4,7 @@ It runs when an answer is missing or older than `vulnerability_interval`. What f
 its own: `exporter.derived.vulnerabilities` puts both together.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,8 +27,11 @@ MAX_BYTES = 262144
 """Of one connection: a long chain, and Heartbleed's answer of 64 KiB."""
 TRY_SECONDS = 40.0
 """Of one attack. ROBOT takes fifteen connections, and on each a server may let the answer wait."""
-_MARGIN_SECONDS = 2.0
-"""What is left of a scan at the end of the last try, so that it can still be told."""
+_MARGIN_SECONDS, _LEAST_MARGIN_SECONDS = 2.0, 0.5
+"""What is left of a scan at the end of the last try, so that it can be told; less where it waited for a worker."""
+MOST_KEY_BITS, MOST_EXPONENT_BITS = 16384, 64
+"""OPENSSL_RSA_MAX_MODULUS_BITS and OPENSSL_RSA_MAX_PUBEXP_BITS (rsa.h). No client works with larger ones, and a worker
+would take minutes."""
 
 _TRIED = (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3)
 """Newest first. TLS 1.3 has none of what is tried: the OpenSSL that bled and took early ChangeCipherSpecs did not have
@@ -103,7 +107,8 @@ def _wanted(target: Target, known: Facts, now: datetime) -> list[str]:
     return [
         attack
         for attack, possible in POSSIBLE.items()
-        if possible(handshake) and (attack not in tried or tried[attack].at < since)
+        # A clock that was set back shows a try of the future, which is no reason to wait for it.
+        if possible(handshake) and (attack not in tried or not since <= tried[attack].at <= now)
     ]
 
 
@@ -136,10 +141,15 @@ async def _run(session: Session) -> VulnerabilityFacts:
             if error.reason not in {Reason.WORKER_CRASHED, Reason.DEADLINE_EXCEEDED}:
                 break  # the server is not to be reached any more
         else:
-            tried[attack] = outcome
+            tried[attack] = _latest(outcome, tried.get(attack))
     if failure is not None:
         raise ProbeError(failure.reason, failure.detail, VulnerabilityFacts(tried))
     return VulnerabilityFacts(tried)
+
+
+def _latest(outcome: Tried, before: Tried | None) -> Tried:
+    """The last answer that told something, as long as it holds; it stays due."""
+    return before if outcome.vulnerable is None and before is not None and before.vulnerable is not None else outcome
 
 
 async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Tried:
@@ -154,13 +164,17 @@ async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Trie
         "suites": list(_openssl_names(names)),
     }
     if attack == "robot":
-        key = _rsa_key(handshake)
+        key = _rsa_key(handshake, protocol)
         if key is None:
             return Tried(None, "the server's RSA key is not known", session.now)
         numbers = key.public_numbers()
         arguments |= {"modulus": f"{numbers.n:x}", "exponent": numbers.e}
     connect = partial(ready_for_tls, session.dialer, max_bytes=MAX_BYTES)
-    return _outcome(await session.workers.run(attack, arguments, connect, seconds), session.now)
+    try:
+        async with asyncio.timeout_at(session.deadline - _LEAST_MARGIN_SECONDS):  # there may be no free worker for long
+            return _outcome(await session.workers.run(attack, arguments, connect, seconds), session.now)
+    except TimeoutError as error:
+        raise ProbeError(Reason.DEADLINE_EXCEEDED, f"{attack}: not done before the end of the scan") from error
 
 
 def _suites(handshake: HandshakeFacts, attack: str, protocol: Protocol) -> tuple[str, ...]:
@@ -193,15 +207,22 @@ def _openssl_names(names: tuple[str, ...]) -> Iterator[str]:
             yield suite.openssl_name
 
 
-def _rsa_key(handshake: HandshakeFacts) -> RSAPublicKey | None:
-    """Of the certificate; one that cannot be parsed was not recognised as RSA either."""
-    for chain in handshake.chains:
+def _rsa_key(handshake: HandshakeFacts, protocol: Protocol) -> RSAPublicKey | None:
+    """Of the certificate, unless it is too large; one that cannot be parsed was not recognised as RSA either.
+
+    Machines behind one address can have different ones: first those of this protocol.
+    """
+    for chain in sorted(handshake.chains, key=lambda chain: protocol not in chain.protocols):
         if chain.key == "RSA":
             with suppress(ValueError, UnsupportedAlgorithm):
                 key = x509.load_der_x509_certificate(chain.certificates[0]).public_key()
-                if isinstance(key, RSAPublicKey):
+                if isinstance(key, RSAPublicKey) and _usual(key):
                     return key
     return None
+
+
+def _usual(key: RSAPublicKey) -> bool:
+    return key.key_size <= MOST_KEY_BITS and key.public_numbers().e.bit_length() <= MOST_EXPONENT_BITS
 
 
 def _outcome(answer: object, now: datetime) -> Tried:

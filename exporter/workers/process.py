@@ -14,7 +14,7 @@ from typing import Self
 
 import exporter
 from exporter.errors import ProbeError
-from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError, PeerSlowError
 from exporter.workers.wire import HEAD, BrokenFrameError, Ending, Kind, frame, read_head
 
 Connect = Callable[[], AbstractAsyncContextManager[Connection]]
@@ -22,6 +22,10 @@ Connect = Callable[[], AbstractAsyncContextManager[Connection]]
 
 _KEPT_ERROR_BYTES = 2000
 _SHOWN_CHARACTERS = 200
+MOST_CONNECTIONS = 32
+"""Of one job: ROBOT, the longest, takes sixteen. A worker that was taken over must not flood its server."""
+MOST_SENT_BYTES = 1 << 18
+"""Of one job, all connections together; Heartbleed's messages are the longest, with 32 KiB for two tries."""
 REAP_SECONDS = 1.0
 """A killed process is gone at once, unless the system itself is stuck with it; nobody waits for that."""
 
@@ -81,10 +85,15 @@ class Worker:
         """
         await self._say(Kind.JOB, json.dumps({"name": name, "arguments": dict(arguments)}).encode())
         failure: ProbeError | None = None
+        connections = sent = 0
         async with AsyncExitStack() as held:
             connection: Connection | None = None
             while True:
                 kind, payload = await self._hear()
+                await asyncio.sleep(0)  # frames that wait in a buffer must not keep the loop from everybody else
+                connections, sent = connections + (kind is Kind.CONNECT), sent + len(payload)
+                if connections > MOST_CONNECTIONS or sent > MOST_SENT_BYTES:
+                    raise WorkerBrokenError("asked for more connections, or sent more, than any job needs")
                 match kind:
                     case Kind.CONNECT:
                         await held.aclose()
@@ -115,9 +124,11 @@ class Worker:
                 await connection.write(payload)
                 return await self._say(Kind.SENT)
             data = await connection.read()
+        except (PeerSlowError, PeerFloodError):
+            return await self._close(Ending.CUT_OFF)
         except PeerSilentError:
             return await self._close(Ending.SILENT)
-        except (PeerResetError, PeerFloodError):
+        except PeerResetError:
             return await self._close(Ending.RESET)
         return await (self._say(Kind.DATA, data) if data else self._close(Ending.ORDERLY))
 

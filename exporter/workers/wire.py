@@ -1,6 +1,6 @@
 """What this process and a worker say to each other: frames of a length, a kind and bytes, all of them bounded.
 
-Nothing here is a pickle: whoever takes over a worker can lie about its server, and no more.
+Nothing here is a pickle: by what it says, a worker that was taken over can lie about its server, and no more.
 """
 
 import struct
@@ -20,7 +20,7 @@ class Kind(IntEnum):
     DATA = 3
     """Bytes of the server."""
     CLOSED = 4
-    """The server closed the connection, or there is none; as text, how: see `Ending`."""
+    """The connection is over, or there is none; as one byte, how: see `Ending`."""
     SENT = 5
     """The bytes were taken."""
 
@@ -45,6 +45,8 @@ class Ending(IntEnum):
     RESET = 1
     SILENT = 2
     UNREACHABLE = 3
+    CUT_OFF = 4
+    """By us: all reads together took too long, or brought too much. It tells nothing of what the server wanted."""
 
 
 class BrokenFrameError(Exception):

@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from exporter.errors import ProbeError
 from exporter.model import Facts, Protocol, Reason
@@ -13,13 +18,14 @@ from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.facts import ServedChain
 from exporter.probes.vulnerabilities import POSSIBLE, PROBE, Tried, VulnerabilityFacts, lifetime
 from exporter.scan import scan
-from exporter.workers import Workers
-from tests.support.certificates import issue, rsa_key
+from exporter.workers import Limits, Workers
+from tests.support.certificates import issue, p256, rsa_key
 from tests.support.facts import CBC_RSA, GCM, RC4, TLS13_AES, handshake
 from tests.support.plain import Handler, plain_server
 from tests.support.scripted import Stack, alert, read_hello
 from tests.support.servers import HOST, SEED_NGINX, WEAK_NGINX, make_pki, nginx
 from tests.support.targets import NOW, make_environment, make_session, make_target
+from tests.workers.test_pool import nowhere
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 ATTACKS = ("heartbleed", "ccs_injection", "robot", "client_renegotiation")
@@ -111,6 +117,10 @@ def test_nothing_is_due_where_nothing_is_possible_once_that_is_on_record() -> No
     assert not PROBE.due(TARGET, known({}, nothing), NOW)
 
 
+def test_a_clock_that_was_set_back_is_no_reason_to_wait_for_the_time_it_showed() -> None:
+    assert PROBE.due(TARGET, known({"ccs_injection": -timedelta(days=365), "client_renegotiation": HOUR}), NOW)
+
+
 def test_never_means_never() -> None:
     assert not PROBE.applies(replace(TARGET, vulnerability_interval=None))
 
@@ -179,6 +189,61 @@ def test_a_worker_that_hangs_ends_with_the_scan_and_leaves_what_was_told() -> No
     assert caught.value.facts == VulnerabilityFacts(
         {"ccs_injection": Tried(True, "", NOW - 30 * HOUR), "robot": Tried(False, "", NOW - HOUR)}
     )
+
+
+def test_what_was_told_stays_when_no_worker_is_free_for_the_rest_of_the_scan() -> None:
+    """Others may hang: that costs this target the attacks that were left, and not the whole probe."""
+
+    async def run() -> ProbeError:
+        workers = Workers("tests.support.evil_attacks", Limits(most=1))
+        environment = replace(make_environment(), workers=workers)
+        target = make_target(
+            9, server_name="fine.example", vulnerability_interval=DAY, scan_timeout=timedelta(seconds=5)
+        )
+        session = make_session(target, known=Facts().with_part(PLAIN, NOW), environment=environment)
+        trying = asyncio.ensure_future(PROBE.run(session))
+        await asyncio.sleep(0)  # its first attack has the only place
+        hung = asyncio.create_task(workers.run("ccs_injection", {"server_name": "spins.example"}, nowhere, 60.0))
+        try:
+            with pytest.raises(ProbeError) as caught:
+                await trying
+        finally:
+            hung.cancel()
+            await asyncio.wait({hung})
+            await workers.close()
+        assert session.seconds_left() > 0
+        return caught.value
+
+    error = asyncio.run(run())
+    assert error.reason is Reason.DEADLINE_EXCEEDED
+    assert error.facts == VulnerabilityFacts({"ccs_injection": Tried(False, "", NOW)})
+
+
+def certificate_of(key: RSAPublicKey) -> bytes:
+    """Issued by somebody: nobody can sign with such a key."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "www.test.example")])
+    builder = x509.CertificateBuilder(name, name, key, 1, NOW - DAY, NOW + DAY)
+    return builder.sign(p256(), SHA256()).public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize(
+    "numbers", [RSAPublicNumbers(65537, 1 << 20000 | 1), RSAPublicNumbers(1 << 16000 | 1, 1 << 16001 | 1)]
+)
+def test_a_key_that_no_client_works_with_is_not_worked_with(numbers: RSAPublicNumbers) -> None:
+    certificate = certificate_of(numbers.public_key())
+    facts = handshake(
+        {TLS1_2: (CBC_RSA,)}, heartbeat={TLS1_2: False}, chains=(ServedChain("RSA", (TLS1_2,), (certificate,)),)
+    )
+    assert run_evil("fine", facts).tried["robot"].vulnerable is None
+
+
+def test_an_answer_that_told_something_stays_while_the_next_ones_do_not() -> None:
+    """The attack stays due: the next scan tries again."""
+    before = known(dict.fromkeys(BOTH, 30 * HOUR))
+    told = run_evil("unknown", PLAIN, before, max_age=18 * HOUR)
+    assert told.tried["ccs_injection"] == Tried(False, "", NOW - 30 * HOUR)
+    assert told.tried["client_renegotiation"] == Tried(False, "", NOW)
+    assert run_evil("unknown", PLAIN).tried["ccs_injection"] == Tried(None, "who knows", NOW)
 
 
 def test_an_answer_of_another_form_is_none() -> None:

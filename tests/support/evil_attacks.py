@@ -13,7 +13,10 @@ def _harmless(_arguments: Mapping[str, Any], _network: Network) -> object:
 
 def _as_the_name_says(arguments: Mapping[str, Any], network: Network) -> object:
     """`segfault.example` has the worker do that, and so on; the job's own arguments are of no use to it."""
-    job = EVIL.get(arguments["server_name"].split(".")[0])
+    name = arguments["server_name"].split(".")[0]
+    if name == "unknown":
+        return {"vulnerable": None, "detail": "who knows"}
+    job = EVIL.get(name)
     return job({}, network) if job else _harmless(arguments, network)
 
 

@@ -147,6 +147,24 @@ def sends_without_connection(_arguments: Mapping[str, Any], network: Network) ->
     return _says(network, HEAD.pack(1, Kind.SEND) + b"x")
 
 
+def asks_without_end(_arguments: Mapping[str, Any], network: Network) -> NoReturn:
+    """Does not wait for answers."""
+    network.connect().send(b"hello")
+    while True:
+        _pipe(network).write(HEAD.pack(0, Kind.RECEIVE) * 1000)
+
+
+def connects_without_end(_arguments: Mapping[str, Any], network: Network) -> NoReturn:
+    while True:
+        network.connect()
+
+
+def sends_without_end(_arguments: Mapping[str, Any], network: Network) -> NoReturn:
+    socket = network.connect()
+    while True:
+        socket.send(bytes(MAX_PAYLOAD_BYTES))
+
+
 def half_a_frame(_arguments: Mapping[str, Any], network: Network) -> NoReturn:
     _pipe(network).write(HEAD.pack(100, Kind.DONE) + json.dumps("half").encode())
     _pipe(network).flush()
@@ -159,5 +177,6 @@ JOBS = {
         *(echo, pid, fetch, connect_twice, segfault, abort, raises, leaves, stuck_in_native_code, spins),
         *(starts_another, eats_memory, eats_native_memory, floods_errors, prints, garbage, announces_too_much),
         *(no_json, deep_json, out_of_turn, sends_without_connection, half_a_frame),
+        *(asks_without_end, connects_without_end, sends_without_end),
     )
 }

@@ -1,7 +1,8 @@
 """Run as a program: an HTTPS server on OpenSSL 1.0.2e (old_openssl.py). Arguments: port, PEM file, settings as JSON.
 
-Settings: `suites`, `versions`, `prime` (hexadecimal), `export_key`, `compression`, `renegotiations` (how many a client
-may ask for; null for any number), and `fault`, one of FAULTS: what this OpenSSL does not have, done to what passes by.
+Settings: `suites`, `versions`, `prime` (hexadecimal), `export_key`, `compression`, `asks_for_certificate`,
+`renegotiations` (how many a client may ask for; null for any number), `stays` (after a handshake, as servers do), and
+`fault`, one of FAULTS: what this OpenSSL does not have, done to what passes by.
 """
 
 import json
@@ -244,8 +245,9 @@ class Connection:
         handshakes: how many have begun.
     """
 
-    def __init__(self, context: Context, fault: Fault, renegotiations: int | None) -> None:
+    def __init__(self, context: Context, fault: Fault, renegotiations: int | None, *, stays: bool) -> None:
         self.session, self.fault, self.renegotiations = Session(context), fault, renegotiations
+        self.stays = stays
         self.handshakes, self.pending = 0, b""
 
     def records(self, data: bytes) -> Iterator[bytes]:
@@ -271,6 +273,7 @@ class Connection:
         if b"\n" in request:
             self.session.write(RESPONSE)
             alive = False
+        alive = alive and (self.stays or not self.session.established)
         sent = self.session.drain()
         self.fault.flight += sent
         broken = not alive and self.fault.flight[:1] == bytes([HANDSHAKE]) and not self.session.established
@@ -293,6 +296,8 @@ def make_context(pem: Path, settings: Mapping[str, Any]) -> Context:
     context = Context(pem, suites, set(settings.get("versions", NO_VERSION)))
     if not settings.get("compression"):
         context.control(SET_OPTIONS, NO_COMPRESSION)
+    if settings.get("asks_for_certificate"):
+        context.ask_for_certificate()
     if settings.get("export_key"):
         context.use_export_key()
     if prime := settings.get("prime"):
@@ -328,7 +333,8 @@ def main() -> None:
     with socket.create_server(("127.0.0.1", port), backlog=128) as listener:
         while kept:
             raw, _ = listener.accept()
-            connection = Connection(context, make_fault(), settings.get("renegotiations"))
+            stays = settings.get("stays", True)
+            connection = Connection(context, make_fault(), settings.get("renegotiations"), stays=stays)
             threading.Thread(target=serve_one, args=(raw, connection), daemon=True).start()
 
 

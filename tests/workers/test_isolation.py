@@ -35,7 +35,7 @@ class EvilApp:
         self._fixture = Fixture(folder)
 
     def make(self, port: int, names: tuple[str, ...]) -> App:
-        targets = "".join(entry(name, port, ", scan_timeout: 4s") for name in names)
+        targets = "".join(entry(name, port, ", scan_timeout: 8s") for name in names)
         return App(self._fixture.write(targets), now=self._fixture.clock)
 
 
@@ -82,7 +82,7 @@ def test_bad_workers_cost_their_own_probe_alone(evil_app: EvilApp) -> None:
         "stuck_in_native_code": [Reason.DEADLINE_EXCEEDED],
     }
     for report in reports.values():
-        assert report.result.duration_seconds < 5, "within the deadline of the scan, and a second"
+        assert report.result.duration_seconds < 9, "within the deadline of the scan, and a second"
         assert report.result.probes["handshake"], "what the other probes saw is there"
     assert max(pauses) < 1, "a stuck worker does not stop the event loop"
     assert not children()

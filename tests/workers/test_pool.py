@@ -14,6 +14,8 @@ from exporter.net.dial import Connection, Dialer
 from exporter.net.gate import HostGate
 from exporter.net.service import ready_for_tls
 from exporter.workers import Limits, Workers
+from exporter.workers.process import MOST_CONNECTIONS, MOST_SENT_BYTES
+from tests.support.plain import Handler, drip, plain_server
 
 EVIL = "tests.support.evil_jobs"
 LIMITS = Limits(most=2, jobs_each=50, memory_bytes=256 << 20, idle_seconds=60.0)
@@ -272,14 +274,16 @@ def test_workers_end_with_the_program_even_when_that_is_killed(tmp_path: Path) -
 # --- connections ------------------------------------------------------------------------------------------------------
 
 
-async def fetched(
-    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> tuple[object, Dialer]:
+@asynccontextmanager
+async def dialing(handler: Handler) -> AsyncIterator[Dialer]:
+    """To a server that behaves so."""
+    async with plain_server(handler) as port:
+        yield Dialer(Target("test", "127.0.0.1", port, "policy", timeout_seconds=0.3), HostGate())
+
+
+async def fetched(answer: Handler) -> tuple[object, Dialer]:
     """What a job makes of a server that behaves so, and the dialer that its connection was counted by."""
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        dialer = Dialer(Target("test", "127.0.0.1", port, "policy", timeout_seconds=0.3), HostGate())
+    async with dialing(answer) as dialer:
         pool = Workers(EVIL, LIMITS)
         try:
             result = await pool.run("fetch", {"say": "hello"}, lambda: ready_for_tls(dialer, max_bytes=100), 10.0)
@@ -299,7 +303,7 @@ def test_bytes_are_relayed_and_counted() -> None:
     assert (dialer.connections, dialer.traffic.sent, dialer.traffic.received) == (1, 5, 5)
 
 
-def test_silence_reset_and_flood_end_as_a_socket_s_would() -> None:
+def test_silence_and_reset_end_as_a_socket_s_would_and_our_limits_otherwise() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -313,10 +317,69 @@ def test_silence_reset_and_flood_end_as_a_socket_s_would() -> None:
         writer.close()
 
     assert asyncio.run(fetched(silent))[0] == {"answer": "", "error": "TimeoutError", "ending": 2}
-    assert asyncio.run(fetched(flooding))[0] == {"answer": "", "error": "ConnectionResetError", "ending": 1}
+
+    async def dripping(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await drip(writer, b"x" * 20, 0.1)
+
+    cut_off = {"error": "ConnectionAbortedError", "ending": 4}
+    assert asyncio.run(fetched(flooding))[0] == {"answer": "", **cut_off}
+    dripped = asyncio.run(fetched(dripping))[0]
+    assert isinstance(dripped, dict)
+    assert 1 < len(dripped.pop("answer")) < 20
+    assert dripped == cut_off, "it was not silent, and did not close: that is no answer of any kind"
     ended = asyncio.run(fetched(resetting))[0]
     assert isinstance(ended, dict)
     assert ended["ending"] in {0, 1}  # asyncio's abort is a close where nothing is left to send
+
+
+@pytest.mark.parametrize("job", ["connects_without_end", "sends_without_end"])
+def test_a_worker_cannot_flood_its_server(job: str) -> None:
+    async def read(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            pass
+
+    async def run() -> None:
+        async with dialing(read) as dialer:
+            pool = Workers(EVIL, LIMITS)
+            try:
+                with pytest.raises(ProbeError, match="than any job needs") as caught:
+                    await pool.run(job, {}, lambda: ready_for_tls(dialer, max_bytes=100), 10.0)
+            finally:
+                await pool.close()
+        assert caught.value.reason is Reason.WORKER_CRASHED
+        assert dialer.connections <= MOST_CONNECTIONS
+        assert dialer.traffic.sent <= MOST_SENT_BYTES
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_does_not_wait_for_answers_does_not_keep_the_loop_to_itself() -> None:
+    async def leave(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readexactly(5)
+
+    pauses: list[float] = []
+
+    async def watch() -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(0.001)
+            pauses.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    async def run() -> None:
+        async with dialing(leave) as dialer:
+            pool = Workers(EVIL, LIMITS)
+            await pool.run("echo", {}, nowhere, 10.0)
+            watching = asyncio.create_task(watch())
+            try:
+                with pytest.raises(ProbeError, match="not done within"):
+                    await pool.run("asks_without_end", {}, lambda: ready_for_tls(dialer, max_bytes=100), 1.0)
+            finally:
+                watching.cancel()
+                await pool.close()
+
+    asyncio.run(run())
+    assert max(pauses) < 0.2
 
 
 def test_no_thread_is_left() -> None:
