@@ -28,7 +28,7 @@ _CHECKLIST_SUITES = (
     "ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256"
 )
 _CAA_NAME = dns.name.from_text(GOOD_HOST)
-_HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n"
+_HEAD = "HTTP/1.1 {}\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n"
 _HSTS = "Strict-Transport-Security: max-age=31536000\r\n"
 _REQUEST_SECONDS = 10
 
@@ -58,16 +58,22 @@ def weak_context(authority: Authority) -> ssl.SSLContext:
     return context
 
 
+def _status(request: bytes) -> str:
+    if request.lower().count(b"\r\nhost:") != 1:
+        return "400 Bad Request"
+    return "200 OK" if request.startswith((b"GET / ", b"HEAD / ")) else "404 Not Found"
+
+
 @asynccontextmanager
 async def https_server(context: ssl.SSLContext, *, hsts: bool) -> AsyncIterator[int]:
-    """A web server on a free port of 127.0.0.1 that answers every request alike; gives the port."""
-    response = (_HEAD + (_HSTS if hsts else "") + "\r\nhello\n").encode()
+    """A web server on a free port of 127.0.0.1 with one page, at `/`; gives the port."""
+    response = _HEAD + (_HSTS if hsts else "") + "\r\nhello\n"
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
             async with asyncio.timeout(_REQUEST_SECONDS):
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(response)
+                request = await reader.readuntil(b"\r\n\r\n")
+                writer.write(response.format(_status(request)).encode())
                 await writer.drain()
         writer.close()
         with contextlib.suppress(OSError):

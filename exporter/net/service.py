@@ -17,6 +17,7 @@ async def ready_for_tls(dialer: Dialer, *, max_bytes: int, timeouts: float = 2.0
     async with dialer.connect(max_bytes=max_bytes) as connection:
         if dialer.target.starttls:
             connection.limit(2 * connection.timeout_seconds)
-            await start_tls(connection, dialer.target.starttls, dialer.target.verified_name)
+            greeting = await start_tls(connection, dialer.target.starttls, dialer.target.verified_name)
+            dialer.greeting = dialer.greeting or greeting
         connection.limit(timeouts * connection.timeout_seconds)
         yield connection

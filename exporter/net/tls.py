@@ -87,6 +87,11 @@ class TLSSession:
             raise ValueError(str(error)) from error
 
     @property
+    def application(self) -> bytes:
+        """The protocol that was agreed on by ALPN; empty when none was."""
+        return self._tls.get_alpn_proto_negotiated()
+
+    @property
     def stapled(self) -> bytes | None:
         """The OCSP response that came with the chain, DER, as received; None when none did."""
         return self._noted.stapled or None

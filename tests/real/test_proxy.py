@@ -9,6 +9,7 @@ import pytest
 from exporter.model import Reason, ScanResult, Target
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.hsts import Hsts
 from exporter.probes.http import HttpFacts
 from exporter.scan import scan
 from tests.support.processes import free_port
@@ -30,6 +31,12 @@ def _scan(target: Target) -> ScanResult:
     return asyncio.run(scan(target, make_environment()))
 
 
+def _policies(result: ScanResult) -> list[tuple[int, Hsts | None]]:
+    """Of each response, less the date and such."""
+    facts = result.facts.get(HttpFacts)
+    return [(response.status, response.hsts) for response in facts.responses] if facts else []
+
+
 @pytest.mark.parametrize("kind", PROXIES)
 def test_a_scan_through_a_proxy_sees_what_a_direct_one_sees(pki: Pki, tmp_path: Path, kind: str) -> None:
     """By a name that only the proxy can resolve. What goes through the proxy is counted before it."""
@@ -44,9 +51,10 @@ def test_a_scan_through_a_proxy_sees_what_a_direct_one_sees(pki: Pki, tmp_path: 
         behind = _scan(make_target(port, host=ONLY_FOR_PROXIES, connect_address=None, proxy=counted, **fields))
 
     assert behind.success, behind.failures
-    for facts in (HandshakeFacts, CertificateFacts, HttpFacts):
+    for facts in (HandshakeFacts, CertificateFacts):
         assert behind.facts.get(facts) == direct.facts.get(facts)
         assert behind.facts.get(facts) is not None
+    assert _policies(behind) == _policies(direct) != []
     assert behind.connections == counts.connections == direct.connections
     assert behind.bytes_sent == counts.to_server
     # A server may still speak when we have what we want and close: that reaches the counter, and not us.

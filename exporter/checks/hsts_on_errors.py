@@ -1,0 +1,53 @@
+"""Check `hsts_on_errors`: error responses, too, carry an HSTS policy that browsers keep for long enough.
+
+RFC 6797, 7.1 makes no difference between responses. Servers do: `add_header` of nginx needs `always` for those of 400
+and above, `Header set` of Apache httpd likewise, and lighttpd, Caddy and HAProxy answer what is no request by
+themselves, before they look at any such line.
+"""
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.probes.http import Asked, HttpFacts, HttpResponse
+
+
+class HstsOnErrorsDemand(Demand):
+    """Least max-age, in seconds, and the requests whose error responses must have it: all three unless some are named.
+
+    Browsers never send what `malformed` asks for.
+    """
+
+    min_max_age_seconds: int = Field(default=1, ge=1)
+    requests: frozenset[Asked] = Field(default=frozenset(Asked), min_length=1)
+
+
+def _judge(case: Case, demand: HstsOnErrorsDemand) -> Outcome:
+    if case.target.protocol != "https":
+        return not_applicable(f"HSTS is for https; this is {case.target.protocol}")
+    if case.target.host_is_ip:
+        return not_applicable("browsers keep no HSTS policy for IP addresses (RFC 6797, 8.1.1)")
+    facts = case.facts.get(HttpFacts)
+    if facts is None:
+        return unknown("there was no response to look at")
+    errors = [response for response in facts.errors if response.request in demand.requests]
+    if not errors:
+        # What the policy leaves out can show that the header is on every response, and never that it is not.
+        errors = list(facts.errors)
+        if not errors or dict(_lacking(errors, demand)):
+            return unknown("no error response was seen that counts")
+    evidence = dict(_lacking(errors, demand))
+    if evidence:
+        return failed(f"{len(evidence)} of {len(errors)} error responses lack the HSTS policy", evidence)
+    return passed(f"{len(errors)} error response{' carries' if len(errors) == 1 else 's carry'} the HSTS policy")
+
+
+def _lacking(errors: list[HttpResponse], demand: HstsOnErrorsDemand) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for response in errors:
+        if response.hsts is None or response.hsts.max_age_seconds < demand.min_max_age_seconds:
+            yield f"{response.request} ({response.status})", response.hsts_fields or ("no HSTS header",)
+
+
+CHECK = Check(name="hsts_on_errors", demand=HstsOnErrorsDemand, judge=_judge)

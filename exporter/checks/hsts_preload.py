@@ -1,0 +1,173 @@
+"""Check `hsts_preload`: the host meets the rules of the preload list that browsers are shipped with.
+
+The rules are those of its submission form (https://hstspreload.org, in code github.com/chromium/hstspreload), which
+looks at ports 443 and 80 of a registered domain. Two of them are not looked at here: whether the host is one needs the
+public suffix list, which changes by the week, and the host `www.` beside it is another target. They are unknown unless
+the policy vouches for them, so without that the check fails or is unknown and never passes.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Literal
+from urllib.parse import urlsplit
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, not_applicable, unknown
+from exporter.model import Reason, Verdict
+from exporter.probes.certificate import CertificateFacts
+from exporter.probes.hsts import Hsts
+from exporter.probes.http import HttpFacts, HttpResponse
+
+MIN_MAX_AGE_SECONDS = 31_536_000
+"""hstspreload's header.go: one year."""
+_PLAIN_MAX_AGE = re.compile(r"(?:^|;)[ \t]*max-age=[0-9]+[ \t]*(?:;|$)", re.IGNORECASE)
+"""header.go again: the list takes neither quotes, which RFC 6797 allows, nor blanks around the equals sign."""
+
+Told = tuple[bool | None, str]
+"""Whether a rule is met, None where that is not known; and why."""
+
+
+class HstsPreloadDemand(Demand):
+    """The rules that the operator answers for, since they are not looked at."""
+
+    vouched_for: frozenset[Literal["registrable_domain", "www_host"]] = frozenset()
+
+
+def _first(case: Case) -> HttpResponse | None:
+    """The response that the list would look at."""
+    facts = case.facts.get(HttpFacts)
+    return facts.first if facts is not None and case.target.http.path == "/" else None
+
+
+def _of_policy(rule: Callable[[Hsts, HttpResponse], Told]) -> Callable[[Case], Told]:
+    def look(case: Case) -> Told:
+        response = _first(case)
+        if response is None:
+            return None, "the response to / was not seen"
+        return (False, "no valid HSTS header") if response.hsts is None else rule(response.hsts, response)
+
+    return look
+
+
+def _max_age(hsts: Hsts, response: HttpResponse) -> Told:
+    if not _PLAIN_MAX_AGE.search(response.hsts_fields[0]):
+        return False, "max-age is not written as max-age=NUMBER"
+    return hsts.max_age_seconds >= MIN_MAX_AGE_SECONDS, f"{hsts.max_age_seconds}, at least {MIN_MAX_AGE_SECONDS}"
+
+
+def _one_field(_hsts: Hsts, response: HttpResponse) -> Told:
+    return len(response.hsts_fields) == 1, f"{len(response.hsts_fields)} header fields"
+
+
+def _registrable(case: Case) -> Told:
+    labels = case.target.host.count(".") + 1
+    return (False, "a top-level domain") if labels == 1 else (None, "the public suffix list is not looked at")
+
+
+def _www(_case: Case) -> Told:
+    return None, "the www host is not looked at"
+
+
+def _certificate(case: Case) -> Told:
+    facts = case.facts.get(CertificateFacts)
+    if facts is None:
+        return None, "the certificate was not seen"
+    first = facts.first
+    if first.trusted is False or not first.hostname_match or not first.valid_from <= case.now <= first.valid_until:
+        return False, "not valid"
+    if first.trusted is None or case.target.ca_file is not None:
+        return None, "not known whether browsers trust it"
+    return True, "valid"
+
+
+def _no_sha1(case: Case) -> Told:
+    facts = case.facts.get(CertificateFacts)
+    if facts is None:
+        return None, "the certificate was not seen"
+    hashes = [one.signature_hash for one in facts.first.linked if not one.self_signed]
+    if "sha1" in hashes:
+        return False, "a certificate of the chain is signed with SHA-1"
+    return (None, "a signature has an unknown hash") if None in hashes else (True, "no SHA-1")
+
+
+def _redirect(case: Case) -> Told:
+    """No server there is no mistake to the list; of one that is only silent to us it is not known."""
+    facts = case.facts.get(HttpFacts)
+    plain = facts.plain if facts else None
+    if plain is None or plain.port != 80:
+        return None, "port 80 was not looked at"
+    if plain.reason is Reason.CONNECT_REFUSED:
+        return True, "nobody listens on port 80"
+    if plain.redirects is None:
+        return None, f"port 80: {plain.reason}"
+    return plain.redirects, plain.location or f"status {plain.status}"
+
+
+def _redirect_target(case: Case) -> Told:
+    """What port 80 leads to first must have the header; known where that is the page that was asked for."""
+    facts = case.facts.get(HttpFacts)
+    met, why = _redirect(case)
+    if facts is None or not met or facts.plain is None or facts.plain.location is None:
+        return met, why
+    if urlsplit(facts.plain.location).path not in {"", "/"} or urlsplit(facts.plain.location).query:
+        return None, f"{facts.plain.location} was not looked at"
+    told = [rule(case) for rule in _HEADER.values()]
+    return (None if any(one is None for one, _ in told) else all(one for one, _ in told)), "the response to /"
+
+
+def _redirects(case: Case) -> Told:
+    """From https on: none to where there is no TLS, three at most. Redirects are not followed here."""
+    response = _first(case)
+    if response is None:
+        return None, "the response to / was not seen"
+    locations = response.values("location")
+    if not 300 <= response.status < 400 or not locations:
+        return True, "no redirect"
+    if locations[0].lower().startswith("http:"):
+        return False, locations[0]
+    return None, f"{locations[0]} was not followed"
+
+
+_HEADER: Mapping[str, Callable[[Case], Told]] = {
+    "one_header_field": _of_policy(_one_field),
+    "max_age": _of_policy(_max_age),
+    "include_subdomains": _of_policy(lambda hsts, _: (hsts.include_subdomains, "includeSubDomains")),
+    "preload": _of_policy(lambda hsts, _: (hsts.preload, "preload")),
+}
+RULES: Mapping[str, Callable[[Case], Told]] = {
+    "registrable_domain": _registrable,
+    "certificate": _certificate,
+    "no_sha1": _no_sha1,
+    **_HEADER,
+    "redirect_from_http": _redirect,
+    "header_after_redirect": _redirect_target,
+    "secure_redirects": _redirects,
+    "www_host": _www,
+}
+
+
+def _judge(case: Case, demand: HstsPreloadDemand) -> Outcome:
+    target = case.target
+    if target.protocol != "https" or target.port != 443 or target.host_is_ip:
+        return not_applicable("the preload list is for domains with https on port 443")
+    if not case.facts.get(HttpFacts) and not case.facts.get(CertificateFacts):
+        return unknown("there was nothing to look at")
+    told = {name: rule(case) for name, rule in RULES.items()}
+    told |= {name: (True, "the policy vouches for it") for name in demand.vouched_for if told[name][0] is None}
+    verdict, names = _worst(told)
+    words = {True: "pass", False: "fail", None: "unknown"}
+    evidence = {name: (f"{words[met]}: {why}",) for name, (met, why) in told.items()}
+    return Outcome(verdict, names, evidence)
+
+
+def _worst(told: Mapping[str, Told]) -> tuple[Verdict, str]:
+    broken = [name for name, (met, _) in told.items() if met is False]
+    if broken:
+        return Verdict.FAIL, f"not ready for the preload list: {', '.join(broken)}"
+    dark = [name for name, (met, _) in told.items() if met is None]
+    if dark:
+        return Verdict.UNKNOWN, f"not known: {', '.join(dark)}"
+    return Verdict.PASS, "ready for the preload list"
+
+
+CHECK = Check(name="hsts_preload", demand=HstsPreloadDemand, judge=_judge)

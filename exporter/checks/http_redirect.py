@@ -1,0 +1,39 @@
+"""Check `http_redirect`: where a server answers without TLS, its first answer leads to https on the same host.
+
+RFC 6797, 7.2 has it so: the redirect to another host comes after that, or the policy of this one is never seen.
+"""
+
+from typing import Literal
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.model import Reason
+from exporter.probes.http import HttpFacts
+
+
+class HttpRedirectDemand(Demand):
+    """The first answer must be the redirect."""
+
+    required: Literal[True]
+
+
+def _judge(case: Case, _demand: HttpRedirectDemand) -> Outcome:
+    if case.target.protocol != "https":
+        return not_applicable(f"the redirect is for https; this is {case.target.protocol}")
+    if case.target.http.port is None:
+        return not_applicable("no port without TLS is looked at")
+    facts = case.facts.get(HttpFacts)
+    plain = facts.plain if facts else None
+    if plain is None:
+        return unknown("the port without TLS was not looked at")
+    if plain.reason is Reason.CONNECT_REFUSED:
+        return not_applicable(f"nobody listens on port {plain.port}")
+    if plain.redirects is None:
+        return unknown(f"what port {plain.port} does is not known: {plain.reason}", {"port": (plain.detail,)})
+    if plain.redirects:
+        return passed(f"port {plain.port} redirects to https on the same host")
+    evidence = {"location": (plain.location,)} if plain.location is not None else None
+    return failed(f"port {plain.port} answers {plain.status} and does not redirect to https on the same host", evidence)
+
+
+CHECK = Check(name="http_redirect", demand=HttpRedirectDemand, judge=_judge)

@@ -1,0 +1,86 @@
+"""HTTP/1.1 by h11."""
+
+import h11
+
+from exporter.errors import ProbeError
+from exporter.probes.http.facts import HttpResponse, make_response
+from exporter.probes.http.line import MAX_BODY_BYTES, MAX_HEAD_BYTES, Stream, told_apart, unanswered
+from exporter.probes.http.question import Question
+
+_UNFRAMED = {204, 304}
+"""Statuses that have no body (RFC 9112, 6.3)."""
+
+
+def _written(client: h11.Connection, question: Question) -> bytes:
+    """The request. h11 writes none with two Host fields, so the second is put in behind its back."""
+    first, *others = [("Host", question.host), *question.fields]
+    second = b"".join(f"{name}: {value}\r\n".encode() for name, value in others if name == "host")
+    headers = [first, *((name.title(), value) for name, value in others if name != "host")]
+    if question.last:
+        headers.append(("Connection", "close"))
+    data = client.send(h11.Request(method="GET", target=question.path, headers=headers)) or b""
+    data += client.send(h11.EndOfMessage()) or b""
+    head, end = data[:-2], data[-2:]
+    return head + second + end
+
+
+class Http1:
+    """One connection with HTTP/1.1."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._client = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._rest_is_short = True
+
+    async def ask(self, question: Question) -> HttpResponse:
+        """As `Line.ask`; interim responses (1xx) are passed over."""
+        with told_apart():
+            await self._stream.write(_written(self._client, question))
+            while True:
+                event = await self._event()
+                if isinstance(event, h11.Response):
+                    self._rest_is_short = _rest_is_short(event)
+                    return make_response(question.asked, event.status_code, list(event.headers))
+                if not isinstance(event, h11.InformationalResponse):
+                    raise unanswered()
+
+    async def ready(self) -> bool:
+        """As `Line.ready`: what comes after the head is read if it is short and its end will show."""
+        if self._client.our_state is h11.IDLE:
+            return True
+        if not self._rest_is_short:
+            return False
+        try:
+            with told_apart():
+                if not await self._skip_body():
+                    return False
+                self._client.start_next_cycle()
+        except (ProbeError, h11.LocalProtocolError):  # the latter: one of the two closes
+            return False
+        return True
+
+    async def _skip_body(self) -> bool:
+        size = 0
+        while size <= MAX_BODY_BYTES:
+            event = await self._event()
+            if not isinstance(event, h11.Data):
+                return isinstance(event, h11.EndOfMessage)
+            size += len(event.data)
+        return False
+
+    async def _event(self) -> h11.Event | None:
+        """The next one; None behind the end of a message."""
+        while True:
+            event = self._client.next_event()
+            if isinstance(event, h11.Event):
+                return event
+            if event is h11.PAUSED:
+                return None
+            self._client.receive_data(await self._stream.read())
+
+
+def _rest_is_short(response: h11.Response) -> bool:
+    lengths = [int(value) for name, value in response.headers if name == b"content-length"]
+    framed = bool(lengths) or response.status_code in _UNFRAMED
+    chunked = any(name == b"transfer-encoding" for name, _ in response.headers)
+    return chunked or (framed and sum(lengths) <= MAX_BODY_BYTES)

@@ -1,0 +1,88 @@
+"""HTTP/2 by the library h2, for servers that have nothing else."""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+
+from exporter.errors import ProbeError
+from exporter.model import Reason
+from exporter.probes.http.facts import HttpResponse, make_response
+from exporter.probes.http.line import Stream, told_apart, unanswered
+from exporter.probes.http.question import Question
+
+_CONFIG = h2.config.H2Configuration(client_side=True, header_encoding=None, validate_outbound_headers=False)
+"""What we send is not looked at by h2: one of the questions is malformed on purpose."""
+
+
+class Http2:
+    """One connection with HTTP/2; each question is a stream of its own, given up once its head is there."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._client = h2.connection.H2Connection(config=_CONFIG)
+        self._client.initiate_connection()
+        self._open = True
+
+    async def ask(self, question: Question) -> HttpResponse:
+        """As `Line.ask`; interim responses (1xx) are passed over."""
+        number = self._client.get_next_available_stream_id()
+        try:
+            with told_apart():
+                self._client.send_headers(number, _head(question), end_stream=True)
+                await self._flush()
+                return await self._answer(number, question)
+        except ProbeError:
+            self._open = False
+            raise
+
+    async def ready(self) -> bool:
+        """As `Line.ready`."""
+        return self._open
+
+    async def _answer(self, number: int, question: Question) -> HttpResponse:
+        while data := await self._stream.read():
+            response: HttpResponse | None = None
+            for event in self._client.receive_data(data):
+                if isinstance(event, h2.events.ConnectionTerminated):
+                    self._open = False
+                    if response is None and (event.last_stream_id or 0) < number:
+                        raise unanswered()  # and never will be (RFC 9113, 6.8)
+                elif isinstance(event, h2.events.ResponseReceived) and event.stream_id == number:
+                    response = _read(question, event.headers)
+                elif isinstance(event, h2.events.StreamReset) and event.stream_id == number and response is None:
+                    raise ProbeError(Reason.HTTP_ERROR, "the server gave up the stream without a response")
+            if response is not None:
+                await self._give_up(number)
+                return response
+            await self._flush()
+        raise unanswered()
+
+    async def _give_up(self, number: int) -> None:
+        """The rest does not matter."""
+        with suppress(h2.exceptions.ProtocolError):  # it is over anyway
+            self._client.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
+        await self._flush()
+
+    async def _flush(self) -> None:
+        data = self._client.data_to_send()
+        if data:
+            await self._stream.write(data)
+
+
+def _head(question: Question) -> list[tuple[str, str]]:
+    """RFC 9113, 8.3.1."""
+    pseudo = [(":method", "GET"), (":scheme", "https"), (":authority", question.host), (":path", question.path)]
+    return [*pseudo, *question.fields]
+
+
+def _read(question: Question, head: Sequence[tuple[bytes, bytes]]) -> HttpResponse:
+    status = dict(head).get(b":status", b"")
+    if not re.fullmatch(rb"[2-9][0-9]{2}", status):
+        raise ProbeError(Reason.HTTP_ERROR, "not an HTTP response: its status is no number")
+    return make_response(question.asked, int(status), [field for field in head if not field[0].startswith(b":")])

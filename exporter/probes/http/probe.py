@@ -1,0 +1,75 @@
+"""The run of the HTTP probe: which questions, in which order, within which time."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+from exporter.errors import ProbeError
+from exporter.model import Reason
+from exporter.probes.base import Probe, Session
+from exporter.probes.http.facts import HttpFacts, HttpResponse, PlainAnswer
+from exporter.probes.http.plain import ask_plain, not_looked
+from exporter.probes.http.question import Question, questions
+from exporter.probes.http.show import FAMILIES, document, samples
+from exporter.probes.http.visit import Visit
+
+SHARE_OF_TIME = 0.5
+"""Of what is left of the scan once the first response is there; other probes come behind."""
+
+
+def _random() -> str:
+    """A name that nobody can have made a page of."""
+    return secrets.token_hex(16)
+
+
+async def look(session: Session, nonce: Callable[[], str] = _random) -> HttpFacts:
+    """Ask for all there is to ask; only the first response has to come.
+
+    Raises:
+        ProbeError: the first response did not come.
+    """
+    root, *others = questions(session.target, nonce())
+    async with Visit(session.dialer, session.known) as visit:
+        responses = [await visit.ask(root)]
+        until = asyncio.get_running_loop().time() + session.seconds_left() * SHARE_OF_TIME
+        await _ask_more(visit, others, responses, until)
+    # Only now: with connections_per_host 1 there is no second connection beside the first.
+    plain = await _ask_plain(session, until)
+    return HttpFacts(tuple(responses), plain, hsts_applies=not session.target.host_is_ip)
+
+
+async def _ask_more(visit: Visit, others: list[Question], responses: list[HttpResponse], until: float) -> None:
+    """Add what is answered, up to the first question that the server is silent to or there is no time for."""
+    try:
+        async with asyncio.timeout_at(until):
+            for question in others:
+                try:
+                    responses.append(await visit.ask(question))
+                except ProbeError as error:
+                    if error.reason is not Reason.HTTP_ERROR:
+                        return
+    except TimeoutError:
+        return
+
+
+async def _ask_plain(session: Session, until: float) -> PlainAnswer | None:
+    port = session.target.http.port
+    if port is None:
+        return None
+    try:
+        async with asyncio.timeout_at(until):
+            return await ask_plain(session.dialer, port)
+    except TimeoutError:
+        return not_looked(port)
+
+
+PROBE = Probe(
+    name="http",
+    kind=HttpFacts,
+    mandatory=True,
+    applies=lambda target: target.protocol == "https",
+    run=look,
+    families=FAMILIES,
+    samples=samples,
+    document=document,
+)

@@ -1,0 +1,74 @@
+"""Questions over TLS on as few connections as the server lets them be asked on."""
+
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from exporter.errors import ProbeError
+from exporter.model import Facts, Reason
+from exporter.net.dial import Dialer
+from exporter.net.tls import tls_session
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.http.facts import Asked, HttpResponse
+from exporter.probes.http.http1 import Http1
+from exporter.probes.http.http2 import Http2
+from exporter.probes.http.line import Line
+from exporter.probes.http.question import Question
+
+_HTTP1, _HTTP2 = b"http/1.1", b"h2"
+"""RFC 7301, 6; RFC 9113, 3.2."""
+_NOT_THAT = "no application protocol"
+"""How OpenSSL names the alert of a server that wants another protocol (RFC 7301, 3.2)."""
+
+
+class Visit:
+    """One visit to a server: a connection that is kept while the server keeps it.
+
+    HTTP/2 is offered only to a server that has nothing else. HTTP/1.1 shows more: its malformed request is answered.
+    """
+
+    def __init__(self, dialer: Dialer, known: Facts) -> None:
+        self._dialer = dialer
+        self._held = AsyncExitStack()
+        self._line: Line | None = None
+        handshake = known.get(HandshakeFacts)
+        offered = handshake.applications if handshake else None
+        only_2 = offered is not None and "h2" in offered.names and "http/1.1" not in offered.names
+        self._protocol = _HTTP2 if only_2 and offered is not None and offered.complete else _HTTP1
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self._held.aclose()
+
+    async def ask(self, question: Question) -> HttpResponse:
+        """Ask, on a new connection if need be.
+
+        Raises:
+            ProbeError: the connection or the handshake failed, or as `Line.ask`.
+        """
+        if self._line is None or not await self._line.ready():
+            return await (await self._connect()).ask(question)
+        try:
+            return await self._line.ask(question)
+        except ProbeError as error:
+            # A server may close between two requests without a word (RFC 9112, 9.3.1). That it does so to one that is
+            # malformed is its answer.
+            if error.reason is not Reason.HTTP_ERROR or question.asked is Asked.MALFORMED:
+                raise
+        return await (await self._connect()).ask(question)
+
+    async def _connect(self) -> Line:
+        self._line = None
+        await self._held.aclose()
+        tls = await self._held.enter_async_context(tls_session(self._dialer, alpn=[self._protocol]))
+        try:
+            await tls.handshake()
+        except ProbeError as error:
+            if self._protocol == _HTTP2 or _NOT_THAT not in error.detail:
+                raise
+            self._protocol = _HTTP2
+            return await self._connect()
+        self._line = Http2(tls) if tls.application == _HTTP2 else Http1(tls)
+        return self._line
