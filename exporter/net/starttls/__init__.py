@@ -34,8 +34,10 @@ DIALOGUES: dict[str, Callable[[Wire], Awaitable[None]]] = {
 """By the values that `starttls:` takes."""
 
 
-async def start_tls(connection: Connection, dialogue: str, name: str) -> None:
+async def start_tls(connection: Connection, dialogue: str, name: str) -> str | None:
     """Bring the connection to where TLS begins; `name` is the host to ask for, where the dialogue names one.
+
+    Gives what the server said of itself before it was asked anything, as `Wire.greeting`.
 
     Raises:
         ProbeError: `starttls_refused` when the server declines, `starttls_error` for everything else.
@@ -50,3 +52,4 @@ async def start_tls(connection: Connection, dialogue: str, name: str) -> None:
     except PeerFloodError as error:
         raise broken("the server's reply is too long") from error
     wire.finish()
+    return wire.greeting

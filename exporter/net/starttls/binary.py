@@ -81,7 +81,7 @@ async def mysql(wire: Wire) -> None:
         raise refused(greeting[3:].decode("utf-8", "replace"))
     if greeting[0] == _MYSQL_OLD:
         raise refused("version 9 of the protocol has no TLS")
-    _, end, behind = greeting[1:].partition(b"\0")
+    wire.heard, end, behind = greeting[1:].partition(b"\0")
     if greeting[0] != _MYSQL_GREETING or not end or len(behind) < 15:
         raise broken(f"not a MySQL greeting: {greeting[:20]!r}")
     if not struct.unpack_from("<H", behind, 13)[0] & _MYSQL_SSL:

@@ -8,6 +8,8 @@ MAX_REPLY_BYTES = 16384
 """Of one dialogue in all: a greeting and a list of capabilities together stay far below this."""
 
 _MAX_DETAIL = 120
+_MAX_GREETING = 512
+"""Characters; RFC 5321, 4.5.3.1.5 allows a line of 512 octets."""
 
 
 def refused(detail: str) -> ProbeError:
@@ -20,8 +22,8 @@ def broken(detail: str) -> ProbeError:
     return ProbeError(Reason.STARTTLS_ERROR, _printable(detail))
 
 
-def _printable(text: str) -> str:
-    cut = text[:_MAX_DETAIL]
+def _printable(text: str, most: int = _MAX_DETAIL) -> str:
+    cut = text[:most]
     if cut.isprintable():
         return cut
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cut)
@@ -32,6 +34,7 @@ class Wire:
 
     Attributes:
         name: the host that is asked for, where a dialogue has to say it.
+        heard: what the server said before it was asked anything; of a binary dialogue, the text in it.
     """
 
     def __init__(self, connection: Connection, name: str) -> None:
@@ -39,6 +42,14 @@ class Wire:
         self._connection = connection
         self._buffer = b""
         self._seen = 0
+        self.heard = b""
+        self._asked = False
+
+    @property
+    def greeting(self) -> str | None:
+        """What the server said of itself, in one line, cut and made printable; None where it waits to be asked."""
+        text = " ".join(self.heard.decode("utf-8", "replace").split())
+        return _printable(text, _MAX_GREETING) or None
 
     async def line(self) -> str:
         """The next line without its end; bytes outside UTF-8 are replaced."""
@@ -65,6 +76,7 @@ class Wire:
 
     async def send(self, data: bytes) -> None:
         """Send it all."""
+        self._asked = True
         await self._connection.write(data)
 
     def finish(self) -> None:
@@ -78,6 +90,8 @@ class Wire:
 
     def _take(self, count: int) -> bytes:
         taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        if not self._asked:
+            self.heard += taken
         return taken
 
     async def _more(self) -> None:

@@ -1,0 +1,52 @@
+"""Check `server_software`: what the server says that it runs on still gets security fixes.
+
+A banner is a hint and no proof: it can be hidden, set to anything, and stay the same over a distribution's fixes. So a
+hidden version is unknown, a distribution's package is unknown as long as its release lasts, and only a series that
+nobody mends any more fails.
+"""
+
+from typing import Literal
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.derived.software import Judged, Software
+from exporter.software.greetings import SPEAK_FIRST
+
+
+class ServerSoftwareDemand(Demand):
+    """That all products shown be maintained."""
+
+    maintained: Literal[True]
+
+
+def _judge(case: Case, _demand: ServerSoftwareDemand) -> Outcome:
+    if case.target.protocol != "https" and case.target.starttls not in SPEAK_FIRST:
+        return not_applicable(f"nothing that is read of {case.target.protocol} names the software")
+    facts = case.facts.get(Software)
+    if facts is None:
+        return unknown("there was nothing to look at")
+    if facts.outdated:
+        names = ", ".join(_name(one) for one in facts.outdated)
+        return failed(f"is out of support: {names}", {"outdated": tuple(map(_said, facts.outdated))})
+    if facts.maintained:
+        names = ", ".join(_name(one) for one in facts.products if one.support.maintained)
+        return passed(f"is maintained: {names}")
+    if not facts.products:
+        return unknown("the server does not say what it runs on")
+    return unknown("it could not be told whether all is maintained", {"unknown": tuple(_open(facts))})
+
+
+def _open(facts: Software) -> list[str]:
+    """What stands in the way: what is left open, else what the server shows too little of."""
+    return [_said(one) for one in facts.open or facts.products if one.support.maintained is None]
+
+
+def _name(one: Judged) -> str:
+    return f"{one.shown.product} {one.shown.version}" if one.shown.version else one.shown.product
+
+
+def _said(one: Judged) -> str:
+    return f"{_name(one)} {one.support.why}"
+
+
+CHECK = Check(name="server_software", demand=ServerSoftwareDemand, judge=_judge)

@@ -1,0 +1,183 @@
+"""What a server runs on by its own word, and whether that is maintained now.
+
+Judged with every report, so that a product goes out of support on its day and not with the next scan. What a server
+says may be false or nothing: then nothing is known.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from exporter.case import Case
+from exporter.derived.base import Derivation
+from exporter.model import Family, Sample
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.http import HttpFacts
+from exporter.software.fields import SOURCES, read_fields
+from exporter.software.greetings import GREETING, read_greeting
+from exporter.software.shown import Shown, plain_text
+from exporter.software.support import Support, support
+
+MOST_SHOWN = 4
+"""Products of one target in metrics: a server with more has a list of modules, and those that count are kept."""
+MOST_READ = 16
+"""Products of one target that are judged."""
+MOST_TEXTS = 8
+"""Header fields and greetings of one target that the report keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One product and whether it is maintained."""
+
+    shown: Shown
+    support: Support
+
+
+@dataclass(frozen=True, slots=True)
+class Software:
+    """All that a server says of its software.
+
+    Attributes:
+        texts: pairs of source and what was said, made printable and cut.
+        products: the server itself first, as far as it shows.
+    """
+
+    texts: tuple[tuple[str, str], ...]
+    products: tuple[Judged, ...]
+
+    @property
+    def server(self) -> Shown | None:
+        """The server itself."""
+        return next((one.shown for one in self.products if one.shown.main), None)
+
+    @property
+    def outdated(self) -> tuple[Judged, ...]:
+        """Products whose support has ended."""
+        return tuple(one for one in self.products if one.support.maintained is False)
+
+    @property
+    def open(self) -> tuple[Judged, ...]:
+        """Products of which it is not known, though they show a version and their releases are known."""
+        return tuple(one for one in self.products if one.support.maintained is None and one.support.judged)
+
+    @property
+    def maintained(self) -> bool | None:
+        """False when one product is out of support.
+
+        True when the server itself is known to be maintained, and nothing else that can be judged is left open.
+        """
+        if self.outdated:
+            return False
+        known = any(one.shown.main and one.support.maintained for one in self.products)
+        return True if known and not self.open else None
+
+    @property
+    def ends(self) -> datetime | None:
+        """The earliest end of support that is known."""
+        return min((one.support.ends for one in self.products if one.support.ends is not None), default=None)
+
+    @property
+    def for_metrics(self) -> tuple[Judged, ...]:
+        """The first few: the server itself, what is out of support, what can be judged, and the rest."""
+
+        def rank(one: Judged) -> tuple[bool, bool, bool]:
+            return not one.shown.main, one.support.maintained is not False, not one.support.judged
+
+        return tuple(sorted(self.products, key=rank)[:MOST_SHOWN])
+
+
+def _derive(case: Case) -> Software | None:
+    http, handshake = case.facts.get(HttpFacts), case.facts.get(HandshakeFacts)
+    texts: list[tuple[str, str]] = []
+    products: list[Shown] = []
+    for response in http.responses if http else ():
+        of_interest = [(name, value) for name, value in response.fields if name in SOURCES]
+        texts += [(name, plain_text(value)) for name, value in of_interest]
+        products += read_fields(of_interest)
+    if handshake is not None and handshake.greeting and case.target.starttls:
+        texts.append((GREETING, plain_text(handshake.greeting)))
+        products += read_greeting(case.target.starttls, handshake.greeting)
+    if http is None and (handshake is None or not handshake.greeting):
+        return None
+    judged = tuple(Judged(one, support(one, case.table, case.now)) for one in _distinct(products)[:MOST_READ])
+    return Software(tuple(dict.fromkeys(texts))[:MOST_TEXTS], judged)
+
+
+def _distinct(products: Sequence[Shown]) -> list[Shown]:
+    """Each product once with each of its versions; without one where none is shown. The server itself goes first.
+
+    One is the server itself: what the first response says, since errors may come from somebody in front of it.
+    """
+    found: dict[tuple[str, str | None], Shown] = {}
+    itself = next((one.product for one in products if one.main), None)
+    for one in products:
+        before = found.get((one.product, one.version), one)
+        package = before.package or one.package  # one field may have a mark that another has not
+        found[one.product, one.version] = replace(before, package=package, main=one.product == itself)
+    versions = {product for product, version in found if version is not None}
+    distinct = [one for one in found.values() if one.version is not None or one.product not in versions]
+    return sorted(distinct, key=lambda one: not one.main)
+
+
+INFO = Family(
+    "tls_posture_server_software_info",
+    "1 for each product that the server shows, with its version where it shows one; at most four (as of the last scan)",
+)
+MAINTAINED = Family(
+    "tls_posture_server_software_maintained",
+    "0 when the release series of a product that is shown gets no fixes any more, 1 when that of the server itself "
+    "does and no other is in doubt; absent without a version or where a distribution may mend it (as of the last scan)",
+)
+ENDS = Family(
+    "tls_posture_server_software_eol_timestamp_seconds",
+    "Earliest moment at which the support of a product that is shown ends, or has ended, where known "
+    "(as of the last scan)",
+)
+
+
+def _samples(facts: Software) -> Iterator[Sample]:
+    for one in facts.for_metrics:
+        yield Sample(INFO, 1, {"product": one.shown.product, "version": one.shown.version or ""})
+    if facts.maintained is not None:
+        yield Sample(MAINTAINED, facts.maintained)
+    if facts.ends is not None:
+        yield Sample(ENDS, facts.ends.timestamp())
+
+
+def _document(facts: Software) -> dict[str, object]:
+    return {
+        "software": {
+            "shown": [{"source": source, "text": text} for source, text in facts.texts],
+            "server": None if facts.server is None else _named(facts.server),
+            "products": [_product(one) for one in facts.products],
+            "maintained": facts.maintained,
+            "ends": None if facts.ends is None else facts.ends.isoformat(),
+        }
+    }
+
+
+def _named(one: Shown) -> dict[str, object]:
+    return {"product": one.product, "version": one.version}
+
+
+def _product(one: Judged) -> dict[str, object]:
+    package = one.shown.package
+    return {
+        **_named(one.shown),
+        "source": one.shown.source,
+        "distribution": None if package is None else package.distribution,
+        "distribution_release": None if package is None else package.release,
+        "maintained": one.support.maintained,
+        "why": one.support.why,
+        "ends": None if one.support.ends is None else one.support.ends.isoformat(),
+    }
+
+
+DERIVATION = Derivation(
+    kind=Software,
+    derive=_derive,
+    families=(INFO, MAINTAINED, ENDS),
+    samples=_samples,
+    document=_document,
+)

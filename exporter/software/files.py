@@ -1,0 +1,235 @@
+"""Reads the table of releases: the one that comes with the program, and files in the form of endoflife.date's API.
+
+Of the API three documents are understood: a product of version 0 (`/api/nginx.json`, an array of cycles), a product of
+version 1 (`/api/v1/products/nginx`), and all of them (`/api/v1/products/full`). Nothing is fetched.
+"""
+
+import difflib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
+
+from exporter.errors import ConfigError, Problem
+from exporter.software.packages import DEBIAN
+from exporter.software.support import Carried, End, PartOf, Product, SupportTable
+from exporter.yamlfile import read_document, validate
+
+M = TypeVar("M", bound=BaseModel)
+
+SHIPPED = Path(str(files("exporter"))) / "data" / "server-eol.yaml"
+
+
+def _read_end(value: object) -> object:
+    if isinstance(value, bool | None):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is neither a date such as 2026-11-22 nor true or false") from None
+
+
+def _read_name(value: object) -> object:
+    return str(value) if type(value) in {int, float} else value  # 12 and 3.8 instead of "12" and "3.8"
+
+
+_Date = Annotated[End, BeforeValidator(_read_end)]
+_MaybeDate = Annotated[End | None, BeforeValidator(_read_end)]
+_Name = Annotated[str, BeforeValidator(_read_name), Field(min_length=1)]
+
+
+# --- the shipped table ------------------------------------------------------------------------------------------------
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _CarriedForm(_Strict):
+    version: str
+    by: str
+    release: str
+
+
+class _ProductForm(_Strict):
+    source: str
+    releases: dict[str, _Date]
+    carried: list[_CarriedForm] = Field(default_factory=list)
+
+
+class _PartForm(_Strict):
+    product: str
+    releases: dict[str, list[str]]
+
+
+class _TableForm(_Strict):
+    as_of: date
+    license: str
+    products: dict[str, _ProductForm]
+    part_of: dict[str, _PartForm]
+
+
+@lru_cache(maxsize=1)
+def shipped_table() -> SupportTable:
+    """The table that comes with the program.
+
+    Raises:
+        ConfigError: the program is broken.
+    """
+    document = read_document(SHIPPED)
+    form, problems = validate(document, _TableForm)
+    if form is None or problems:
+        raise ConfigError(problems)
+    as_of = datetime.combine(form.as_of, time(), UTC)
+    products = {
+        name: Product(
+            as_of,
+            MappingProxyType(one.releases),
+            tuple(Carried(carried.version, carried.by, carried.release) for carried in one.carried),
+        )
+        for name, one in form.products.items()
+    }
+    parts = {
+        name: PartOf(one.product, MappingProxyType({key: tuple(those) for key, those in one.releases.items()}))
+        for name, one in form.part_of.items()
+    }
+    return SupportTable(MappingProxyType(products), MappingProxyType(parts))
+
+
+# --- endoflife.date's API ---------------------------------------------------------------------------------------------
+
+
+class _Loose(BaseModel):
+    """The API adds keys when it likes."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _CycleV0(_Loose):
+    cycle: _Name
+    eol: _Date
+    extended: _MaybeDate = Field(default=None, alias="extendedSupport")
+
+
+class _CyclesV0(RootModel[list[_CycleV0]]):
+    pass
+
+
+class _ReleaseV1(_Loose):
+    name: _Name
+    ended: bool = Field(alias="isEol")
+    end: _MaybeDate = Field(default=None, alias="eolFrom")
+    extended: _MaybeDate = Field(default=None, alias="eoesFrom")
+
+
+class _ProductV1(_Loose):
+    name: str
+    releases: list[_ReleaseV1]
+
+
+class _OneV1(_Loose):
+    generated_at: datetime | None = None
+    result: _ProductV1
+
+
+class _AllV1(_Loose):
+    generated_at: datetime | None = None
+    result: list[_ProductV1]
+
+
+def load_table(paths: Sequence[str] = ()) -> SupportTable:
+    """The shipped table with the products of these files in place of its own; of two files the later one counts.
+
+    Raises:
+        ConfigError: a file cannot be read, is of none of the forms, or is about nothing that is recognised.
+    """
+    table = shipped_table()
+    products = dict(table.products)
+    for path in paths:
+        for name, product in read_products(Path(path)).items():
+            products[name] = replace(product, carried=table.products[name].carried)
+    return replace(table, products=MappingProxyType(products))
+
+
+def read_products(path: Path) -> dict[str, Product]:
+    """The products of one file in a form of the API, as far as they are recognised: at least one.
+
+    Raises:
+        ConfigError: as `load_table`.
+    """
+    data, changed = _read_json(path)
+    match data:
+        case list():
+            cycles = _read(path, _CyclesV0, data).root
+            ends = {one.cycle: _chosen(path.stem.lower(), one.eol, one.extended) for one in cycles}
+            found = {path.stem.lower(): ends}
+            as_of = changed
+        case {"result": list()}:
+            everything = _read(path, _AllV1, data)
+            found = {one.name: _ends(one) for one in everything.result}
+            as_of = everything.generated_at or changed
+        case _:
+            single = _read(path, _OneV1, data)
+            found = {single.result.name: _ends(single.result)}
+            as_of = single.generated_at or changed
+    known = shipped_table().products
+    recognised = found.keys() & known.keys()
+    if not recognised:
+        raise ConfigError([Problem(str(path), 1, 1, "", _unrecognised(next(iter(found), ""), list(known)))])
+    as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+    return {
+        name: Product(as_of, MappingProxyType({cycle.lower(): end for cycle, end in found[name].items()}))
+        for name in recognised
+    }
+
+
+def _read_json(path: Path) -> tuple[Any, datetime]:
+    """The document, and when the file was written."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text), datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError as error:
+        problem = Problem(str(path), 1, 1, "", f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        problem = Problem(str(path), 1, 1, "", "is not UTF-8")
+    except json.JSONDecodeError as error:
+        problem = Problem(str(path), error.lineno, error.colno, "", f"not valid JSON: {error.msg}")
+    except (RecursionError, ValueError):  # nested without end, or a number of thousands of digits
+        problem = Problem(str(path), 1, 1, "", "not valid JSON: nested too deep, or a number is too long")
+    raise ConfigError([problem])
+
+
+def _read(path: Path, form: type[M], data: object) -> M:
+    """The data in this form; where it is not, it is read once more as YAML, which knows what stands where."""
+    try:
+        return form.model_validate(data)
+    except ValidationError as error:
+        problems = validate(read_document(path), form)[1]
+        if not problems:  # YAML has no quarrel with it: what JSON reads another way is named without its place
+            problems = [Problem(str(path), 1, 1, ".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
+        raise ConfigError(problems) from error
+
+
+def _ends(product: _ProductV1) -> dict[str, End]:
+    return {
+        one.name: _chosen(product.name, one.ended if one.end is None else one.end, one.extended)
+        for one in product.releases
+    }
+
+
+def _chosen(product: str, end: End, extended: End | None) -> End:
+    """Debian's extended support is LTS, which is free and for everybody; of all others it is sold."""
+    return extended if product == DEBIAN and type(extended) is date else end
+
+
+def _unrecognised(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    return f"is about {name!r}, of which no server is recognised; {hint}"

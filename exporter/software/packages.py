@@ -1,0 +1,85 @@
+"""Marks of distributions in what servers show: their packages keep an old version's number and mend what is behind it.
+
+A name counts wherever it stands; a release only where it is written as packages write it, in a version or a comment.
+"""
+
+import re
+
+from exporter.software.shown import Package
+
+DEBIAN, UBUNTU, RHEL, AMAZON, OTHER = "debian", "ubuntu", "rhel", "amazon-linux", "other"
+WINDOWS = "windows"
+"""No distribution, and nobody who goes on mending: what runs there is what its makers built."""
+
+_RELEASES = (
+    (UBUNTU, re.compile(r"(?:ubuntu|ubu|~)(?:[0-9]\.)?(?P<year>[0-9]{2})\.?(?P<month>04|10)(?![0-9])")),
+    (DEBIAN, re.compile(r"(?:^|[._~+-])deb(?:ian)?(?P<release>[0-9]{1,2})(?![0-9])")),
+    (RHEL, re.compile(r"(?:^|[._~+-])el(?P<release>[0-9]{1,2})(?![0-9])")),
+    (AMAZON, re.compile(r"(?:^|[._~+-])amzn(?P<release>[0-9]{1,4})(?![0-9])")),
+    (DEBIAN, re.compile(r"^debian(?: gnu/linux)? (?P<release>[0-9]{1,2})(?![0-9])")),
+    (UBUNTU, re.compile(r"^ubuntu (?P<year>[0-9]{2})\.(?P<month>04|10)(?![0-9])")),
+)
+"""Debian Policy, 5.6.12 and the security team's suffixes; Fedora's dist tags; the titles of releases."""
+
+_CODENAMES = {
+    "squeeze": (DEBIAN, "6"),
+    "wheezy": (DEBIAN, "7"),
+    "jessie": (DEBIAN, "8"),
+    "stretch": (DEBIAN, "9"),
+    "buster": (DEBIAN, "10"),
+    "bullseye": (DEBIAN, "11"),
+    "bookworm": (DEBIAN, "12"),
+    "trixie": (DEBIAN, "13"),
+    "precise": (UBUNTU, "12.04"),
+    "trusty": (UBUNTU, "14.04"),
+    "xenial": (UBUNTU, "16.04"),
+    "bionic": (UBUNTU, "18.04"),
+    "focal": (UBUNTU, "20.04"),
+    "jammy": (UBUNTU, "22.04"),
+    "noble": (UBUNTU, "24.04"),
+    "resolute": (UBUNTU, "26.04"),
+}
+"""Words of everyday English among them: they count in versions alone."""
+_CODENAME = re.compile(rf"[.~+-](?P<name>{'|'.join(_CODENAMES)})(?![a-z])")
+
+_NAMES = (
+    (UBUNTU, re.compile(r"ubuntu|(?<![a-z])ubu[0-9]")),
+    (DEBIAN, re.compile(r"debian|raspbian|dfsg|dotdeb|deb\.sury|(?<![a-z])deb[0-9]")),
+    (RHEL, re.compile(r"red ?hat|centos|rhel|rocky|alma ?linux|oracle linux|scientific linux|(?<![a-z])el[0-9]")),
+    (AMAZON, re.compile(r"amazon|amzn")),
+    ("fedora", re.compile(r"fedora|(?<![a-z])fc[0-9]")),
+    ("suse", re.compile(r"suse|(?<![a-z])sles(?![a-z])")),
+    ("alpine", re.compile(r"alpine|-r[0-9]+$")),
+    ("freebsd", re.compile(r"freebsd")),
+    (WINDOWS, re.compile(r"^(?:win(?:32|64)|windows)")),
+    (
+        OTHER,
+        re.compile(r"openbsd|netbsd|gentoo|mageia|mandriva|mandrake|slackware|arch ?linux|turris|openwrt|homebrew"),
+    ),
+    (OTHER, re.compile(r"cpanel|cloudlinux|synology|qnap|univention|zentyal|plesk")),
+)
+_REVISION = re.compile(r"[0-9]-[0-9]")
+"""A packager's number behind the version (Debian Policy, 5.6.12), of whom that may be."""
+
+
+def package_mark(text: str) -> Package | None:
+    """Whose package the comment (or whatever stands by a product) says that it is."""
+    low = text.lower()
+    for distribution, pattern in _RELEASES:
+        if match := pattern.search(low):
+            parts = match.groupdict()
+            return Package(distribution, parts.get("release") or f"{parts['year']}.{parts['month']}")
+    return next((Package(name) for name, pattern in _NAMES if pattern.search(low)), None)
+
+
+def name_mark(text: str) -> Package | None:
+    """As `package_mark`, of text that anybody may have written into: never a release."""
+    found = package_mark(text)
+    return None if found is None else Package(found.distribution)
+
+
+def version_mark(version: str) -> Package | None:
+    """Whose package the version itself says that it is."""
+    if match := _CODENAME.search(version.lower()):
+        return Package(*_CODENAMES[match["name"]])
+    return package_mark(version) or (Package(OTHER) if _REVISION.search(version) else None)

@@ -1,0 +1,188 @@
+"""Until when releases are maintained, and what follows for a product that a server shows.
+
+The verdict is of the release series (`2.4`, `1.28`): whether it still gets fixes, not whether the server has the last.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from types import MappingProxyType
+
+from exporter.software.packages import AMAZON, DEBIAN, OTHER, RHEL, UBUNTU, WINDOWS
+from exporter.software.shown import Package, Shown
+
+End = date | bool
+"""The last day of support; where none is known, whether it has ended."""
+
+OPEN_END_HOLDS = timedelta(days=365)
+"""After so long, "supported, no end announced" is no knowledge any more: series without an end last about a year."""
+
+
+_TITLES = {
+    DEBIAN: "Debian",
+    UBUNTU: "Ubuntu",
+    RHEL: "RHEL",
+    AMAZON: "Amazon Linux",
+    "fedora": "Fedora",
+    "suse": "SUSE",
+    "alpine": "Alpine",
+    "freebsd": "FreeBSD",
+    OTHER: "somebody else",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A version that a release of a distribution goes on mending under its number."""
+
+    version: str
+    distribution: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The releases of one product.
+
+    Attributes:
+        as_of: when this was so.
+        releases: cycle -> its end.
+    """
+
+    as_of: datetime
+    releases: Mapping[str, End]
+    carried: tuple[Carried, ...] = ()
+
+    def cycle(self, version: str) -> str | None:
+        """The cycle of a version: the longest that it begins with, as 2.4.57 does with 2.4 (and 2.45 does not)."""
+        return max((cycle for cycle in self.releases if covers(cycle, version)), key=len, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class PartOf:
+    """A product that is maintained as part of another: its versions -> the releases of that one it comes with."""
+
+    product: str
+    releases: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class SupportTable:
+    """What is known of releases. Distributions are products too."""
+
+    products: Mapping[str, Product]
+    part_of: Mapping[str, PartOf] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def as_of(self) -> datetime:
+        """The age of its oldest part."""
+        return min(product.as_of for product in self.products.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Whether a product is maintained.
+
+    Attributes:
+        maintained: None when that is not known.
+        ends: the moment at which support ends, or has; None when not known.
+        why: for a person, in the words that go on from the product's name.
+        judged: there is something to judge: a version, of a product whose releases are known.
+    """
+
+    maintained: bool | None
+    why: str
+    ends: datetime | None = None
+    judged: bool = True
+
+
+def covers(cycle: str, version: str) -> bool:
+    """Whether the version is of the cycle: its numbers begin with those of it."""
+    return re.match(rf"{re.escape(cycle)}(?![0-9])", version) is not None
+
+
+def support(shown: Shown, table: SupportTable, now: datetime) -> Support:
+    """The verdict on one product. A package is judged by its distribution, and else by the product's own releases."""
+    if shown.version is None:
+        return Support(None, "does not show its version", judged=False)
+    part, product = table.part_of.get(shown.product), table.products.get(shown.product)
+    if shown.package is not None and shown.package.distribution != WINDOWS:
+        found = _of_package(shown.package, table, now)
+        return found if part or product or found.maintained is False else replace(found, judged=False)
+    if part is not None:
+        return _of_part(part, shown.version, table, now)
+    if product is None:
+        return Support(None, "is no product of which releases are known", judged=False)
+    found = _of_release(product, shown.version, now)
+    carrier = None if shown.package else _carrier(product, shown.version, table, now)
+    if carrier is None or found.maintained is not False:
+        return found
+    return Support(None, f"may be the one that {carrier} still mends; it {found.why}")
+
+
+def _end(end: date) -> datetime:
+    """The last day counts whole: of the hour nobody says anything."""
+    return datetime.combine(end + timedelta(days=1), time(), UTC)
+
+
+def _by_end(product: Product, cycle: str, now: datetime) -> Support:
+    end = product.releases[cycle]
+    if end is True:
+        return Support(False, f"is of {cycle}, which is not supported any more")
+    if end is False:
+        if now > product.as_of + OPEN_END_HOLDS:
+            return Support(
+                None, f"is of {cycle}, which was supported on {product.as_of:%Y-%m-%d}; that is too long ago"
+            )
+        return Support(True, f"is of {cycle}, which is supported")
+    ends = _end(end)
+    verb = "ended" if now >= ends else "ends"
+    return Support(now < ends, f"is of {cycle}, whose support {verb} on {end:%Y-%m-%d}", ends)
+
+
+def _of_package(package: Package, table: SupportTable, now: datetime) -> Support:
+    """Distributions mend old versions under their old number, until the release of the distribution has ended."""
+    product = table.products.get(package.distribution)
+    if package.release is not None and product is not None and package.release in product.releases:
+        found = _by_end(product, package.release, now)
+        named = f"is a package of {_TITLES[package.distribution]} {package.release}"
+        if found.maintained is False:
+            return Support(False, f"{named}, which is not supported any more", found.ends)
+        return Support(None, f"{named}, which may mend it under its old number", found.ends)
+    return Support(None, f"is a package of {_TITLES[package.distribution]}, which may mend it under its old number")
+
+
+def _of_part(part: PartOf, version: str, table: SupportTable, now: datetime) -> Support:
+    """Ended when all that it may be part of have, maintained when none has."""
+    product = table.products.get(part.product)
+    key = next((one for one in part.releases if covers(one, version)), None)
+    if product is None or key is None or not set(part.releases[key]) <= product.releases.keys():
+        return Support(None, f"is not known to be part of a release of {part.product}")
+    found = [_by_end(product, release, now) for release in part.releases[key]]
+    verdicts = {one.maintained for one in found}
+    names = (
+        f"{part.product} {' or '.join(part.releases[key])}" if len(found) < 4 else f"many releases of {part.product}"
+    )
+    if len(verdicts) > 1 or None in verdicts:
+        return Support(None, f"is part of {names}, not all of which are supported")
+    known = [one.ends for one in found if one.ends is not None]
+    ends = None if len(known) < len(found) else max(known) if False in verdicts else min(known)
+    state = "which is supported" if True in verdicts else "which is not supported any more"
+    return Support(True in verdicts, f"is part of {names}, {state}", ends)
+
+
+def _of_release(product: Product, version: str, now: datetime) -> Support:
+    cycle = product.cycle(version)
+    return Support(None, "is of no release that is known") if cycle is None else _by_end(product, cycle, now)
+
+
+def _carrier(product: Product, version: str, table: SupportTable, now: datetime) -> str | None:
+    """A distribution's release that has not ended and whose package shows this version without a mark."""
+    for one in product.carried:
+        distribution = table.products.get(one.distribution)
+        if distribution is None or one.release not in distribution.releases or not covers(one.version, version):
+            continue
+        if _by_end(distribution, one.release, now).maintained is not False:
+            return f"{_TITLES[one.distribution]} {one.release}"
+    return None

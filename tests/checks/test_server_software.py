@@ -1,0 +1,89 @@
+from dataclasses import replace
+
+import pytest
+from pydantic import ValidationError
+
+from exporter.checks.base import Outcome
+from exporter.checks.server_software import CHECK, ServerSoftwareDemand
+from exporter.derived.software import DERIVATION
+from exporter.model import Verdict
+from exporter.probes.http import Asked, HttpFacts, make_response
+from tests.support.facts import case, handshake
+
+CARRIED = "nginx 1.22.1 may be the one that Debian 12 still mends; it is of 1.22, whose support ended on 2023-04-11"
+DEMAND = ServerSoftwareDemand.model_validate({"severity": "warning", "source": "test", "maintained": True})
+
+
+def judge(*parts: object, protocol: str = "https", starttls: str | None = None) -> Outcome:
+    one = case(*parts, protocol=protocol, starttls=starttls)
+    software = DERIVATION.derive(one)
+    return CHECK.judge(replace(one, facts=one.facts.with_part(software, one.now)) if software else one, DEMAND)
+
+
+def said(server: str) -> HttpFacts:
+    return HttpFacts((make_response(Asked.ROOT, 200, [(b"server", server.encode())]),))
+
+
+@pytest.mark.parametrize(
+    ("server", "verdict", "summary", "evidence"),
+    [
+        ("nginx/1.30.1", Verdict.PASS, "is maintained: nginx 1.30.1", {}),
+        ("Apache/2.4.68 PHP/8.4.1", Verdict.PASS, "is maintained: apache-http-server 2.4.68, php 8.4.1", {}),
+        (
+            "nginx/1.18.0",
+            Verdict.FAIL,
+            "is out of support: nginx 1.18.0",
+            {"outdated": ("nginx 1.18.0 is of 1.18, whose support ended on 2021-04-20",)},
+        ),
+        (
+            "nginx/1.22.1",
+            Verdict.UNKNOWN,
+            "it could not be told whether all is maintained",
+            {"unknown": (CARRIED,)},
+        ),
+        (
+            "Apache/2.4.57 (Debian)",
+            Verdict.UNKNOWN,
+            "it could not be told whether all is maintained",
+            {"unknown": ("apache-http-server 2.4.57 is a package of Debian, which may mend it under its old number",)},
+        ),
+        (
+            "nginx",
+            Verdict.UNKNOWN,
+            "it could not be told whether all is maintained",
+            {"unknown": ("nginx does not show its version",)},
+        ),
+        ("<b>", Verdict.UNKNOWN, "the server does not say what it runs on", {}),
+    ],
+)
+def test_all_that_is_shown_must_be_maintained(
+    server: str, verdict: Verdict, summary: str, evidence: dict[str, tuple[str, ...]]
+) -> None:
+    outcome = judge(said(server))
+    assert (outcome.verdict, outcome.summary, dict(outcome.evidence)) == (verdict, summary, evidence)
+
+
+def test_a_greeting_counts_like_a_header() -> None:
+    greeting = replace(handshake(), greeting="220 mail.example.com ESMTP Exim 4.92 Sun")
+    assert judge(greeting, protocol="smtp", starttls="smtp").verdict is Verdict.FAIL
+    assert judge(handshake(), protocol="smtp", starttls="smtp").verdict is Verdict.UNKNOWN
+
+
+def test_without_a_response_nothing_is_known() -> None:
+    outcome = judge()
+    assert (outcome.verdict, outcome.summary) == (Verdict.UNKNOWN, "there was nothing to look at")
+
+
+@pytest.mark.parametrize(("protocol", "starttls"), [("imaps", None), ("tls", None), ("ldap", "ldap"), ("xmpp", "xmpp")])
+def test_services_that_say_nothing_before_they_are_asked_are_not_judged(protocol: str, starttls: str | None) -> None:
+    outcome = judge(handshake(), protocol=protocol, starttls=starttls)
+    assert (outcome.verdict, outcome.summary) == (
+        Verdict.NOT_APPLICABLE,
+        f"nothing that is read of {protocol} names the software",
+    )
+
+
+@pytest.mark.parametrize("wrong", [{"maintained": False}, {}, {"maintained": True, "more": 1}])
+def test_a_demand_that_every_server_meets_is_an_error(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        ServerSoftwareDemand.model_validate({"severity": "info", "source": "test", **wrong})
