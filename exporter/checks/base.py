@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from exporter.case import Case
-from exporter.model import Facts, Family, Sample, Severity, Verdict
+from exporter.model import DnsQuestion, Facts, Family, Sample, Severity, Verdict
 
 
 class Demand(BaseModel):
@@ -52,6 +52,7 @@ class Check(Generic[D]):
         families: metric families that need the policy, beside `tls_posture_check_passed`.
         full: those of them that only `metrics.detail: full` shows.
         samples: facts, demand and policy name to samples of these families.
+        questions: what has to be looked up for it in the DNS, which nobody else wants to know.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Check(Generic[D]):
     families: tuple[Family, ...] = ()
     full: frozenset[Family] = frozenset()
     samples: Callable[[Facts, D, str], Iterable[Sample]] = _no_samples
+    questions: frozenset[DnsQuestion] = frozenset()
 
 
 def passed(summary: str) -> Outcome:

@@ -4,6 +4,7 @@ from typing import Any
 
 from exporter.checks import (
     caa,
+    caa_issuer,
     certificate_chain,
     certificate_expiry,
     certificate_key,
@@ -11,9 +12,16 @@ from exporter.checks import (
     cipher_order,
     cipher_suites,
     compression,
+    dane,
+    dnssec,
     forward_secrecy,
     hsts,
+    hsts_on_errors,
+    hsts_preload,
+    http_redirect,
+    mta_sts,
     protocols,
+    server_software,
     vulnerabilities,
 )
 from exporter.checks.base import Check
@@ -30,5 +38,13 @@ CHECKS: tuple[Check[Any], ...] = (
     certificate_key.CHECK,
     certificate_chain.CHECK,
     hsts.CHECK,
+    hsts_on_errors.CHECK,
+    hsts_preload.CHECK,
+    http_redirect.CHECK,
+    server_software.CHECK,
     caa.CHECK,
+    caa_issuer.CHECK,
+    dnssec.CHECK,
+    dane.CHECK,
+    mta_sts.CHECK,
 )

@@ -1,4 +1,4 @@
-"""DNS probe: the CAA records that bind a certification authority for a host (RFC 8659).
+"""DNS probe: the CAA records that bind a certification authority for a host (RFC 8659), and whether they are signed.
 
 An empty answer sends the search one label up; anything that is not an answer ends it as unknown, since the records
 could have been there.
@@ -7,89 +7,113 @@ could have been there.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import dns.exception
-import dns.flags
-import dns.message
 import dns.rdatatype
-import dns.resolver
 from dns.name import Name, from_text
+from dns.rdata import Rdata
+from dns.rdtypes.ANY.CAA import CAA
 
 from exporter.errors import ProbeError
 from exporter.model import Family, Reason, Sample
+from exporter.net.records import LookupFailedError, Records
 from exporter.probes.base import Probe, Session
+from exporter.probes.caa import CaaRecord
+from exporter.probes.certificate import CertificateFacts
+
+__all__ = ["PROBE", "CaaRecord", "CaaSet", "DnsFacts", "host_name", "look_up"]
 
 
 @dataclass(frozen=True, slots=True)
-class CaaRecord:
-    """One record of the relevant set; bytes outside ASCII are shown as escapes."""
+class CaaSet:
+    """A relevant record set.
 
-    flags: int
-    tag: str
-    value: str
+    Attributes:
+        records: empty when there is none up to the top-level domain.
+        domain: where it was found.
+    """
+
+    records: tuple[CaaRecord, ...]
+    domain: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class DnsFacts:
-    """The relevant CAA record set.
+    """The CAA records for a host.
 
     Attributes:
-        caa: its records; empty when there is none up to the top-level domain.
+        caa: the relevant set; empty when there is none up to the top-level domain.
         caa_domain: where it was found.
+        wildcard: the set for a wildcard that covers the host, where it is another one and a certificate there has such
+            a name: the search begins one label above the host (RFC 8659, 3).
+        secure: the resolver validated the answer about the host itself by DNSSEC; None where its word is not enough.
     """
 
     caa: tuple[CaaRecord, ...]
     caa_domain: str | None
+    wildcard: CaaSet | None = None
+    secure: bool | None = None
 
 
-def _climb(host: str) -> Iterator[Name]:
-    """The host and its parents down to the top-level domain, never the root (RFC 8659, 3)."""
-    name = from_text(host)
-    while len(name) > 1:
-        yield name
-        name = name.parent()
+def host_name(session: Session) -> Name:
+    """The host as a name of the DNS.
 
-
-async def _records(session: Session, name: Name) -> tuple[CaaRecord, ...]:
-    """The CAA records at exactly this name, aliases followed by the resolver; empty when there are none."""
-    try:
-        answer = await session.resolver.resolve(
-            name, dns.rdatatype.CAA, raise_on_no_answer=False, search=False, lifetime=session.resolver.lifetime
-        )
-    except dns.resolver.NXDOMAIN:
-        return ()
-    except (dns.exception.DNSException, OSError) as error:
-        raise ProbeError(Reason.DNS_ERROR, f"CAA of {name.to_text(omit_final_dot=True)}: {error}") from error
-    if answer.rrset is None and not _says_none(answer.response):
-        raise ProbeError(Reason.DNS_ERROR, f"CAA of {name.to_text(omit_final_dot=True)}: the answer is no answer")
-    return tuple(CaaRecord(r.flags, _printable(r.tag).lower(), _printable(r.value)) for r in (answer.rrset or ()))
-
-
-def _says_none(response: dns.message.Message) -> bool:
-    """Whether an empty answer says that there are no records (RFC 2308, 2.2), and is not a referral elsewhere.
-
-    A resolver says so by having recursed, a name server of the zone by the zone's SOA.
+    Raises:
+        ProbeError: it cannot be one.
     """
-    authority = {rrset.rdtype for rrset in response.authority}
-    if dns.rdatatype.SOA in authority:
-        return True
-    return bool(response.flags & dns.flags.RA) and dns.rdatatype.NS not in authority
+    try:
+        return from_text(session.target.host)
+    except dns.exception.DNSException as error:
+        raise ProbeError(Reason.DNS_ERROR, f"{session.target.host}: {error}") from error
+
+
+async def look_up(session: Session, name: Name, kind: dns.rdatatype.RdataType) -> Records:
+    """The records of this kind at exactly this name, aliases followed by the resolver.
+
+    Raises:
+        ProbeError: with `dns_error`; it is not known whether there are any.
+    """
+    try:
+        return await session.resolver.ask(name, kind)
+    except LookupFailedError as error:
+        raise ProbeError(Reason.DNS_ERROR, str(error)) from error
+
+
+def _record(rdata: Rdata) -> CaaRecord:
+    caa = cast("CAA", rdata)
+    return CaaRecord(caa.flags, _printable(caa.tag).lower(), _printable(caa.value), caa.value.isascii())
 
 
 def _printable(text: bytes) -> str:
     return text.decode("ascii", "backslashreplace")
 
 
+async def _climb(session: Session, name: Name) -> CaaSet:
+    """The first set from here up to the top-level domain, never the root (RFC 8659, 3)."""
+    while len(name) > 1:
+        found = await look_up(session, name, dns.rdatatype.CAA)
+        if found.records:
+            return CaaSet(tuple(map(_record, found.records)), name.to_text(omit_final_dot=True))
+        name = name.parent()
+    return CaaSet((), None)
+
+
+async def _wildcard(session: Session, name: Name, found: CaaSet) -> CaaSet | None:
+    """See `DnsFacts.wildcard`."""
+    certificates, above = session.known.get(CertificateFacts), name.parent()
+    if certificates is None or found.domain != name.to_text(omit_final_dot=True) or len(above) <= 1:
+        return None
+    covering = f"DNS:*.{above.to_text(omit_final_dot=True)}".lower()
+    served = {name.lower() for one in certificates.deployments for name in one.subject_alternative_names}
+    return await _climb(session, above) if covering in served else None
+
+
 async def _run(session: Session) -> DnsFacts:
-    try:
-        names = list(_climb(session.target.host))
-    except dns.exception.DNSException as error:
-        raise ProbeError(Reason.DNS_ERROR, f"{session.target.host}: {error}") from error
-    for name in names:
-        records = await _records(session, name)
-        if records:
-            return DnsFacts(records, name.to_text(omit_final_dot=True))
-    return DnsFacts((), None)
+    name = host_name(session)
+    at_host = await look_up(session, name, dns.rdatatype.CAA)
+    found = await _climb(session, name)
+    return DnsFacts(found.records, found.domain, await _wildcard(session, name, found), at_host.secure)
 
 
 KNOWN_TAGS = ("issue", "issuewild", "issuemail", "issuevmc", "iodef", "contactemail", "contactphone")
@@ -109,7 +133,7 @@ def _samples(facts: DnsFacts) -> Iterator[Sample]:
 
 def _document(facts: DnsFacts) -> dict[str, object]:
     records = [{"flags": r.flags, "tag": r.tag, "value": r.value} for r in facts.caa]
-    return {"dns": {"caa": records, "caa_domain": facts.caa_domain}}
+    return {"dns": {"caa": records, "caa_domain": facts.caa_domain, "dnssec": facts.secure}}
 
 
 PROBE = Probe(

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
-from exporter.probes.dns import PROBE, CaaRecord, DnsFacts
+from exporter.probes.dns import PROBE, CaaRecord, CaaSet, DnsFacts
 from fuzz.probes import dns_response
-from tests.support.names import Answers, name_server
+from tests.support.facts import certificate, facts
+from tests.support.names import Answers, Manner, Odd, name_server, running_server
 from tests.support.targets import make_environment, make_session, make_target
 
 HOST = "www.shop.example"
@@ -51,9 +52,9 @@ FOUND: list[tuple[str, Answers, str | None, int]] = [
 
 @pytest.mark.parametrize(("answers", "domain", "count"), [case[1:] for case in FOUND], ids=[case[0] for case in FOUND])
 def test_finds_the_relevant_set(answers: Answers, domain: str | None, count: int) -> None:
-    facts, _ = look_up(answers)
-    assert facts.caa_domain == domain
-    assert len(facts.caa) == count
+    seen, _ = look_up(answers)
+    assert seen.caa_domain == domain
+    assert len(seen.caa) == count
 
 
 def test_asks_for_the_host_and_its_parents_and_never_for_the_root() -> None:
@@ -67,8 +68,8 @@ def test_stops_at_the_first_set() -> None:
 
 
 def test_keeps_flags_tag_and_value() -> None:
-    facts, _ = look_up({HOST: ['128 ISSUE "ca.example.net; accounturi=https://ca.example.net/1"']})
-    assert facts.caa == (CaaRecord(128, "issue", "ca.example.net; accounturi=https://ca.example.net/1"),)
+    seen, _ = look_up({HOST: ['128 ISSUE "ca.example.net; accounturi=https://ca.example.net/1"']})
+    assert seen.caa == (CaaRecord(128, "issue", "ca.example.net; accounturi=https://ca.example.net/1"),)
 
 
 UNKNOWN: list[tuple[str, Answers]] = [
@@ -93,6 +94,60 @@ def test_an_empty_answer_of_a_server_that_does_not_know_the_zone_is_no_answer() 
     assert caught.value.reason is Reason.DNS_ERROR
 
 
+@pytest.mark.parametrize("odd", Odd)
+def test_what_is_no_answer_is_never_the_absence_of_records(odd: Odd) -> None:
+    """Cut answers whose rest cannot be had over TCP (RFC 7766, 5), referrals, and bytes that say nothing."""
+    with pytest.raises(ProbeError) as caught:
+        look_up({HOST: odd, "shop.example": [LETTER]})
+    assert caught.value.reason is Reason.DNS_ERROR
+
+
+def test_a_thousand_targets_of_fifty_zones_ask_for_each_zone_once() -> None:
+    """One question a host, one a zone, one for the top-level domain: 1,051 and not 3,000."""
+    hosts = [f"h{number}.zone{number % 50}.example" for number in range(1000)]
+
+    async def run() -> tuple[list[DnsFacts], list[str]]:
+        async with running_server({}, Manner(negative_ttl=300)) as server:
+            environment = make_environment(server.port)
+            patient = environment.resolver.resolver
+            patient.lifetime = patient.timeout = 30  # on a busy machine nothing must be asked twice
+            sessions = [make_session(make_target(host=host), environment=environment) for host in hosts]
+            found: list[DnsFacts] = []
+            for start in range(0, 1000, 50):  # fifty scans at a time
+                found += await asyncio.gather(*(PROBE.run(session) for session in sessions[start : start + 50]))
+            return found, server.asked
+
+    found, asked = asyncio.run(run())
+    assert found == [DnsFacts((), None)] * 1000
+    assert len(asked) == len(set(asked)) == 1000 + 50 + 1
+
+
+def test_the_set_above_is_looked_up_for_a_wildcard_that_covers_a_host_with_a_set_of_its_own() -> None:
+    async def run(*names: str) -> tuple[DnsFacts, list[str]]:
+        answers: Answers = {HOST: [LETTER], "shop.example": [OTHER]}
+        async with running_server(answers) as server:
+            seen = facts(certificate(subject_alternative_names=names))
+            session = make_session(make_target(host=HOST), known=seen, environment=make_environment(server.port))
+            return await PROBE.run(session), server.asked
+
+    found, asked = asyncio.run(run(f"DNS:{HOST}", "DNS:*.Shop.example"))
+    assert found.caa_domain == HOST
+    assert found.wildcard == CaaSet((CaaRecord(0, "issue", "ca.example.net"),), "shop.example")
+    assert asked == [HOST, "shop.example"]
+    found, asked = asyncio.run(run(f"DNS:{HOST}"))
+    assert (found.wildcard, asked) == (None, [HOST])
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_dnssec_goes_by_the_answer_about_the_host(signed: bool) -> None:
+    async def run() -> DnsFacts:
+        async with running_server({"shop.example": [LETTER]}, Manner(secure=[HOST] if signed else [])) as server:
+            environment = make_environment(server.port, validating=True)
+            return await PROBE.run(make_session(make_target(host=HOST), environment=environment))
+
+    assert asyncio.run(run()).secure is signed
+
+
 def test_does_not_apply_to_addresses() -> None:
     assert not PROBE.applies(make_target(host="192.0.2.1"))
     assert not PROBE.applies(make_target(host="2001:db8::1"))
@@ -100,8 +155,8 @@ def test_does_not_apply_to_addresses() -> None:
 
 
 def test_shows_counts_by_tag_with_unknown_tags_together() -> None:
-    facts, _ = look_up({HOST: [LETTER, OTHER, '0 iodef "mailto:a@b"', '0 tbs "x"', '0 auth "x"']})
-    shown = {sample.labels.get("tag", ""): sample.value for sample in PROBE.samples(facts)}
+    seen, _ = look_up({HOST: [LETTER, OTHER, '0 iodef "mailto:a@b"', '0 tbs "x"', '0 auth "x"']})
+    shown = {sample.labels.get("tag", ""): sample.value for sample in PROBE.samples(seen)}
     assert shown == {"": 1, "issue": 2, "iodef": 1, "other": 2}
 
 

@@ -1,0 +1,52 @@
+"""Check `dane`: signed TLSA records bind the certificates of the service (RFC 6698; RFC 7671)."""
+
+from typing import Literal
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.derived.dane import bound, usable
+from exporter.model import DnsQuestion
+from exporter.probes.certificate import CertificateFacts
+from exporter.probes.tlsa import TlsaFacts, TlsaRecord
+
+
+class DaneDemand(Demand):
+    """There must be such records, and each certificate must fit them."""
+
+    required: Literal[True]
+
+
+def _judge(case: Case, _demand: DaneDemand) -> Outcome:
+    if case.target.host_is_ip:
+        return not_applicable("TLSA records are for domain names")
+    facts = case.facts.get(TlsaFacts)
+    if facts is None:
+        return unknown("the TLSA records could not be looked up")
+    if not facts.records:
+        return failed(f"there are no TLSA records at {facts.name}")
+    evidence = {facts.name: tuple(map(str, facts.records))}
+    if facts.secure is None:
+        return unknown("no resolver is configured that is said to validate (resolver: validating)", evidence)
+    if not facts.secure:
+        return failed("the TLSA records are not signed by DNSSEC, so nobody goes by them", evidence)
+    records = usable(facts.records, case.target.protocol)
+    return _match(case, facts, records) if records else failed("clients can use none of the TLSA records", evidence)
+
+
+def _match(case: Case, facts: TlsaFacts, records: tuple[TlsaRecord, ...]) -> Outcome:
+    certificates = case.facts.get(CertificateFacts)
+    if certificates is None:
+        return unknown("the certificate is not known")
+    evidence = {facts.name: tuple(map(str, records))}
+    verdicts = {one.title: bound(records, one, case.now) for one in certificates.deployments}
+    wrong = [title for title, fits in verdicts.items() if fits is False]
+    if wrong:
+        return failed(f"the TLSA records do not fit the certificates of {', '.join(wrong)}", evidence)
+    if None in verdicts.values():
+        return unknown("it cannot be told whether the TLSA records fit", evidence)
+    if not certificates.deployments_complete:
+        return unknown("the TLSA records fit what was seen, and there may be other certificates", evidence)
+    return passed(f"the TLSA records at {facts.name} fit")
+
+
+CHECK = Check(name="dane", demand=DaneDemand, judge=_judge, questions=frozenset({DnsQuestion.TLSA}))

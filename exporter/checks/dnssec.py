@@ -1,0 +1,32 @@
+"""Check `dnssec`: what the DNS says of the host is signed, and a validating resolver found the signatures right."""
+
+from typing import Literal
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.probes.dns import DnsFacts
+
+
+class DnssecDemand(Demand):
+    """The answer about the host must be validated (RFC 4035, 3.2.3)."""
+
+    required: Literal[True]
+
+
+def _judge(case: Case, _demand: DnssecDemand) -> Outcome:
+    host = case.target.host
+    if case.target.host_is_ip:
+        return not_applicable("DNSSEC is for domain names")
+    facts = case.facts.get(DnsFacts)
+    if facts is None:
+        return unknown("the host's records could not be looked up; wrong signatures look like that too")
+    match facts.secure:
+        case True:
+            return passed(f"{host} is signed by DNSSEC")
+        case False:
+            return failed(f"{host}, or a name that it is an alias of, is not signed by DNSSEC")
+        case None:
+            return unknown("no resolver is configured that is said to validate (resolver: validating)")
+
+
+CHECK = Check(name="dnssec", demand=DnssecDemand, judge=_judge)

@@ -1,0 +1,171 @@
+"""Whether the CAA records of today allow the CA that issued the certificate of today (RFC 8659).
+
+A CA looks at CAA records when it issues, and never again. So a mismatch says that the next certificate of that CA will
+not come, or that records and CA were changed apart; it is no proof that a certificate was issued against the records.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exporter.case import Case
+from exporter.derived.authorities import Authority, authority_of
+from exporter.derived.base import Derivation
+from exporter.model import Family, Sample
+from exporter.probes.caa import Issuance, issuance
+from exporter.probes.certificate import CertificateFacts, Deployment
+from exporter.probes.dns import CaaSet, DnsFacts
+from exporter.probes.trust import TrustFailure
+
+
+class CaaState(StrEnum):
+    """What the records say of the issuer."""
+
+    NOT_AUTHORISED = "not_authorised"
+    LOOKUP_FAILED = "lookup_failed"
+    UNKNOWN_ISSUER = "unknown_issuer"
+    AUTHORISED = "authorised"
+    NO_CAA = "no_caa"
+
+
+WORST_FIRST = tuple(CaaState)
+"""Of several certificates or names, the first of these counts: what is certainly wrong, what is not known, the rest."""
+
+NAMELESS = frozenset(
+    {
+        *(TrustFailure.SELF_SIGNED, TrustFailure.UNKNOWN_ISSUER, TrustFailure.INCOMPLETE_CHAIN),
+        *(TrustFailure.PROFILE, TrustFailure.OTHER),
+    }
+)
+"""With these it was not verified that the issuer is who its name says; anybody can write a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaaVerdict:
+    """One name of one certificate under the records that count for it.
+
+    Attributes:
+        name: of the certificate; a wildcard begins with `*.`.
+        issuer: the CA's name in our table; None when it is not known there, or was not verified.
+        why: the rest of a sentence about the certificate.
+    """
+
+    state: CaaState
+    name: str
+    certificate: str
+    issuer: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaaIssuer:
+    """The verdicts on all certificates of a service that carry its host's name, at least one."""
+
+    verdicts: tuple[CaaVerdict, ...]
+
+    @property
+    def worst(self) -> CaaVerdict:
+        """The one that counts."""
+        return min(self.verdicts, key=lambda verdict: WORST_FIRST.index(verdict.state))
+
+    @property
+    def authorized(self) -> bool | None:
+        """Whether every issuer may issue; None when one of them is not known, or the records are not."""
+        match self.worst.state:
+            case CaaState.NOT_AUTHORISED:
+                return False
+            case CaaState.LOOKUP_FAILED | CaaState.UNKNOWN_ISSUER:
+                return None
+            case CaaState.AUTHORISED | CaaState.NO_CAA:  # without records every CA may (RFC 8659, 3)
+                return True if all(verdict.issuer for verdict in self.verdicts) else None
+
+
+def _covering(deployment: Deployment, host: str) -> Iterator[str]:
+    """The names in a certificate that stand for the host."""
+    wildcard = f"*.{host.partition('.')[2]}"
+    for name in deployment.subject_alternative_names:
+        plain = name.removeprefix("DNS:").lower()
+        if name.startswith("DNS:") and plain in {host, wildcard}:
+            yield plain
+
+
+def _relevant(facts: DnsFacts | None, host: str, name: str) -> CaaSet | None:
+    """The set that a CA looks at before it puts this name into a certificate; None when it is not known."""
+    if facts is None:
+        return None
+    of_host = CaaSet(facts.caa, facts.caa_domain)
+    if not name.startswith("*.") or facts.caa_domain is None or facts.caa_domain.lower() != host:
+        return of_host
+    return facts.wildcard
+
+
+def _authority(deployment: Deployment) -> Authority | None:
+    if deployment.trusted is None or NAMELESS & set(deployment.failures):
+        return None
+    return authority_of(deployment.leaf.issuer)
+
+
+def _verdict(case: Case, deployment: Deployment, name: str) -> CaaVerdict:
+    authority = _authority(deployment)
+    found = _relevant(case.facts.get(DnsFacts), case.target.host.lower(), name)
+    state, why = _judge(found, authority, wildcard=name.startswith("*."))
+    return CaaVerdict(state, name, deployment.title, authority.name if authority else None, why)
+
+
+def _judge(found: CaaSet | None, authority: Authority | None, *, wildcard: bool) -> tuple[CaaState, str]:
+    if found is None:
+        return CaaState.LOOKUP_FAILED, "the CAA records that count for it could not be looked up"
+    if not found.records:
+        return CaaState.NO_CAA, "there are no CAA records, so any CA may issue it"
+    if authority is None:
+        return CaaState.UNKNOWN_ISSUER, "it is not known by which domain its issuer goes in CAA records"
+    allowed = issuance(found.records, wildcard=wildcard)
+    who = f"{authority.name} ({authority.domains[0]})"
+    if allowed.allows(authority.domains):
+        return CaaState.AUTHORISED, f"the CAA records at {found.domain} allow {who}"
+    return CaaState.NOT_AUTHORISED, f"the CAA records at {found.domain} do not allow {who}, {_instead(allowed)}"
+
+
+def _instead(allowed: Issuance) -> str:
+    if allowed.critical:
+        return f"nor anybody: {', '.join(allowed.critical)} is critical and not known"
+    named = dict.fromkeys(grant.issuer for grant in allowed.grants if grant.issuer)
+    return f"but {', '.join(named)}" if named else "nor anybody"
+
+
+def _derive(case: Case) -> CaaIssuer | None:
+    certificates = case.facts.get(CertificateFacts)
+    if certificates is None or case.target.host_is_ip:
+        return None
+    host = case.target.host.lower()
+    verdicts = [_verdict(case, one, name) for one in certificates.deployments for name in _covering(one, host)]
+    return CaaIssuer(tuple(dict.fromkeys(verdicts))) if verdicts else None
+
+
+AUTHORIZED = Family(
+    "tls_posture_caa_issuer_authorized",
+    "Whether the CAA records of now allow the CA that issued the certificate; absent where it is not known by which "
+    "domain that CA goes (as of the last scan)",
+)
+
+
+def _samples(facts: CaaIssuer) -> Iterator[Sample]:
+    if facts.authorized is not None:
+        yield Sample(AUTHORIZED, facts.authorized)
+
+
+def _document(facts: CaaIssuer) -> dict[str, object]:
+    names = [
+        {"name": one.name, "certificate": one.certificate, "issuer": one.issuer, "state": one.state.value}
+        for one in facts.verdicts
+    ]
+    return {"caa_issuer": {"state": facts.worst.state.value, "names": names}}
+
+
+DERIVATION = Derivation(
+    kind=CaaIssuer,
+    derive=_derive,
+    families=(AUTHORIZED,),
+    samples=_samples,
+    document=_document,
+)

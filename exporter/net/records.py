@@ -1,0 +1,179 @@
+"""DNS records by one resolver for all targets: what many of them share is asked for once.
+
+Owns the cache, its bounds, and what counts as an answer; says nothing about what records mean.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.rdatatype
+import dns.resolver
+from dns.asyncresolver import Resolver
+from dns.name import Name
+from dns.rdata import Rdata
+from dns.rdatatype import RdataType
+
+MOST_ENTRIES = 20_000
+"""Answers that are kept: those of some thousand targets and their zones, in some megabytes."""
+LONGEST_SECONDS = 86_400
+"""A day, as resolvers have it: a zone's mistake of a TTL of years must not outlive its correction for long."""
+LONGEST_NEGATIVE_SECONDS = 3_600
+"""RFC 2308, 5: "values of one to three hours have been found to work well"."""
+FAILURE_SECONDS = 30
+"""RFC 9520, 3.2: a failure is held for at least 1 and at most 300 seconds. Targets of one zone that are scanned in one
+go find it there; a later scan asks again."""
+PAYLOAD_BYTES = 1232
+"""What a datagram may have without being fragmented anywhere (DNS flag day 2020); more comes over TCP."""
+
+Key = tuple[Name, RdataType]
+
+
+class LookupFailedError(Exception):
+    """There is no answer: not that there are no records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The answer to one question.
+
+    Attributes:
+        records: empty when there are none, or the name does not exist.
+        name: where aliases have led.
+        secure: the resolver validated it by DNSSEC (RFC 4035, 3.2.3); None when that is not its word to give.
+    """
+
+    records: tuple[Rdata, ...]
+    name: Name
+    secure: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a lookup came to, in seconds of the cache's clock.
+
+    Attributes:
+        outcome: the answer, or why there is none.
+    """
+
+    outcome: Records | str
+    found_at: float
+    expires_at: float
+
+
+class RecordResolver:
+    """Asks a resolver, and remembers what it said for as long as that holds.
+
+    At any moment a question is on its way at most once; whoever else has it waits for the answer.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        *,
+        validating: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        most_entries: int = MOST_ENTRIES,
+    ) -> None:
+        """Make one.
+
+        Args:
+            resolver: its name servers, port and limit of time count; it is not changed.
+            validating: its name servers validate by DNSSEC, and the way to them is safe: then the AD bit is believed.
+            clock: seconds from any start; never goes back.
+            most_entries: the oldest ones go first.
+        """
+        self.resolver = resolver
+        self.validating = validating
+        self._clock, self._most = clock, most_entries
+        self._known: OrderedDict[Key, _Entry] = OrderedDict()
+        self._asking: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
+        if validating:
+            # RFC 6840, 5.7: AD in a question asks for it in the answer; DO is for resolvers older than that.
+            resolver.set_flags(dns.flags.RD | dns.flags.AD)
+            resolver.use_edns(0, dns.flags.DO, PAYLOAD_BYTES)
+
+    async def ask(self, name: Name, kind: RdataType) -> Records:
+        """The records of this kind at this name, aliases followed by the resolver.
+
+        Raises:
+            LookupFailedError: an error, silence, or a response that is no answer.
+        """
+        key, since = (name.canonicalize(), kind), self._clock()
+        lock = self._asking.setdefault(key, asyncio.Lock())
+        async with lock:
+            entry = self._held(key, since)
+            if entry is None:
+                entry = await self._look_up(name, kind)
+                self._keep(key, entry)
+        if isinstance(entry.outcome, str):
+            raise LookupFailedError(entry.outcome)
+        return entry.outcome
+
+    def _held(self, key: Key, since: float) -> _Entry | None:
+        """What still holds, or was found while the question waited: so an answer with a TTL of zero serves them all."""
+        entry = self._known.get(key)
+        if entry is None or (entry.expires_at <= self._clock() and entry.found_at <= since):
+            return None
+        return entry
+
+    def _keep(self, key: Key, entry: _Entry) -> None:
+        self._known.pop(key, None)
+        self._known[key] = entry
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)
+
+    async def _look_up(self, name: Name, kind: RdataType) -> _Entry:
+        try:
+            outcome, seconds = await self._answer(name, kind)
+        except (dns.exception.DNSException, OSError, LookupFailedError) as error:
+            what = f"{dns.rdatatype.to_text(kind)} of {name.to_text(omit_final_dot=True)}"
+            failed = self._clock()
+            return _Entry(f"{what}: {error}", failed, failed + FAILURE_SECONDS)
+        now = self._clock()
+        return _Entry(outcome, now, now + seconds)
+
+    async def _answer(self, name: Name, kind: RdataType) -> tuple[Records, float]:
+        """The answer, and for how many seconds it holds."""
+        try:
+            answer = await self.resolver.resolve(
+                name, kind, raise_on_no_answer=False, search=False, lifetime=self.resolver.lifetime
+            )
+        except dns.resolver.NXDOMAIN as error:
+            return self._negative(error.response(name))  # type: ignore[no-untyped-call]
+        response = answer.response
+        if answer.rrset is None:
+            if not _says_none(response):
+                raise LookupFailedError("the answer is no answer")
+            return self._negative(response)
+        found = Records(tuple(answer.rrset), answer.canonical_name, self._secure(response))
+        return found, min(LONGEST_SECONDS, answer.chaining_result.minimum_ttl)
+
+    def _negative(self, response: dns.message.QueryMessage) -> tuple[Records, float]:
+        """That there is nothing; for how long, the zone's SOA says (RFC 2308, 5)."""
+        chain = response.resolve_chaining()
+        if not any(rrset.rdtype == dns.rdatatype.SOA for rrset in response.authority):
+            seconds = FAILURE_SECONDS  # RFC 2308, 5: without SOA it should not be cached; but all may find it now
+        else:
+            seconds = min(LONGEST_NEGATIVE_SECONDS, chain.minimum_ttl)
+        return Records((), chain.canonical_name, self._secure(response)), seconds
+
+    def _secure(self, response: dns.message.Message) -> bool | None:
+        return bool(response.flags & dns.flags.AD) if self.validating else None
+
+
+def _says_none(response: dns.message.Message) -> bool:
+    """Whether an empty answer says that there are no records (RFC 2308, 2.2), and is not a referral elsewhere.
+
+    A resolver says so by having recursed, a name server of the zone by the zone's SOA.
+    """
+    authority = {rrset.rdtype for rrset in response.authority}
+    if dns.rdatatype.SOA in authority:
+        return True
+    return bool(response.flags & dns.flags.RA) and dns.rdatatype.NS not in authority

@@ -1,0 +1,102 @@
+"""TLSA probe: the records that bind certificates to a service by the DNS (RFC 6698), where a policy asks for them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import dns.exception
+import dns.rdatatype
+from dns.name import Name, from_text
+from dns.rdata import Rdata
+from dns.rdtypes.ANY.TLSA import TLSA
+
+from exporter.errors import ProbeError
+from exporter.model import DnsQuestion, Reason, Sample
+from exporter.probes.base import Probe, Session
+from exporter.probes.dns import host_name, look_up
+
+
+@dataclass(frozen=True, slots=True)
+class TlsaRecord:
+    """One record; what its numbers stand for is in RFC 7218.
+
+    Attributes:
+        data: hexadecimal.
+    """
+
+    usage: int
+    selector: int
+    matching: int
+    data: str
+
+    def __str__(self) -> str:
+        return f"{self.usage} {self.selector} {self.matching} {self.data}"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsaFacts:
+    """The TLSA records of a service.
+
+    Attributes:
+        name: where they were found, or last looked for.
+        records: empty when there are none.
+        secure: the resolver validated this answer by DNSSEC; None where its word is not enough.
+    """
+
+    name: str
+    records: tuple[TlsaRecord, ...]
+    secure: bool | None
+
+
+def _record(rdata: Rdata) -> TlsaRecord:
+    tlsa = cast("TLSA", rdata)
+    return TlsaRecord(tlsa.usage, tlsa.selector, tlsa.mtype, tlsa.cert.hex())
+
+
+async def _bases(session: Session) -> list[Name]:
+    """Where the records may stand: at what the host is a signed alias of, and else at the host (RFC 7671, 7)."""
+    name = host_name(session)
+    at_host = await look_up(session, name, dns.rdatatype.CAA)  # of all questions, the one that is answered already
+    return [at_host.name, name] if at_host.secure and at_host.name != name else [name]
+
+
+async def _run(session: Session) -> TlsaFacts:
+    found = TlsaFacts("", (), None)
+    for base in await _bases(session):
+        name = _service_name(session.target.port, base)
+        answer = await look_up(session, name, dns.rdatatype.TLSA)
+        records = tuple(sorted(map(_record, answer.records), key=str))
+        found = TlsaFacts(name.to_text(omit_final_dot=True), records, answer.secure)
+        if records:
+            break
+    return found
+
+
+def _service_name(port: int, base: Name) -> Name:
+    """RFC 6698, 3. All services that are looked at run over TCP."""
+    try:
+        return from_text(f"_{port}._tcp", base)
+    except dns.exception.DNSException as error:
+        raise ProbeError(Reason.DNS_ERROR, f"_{port}._tcp.{base}: {error}") from error
+
+
+def _samples(_facts: TlsaFacts) -> Iterator[Sample]:
+    """What the records are worth, the check `dane` says."""
+    return iter(())
+
+
+def _document(facts: TlsaFacts) -> dict[str, object]:
+    return {"tlsa": {"name": facts.name, "records": list(map(str, facts.records)), "dnssec": facts.secure}}
+
+
+PROBE = Probe(
+    name="tlsa",
+    kind=TlsaFacts,
+    mandatory=False,
+    applies=lambda target: DnsQuestion.TLSA in target.questions and not target.host_is_ip,
+    run=_run,
+    families=(),
+    samples=_samples,
+    document=_document,
+    of_name=True,
+)
