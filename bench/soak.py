@@ -20,6 +20,7 @@ from rich.table import Table
 
 from exporter.assess import assess
 from exporter.model import Report, Target
+from exporter.net.records import RecordResolver
 from exporter.policies import load_policy
 from exporter.probes.vulnerabilities import VulnerabilityFacts
 from exporter.scan import Environment, scan
@@ -80,7 +81,7 @@ async def soak(
     resolver = Resolver(configure=False)
     resolver.nameservers, resolver.port, resolver.lifetime = ["127.0.0.1"], 9, 0.2
     ahead = timedelta()
-    environment = Environment(now=lambda: datetime.now(UTC) + ahead, resolver=resolver, workers=workers)
+    environment = Environment(now=lambda: datetime.now(UTC) + ahead, resolver=RecordResolver(resolver), workers=workers)
     reports: dict[str, Report] = {}
     states: list[State] = []
     try:

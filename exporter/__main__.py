@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from exporter import __version__
-from exporter.app import make_resolver, read_config, serve, utc_now
+from exporter.app import make_resolver, read_config, serve, utc_now, with_questions
 from exporter.assess import assess_all, reassess_all
 from exporter.config import Config, TargetSettings, is_policy_path, parse_duration
 from exporter.demo.run import demo
@@ -25,6 +25,7 @@ from exporter.model import Report, Target
 from exporter.policies import Policy, load_policy, shipped, wrong_policy
 from exporter.report import reports_json
 from exporter.scan import Environment, scan_addresses
+from exporter.software.files import load_table
 from exporter.targets import make_target, static_targets
 from exporter.terminal import print_reports
 from exporter.web import parse_address
@@ -106,6 +107,7 @@ def _scan(options: argparse.Namespace) -> int:
         raise ExporterError("nothing to scan: name a target, or a configuration that has some")
     targets = _scan_targets(options, config)
     policies = {name: _policy(name) for name in {target.policy for target in targets}}
+    targets = [with_questions(target, policies[target.policy]) for target in targets]
     scanned = asyncio.run(_scan_all(targets, policies, config))
     reports = [report for of_target in scanned for report in of_target]
     match options.format:
@@ -147,14 +149,14 @@ def _scan_targets(options: argparse.Namespace, config: Config) -> list[Target]:
 
 async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: Config) -> list[tuple[Report, ...]]:
     """The reports of each target, one for each of its addresses."""
-    workers = Workers()
+    workers, table = Workers(), load_table(config.software.eol_files)
     environment = Environment(now=utc_now, resolver=make_resolver(config), workers=workers)
     places = asyncio.Semaphore(config.global_.max_concurrent_scans)
 
     async def one(target: Target) -> tuple[Report, ...]:
         async with places:
             results = await scan_addresses(target, environment)
-        return assess_all(results, policies[target.policy], utc_now())
+        return assess_all(results, policies[target.policy], utc_now(), table=table)
 
     try:
         scanned = await asyncio.gather(*(one(target) for target in targets))
@@ -164,7 +166,7 @@ async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: 
     for target, reports in zip(targets, scanned, strict=True):
         keys.update(target.name, reports)
     return [
-        reassess_all(reports, target, policies[target.policy], utc_now(), keys.neighbours(target.name))
+        reassess_all(reports, target, policies[target.policy], utc_now(), keys.neighbours(target.name), table=table)
         for target, reports in zip(targets, scanned, strict=True)
     ]
 

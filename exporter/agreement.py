@@ -17,8 +17,15 @@ NOT_COMPARED = frozenset(
         *("notes", "contradictions", "hellos"),  # what stood in the way of one scan, and what it took
         *("dh_primes", "plain_chains"),  # seen in passing: nothing says that there are no others
         "attacks_tried",  # when and how; what it comes to is in "vulnerabilities"
-        "dns",  # of the name, not of an address
+        *("dns", "tlsa", "mta_sts"),  # of the name, not of an address
+        "caa_issuer",  # it follows from that and from chains, of which some are seen in passing
         "http.status",  # a machine that is drained or busy says so, and is no less secure
+        # What matters of these has keys of its own; the rest is dates, cookies and addresses of pages.
+        *("http.responses", "http.http_redirect.status", "http.http_redirect.location"),
+        *("http.http_redirect.reason", "http.http_redirect.detail"),
+        # Texts have names of machines and times of day in them, and not every machine gave each answer: what is
+        # compared is the server itself.
+        *("software.shown", "software.products", "software.maintained", "software.ends"),
         # They say why `trusted` and `hostname_match` are what they are, and less when one of these is not known.
         *("certificate.failures", "certificate.trust_detail"),
         # Beside the first, which is compared, chains are seen in passing; and machines staple when they come to it.

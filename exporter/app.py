@@ -13,16 +13,19 @@ from dns.resolver import NoResolverConfiguration
 
 from exporter.assess import assess_all, outdated, reassess_all
 from exporter.backends import Backend, LocalBackend
+from exporter.checks.registry import CHECKS
 from exporter.config import Config, load_config
 from exporter.errors import ConfigError
 from exporter.fleet import KeyIndex
-from exporter.metrics import Exposition, OwnMetrics, render_reports, render_target, target_samples
+from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics, render_reports, render_target, target_samples
 from exporter.model import Report, Target
 from exporter.net.gate import HostGate
+from exporter.net.records import RecordResolver
 from exporter.net.resolve import Lookup, resolve_all
 from exporter.policies import Policy, load_policy, wrong_policy
 from exporter.scan import Environment
 from exporter.schedule import Schedule
+from exporter.software.files import load_table, shipped_table
 from exporter.store import MemoryStore, Store
 from exporter.targets import static_targets
 from exporter.web import Sources, make_app, serving
@@ -40,7 +43,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_resolver(config: Config) -> Resolver:
+def make_resolver(config: Config) -> RecordResolver:
     """The resolver for DNS records: the configured name servers, else the system's.
 
     Without either every lookup fails, which makes the answers unknown.
@@ -48,15 +51,21 @@ def make_resolver(config: Config) -> Resolver:
     settings = config.global_.resolver
     if settings is None:
         try:
-            return Resolver()
+            return RecordResolver(Resolver())
         except NoResolverConfiguration:
             log.warning("the system has no resolver; nothing will be known about DNS records")
-            return Resolver(configure=False)
+            return RecordResolver(Resolver(configure=False))
     resolver = Resolver(configure=False)
     resolver.nameservers = list(settings.nameservers)
     resolver.port = settings.port
     resolver.lifetime = settings.timeout.total_seconds()
-    return resolver
+    return RecordResolver(resolver, validating=settings.validating)
+
+
+def with_questions(target: Target, policy: Policy) -> Target:
+    """The target, asking the DNS for what its policy needs to know and no more."""
+    asked = [check.questions for check in CHECKS if check.name in policy.demands]
+    return replace(target, questions=frozenset().union(*asked))
 
 
 def read_config(path: Path) -> Config:
@@ -94,6 +103,7 @@ class App:
         self._gate = HostGate()
         self._workers = Workers(on_restart=self._own.worker_restarts.inc)
         self._keys = KeyIndex()
+        self._table = shipped_table()
         self._to_judge: set[str] = set()
         self._judging: asyncio.Task[None] | None = None
         self.schedule = Schedule(self._scan, workers=config.global_.max_concurrent_scans, now=now)
@@ -111,10 +121,13 @@ class App:
         `max_concurrent_scans` keeps its value from the start.
 
         Raises:
-            ConfigError: a policy file broke since the configuration was read; nothing has changed then.
+            ConfigError: a policy, or one of `eol_files`, broke since the configuration was read; nothing has changed
+                then.
         """
         targets = {target.name: target for target in static_targets(config)}
         policies = {name: load_policy(name) for name in {target.policy for target in targets.values()}}
+        targets = {name: with_questions(target, policies[target.policy]) for name, target in targets.items()}
+        table = load_table(config.software.eol_files)
         # A name that stands for another service now must not inherit the old one's facts or its place in the schedule.
         kept = {name for name, known in self._targets.items() if _service(targets.get(name)) == _service(known)}
         for name in self._targets.keys() - kept:
@@ -123,7 +136,7 @@ class App:
             self._keys.remove(name)
         self.schedule.sync({name: targets[name].scan_interval for name in kept})
         self.schedule.sync({name: target.scan_interval for name, target in targets.items()})
-        self._targets, self._policies = targets, policies
+        self._targets, self._policies, self._table = targets, policies, table
         self._backend = self._make_backend(config)
         self._full = config.metrics.detail == "full"
         for name, target in targets.items():
@@ -133,6 +146,7 @@ class App:
                 self._exposition.put(name, render_target(target, samples, full=self._full))
             else:
                 self._judge_again(name)
+        self._own.data_timestamp.labels(SERVER_EOL).set(table.as_of.timestamp())
         self._own.targets.set(len(targets))
         self._own.reload_successful.set(1)
         self._own.reload_timestamp.set(self._now().timestamp())
@@ -167,7 +181,7 @@ class App:
             for failure in result.failures:
                 log.warning("target=%s probe=%s reason=%s %s", where, failure.probe, failure.reason, failure.detail)
         policy, neighbours = self._policies[target.policy], self._keys.neighbours(name)
-        self._publish(assess_all(results, policy, self._now(), self._store.get(name), neighbours))
+        self._publish(assess_all(results, policy, self._now(), self._store.get(name), neighbours, table=self._table))
 
     def _publish(self, reports: Sequence[Report]) -> None:
         target = reports[0].target
@@ -184,7 +198,7 @@ class App:
         reports, target = self._store.get(name), self._targets.get(name)
         if reports and target is not None:
             policy, neighbours = self._policies[target.policy], self._keys.neighbours(name)
-            self._publish(reassess_all(reports, target, policy, self._now(), neighbours))
+            self._publish(reassess_all(reports, target, policy, self._now(), neighbours, table=self._table))
 
     def _judge_alone(self, name: str) -> None:
         try:

@@ -11,6 +11,8 @@ from exporter.derived.registry import DERIVATIONS
 from exporter.model import Addresses, Facts, Finding, Report, ScanResult, Target
 from exporter.policies import Policy
 from exporter.probes.registry import PROBES
+from exporter.software.files import shipped_table
+from exporter.software.support import SupportTable
 
 
 def judge(case: Case, policy: Policy) -> tuple[Finding, ...]:
@@ -41,29 +43,34 @@ def outdated(report: Report, now: datetime) -> bool:
     return len(held(report.facts, report.target, now)) < len(seen)
 
 
-def assess(
+def assess(  # noqa: PLR0913 - all that a judgement hangs on
     result: ScanResult,
     policy: Policy,
     now: datetime,
     previous: Report | None = None,
     neighbours: Neighbours = NO_NEIGHBOURS,
+    *,
+    table: SupportTable | None = None,
 ) -> Report:
     """The report after a scan.
 
     Facts that this scan could not tell, or that were not due, are taken from the previous report, as long as they hold:
-    for the target's `max_age`, and longer where they are not due with every scan.
+    for the target's `max_age`, and longer where they are not due with every scan. The table says until when software is
+    maintained; without one it is the one that comes with the program.
     """
     facts = result.facts.over(previous.facts) if previous else result.facts
     last_success = result.ended_at if result.success else previous.last_success_at if previous else None
-    return _report(result, facts, policy, now, last_success, neighbours)
+    return _report(result, facts, policy, now, last_success, neighbours, table)
 
 
-def assess_all(
+def assess_all(  # noqa: PLR0913 - all that a judgement hangs on
     results: Sequence[ScanResult],
     policy: Policy,
     now: datetime,
     previous: Sequence[Report] = (),
     neighbours: Neighbours = NO_NEIGHBOURS,
+    *,
+    table: SupportTable | None = None,
 ) -> tuple[Report, ...]:
     """The reports after a scan of each address of one target: what is said of an address stands with that address.
 
@@ -74,21 +81,25 @@ def assess_all(
     known = [address for address in before if address is not None]
     if known and all(result.address is None and result.target.addresses is Addresses.ALL for result in results):
         unreached = [replace(result, address=address) for address in known for result in results]
-        reports = [assess(result, policy, now, before[result.address], neighbours) for result in unreached]
+        reports = [assess(result, policy, now, before[result.address], neighbours, table=table) for result in unreached]
         if any(_seen_since(report.facts, now - report.target.max_age) for report in reports):
             return _together(reports)
-    return _together(assess(result, policy, now, before.get(result.address), neighbours) for result in results)
+    return _together(
+        assess(result, policy, now, before.get(result.address), neighbours, table=table) for result in results
+    )
 
 
-def reassess_all(
+def reassess_all(  # noqa: PLR0913 - all that a judgement hangs on
     reports: Sequence[Report],
     target: Target,
     policy: Policy,
     now: datetime,
     neighbours: Neighbours = NO_NEIGHBOURS,
+    *,
+    table: SupportTable | None = None,
 ) -> tuple[Report, ...]:
     """The reports of one target at a later time, each as `reassess`."""
-    return _together(reassess(report, target, policy, now, neighbours) for report in reports)
+    return _together(reassess(report, target, policy, now, neighbours, table=table) for report in reports)
 
 
 def _seen_since(facts: Facts, since: datetime) -> bool:
@@ -101,15 +112,21 @@ def _together(reports: Iterable[Report]) -> tuple[Report, ...]:
     return tuple(replace(report, disagreements=found) for report in several)
 
 
-def reassess(
-    report: Report, target: Target, policy: Policy, now: datetime, neighbours: Neighbours = NO_NEIGHBOURS
+def reassess(  # noqa: PLR0913 - all that a judgement hangs on
+    report: Report,
+    target: Target,
+    policy: Policy,
+    now: datetime,
+    neighbours: Neighbours = NO_NEIGHBOURS,
+    *,
+    table: SupportTable | None = None,
 ) -> Report:
     """The same report at a later time, for the target as it is configured now.
 
     Facts that do not hold any longer go, and the rest is judged anew.
     """
     result = replace(report.result, target=target)
-    return _report(result, report.facts, policy, now, report.last_success_at, neighbours)
+    return _report(result, report.facts, policy, now, report.last_success_at, neighbours, table)
 
 
 def _report(  # noqa: PLR0913, PLR0917 - all that a report is made of
@@ -119,8 +136,9 @@ def _report(  # noqa: PLR0913, PLR0917 - all that a report is made of
     now: datetime,
     last_success: datetime | None,
     neighbours: Neighbours,
+    table: SupportTable | None,
 ) -> Report:
-    case = Case(result.target, held(facts, result.target, now), now, neighbours)
+    case = Case(result.target, held(facts, result.target, now), now, neighbours, table or shipped_table())
     for derivation in DERIVATIONS:
         part = derivation.derive(case)
         if part is not None:

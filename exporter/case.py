@@ -6,6 +6,8 @@ from datetime import datetime
 from types import MappingProxyType
 
 from exporter.model import Facts, Target
+from exporter.software.files import shipped_table
+from exporter.software.support import SupportTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,14 @@ NO_NEIGHBOURS = Neighbours()
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a check judges: the facts that hold for a target, and the time (UTC) of judgement."""
+    """What a check judges: the facts that hold for a target, and the time (UTC) of judgement.
+
+    Attributes:
+        table: until when software is maintained.
+    """
 
     target: Target
     facts: Facts
     now: datetime
     neighbours: Neighbours = NO_NEIGHBOURS
+    table: SupportTable = field(default_factory=shipped_table)

@@ -39,6 +39,7 @@ from exporter.services import (
     parse_proxy,
     parse_service,
 )
+from exporter.software.files import read_products
 from exporter.yamlfile import Document, read_document, validate
 
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
@@ -51,6 +52,8 @@ DIRECT = "direct"
 """What `proxy_url` says where there is to be none (the word of PAC files for it)."""
 SYSTEM = "system"
 """The trust store that needs no name of its own."""
+OFF = "off"
+"""What `http.port` says where no server without TLS is to be looked for."""
 NEVER = "never"
 """What `vulnerability_interval` says where no attack is to be tried."""
 _LONGEST_SECONDS = 10 * 31_536_000
@@ -107,6 +110,10 @@ def _port(value: object) -> object:
     return value
 
 
+def _port_or_off(value: object) -> object:
+    return OFF if value == OFF else _port(value)
+
+
 def _count(value: object) -> object:
     if type(value) is not int or not 1 <= value <= 10_000:
         raise ValueError(f"{_shown(value)} is not a whole number from 1 to 10000")
@@ -156,6 +163,7 @@ Interval = Annotated[timedelta, BeforeValidator(_interval)]
 IntervalOrNever = Annotated[timedelta | str, BeforeValidator(_interval_or_never)]
 Gap = Annotated[timedelta, BeforeValidator(_gap)]
 Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
+PortOrOff = Annotated[int | str, BeforeValidator(_port_or_off)]
 Count = Annotated[int, BeforeValidator(_count), Field(ge=1, le=10_000, strict=True)]
 Address = Annotated[str, AfterValidator(_address)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
@@ -241,12 +249,81 @@ class TlsSettings(_Section):
         return path
 
 
+_PATH = re.compile(r"/[!-\"$-~]*")
+"""What a request line can carry (RFC 9112, 3.2.1), less the fragment, which is not sent."""
+_TEXT = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+"""Of a header field: printable ASCII, no blanks at its ends. Nothing else gets into a request."""
+_COMMENT = re.compile(r"[!-'*-\[\]-~](?:[ -'*-\[\]-~]*[!-'*-\[\]-~])?")
+"""As that, without what would end a comment in User-Agent (RFC 9110, 5.6.5)."""
+MAX_HTTP_TEXT = 1000
+"""Servers take some thousands of characters in a request line or a field."""
+
+
+def _fits(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"{value!r} is not {what}")
+        if len(value) > MAX_HTTP_TEXT:
+            raise ValueError(f"is too long; at most {MAX_HTTP_TEXT} characters")
+        return value
+
+    return read
+
+
+RequestPath = Annotated[
+    str, AfterValidator(_fits(_PATH, "a path; it starts with / and is printable ASCII without blanks and #"))
+]
+FieldText = Annotated[
+    str, AfterValidator(_fits(_TEXT, "the text of a header field; printable ASCII without blanks at its ends"))
+]
+Contact = Annotated[
+    str, AfterValidator(_fits(_COMMENT, "a contact for User-Agent; printable ASCII without brackets and \\"))
+]
+
+
+class HttpSettings(_Section):
+    """How servers are asked over HTTP, for protocol https alone."""
+
+    path: RequestPath | None = None
+    host: str | None = None
+    user_agent: FieldText | None = None
+    port: PortOrOff | None = None
+
+    @field_validator("host")
+    @classmethod
+    def _host(cls, value: str | None) -> str | None:
+        try:
+            return None if value is None else normal_host(value)
+        except TargetError as error:
+            raise ValueError(str(error)) from error
+
+
 class ResolverSettings(_Section):
     """Which name servers answer the questions about DNS records (CAA); addresses always come from the system."""
 
     nameservers: list[Address] = Field(min_length=1)
     port: Port = 53
     timeout: Duration = timedelta(seconds=5)
+    validating: bool = Field(default=False, strict=True)
+
+
+def _table_file(text: str, info: ValidationInfo) -> str:
+    path = _readable_file(text, info)
+    if isinstance(info.context, _Surroundings):
+        try:
+            read_products(Path(path))
+        except ConfigError as error:
+            raise ValueError(str(error.problems[0])) from None
+    return path
+
+
+TableFile = Annotated[str, Field(min_length=1), AfterValidator(_table_file)]
+
+
+class SoftwareSettings(_Section):
+    """Until when software is maintained, by files in the form of endoflife.date's API."""
+
+    eol_files: list[TableFile] = Field(default_factory=list)
 
 
 class MetricsSettings(_Section):
@@ -279,6 +356,7 @@ class _ScanSettings(_Section):
     ca_file: str | None = Field(default=None, min_length=1)
     trust_store: str | None = Field(default=None, min_length=1)
     tls_config: TlsSettings | None = None
+    http: HttpSettings | None = None
 
     @model_validator(mode="after")
     def _one_store(self) -> Self:
@@ -326,6 +404,7 @@ class GlobalSettings(_ScanSettings):
     addresses: AddressesChoice = Addresses.ONE
     ip_protocol: IpProtocolChoice = IpProtocol.ANY
     max_concurrent_scans: Count = 10
+    contact: Contact | None = None
     resolver: ResolverSettings | None = None
     trust_stores: dict[StoreName, StoreFile] = Field(default_factory=dict)
 
@@ -340,6 +419,7 @@ class TargetSettings(_ScanSettings):
     starttls: str | None = None
     server_name: str | None = None
     connect_address: str | None = None
+    mail_domain: str | None = None
     labels: dict[LabelName, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -374,7 +454,7 @@ class TargetSettings(_ScanSettings):
         except ValidationError as error:
             raise TargetError(f"{text!r}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
 
-    @field_validator("host", "server_name", "connect_address")
+    @field_validator("host", "server_name", "connect_address", "mail_domain")
     @classmethod
     def _host(cls, value: str | None) -> str | None:
         if value is None:
@@ -392,6 +472,13 @@ class TargetSettings(_ScanSettings):
             raise ValueError(f"{value!r} is not one of {', '.join(known)}")
         return value
 
+    @field_validator("mail_domain")
+    @classmethod
+    def _domain(cls, value: str | None) -> str | None:
+        if value is not None and is_ip(value):
+            raise ValueError(f"{value!r} is an IP address; mail domains are DNS names")
+        return value
+
     @field_validator("server_name")
     @classmethod
     def _no_address(cls, value: str | None) -> str | None:
@@ -405,6 +492,8 @@ class TargetSettings(_ScanSettings):
             raise ValueError("protocol and starttls exclude each other")
         if self.protocol == "tls" and self.port is None:
             raise ValueError("protocol tls has no usual port: port is required")
+        if self.http and self.effective_protocol != "https":
+            raise ValueError(f"http is for protocol https; this is {self.effective_protocol}")
         return self
 
     @property
@@ -429,6 +518,7 @@ class Config(_Section):
 
     global_: GlobalSettings = Field(default_factory=GlobalSettings, alias="global")
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    software: SoftwareSettings = Field(default_factory=SoftwareSettings)
     targets: list[TargetSettings] = Field(default_factory=list)
 
 

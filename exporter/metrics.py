@@ -19,6 +19,7 @@ from exporter.derived.registry import SHOWN
 from exporter.model import Family, Report, Sample, Target, Verdict
 from exporter.policies import Policy
 from exporter.probes.registry import PROBES
+from exporter.software.files import shipped_table
 
 TARGET_INFO = Family("tls_posture_target_info", "Identity and configuration of the target (as of the last scan)")
 SCAN_SUCCESS = Family(
@@ -84,9 +85,13 @@ FAMILIES: tuple[Family, ...] = (
 )
 """Every family about targets, in the order it is shown."""
 
+SERVER_EOL = "server-eol"
+"""The table of releases and their ends, as a value of the label `data`."""
+
 FULL_DETAIL = frozenset(
     (
         PROBE_LAST_SUCCESS,
+        BYTES,
         *(family for probe in PROBES for family in probe.full),
         *(family for check in CHECKS for family in check.full),
     )
@@ -263,6 +268,13 @@ class OwnMetrics:
             "Time of the last reload that worked",
             registry=registry,
         )
+        self.data_timestamp = Gauge(
+            f"{prefix}_data_timestamp_seconds",
+            "As of when the data is that is judged by: the oldest part in use",
+            ["data"],
+            registry=registry,
+        )
+        self.data_timestamp.labels(SERVER_EOL).set(shipped_table().as_of.timestamp())
         self.targets = Gauge(f"{prefix}_targets", "Number of targets", registry=registry)
         self.scans = Counter(f"{prefix}_scans", "Scans by outcome", ["outcome"], registry=registry)
         for outcome in ("success", "failure"):

@@ -58,6 +58,13 @@ class Addresses(StrEnum):
     ALL = "all"
 
 
+class DnsQuestion(StrEnum):
+    """What is asked of the DNS only for those who want to know: the key of its facts in a report."""
+
+    TLSA = "tlsa"
+    MTA_STS = "mta_sts"
+
+
 MOST_ADDRESSES = 16
 """Scanned of one target: a name can have hundreds, and every scan of it would be hundreds of scans."""
 
@@ -126,6 +133,23 @@ class ClientCertificate:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """How a target is asked over HTTP.
+
+    Attributes:
+        path: of the first request, with the query if there is one.
+        host: stands in the Host field instead of the target's host; as that.
+        user_agent: None names this program alone.
+        port: where a server without TLS is looked for; None does not look.
+    """
+
+    path: str = "/"
+    host: str | None = None
+    user_agent: str | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One TLS service to watch, with every default filled in.
 
@@ -145,8 +169,11 @@ class Target:
         connections_per_host: most connections at once to one address.
         connection_gap_seconds: least time from the start of one connection to one address to that of the next.
         timeout_seconds: limit of one connect or one read.
+        http: for protocol https alone.
         vulnerability_interval: how often the attacks are tried that need a try; None for never.
         max_age: how long facts outlive the last scan that could tell.
+        mail_domain: whose mail the server takes, for what stands in the DNS below that domain; None when not said.
+        questions: what its policy needs to know of the DNS beside CAA.
     """
 
     name: str
@@ -166,10 +193,13 @@ class Target:
     connections_per_host: int = 4
     connection_gap_seconds: float = 0.0
     timeout_seconds: float = 5.0
+    http: HttpOptions = HttpOptions()
     scan_interval: timedelta = timedelta(hours=6)
     scan_timeout: timedelta = timedelta(minutes=2)
     vulnerability_interval: timedelta | None = timedelta(hours=24)
     max_age: timedelta = timedelta(hours=18)
+    mail_domain: str | None = None
+    questions: frozenset[DnsQuestion] = frozenset()
 
     @property
     def verified_name(self) -> str:

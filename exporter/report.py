@@ -92,7 +92,13 @@ class FactsForm(_Form):
     )
     certificate: dict[str, Any] | None
     http: dict[str, Any] | None
+    software: dict[str, Any] | None = Field(
+        description="what the server says that it runs on, and whether that is maintained"
+    )
     dns: dict[str, Any] | None
+    tlsa: dict[str, Any] | None = Field(description="null as well where the policy does not ask for it")
+    mta_sts: dict[str, Any] | None = Field(description="records of the mail domain; null as well where nobody asks")
+    caa_issuer: dict[str, Any] | None = Field(description="whether the CAA records allow the CAs that issued")
     notes: list[str] | None = Field(description="what stood in the way of the handshake probe")
 
 

@@ -11,8 +11,6 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TypeVar, cast
 
-from dns.asyncresolver import Resolver
-
 from exporter.errors import ProbeError
 from exporter.model import (
     MOST_ADDRESSES,
@@ -28,6 +26,7 @@ from exporter.model import (
 )
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
+from exporter.net.records import RecordResolver
 from exporter.net.resolve import Lookup, resolve_all
 from exporter.probes.base import Session
 from exporter.probes.registry import PROBES
@@ -50,7 +49,7 @@ class Environment:
     """
 
     now: Callable[[], datetime]
-    resolver: Resolver
+    resolver: RecordResolver
     gate: HostGate = field(default_factory=HostGate)
     lookup: Lookup = resolve_all
     workers: Workers = field(default_factory=Workers)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from exporter.errors import ConfigError, Problem
 
@@ -224,12 +224,12 @@ _MESSAGES = {
 def validate(document: Document, model: type[M], context: object = None) -> tuple[M | None, list[Problem]]:
     """The document as the model, or every problem that keeps it from being one.
 
-    The context is for the model's validators.
+    The context is for the model's validators. A `RootModel` stands for a list.
     """
     problems = list(document.problems)
     if document.unread(()):
         return None, problems
-    if not isinstance(document.data, dict):
+    if not isinstance(document.data, list if issubclass(model, RootModel) else dict):
         what = "is empty" if document.data is None else "is not a mapping"
         return None, [*problems, document.problem((), f"the file {what}")]
     try:

@@ -11,7 +11,7 @@ from exporter.net.proxy import DIALOGUES as PROXY_DIALOGUES
 from exporter.net.starttls import DIALOGUES
 from fuzz.dialogues import proxy, starttls
 from fuzz.handshake import flight, key
-from fuzz.probes import chain, dns_response, hsts, http, tls
+from fuzz.probes import chain, dns_response, hsts, http, http2, tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ PARSERS: Mapping[str, Parser] = {
     "chain": Parser(chain, 15),
     "tls": Parser(tls, 2),
     "http": Parser(http, 10),
+    "http2": Parser(http2, 4),
     "hsts": Parser(hsts, 100),
     "dns": Parser(dns_response, 4),
     **{f"starttls-{name}": Parser(starttls(name), 20 if name in _SLOW_DIALOGUES else 44) for name in DIALOGUES},

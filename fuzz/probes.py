@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -19,12 +20,18 @@ from exporter.errors import ProbeError
 from exporter.model import Facts, Reason, Target
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
+from exporter.net.records import RecordResolver
 from exporter.net.tls import TLSSession
-from exporter.probes import certificate
+from exporter.probes import certificate, mta_sts, tlsa
 from exporter.probes import dns as caa
 from exporter.probes import http as web
 from exporter.probes.base import Probe, Session
+from exporter.probes.caa import issuance
 from exporter.probes.hsts import MAX_SECONDS, parse_hsts
+from exporter.probes.http.http1 import Http1
+from exporter.probes.http.http2 import Http2
+from exporter.probes.http.line import MAX_HEAD_BYTES
+from exporter.probes.http.question import questions
 from exporter.probes.trust import TrustFailure
 from exporter.workers import Workers
 from fuzz.certificates import ROOT_FILE
@@ -67,21 +74,52 @@ class _Page(TLSSession):
 
 
 def http(data: bytes) -> None:
-    """The head of an HTTP response, cut or not."""
-    outcome = _read_response([data], end_of(data))
-    if len(data) <= web.MAX_HEAD_BYTES:
-        assert outcome == _read_response(pieces(data), end_of(data)), "how the bytes are cut changes what is read"
+    """Responses of HTTP/1.1, one behind the other, cut or not."""
+    outcome = _read_responses(Http1, [data], end_of(data))
+    if len(data) <= MAX_HEAD_BYTES:
+        assert outcome == _read_responses(Http1, pieces(data), end_of(data)), (
+            "how the bytes are cut changes what is read"
+        )
+    _looked_at(outcome, len(data))
+
+
+def http2(data: bytes) -> None:
+    """Frames of HTTP/2, cut or not."""
+    for said in ([data], pieces(data)):
+        # A field that was said once can be referred to by a byte (RFC 7541, 6.1); h2 bounds what that comes to.
+        _looked_at(_read_responses(Http2, said, end_of(data)), MAX_HEAD_BYTES)
+
+
+def _looked_at(outcome: web.HttpFacts | Reason, size: int) -> None:
+    """`size`: what it may be made of."""
     if isinstance(outcome, web.HttpFacts):
-        assert 200 <= outcome.status <= 999
-        assert sum(map(len, outcome.hsts_fields)) <= len(data)
-        _shown(web.PROBE, outcome, len(data))
+        for response in outcome.responses:
+            assert 200 <= response.status <= 999
+        assert sum(map(len, outcome.hsts_fields)) <= size
+        _shown(web.PROBE, outcome, size)
     else:
         assert outcome in {Reason.HTTP_ERROR, Reason.HTTP_TIMEOUT}
 
 
-def _read_response(said: Iterable[bytes], end: type[Exception] | None) -> web.HttpFacts | Reason:
+def _read_responses(
+    kind: type[Http1 | Http2], said: Iterable[bytes], end: type[Exception] | None
+) -> web.HttpFacts | Reason:
+    line = kind(_Page(said, end))
+
+    async def talk() -> web.HttpFacts:
+        root, *others = questions(_TARGET, "nonce")
+        responses = [await line.ask(root)]
+        for question in others:
+            if not await line.ready():
+                break
+            try:
+                responses.append(await line.ask(question))
+            except ProbeError:
+                break
+        return web.HttpFacts(tuple(responses))
+
     try:
-        return run(web.read_response(_Page(said, end), _TARGET))
+        return run(talk())
     except ProbeError as error:
         return error.reason
 
@@ -145,16 +183,30 @@ class _Resolver(dns.asyncresolver.Resolver):
 
 
 def dns_response(data: bytes) -> None:
-    """The response of a name server, for each name that is asked for."""
-    dialer = Dialer(_TARGET, HostGate())
-    session = Session(_TARGET, dialer, _Resolver(data), NOW, Workers(), known=Facts(), deadline=0.0)
+    """The response of a name server, for each name and type that is asked for."""
+    facts = _looked_up(caa.PROBE, data)
+    if facts is not None:
+        assert bool(facts.caa) == (facts.caa_domain is not None)
+        for wildcard in (False, True):
+            allowed = issuance(facts.caa, wildcard=wildcard)
+            assert allowed.restricted or not allowed.grants
+    bound = _looked_up(tlsa.PROBE, data)
+    assert bound is None or all(bytes.fromhex(record.data) is not None for record in bound.records)
+    _looked_up(mta_sts.PROBE, data)
+
+
+def _looked_up(probe: Probe[F], data: bytes) -> F | None:
+    """What the probe makes of a name server that says this and nothing else; None when it could not tell."""
+    resolver = RecordResolver(_Resolver(data), validating=True)
+    target = replace(_TARGET, mail_domain=NAME)
+    session = Session(target, Dialer(target, HostGate()), resolver, NOW, Workers(), known=Facts(), deadline=0.0)
     try:
-        facts = run(caa.PROBE.run(session))
+        facts = run(probe.run(session))
     except ProbeError as error:
         assert error.reason is Reason.DNS_ERROR  # noqa: PT017 - no test of pytest
-        return
-    assert bool(facts.caa) == (facts.caa_domain is not None)
-    _shown(caa.PROBE, facts, len(data))
+        return None
+    _shown(probe, facts, len(data))
+    return facts
 
 
 # --- certificates -----------------------------------------------------------------------------------------------------

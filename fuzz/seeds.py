@@ -6,6 +6,8 @@ import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
+import h2.config
+import h2.connection
 
 from fuzz.certificates import CHAINS, LEAVES
 from fuzz.memory import NAME
@@ -100,7 +102,42 @@ def _http(_name: str) -> Iterator[bytes]:
     yield b"HTTP/1.0 301 Moved\nLocation: /\n\n<html>"
     yield b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
     yield b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\nX:\r\n folded\r\n\r\n"
+    kept = b"HTTP/1.1 404 Not Found\r\nStrict-Transport-Security: max-age=1\r\nContent-Length: 2\r\n\r\nno"
+    yield 3 * kept
     yield from GARBAGE
+
+
+def _http2(_name: str) -> Iterator[bytes]:
+    for fields in (
+        [(":status", "200")],
+        [(":status", "404"), ("strict-transport-security", "max-age=1"), ("strict-transport-security", "junk")],
+        [(":status", "103"), ("link", "</a>")],
+        [(":status", "x")],
+        [("server", "x")],
+    ):
+        server = _http2_server()
+        server.send_headers(1, fields, end_stream=fields[0][1] != "103")
+        yield server.data_to_send()
+    gives_up, leaves, pushes = _http2_server(), _http2_server(), _http2_server()
+    gives_up.reset_stream(1)
+    leaves.close_connection()
+    pushes.push_stream(1, 2, _REQUEST)
+    yield from (server.data_to_send() for server in (gives_up, leaves, pushes))
+
+
+_REQUEST = [(":method", "GET"), (":path", "/"), (":scheme", "https"), (":authority", NAME)]
+
+
+def _http2_server() -> h2.connection.H2Connection:
+    """A server that has been asked on stream 1."""
+    client = h2.connection.H2Connection()
+    client.initiate_connection()
+    client.send_headers(1, _REQUEST, end_stream=True)
+    config = h2.config.H2Configuration(client_side=False, validate_outbound_headers=False)
+    server = h2.connection.H2Connection(config)
+    server.initiate_connection()
+    server.receive_data(client.data_to_send())
+    return server
 
 
 _RECORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -153,6 +190,7 @@ _SEEDS: dict[str, Callable[[str], Iterator[bytes]]] = {
     "tls": _flight,
     "chain": _chain,
     "http": _http,
+    "http2": _http2,
     "hsts": _hsts,
     "dns": _dns,
     "starttls": _starttls,

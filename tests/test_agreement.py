@@ -9,9 +9,12 @@ from hypothesis import given
 
 from exporter.agreement import MAX_CHARACTERS, MAX_ITEMS, MAX_PARTS, NOT_COMPARED, OF_ALL_CHAINS, disagreements
 from exporter.derived.registry import SHOWN
-from exporter.model import Addresses, CipherOrder, Disagreement, Facts, Protocol, Report
+from exporter.model import Addresses, CipherOrder, Disagreement, Facts, Protocol, Reason, Report
 from exporter.probes.base import Probe
 from exporter.probes.handshake import PROBE, HandshakeFacts
+from exporter.probes.http import HttpFacts, PlainAnswer
+from exporter.probes.mta_sts import MtaStsFacts
+from exporter.probes.tlsa import TlsaFacts
 from exporter.probes.trust import TrustFailure
 from tests.support.facts import (
     CBC_RSA,
@@ -19,6 +22,7 @@ from tests.support.facts import (
     GCM_128,
     GOOD_SUITES,
     RC4,
+    REDIRECTS,
     caa,
     certificate,
     certificates,
@@ -28,8 +32,10 @@ from tests.support.facts import (
     handshake,
     handshake_facts,
     http,
+    http_everywhere,
     issuer,
     report,
+    response,
     served,
     steady,
     watched,
@@ -101,6 +107,14 @@ TLS1_2 = {Protocol.TLS1_2: (GCM, GCM_128)}
             both("chain_length", "2", "3"),
         ),
         (http("max-age=1"), http(), "http", both("hsts_fields", "max-age=1", "")),
+        (
+            *(http_everywhere("max-age=1"), http_everywhere("max-age=1", on_errors=())),
+            *("http", both("hsts_on_error_responses", "true", "false")),
+        ),
+        (
+            *(http_everywhere(), http_everywhere(plain=replace(REDIRECTS, redirects=False))),
+            *("http", both("http_redirect.redirects_to_https", "true", "false")),
+        ),
     ],
 )
 def test_a_fact_that_differs_is_named_with_what_each_said(here: object, there: object, fact: str, said: Said) -> None:
@@ -116,8 +130,15 @@ def test_a_fact_that_differs_is_named_with_what_each_said(here: object, there: o
         (handshake(TLS1_2), handshake({Protocol.TLS1_2: (GCM_128, GCM)})),
         (certificate(), certificate(failures=(TrustFailure.EXPIRED,), trust_detail="expired")),
         (http("max-age=1"), http("max-age=1", status=503)),
+        (http_everywhere("max-age=1", plain=None), http("max-age=1")),
+        (HttpFacts((response(others={"date": "today"}),)), HttpFacts((response(others={"date": "tomorrow"}),))),
+        (http_everywhere(plain=REDIRECTS), http_everywhere(plain=replace(REDIRECTS, status=302, location="https://b"))),
+        (http_everywhere(plain=REDIRECTS), http_everywhere(plain=PlainAnswer(80, reason=Reason.CONNECT_REFUSED))),
     ],
-    ids=["notes", "order in which suites were found", "why a chain is not trusted", "status"],
+    ids=[
+        *("notes", "order in which suites were found", "why a chain is not trusted", "status"),
+        *("responses that did not come", "other fields", "where exactly it redirects", "no port 80"),
+    ],
 )
 def test_what_may_differ_between_good_machines_is_not_compared(here: object, there: object) -> None:
     assert differences(here, there) == ()
@@ -218,15 +239,23 @@ def test_a_list_that_may_lack_something_is_not_compared(monkeypatch: pytest.Monk
         assert (found[0].said if found else None) == expected
 
 
+ASKED_FOR: dict[type, object] = {
+    TlsaFacts: TlsaFacts("_443._tcp.www.test.example", (), None),
+    MtaStsFacts: MtaStsFacts("test.example", None, None),
+}
+"""What is there only where a policy asks for it."""
+
+
 def test_what_is_left_out_is_there_to_be_left_out() -> None:
     """A fact that is renamed must not come back as a disagreement."""
     document: dict[str, object] = {}
     for shown in SHOWN:
-        document |= shown.document(at(HERE).facts.get(shown.kind))
+        document |= shown.document(at(HERE).facts.get(shown.kind) or ASKED_FOR[shown.kind])
     for path in NOT_COMPARED | OF_ALL_CHAINS:
-        fact, _, part = path.partition(".")
-        content = document[fact]
-        assert not part or (isinstance(content, dict) and part in content)
+        content: object = document
+        for part in path.split("."):
+            assert isinstance(content, dict)
+            content = content[part]
 
 
 @steady

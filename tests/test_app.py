@@ -1,18 +1,25 @@
 """The daemon's parts in step: reports, series, reload, expiry."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from exporter.app import App, _service, make_resolver, read_config
+from exporter.app import App, _service, make_resolver, read_config, with_questions
+from exporter.checks.dane import DaneDemand
 from exporter.config import Config, ResolverSettings
-from exporter.model import Target
+from exporter.errors import ConfigError
+from exporter.model import DnsQuestion, Target
+from exporter.policies import load_policy
+from exporter.software.files import shipped_table
 from exporter.targets import static_targets
 from tests.support.plain import plain_server
 from tests.support.scripted import End, Stack, alert, scripted_server
+from tests.support.targets import make_target
 
 NO_RESOLVER = "resolver: {nameservers: [127.0.0.1], port: 9, timeout: 100ms}"
 STACK = Stack({0x0303: (0xC030, 0xC02F)})
@@ -262,12 +269,29 @@ def test_a_reload_does_not_give_a_host_more_connections(fixture: Fixture) -> Non
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("validating", [True, False])
+def test_a_resolver_is_believed_about_signatures_only_where_it_is_said_to_validate(validating: bool) -> None:
+    settings = ResolverSettings.model_validate({"nameservers": ["127.0.0.9"], "validating": validating})
+    config = Config()
+    changed = config.global_.model_copy(update={"resolver": settings})
+    assert make_resolver(config.model_copy(update={"global_": changed})).validating is validating
+    assert make_resolver(config).validating is False
+
+
+def test_the_dns_is_asked_for_what_the_policy_needs_and_no_more() -> None:
+    kopano = load_policy("kopano-checklist")
+    assert with_questions(make_target(), kopano).questions == frozenset()
+    demand = {"severity": "info", "source": "x", "required": True}
+    dane = replace(kopano, demands={"dane": DaneDemand.model_validate(demand)})
+    assert with_questions(make_target(), dane).questions == {DnsQuestion.TLSA}
+
+
 def test_questions_about_records_go_to_the_configured_resolver() -> None:
     settings = ResolverSettings.model_validate({"nameservers": ["127.0.0.9"], "port": 5353, "timeout": "2s"})
     config = Config()
     resolver = make_resolver(
         config.model_copy(update={"global_": config.global_.model_copy(update={"resolver": settings})})
-    )
+    ).resolver
     assert [str(server) for server in resolver.nameservers] == ["127.0.0.9"]
     assert (resolver.port, resolver.lifetime) == (5353, 2.0)
 
@@ -287,3 +311,56 @@ def test_a_judgement_that_fails_does_not_keep_others_from_theirs(
     asyncio.run(app._judge_others())  # noqa: SLF001 - as above
     assert sorted(judged) == ["bad", "good"]
     assert app._judging is None  # noqa: SLF001 - or it would never start again
+
+
+# --- the table of releases --------------------------------------------------------------------------------------------
+
+
+def table_age(app: App) -> float:
+    """As of when the table is that the app judges by."""
+    (line,) = [
+        line for line in text(app).splitlines() if line.startswith("tls_posture_exporter_data_timestamp_seconds{")
+    ]
+    assert line.startswith('tls_posture_exporter_data_timestamp_seconds{data="server-eol"} ')
+    return float(line.split(" ")[1])
+
+
+def table_file(folder: Path, generated_at: str) -> Path:
+    """A file in the form of endoflife.date's API; with all products that the shipped one has."""
+    result = [{"name": name, "releases": [{"name": "9", "isEol": False}]} for name in shipped_table().products]
+    file = folder / f"{generated_at[:4]}.json"
+    file.write_text(json.dumps({"generated_at": generated_at, "result": result}))
+    return file
+
+
+def test_a_reload_brings_another_table_and_its_age(fixture: Fixture) -> None:
+    config = fixture.write("")
+    app = App(config, now=fixture.clock)
+    files = [table_file(fixture.file.parent, f"{year}-01-01T00:00:00Z") for year in (2030, 2029)]
+
+    async def steps() -> None:
+        assert table_age(app) == shipped_table().as_of.timestamp()
+        for file, year in zip(files, (2030, 2029), strict=True):
+            fixture.write("", head=f"software: {{eol_files: [{file}]}}\n")
+            assert await app.reload(fixture.file)
+            assert table_age(app) == datetime(year, 1, 1, tzinfo=UTC).timestamp()
+        files[1].write_text("[")
+        assert not await app.reload(fixture.file)
+        assert table_age(app) == datetime(2029, 1, 1, tzinfo=UTC).timestamp()
+
+    run_app(app, steps)
+
+
+def test_a_file_that_breaks_between_reading_and_applying_changes_nothing(fixture: Fixture) -> None:
+    file = table_file(fixture.file.parent, "2030-01-01T00:00:00Z")
+    app = App(fixture.write(entry("a", 443)), now=fixture.clock)
+
+    async def steps() -> None:
+        config = fixture.write(entry("b", 443), head=f"software: {{eol_files: [{file}]}}\n")
+        file.unlink()
+        with pytest.raises(ConfigError):
+            app.apply(config)
+        assert app.counts()[0] == 1
+        assert 'target="a"' in text(app)
+
+    run_app(app, steps)

@@ -65,6 +65,8 @@ def test_a_file_that_says_nothing_gives_the_defaults(tmp_path: Path, text: str) 
         "trust_store": None,
         "trust_stores": {},
         "tls_config": None,
+        "http": None,
+        "contact": None,
         "resolver": None,
     }
 
@@ -96,6 +98,8 @@ global:
   ca_file: ca.pem
   trust_stores: {internal: ca.pem}
   tls_config: {cert_file: client.pem, key_file: client.pem}
+  contact: https://example.com/scans
+  http: {path: "/a?b=c", host: Other.example.com, user_agent: "scanner/1 (x)", port: off}
   resolver:
     nameservers: [192.0.2.53, "2001:db8::53"]
     port: 5353
@@ -122,10 +126,13 @@ metrics:
         "trust_store": None,
         "trust_stores": {"internal": str(tmp_path / "ca.pem")},
         "tls_config": {"cert_file": client, "key_file": client},
+        "contact": "https://example.com/scans",
+        "http": {"path": "/a?b=c", "host": "other.example.com", "user_agent": "scanner/1 (x)", "port": "off"},
     }
     assert usual.resolver is not None
     assert usual.resolver.nameservers == ["192.0.2.53", "2001:db8::53"]
     assert (usual.resolver.port, usual.resolver.timeout) == (5353, SECOND)
+    assert usual.resolver.validating is False
     assert config.metrics.detail == "full"
 
 

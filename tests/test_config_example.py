@@ -1,5 +1,6 @@
 """The example shows every option there is, and works as it stands."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,8 +42,10 @@ PLACES = {
     "Config": SOURCE,
     "GlobalSettings": _section("global", "metrics"),
     "ResolverSettings": _section("global", "metrics").split("resolver:", 1)[1],
-    "MetricsSettings": _section("metrics", "targets"),
+    "MetricsSettings": _section("metrics", "software"),
+    "SoftwareSettings": _section("software", "targets"),
     "TargetSettings": _section("targets", None),
+    "HttpSettings": _section("global", "metrics").split("http:\n", 1)[1],
     "TlsSettings": SOURCE.split("tls_config:", 1)[1],
 }
 
@@ -82,6 +85,11 @@ def test_its_commented_options_load_once_their_files_are_there(tmp_path: Path) -
     (tmp_path / "policies").mkdir()
     own_policy = tmp_path / "policies" / "own.yaml"
     own_policy.write_bytes(shipped()["kopano-checklist"].read_bytes())
+    (tmp_path / "endoflife").mkdir()
+    releases = [{"cycle": "1.30", "eol": False}]
+    (tmp_path / "endoflife" / "nginx.json").write_text(json.dumps(releases))
+    everything = {"result": [{"name": "php", "releases": []}]}
+    (tmp_path / "endoflife" / "products.json").write_text(json.dumps(everything))
     file = tmp_path / "config.yaml"
     file.write_text(re.sub(r"^ *trust_store: .*\n", "", _uncommented(), flags=re.MULTILINE), encoding="utf-8")
 
@@ -90,6 +98,7 @@ def test_its_commented_options_load_once_their_files_are_there(tmp_path: Path) -
     assert config.global_.policy == str(own_policy)
     assert config.global_.ca_file == str(tmp_path / "certificates" / "own-ca.pem")
     assert config.global_.resolver is not None
+    assert config.software.eol_files == [str(tmp_path / "endoflife" / name) for name in ("products.json", "nginx.json")]
     set_somewhere = {name for target in config.targets for name in target.model_fields_set}
     assert set_somewhere == set(TargetSettings.model_fields) - {"trust_store"}  # excludes ca_file, and is in use
     assert config.global_.model_fields_set == set(GlobalSettings.model_fields) - {"trust_store"}

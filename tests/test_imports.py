@@ -13,6 +13,7 @@ ORDER = (
         "errors",
         "services",
         "yamlfile",
+        "software",
         "credentials",
         "config",
         "targets",

@@ -50,8 +50,10 @@ from tests.support.facts import (
     handshake,
     handshake_facts,
     http,
+    http_everywhere,
     report,
     result,
+    showing,
     steady,
     tried,
     watched,
@@ -137,6 +139,7 @@ OWN_CONTRACT = {
     "tls_posture_exporter_worker_restarts": set(),
     "tls_posture_exporter_discovery_failures": {"mechanism"},
     "tls_posture_exporter_store_errors": set(),
+    "tls_posture_exporter_data_timestamp_seconds": {"data"},
 }
 """The exporter's own families, counters without `_total`."""
 
@@ -149,23 +152,29 @@ ALL_PROTOCOLS = handshake(
 )
 HOSTILE = 'CN="\\"\n\r\t\x00\x1b[31m{},=# é 中 \U0001f512\u2028,O=\\n'
 UNTRUSTED: dict[str, Any] = {
+    "issuer": "O=Let's Encrypt,CN=E7",
     "hostname_match": False,
     "trusted": False,
     "failures": (TrustFailure.NAME_MISMATCH, TrustFailure.EXPIRED),
 }
+ASKED = tuple(probe for probe in PROBES if probe.applies(watched()))
+"""The probes of a target under a policy that asks the DNS for no more than CAA."""
 WORST = report(
     facts(
         ALL_PROTOCOLS,
         certificate(**UNTRUSTED, ocsp_stapled=OcspStatus.REVOKED, subject=HOSTILE),
         tried(dict.fromkeys(POSSIBLE, True)),
-        http("max-age=1; includeSubDomains; preload"),
+        showing(
+            http_everywhere("max-age=1; includeSubDomains; preload"),
+            *(("server", "Apache/2.2.22 OpenSSL/1.0.1e mod_wsgi/3.4"), ("x-powered-by", "PHP/5.6.40, ASP.NET")),
+        ),
         caa(
             *((tag, "x") for tag in ("issue", "issuewild", "issuemail", "issuevmc", "iodef")),
             *((tag, "x") for tag in ("contactemail", "contactphone", "tbs", "unheard-of")),
         ),
     ),
-    probes={probe.name: False for probe in PROBES},
-    failures=tuple(Failure(probe.name, Reason.INTERNAL, "x") for probe in PROBES),
+    probes={probe.name: False for probe in ASKED},
+    failures=tuple(Failure(probe.name, Reason.INTERNAL, "x") for probe in ASKED),
     target=watched(labels={"team": 'a "quoted" \\ team\n'}),
 )
 """Every sample there can be, though no scan would bring them all at once."""
@@ -173,7 +182,7 @@ WORST = report(
 MODERN = report(
     WORST.facts.with_part(handshake(order=dict.fromkeys((Protocol.TLS1_2, Protocol.TLS1_3), CipherOrder.CLIENT)), NOW)
     .with_part(certificates(deployment(**UNTRUSTED), deployment(key_algorithm="RSA", **UNTRUSTED)), NOW)
-    .with_part(http("max-age=1; includeSubDomains; preload"), NOW)
+    .with_part(showing(http_everywhere("max-age=1; includeSubDomains; preload"), ("server", "nginx/1.18.0")), NOW)
     .with_part(caa(("issue", "x"), ("issuewild", "x"), ("iodef", "x")), NOW),
     probes=WORST.result.probes,
     failures=WORST.result.failures,
@@ -467,7 +476,8 @@ def test_full_detail_adds_suites_and_groups_and_nothing_else() -> None:
     default, full = series(WORST), series(WORST, full=True)
     added = {"tls_posture_cipher_suite_info", "tls_posture_key_exchange_group_accepted"}
     added |= {"tls_posture_key_exchange_group_order_enforced", "tls_posture_extension_supported"}
-    added |= {"tls_posture_probe_last_success_timestamp_seconds"}
+    added |= {"tls_posture_dh_prime_bits", "tls_posture_contradictory_answers"}
+    added |= {"tls_posture_probe_last_success_timestamp_seconds", "tls_posture_scan_bytes"}
     added |= {family.name for family in CERTIFICATE.full}
     assert {family.name for family in FULL_DETAIL} == added
     assert set(full) - set(default) == added
@@ -517,7 +527,7 @@ def test_a_good_target_in_numbers() -> None:
         Attack, 0
     )
     ages = found["tls_posture_probe_last_success_timestamp_seconds"]
-    assert {labels["probe"]: at for labels, at in ages} == {probe.name: NOW.timestamp() for probe in PROBES}
+    assert {labels["probe"]: at for labels, at in ages} == {probe.name: NOW.timestamp() for probe in ASKED}
     assert "tls_posture_probe_failure" not in found
     assert "tls_posture_certificate_verification_failure" not in found
 
@@ -573,7 +583,7 @@ def test_tags_that_nobody_registered_are_counted_together() -> None:
 SCAN_ONLY = {
     *("tls_posture_target_info", "tls_posture_scan_success", "tls_posture_probe_success", "tls_posture_probe_failure"),
     *("tls_posture_last_scan_timestamp_seconds", "tls_posture_scan_duration_seconds"),
-    *("tls_posture_scan_interval_seconds", "tls_posture_scan_connections", "tls_posture_scan_bytes"),
+    *("tls_posture_scan_interval_seconds", "tls_posture_scan_connections"),
 }
 
 

@@ -89,7 +89,7 @@ def test_the_checklist_demands_nothing_else() -> None:
     policy = load_policy("kopano-checklist")
     assert set(policy.demands) == {
         *("protocols", "cipher_suites", "cipher_order", "compression"),
-        *("vulnerabilities", "certificate_valid", "hsts", "caa"),
+        *("vulnerabilities", "certificate_valid", "hsts", "hsts_on_errors", "caa"),
     }
     assert (policy.name, policy.version, policy.file) == ("kopano-checklist", "2017-10-18", KOPANO_FILE)
 
@@ -209,5 +209,6 @@ def test_the_policy_in_the_readme_loads(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text(own, encoding="utf-8")
     assert set(load_policy(str(file)).demands) == {
-        *("certificate_expiry", "certificate_key", "certificate_chain", "forward_secrecy"),
+        *("certificate_expiry", "certificate_key", "certificate_chain", "forward_secrecy", "server_software"),
+        *("http_redirect", "hsts_preload", "caa_issuer", "dnssec", "dane", "mta_sts"),
     }

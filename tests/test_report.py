@@ -33,7 +33,18 @@ FACT_KEYS = {
     *("protocols", "cipher_suites", "cipher_suites_incomplete", "cipher_order", "compression", "groups"),
     *("groups_incomplete", "group_order", "ignores_supported_groups", "dh_primes", "extensions", "alpn"),
     *("signature_schemes", "plain_chains", "contradictions", "hellos"),
-    *("vulnerabilities", "attacks_tried", "certificate", "http", "dns", "notes"),
+    *(
+        "vulnerabilities",
+        "attacks_tried",
+        "certificate",
+        "http",
+        "software",
+        "dns",
+        "tlsa",
+        "mta_sts",
+        "caa_issuer",
+        "notes",
+    ),
 }
 
 
@@ -88,10 +99,26 @@ def test_a_good_target_as_a_document() -> None:
     }
     assert read["facts"]["cipher_suites"]["TLSv1.2"] == [GCM, GCM_128]
     assert read["facts"]["compression"] is False
+    policy = {"max_age_seconds": 31536000, "include_subdomains": False, "preload": False}
+    headers = {"strict-transport-security": ["max-age=31536000"]}
     assert read["facts"]["http"] == {
         "status": 200,
         "hsts_fields": ["max-age=31536000"],
-        "hsts": {"max_age_seconds": 31536000, "include_subdomains": False, "preload": False},
+        "hsts": policy,
+        "hsts_on_error_responses": True,
+        "responses": [
+            {"request": "root", "status": 200, "headers": headers, "hsts": policy},
+            {"request": "not_found", "status": 404, "headers": headers, "hsts": policy},
+            {"request": "malformed", "status": 400, "headers": headers, "hsts": policy},
+        ],
+        "http_redirect": {
+            "port": 80,
+            "redirects_to_https": True,
+            "status": 301,
+            "location": "https://www.test.example/",
+            "reason": None,
+            "detail": None,
+        },
     }
     assert read["facts"]["vulnerabilities"] == dict.fromkeys(map(str, Attack), False)
     assert read["facts"]["attacks_tried"]["ccs_injection"] == {
@@ -102,6 +129,7 @@ def test_a_good_target_as_a_document() -> None:
     assert read["facts"]["dns"] == {
         "caa": [{"flags": 0, "tag": "issue", "value": "ca.test.example"}],
         "caa_domain": "test.example",
+        "dnssec": None,
     }
     assert read["findings"][0] == {
         "check": "protocols",
@@ -203,12 +231,26 @@ def test_reasons_why_verification_fails_are_listed() -> None:
 
 
 def test_a_response_without_a_valid_policy_has_null_and_the_fields_as_received() -> None:
-    read = only(report(facts(http("junk", "max-age=1", status=404))))
-    assert read["facts"]["http"] == {"status": 404, "hsts_fields": ["junk", "max-age=1"], "hsts": None}
+    read = only(report(facts(http("junk", "max-age=1"))))["facts"]["http"]
+    assert read == {
+        "status": 200,
+        "hsts_fields": ["junk", "max-age=1"],
+        "hsts": None,
+        "hsts_on_error_responses": None,
+        "responses": [
+            {
+                "request": "root",
+                "status": 200,
+                "headers": {"strict-transport-security": ["junk", "max-age=1"]},
+                "hsts": None,
+            }
+        ],
+        "http_redirect": None,
+    }
 
 
 def test_an_empty_record_set_is_a_list_without_entries() -> None:
-    assert only(report(facts(caa())))["facts"]["dns"] == {"caa": [], "caa_domain": None}
+    assert only(report(facts(caa())))["facts"]["dns"] == {"caa": [], "caa_domain": None, "dnssec": None}
 
 
 def test_evidence_is_complete() -> None:

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from exporter import __version__
 from exporter.config import Config, GlobalSettings, TargetSettings
-from exporter.model import Addresses, ClientCertificate, IpProtocol, Proxy, Target
+from exporter.model import Addresses, ClientCertificate, HttpOptions, IpProtocol, Proxy, Target
 from exporter.services import MAIL, PROTOCOLS, STARTTLS
 from exporter.targets import DEFAULT_SCAN_TIMEOUT, make_target, static_targets
 
@@ -27,6 +28,7 @@ def test_a_bare_host_gets_every_default() -> None:
         server_name="www.example.com",
         connections_per_host=4,
         timeout_seconds=5.0,
+        http=HttpOptions(user_agent=f"tls-posture-exporter/{__version__}", port=80),
         scan_interval=6 * HOUR,
         scan_timeout=2 * MINUTE,
         max_age=18 * HOUR,
@@ -63,6 +65,59 @@ def test_what_is_said_for_all_targets_holds_until_one_says_otherwise(
 ) -> None:
     made = (_made({}, {option: usual}), _made({option: own}, {option: usual}))
     assert tuple(getattr(target, attribute) for target in made) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "usual", "expected"),
+    [
+        ({}, {}, HttpOptions()),
+        ({"path": "/a", "host": "b.example"}, {}, HttpOptions("/a", "b.example")),
+        ({}, {"path": "/a", "host": "b.example"}, HttpOptions("/a", "b.example")),
+        ({"host": "c.example"}, {"path": "/a", "host": "b.example"}, HttpOptions("/a", "c.example")),
+    ],
+)
+def test_how_a_target_is_asked_over_http_is_said_key_by_key(
+    own: dict[str, object], usual: dict[str, object], expected: HttpOptions
+) -> None:
+    made = _made({"http": own}, {"http": usual}).http
+    assert (made.path, made.host) == (expected.path, expected.host)
+
+
+@pytest.mark.parametrize(
+    ("own", "usual", "expected"),
+    [
+        ({}, {}, f"tls-posture-exporter/{__version__}"),
+        ({}, {"contact": "mailto:a@b.example"}, f"tls-posture-exporter/{__version__} (+mailto:a@b.example)"),
+        ({}, {"contact": "x", "http": {"user_agent": "all"}}, "all"),
+        ({"http": {"user_agent": "one"}}, {"contact": "x", "http": {"user_agent": "all"}}, "one"),
+    ],
+)
+def test_the_user_agent_names_product_and_contact_unless_it_is_said_otherwise(
+    own: dict[str, object], usual: dict[str, object], expected: str
+) -> None:
+    assert _made(own, usual).http.user_agent == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "usual", "expected"),
+    [
+        ({}, None, 80),
+        ({}, 8080, 8080),
+        ({}, "off", None),
+        ({"http": {"port": 8081}}, 8080, 8081),
+        ({"http": {"port": 8081}}, "off", 8081),
+        ({"http": {"port": "off"}}, 8080, None),
+        ({"port": 8443}, None, None),
+        ({"port": 8443}, 8080, None),
+        ({"port": 8443, "http": {"port": 8080}}, None, 8080),
+        ({"protocol": "imaps"}, 8080, None),
+        ({"starttls": "imap"}, 8080, None),
+    ],
+)
+def test_a_server_without_tls_is_looked_for_beside_port_443_unless_a_target_says_where(
+    own: dict[str, object], usual: object, expected: int | None
+) -> None:
+    assert _made(own, {"http": {"port": usual}}).http.port == expected
 
 
 @pytest.mark.parametrize(
@@ -132,6 +187,11 @@ def test_port_protocol_and_name_follow_from_each_other(
 ) -> None:
     made = _made(target)
     assert (made.name, made.protocol, made.starttls) == (name, protocol, starttls)
+
+
+def test_a_mail_domain_is_said_and_never_guessed() -> None:
+    assert _made({"starttls": "smtp"}).mail_domain is None
+    assert _made({"starttls": "smtp", "mail_domain": "Example.COM."}).mail_domain == "example.com"
 
 
 def test_targets_come_in_the_order_of_the_file_with_their_labels() -> None:

@@ -28,6 +28,7 @@ test  complies  policy kopano-checklist, 27 connections, 1.5 s
  vulnerabilities     pass      is open to none of 12 known attacks
  certificate_valid   pass      valid until 2026-12-01
  hsts                pass      max-age is 31536000
+ hsts_on_errors      pass      1 error response carries the HSTS policy
  caa                 pass      1 CAA record at test.example
 
 """
@@ -52,6 +53,7 @@ weak  DOES NOT COMPLY  policy kopano-checklist, 27 connections, 1.5 s
  certificate_valid   unknown   the certificate could not be looked at
  hsts                FAIL      max-age is 1, less than 31536000
                                strict_transport_security: max-age=1
+ hsts_on_errors      unknown   no error response was seen that counts
  caa                 unknown   the CAA records could not be looked up
 
 """

@@ -212,12 +212,14 @@ class Dialer:
     Attributes:
         connections: TCP connections that were opened.
         traffic: what went over them, a proxy's dialogue included.
+        greeting: what the server said of itself before TLS, the first time that it was heard.
     """
 
     def __init__(self, target: Target, gate: HostGate, lookup: Lookup = resolve_all) -> None:
         self.target = target
         self.connections = 0
         self.traffic = Traffic()
+        self.greeting: str | None = None
         self._gate = gate
         self._lookup = lookup
         self._address: str | None = None
@@ -225,34 +227,36 @@ class Dialer:
         self._resolving = asyncio.Lock()
 
     @asynccontextmanager
-    async def connect(self, *, max_bytes: int) -> AsyncIterator[Connection]:
+    async def connect(self, *, max_bytes: int, port: int | None = None) -> AsyncIterator[Connection]:
         """A connection, closed at the end; waits for its place among `connections_per_host` first, and for the gap.
+
+        It goes to the target's port, or to another one of the same address.
 
         Raises:
             ProbeError: the name does not resolve, or the connection does not come to be (`connect_*`). A proxy that
                 does not work says nothing of the target: that is `connect_error`.
         """
         async with AsyncExitStack() as held:
-            yield await self._reach(held, max_bytes)
+            yield await self._reach(held, port or self.target.port, max_bytes)
 
-    async def _reach(self, held: AsyncExitStack, max_bytes: int) -> Connection:
+    async def _reach(self, held: AsyncExitStack, port: int, max_bytes: int) -> Connection:
         """A connection to the one address of this scan, or through the proxy, which is told the name."""
         host = self.target.connect_address or self.target.host
         if self.target.proxy is not None:
-            return await self._enter(held, host, max_bytes)
+            return await self._enter(held, host, port, max_bytes)
         async with self._resolving:
             if self._address is None:
-                found = await self._lookup(host, self.target.port, self.target.ip_protocol)
-                return await self._choose(held, _in_turn(found), max_bytes)
-        return await self._enter(held, self._address, max_bytes)
+                found = await self._lookup(host, port, self.target.ip_protocol)
+                return await self._choose(held, _in_turn(found), port, max_bytes)
+        return await self._enter(held, self._address, port, max_bytes)
 
-    async def _choose(self, held: AsyncExitStack, addresses: Sequence[str], max_bytes: int) -> Connection:
+    async def _choose(self, held: AsyncExitStack, addresses: Sequence[str], port: int, max_bytes: int) -> Connection:
         """A connection to the first address that takes one; all others of this scan go there too."""
         failures: list[ProbeError] = []
         for address in addresses:
             async with AsyncExitStack() as tried:
                 try:
-                    connection = await self._enter(tried, address, max_bytes)
+                    connection = await self._enter(tried, address, port, max_bytes)
                 except ProbeError as error:
                     failures.append(error)
                     continue
@@ -261,18 +265,18 @@ class Dialer:
                 return connection
         raise ProbeError(failures[0].reason, "; ".join(failure.detail for failure in failures)) from failures[0]
 
-    async def _enter(self, held: AsyncExitStack, address: str, max_bytes: int) -> Connection:
+    async def _enter(self, held: AsyncExitStack, address: str, port: int, max_bytes: int) -> Connection:
         """A connection that is closed, and its place given back, when `held` ends."""
         target = self.target
         place = self._gate.admit(address, target.connections_per_host, target.connection_gap_seconds)
         await held.enter_async_context(place)
         if target.proxy is None:
-            connection = await self._open(address, target.port, max_bytes)
+            connection = await self._open(address, port, max_bytes)
         else:
             connection = await self._open_proxy(target.proxy)
         held.push_async_callback(connection.close)
         if target.proxy is not None:
-            await self._pass(connection, target.proxy, address, max_bytes)
+            await self._pass(connection, target.proxy, (address, port), max_bytes)
         return connection
 
     async def _open_proxy(self, proxy: Proxy) -> Connection:
@@ -284,13 +288,13 @@ class Dialer:
         except ProbeError as error:
             raise ProbeError(Reason.CONNECT_ERROR, f"proxy {proxy}: {error.detail}") from error
 
-    async def _pass(self, connection: Connection, proxy: Proxy, address: str, max_bytes: int) -> None:
+    async def _pass(self, connection: Connection, proxy: Proxy, goal: tuple[str, int], max_bytes: int) -> None:
         """Have the proxy connect to the target."""
         connection.limit(self.target.timeout_seconds)
         try:
-            connection.begin(await _tunnel(connection, dialogue(proxy, address, self.target.port)), max_bytes)
+            connection.begin(await _tunnel(connection, dialogue(proxy, *goal)), max_bytes)
         except ProxyError as error:
-            where = f"{address} port {self.target.port}"
+            where = f"{goal[0]} port {goal[1]}"
             raise ProbeError(error.reason, f"{where}: the proxy {proxy} {error.detail}") from error
 
     async def _open(self, address: str, port: int, max_bytes: int) -> Connection:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from dns.asyncresolver import Resolver
-
 from exporter.model import Facts, Family, Sample, Target
 from exporter.net.dial import Dialer
+from exporter.net.records import RecordResolver
 from exporter.workers import Workers
 
 F = TypeVar("F")
@@ -29,7 +28,7 @@ class Session:
 
     target: Target
     dialer: Dialer
-    resolver: Resolver
+    resolver: RecordResolver
     now: datetime
     workers: Workers
     known: Facts

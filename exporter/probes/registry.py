@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from exporter.probes import certificate, dns, handshake, http, vulnerabilities
+from exporter.probes import certificate, dns, handshake, http, mta_sts, tlsa, vulnerabilities
 from exporter.probes.base import Probe
 
 PROBES: tuple[Probe[Any], ...] = (
@@ -10,5 +10,7 @@ PROBES: tuple[Probe[Any], ...] = (
     certificate.PROBE,
     http.PROBE,
     dns.PROBE,
+    tlsa.PROBE,
+    mta_sts.PROBE,
     vulnerabilities.PROBE,
 )

@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 
-from exporter.config import DIRECT, NEVER, SYSTEM, Config, GlobalSettings, TargetSettings
-from exporter.model import Addresses, ClientCertificate, Target, is_ip
+from exporter import __version__
+from exporter.config import DIRECT, NEVER, OFF, SYSTEM, Config, GlobalSettings, HttpSettings, TargetSettings
+from exporter.model import Addresses, ClientCertificate, HttpOptions, Target, is_ip
 from exporter.services import MAIL, parse_proxy
 
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=2)
 DEFAULT_VULNERABILITY_INTERVAL = timedelta(hours=24)
 MAX_AGE_INTERVALS = 3
 """Facts outlive their last good scan by this many intervals, unless `max_age` says otherwise."""
+HTTP_PORT = 80
+"""Where a browser looks that was given the name alone; it belongs to 443 and to no other port (RFC 9110, 4.2)."""
 MAIL_CONNECTIONS = 1
 """What any limit leaves: Exim's smtp_accept_max_per_host, Postfix' smtpd_client_connection_count_limit."""
 MAIL_GAP = timedelta(milliseconds=100)
@@ -42,6 +45,7 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
         starttls=settings.starttls,
         server_name=None if is_ip(server_name) else server_name,
         connect_address=settings.connect_address,
+        mail_domain=settings.mail_domain,
         addresses=Addresses.ONE if chosen_elsewhere else settings.addresses or defaults.addresses,
         ip_protocol=settings.ip_protocol or defaults.ip_protocol,
         proxy=proxy,
@@ -51,6 +55,7 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
         connections_per_host=settings.connections_per_host or connections,
         connection_gap_seconds=gap.total_seconds(),
         timeout_seconds=(settings.timeout or defaults.timeout).total_seconds(),
+        http=_http(settings, defaults),
         scan_interval=interval,
         scan_timeout=min(scan_timeout, interval),
         vulnerability_interval=_vulnerability_interval(settings, defaults, interval),
@@ -71,6 +76,21 @@ def _ca_file(settings: TargetSettings, defaults: GlobalSettings) -> str | None:
 def _client_certificate(settings: TargetSettings, defaults: GlobalSettings) -> ClientCertificate | None:
     files = settings.tls_config or defaults.tls_config
     return None if files is None else ClientCertificate(files.cert_file, files.key_file)
+
+
+def _http(settings: TargetSettings, defaults: GlobalSettings) -> HttpOptions:
+    """Key by key: what the target says, else what is said for all."""
+    if settings.effective_protocol != "https":
+        return HttpOptions()
+    own, usual = settings.http or HttpSettings(), defaults.http or HttpSettings()
+    contact = f" (+{defaults.contact})" if defaults.contact else ""
+    port = own.port or ((usual.port or HTTP_PORT) if settings.effective_port == 443 else OFF)
+    return HttpOptions(
+        path=own.path or usual.path or "/",
+        host=own.host or usual.host,
+        user_agent=own.user_agent or usual.user_agent or f"tls-posture-exporter/{__version__}{contact}",
+        port=None if port == OFF or isinstance(port, str) else port,
+    )
 
 
 def _usual_pace(protocol: str, defaults: GlobalSettings) -> tuple[int, timedelta]:

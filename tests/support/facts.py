@@ -1,7 +1,9 @@
 """Facts, cases and reports built by hand, and arbitrary ones for hypothesis."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.assess import assess
 from exporter.case import Case
-from exporter.model import CipherOrder, Facts, Failure, Protocol, Report, ScanResult, Target
+from exporter.model import CipherOrder, Facts, Failure, HttpOptions, Protocol, Report, ScanResult, Target
 from exporter.net.tls import ClientAuthentication
 from exporter.policies import load_policy
 from exporter.probes.certificate import CertificateFacts, Deployment, ServedCertificate
@@ -17,8 +19,7 @@ from exporter.probes.dns import CaaRecord, DnsFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.facts import Listing, ServedChain
 from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.hsts import parse_hsts
-from exporter.probes.http import HttpFacts
+from exporter.probes.http import Asked, HttpFacts, HttpResponse, PlainAnswer, make_response
 from exporter.probes.vulnerabilities import Tried, VulnerabilityFacts
 from tests.support.targets import NOW, make_target
 
@@ -149,9 +150,36 @@ def certificates(*deployments: Deployment, complete: bool = True) -> Certificate
     return CertificateFacts(deployments, complete, ClientAuthentication.NONE)
 
 
+def response(
+    *fields: str, status: int = 200, request: Asked = Asked.ROOT, others: Mapping[str, str] = MappingProxyType({})
+) -> HttpResponse:
+    """A response with these Strict-Transport-Security fields, and others."""
+    received = [*(("strict-transport-security", field) for field in fields), *others.items()]
+    return make_response(request, status, [(name.encode(), value.encode("latin-1")) for name, value in received])
+
+
 def http(*fields: str, status: int = 200) -> HttpFacts:
-    """A response with these Strict-Transport-Security fields."""
-    return HttpFacts(status, parse_hsts(fields), fields)
+    """A first response with these Strict-Transport-Security fields, and no other."""
+    return HttpFacts((response(*fields, status=status),))
+
+
+REDIRECTS = PlainAnswer(80, redirects=True, status=301, location="https://www.test.example/")
+
+
+def http_everywhere(
+    *fields: str, on_errors: Sequence[str] | None = None, plain: PlainAnswer | None = REDIRECTS
+) -> HttpFacts:
+    """A server that gives these Strict-Transport-Security fields with every response, or others on errors."""
+    errors = fields if on_errors is None else on_errors
+    not_found = response(*errors, status=404, request=Asked.NOT_FOUND)
+    malformed = response(*errors, status=400, request=Asked.MALFORMED)
+    return HttpFacts((response(*fields), not_found, malformed), plain)
+
+
+def showing(seen: HttpFacts, *fields: tuple[str, str]) -> HttpFacts:
+    """These header fields in the first response too."""
+    first = replace(seen.first, fields=(*seen.first.fields, *fields))
+    return replace(seen, responses=(first, *seen.responses[1:]))
 
 
 def caa(*records: tuple[str, str], flags: int = 0, domain: str = "test.example") -> DnsFacts:
@@ -160,7 +188,7 @@ def caa(*records: tuple[str, str], flags: int = 0, domain: str = "test.example")
     return DnsFacts(found, domain if found else None)
 
 
-GOOD_HTTP = http("max-age=31536000")
+GOOD_HTTP = http_everywhere("max-age=31536000")
 GOOD_CAA = caa(("issue", "ca.test.example"))
 
 
@@ -187,8 +215,9 @@ def good_facts(at: datetime = NOW) -> Facts:
 
 
 def watched(**changes: Any) -> Target:  # noqa: ANN401 - any field of Target
-    """A target whose attacks are tried once a day."""
-    return make_target(**({"vulnerability_interval": timedelta(days=1)} | changes))
+    """A target whose attacks are tried once a day, and whose port 80 is looked at."""
+    usual: dict[str, Any] = {"vulnerability_interval": timedelta(days=1), "http": HttpOptions(port=80)}
+    return make_target(**(usual | changes))
 
 
 def case(*parts: object, **target: Any) -> Case:  # noqa: ANN401 - any field of Target

@@ -51,15 +51,16 @@ cert = {certificate}
 
 
 @contextmanager
-def caddy(folder: Path, certificate: Path) -> Iterator[int]:
-    """Caddy as it comes, which is TLS by Go; gives the port."""
+def caddy(folder: Path, certificate: Path, **fields: str) -> Iterator[int]:
+    """Caddy as it comes, which is TLS by Go, with these header fields on its one page; gives the port."""
     port = free_port()
     config = folder / "caddy.json"
+    headers = {name: [value] for name, value in fields.items()}
     site = {
         "listen": [f"127.0.0.1:{port}"],
         "automatic_https": {"disable": True},
         "tls_connection_policies": [{}],
-        "routes": [{"handle": [{"handler": "static_response", "body": "hello"}]}],
+        "routes": [{"handle": [{"handler": "static_response", "body": "hello", "headers": headers}]}],
     }
     files = [{"certificate": str(certificate), "key": str(certificate)}]
     config.write_text(

@@ -9,6 +9,7 @@ from dns.asyncresolver import Resolver
 from exporter.model import Facts, Target
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
+from exporter.net.records import RecordResolver
 from exporter.probes.base import Session
 from exporter.probes.handshake.engine import Engine
 from exporter.probes.handshake.facts import HandshakeFacts
@@ -34,13 +35,13 @@ def make_target(port: int = 443, **changes: Any) -> Target:  # noqa: ANN401 - an
     return Target(**(fields | changes))
 
 
-def make_environment(dns_port: int = 9) -> Environment:
+def make_environment(dns_port: int = 9, *, validating: bool = False) -> Environment:
     """Real clock; questions about DNS go to this port of 127.0.0.1 (by default nobody's)."""
     resolver = Resolver(configure=False)
     resolver.nameservers = ["127.0.0.1"]
     resolver.port = dns_port
     resolver.lifetime = 0.5
-    return Environment(now=lambda: datetime.now(UTC), resolver=resolver)
+    return Environment(now=lambda: datetime.now(UTC), resolver=RecordResolver(resolver, validating=validating))
 
 
 def make_session(

@@ -37,6 +37,8 @@ class ServedCertificate:
         signature_hash: `sha256`, ..., or `intrinsic`; None when it is not known.
         is_ca: by its basic constraints; None when they cannot be read.
         self_signed: signed with its own key.
+        fingerprint_sha512: TLSA records may go by it (RFC 6698, 2.1.3), as by the next; None where it was not taken.
+        spki_sha512: None as well where the key cannot be read.
     """
 
     subject: str
@@ -53,6 +55,8 @@ class ServedCertificate:
     not_after: datetime
     is_ca: bool | None
     self_signed: bool
+    fingerprint_sha512: str | None = None
+    spki_sha512: str | None = None
 
     @property
     def lifetime_seconds(self) -> float:

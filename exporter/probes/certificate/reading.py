@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
+from hashlib import sha256, sha512
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -97,13 +97,13 @@ def read_certificate(certificate: x509.Certificate) -> ServedCertificate:
     Raises:
         ValueError: it cannot be parsed.
     """
-    key = _key(certificate)
+    key, spki = _key(certificate), _spki(certificate)
     return ServedCertificate(
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
         serial=f"{certificate.serial_number:x}",
         fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
-        spki_sha256=_spki(certificate),
+        spki_sha256=sha256(spki).hexdigest() if spki else None,
         key_algorithm=key.algorithm,
         key_size_bits=key.size_bits,
         curve=key.curve,
@@ -113,6 +113,8 @@ def read_certificate(certificate: x509.Certificate) -> ServedCertificate:
         not_after=certificate.not_valid_after_utc,
         is_ca=_is_ca(certificate),
         self_signed=is_issuer(certificate, certificate),
+        fingerprint_sha512=certificate.fingerprint(hashes.SHA512()).hex(),
+        spki_sha512=sha512(spki).hexdigest() if spki else None,
     )
 
 
@@ -125,12 +127,12 @@ def _key(certificate: x509.Certificate) -> Key:
         return Key(algorithm, None, None, algorithm)
 
 
-def _spki(certificate: x509.Certificate) -> str | None:
+def _spki(certificate: x509.Certificate) -> bytes | None:
+    """Its SubjectPublicKeyInfo (DER); None when the key cannot be read."""
     try:
-        der = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except (ValueError, UnsupportedAlgorithm):
         return None
-    return sha256(der).hexdigest()
 
 
 def _signature_algorithm(certificate: x509.Certificate) -> str:

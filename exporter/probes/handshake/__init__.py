@@ -1,12 +1,15 @@
 """Handshake probe: our own ClientHellos and what servers answer to them. No OpenSSL, no cryptography."""
 
+from dataclasses import replace
+
 from exporter.probes.base import Probe, Session
 from exporter.probes.handshake.engine import Engine
 from exporter.probes.handshake.facts import FAMILIES, FULL, HandshakeFacts, document, samples
 
 
 async def _run(session: Session) -> HandshakeFacts:
-    return await Engine(session.dialer).read()
+    facts = await Engine(session.dialer).read()
+    return replace(facts, greeting=session.dialer.greeting)
 
 
 PROBE = Probe(

@@ -61,6 +61,7 @@ class HandshakeFacts:
         ignores_supported_groups: the server chose a group that was not offered.
         contradictions: what the server said one thing of and then another, as several machines behind one address do.
         spent: connections by what they were opened for.
+        greeting: what the server said of itself before TLS; shown as what it tells of its software.
         notes: what stood in the way, for a person.
     """
 
@@ -81,6 +82,7 @@ class HandshakeFacts:
     ignores_supported_groups: bool | None = None
     contradictions: tuple[str, ...] = ()
     spent: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    greeting: str | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -154,7 +156,7 @@ CONTRADICTORY = Family(
     "Whether answers within the scan contradict each other, as those of machines with different settings behind one "
     "address do (as of the last scan)",
 )
-FULL = (GROUP_ACCEPTED, GROUP_ORDER_ENFORCED, EXTENSION)
+FULL = (GROUP_ACCEPTED, GROUP_ORDER_ENFORCED, DH_PRIME_BITS, EXTENSION, CONTRADICTORY)
 """Families of the full detail."""
 FAMILIES = (
     *(PROTOCOL_ACCEPTED, WEAK_COUNT, SUITES_ACCEPTED, ORDER_ENFORCED, COMPRESSION, FORWARD_SECRECY),

@@ -1,0 +1,133 @@
+"""A name server with signed zones (Knot DNS) and a validating resolver before it (Unbound), both on loopback."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dns.message
+import dns.query
+
+from tests.support.processes import START_SECONDS, find_program, free_port, running
+
+_ALGORITHM = "ECDSAP256SHA256"
+
+
+@dataclass(frozen=True)
+class Zone:
+    """One zone.
+
+    Attributes:
+        records: in the format of zone files, without SOA and NS.
+        signed: by Knot, its DS in the parent where that is signed and served too.
+        false_ds: the parent has the DS of another key.
+    """
+
+    records: str
+    signed: bool = False
+    false_ds: bool = False
+
+
+_HEAD = """$ORIGIN {name}
+$TTL 300
+@ SOA ns.{name} hostmaster.{name} 1 3600 600 86400 120
+@ NS ns.{name}
+ns A 127.0.0.1
+"""
+
+
+def _ds(keymgr: list[str], name: str, *, false: bool) -> str:
+    """The DS of a new key of this zone, as a record."""
+    subprocess.run([*keymgr, name, "generate", f"algorithm={_ALGORITHM}", "ksk=yes", "zsk=yes"], check=True)
+    told = subprocess.run([*keymgr, name, "ds"], check=True, capture_output=True, text=True).stdout
+    (record,) = [line for line in told.splitlines() if line.split()[4] == "2"]  # SHA-256
+    return f"{record[:-8]}{'0' * 8}\n" if false else f"{record}\n"
+
+
+def _write(folder: Path, port: int, zones: Mapping[str, Zone]) -> str:
+    """Knot's configuration and zone files; gives the DS of the first zone."""
+    config, sections = folder / "knot.conf", []
+    for name, zone in zones.items():
+        signing = "dnssec-signing: on\n    dnssec-policy: manual" if zone.signed else "dnssec-signing: off"
+        sections.append(f'  - domain: {name}\n    file: "{name}zone"\n    zonefile-sync: -1\n    {signing}\n')
+    config.write_text(
+        f"server:\n  rundir: {folder}\n  listen: 127.0.0.1@{port}\n  identity: ''\n"
+        f"database:\n  storage: {folder}\nlog:\n  - target: stderr\n    any: info\n"
+        f"policy:\n  - id: manual\n    manual: on\n    algorithm: {_ALGORITHM.lower()}\n"
+        f"template:\n  - id: default\n    storage: {folder}\n    semantic-checks: off\n"
+        f"zone:\n{''.join(sections)}"
+    )
+    keymgr = [find_program("keymgr"), "-c", str(config)]
+    ds = {name: _ds(keymgr, name, false=zone.false_ds) for name, zone in zones.items() if zone.signed}
+    for name, zone in zones.items():
+        children = [child for child in zones if child.endswith(f".{name}")]
+        cuts = "".join(f"{child} NS ns.{child}\nns.{child} A 127.0.0.1\n{ds.get(child, '')}" for child in children)
+        (folder / f"{name}zone").write_text(_HEAD.format(name=name) + zone.records + "\n" + cuts)
+    return ds[next(iter(zones))]
+
+
+def _await_answer(port: int, name: str) -> None:
+    """Until the server answers with success about this name."""
+    give_up = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            response = dns.query.udp(dns.message.make_query(name, "SOA"), "127.0.0.1", 0.5, port)
+        except (OSError, dns.exception.Timeout):
+            pass
+        else:
+            if response.rcode() == 0 and response.answer:
+                return
+        assert time.monotonic() < give_up, f"no answer about {name}"
+        time.sleep(0.05)
+
+
+@contextmanager
+def knot(folder: Path, zones: Mapping[str, Zone]) -> Iterator[tuple[int, str]]:
+    """Serves the zones; gives the port and the DS of the first one, which is signed."""
+    port = free_port()
+    ds = _write(folder, port, zones)
+    with running([find_program("knotd"), "-c", str(folder / "knot.conf")], folder / "knot.log", port=port):
+        for name in zones:
+            _await_answer(port, name)
+        yield port, ds
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """A UDP port that takes questions and never answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        yield mute.getsockname()[1]
+
+
+@contextmanager
+def unbound(folder: Path, ports: Mapping[str, int], anchor: str) -> Iterator[int]:
+    """Resolves the zones, each by the server on its port, and validates below the anchor, a DS; gives the port."""
+    port, config = free_port(), folder / "unbound.conf"
+    stubs = "".join(f"stub-zone:\n  name: {name}\n  stub-addr: 127.0.0.1@{at}\n" for name, at in ports.items())
+    config.write_text(
+        f"""server:
+  interface: 127.0.0.1
+  port: {port}
+  directory: "{folder}"
+  chroot: ""
+  username: ""
+  pidfile: "{folder}/unbound.pid"
+  use-syslog: no
+  do-daemonize: no
+  do-ip6: no
+  num-threads: 1
+  do-not-query-localhost: no
+  qname-minimisation: no
+  module-config: "validator iterator"
+  trust-anchor: "{anchor.strip()}"
+  target-fetch-policy: "0 0 0 0 0"
+remote-control:
+  control-enable: no
+{stubs}"""
+    )
+    with running([find_program("unbound"), "-c", str(config), "-d", "-p"], folder / "unbound.log", port=port):
+        yield port
