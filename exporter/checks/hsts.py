@@ -13,7 +13,8 @@ class HstsDemand(Demand):
     min_max_age_seconds: int = Field(ge=1)
 
 
-def _judge(case: Case, demand: HstsDemand) -> Outcome:
+def what_was_answered(case: Case) -> HttpFacts | Outcome:
+    """The responses of a target that HSTS is for, or what to say where there is none to judge."""
     if case.target.protocol != "https":
         return not_applicable(f"HSTS is for https; this is {case.target.protocol}")
     if case.target.host_is_ip:
@@ -21,6 +22,13 @@ def _judge(case: Case, demand: HstsDemand) -> Outcome:
     facts = case.facts.get(HttpFacts)
     if facts is None:
         return unknown("there was no response to look at")
+    return facts
+
+
+def _judge(case: Case, demand: HstsDemand) -> Outcome:
+    facts = what_was_answered(case)
+    if isinstance(facts, Outcome):
+        return facts
     evidence = {"strict_transport_security": facts.hsts_fields}
     if facts.hsts is None:
         summary = "the HSTS header is not valid" if facts.hsts_fields else "there is no HSTS header"

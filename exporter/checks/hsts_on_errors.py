@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.probes.http import Asked, HttpFacts, HttpResponse
+from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
+from exporter.checks.hsts import what_was_answered
+from exporter.probes.http import Asked, HttpResponse
 
 
 class HstsOnErrorsDemand(Demand):
@@ -25,13 +26,9 @@ class HstsOnErrorsDemand(Demand):
 
 
 def _judge(case: Case, demand: HstsOnErrorsDemand) -> Outcome:
-    if case.target.protocol != "https":
-        return not_applicable(f"HSTS is for https; this is {case.target.protocol}")
-    if case.target.host_is_ip:
-        return not_applicable("browsers keep no HSTS policy for IP addresses (RFC 6797, 8.1.1)")
-    facts = case.facts.get(HttpFacts)
-    if facts is None:
-        return unknown("there was no response to look at")
+    facts = what_was_answered(case)
+    if isinstance(facts, Outcome):
+        return facts
     errors = [response for response in facts.errors if response.request in demand.requests]
     if not errors:
         # What the policy leaves out can show that the header is on every response, and never that it is not.
