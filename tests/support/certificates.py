@@ -16,12 +16,8 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 from OpenSSL import crypto
 
 from exporter.model import Facts, Target
-from exporter.net.dial import Dialer
-from exporter.net.gate import HostGate
-from exporter.probes.base import Session
 from exporter.probes.certificate import PROBE, CertificateFacts
-from exporter.workers import Workers
-from tests.support.targets import NOW, make_environment, make_target
+from tests.support.targets import NOW, make_session, make_target
 
 DAY = timedelta(days=1)
 HOST = "www.test.example"
@@ -118,18 +114,11 @@ def pem_file(path: Path, *issued: Issued, key: Issued | None = None) -> Path:
     return path
 
 
-def make_session(target: Target, known: Facts | None = None, now: datetime = NOW) -> Session:
-    """What a probe works with, in a running loop."""
-    deadline = asyncio.get_running_loop().time() + 30
-    dialer = Dialer(target, HostGate())
-    return Session(target, dialer, make_environment().resolver, now, Workers(), known or Facts(), deadline)
-
-
 def run_probe(target: Target, known: Facts | None = None, now: datetime = NOW) -> tuple[CertificateFacts, int]:
     """The facts of the probe, and how many connections they took."""
 
     async def run() -> tuple[CertificateFacts, int]:
-        session = make_session(target, known, now)
+        session = make_session(target, known=known, now=now)
         return await PROBE.run(session), session.dialer.connections
 
     return asyncio.run(run())
@@ -153,7 +142,7 @@ def probe_served(
 
     async def run() -> tuple[CertificateFacts, int]:
         server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
-        session = make_session(make_target(server.sockets[0].getsockname()[1], **changes), known)
+        session = make_session(make_target(server.sockets[0].getsockname()[1], **changes), known=known)
         try:
             return await PROBE.run(session), session.dialer.connections
         finally:

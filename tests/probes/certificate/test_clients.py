@@ -18,7 +18,6 @@ from tests.support.certificates import (
     Issued,
     dns,
     issue,
-    make_session,
     p256,
     pem_file,
     probe_served,
@@ -28,7 +27,7 @@ from tests.support.certificates import (
 )
 from tests.support.plain import plain_server
 from tests.support.servers import nginx
-from tests.support.targets import make_target
+from tests.support.targets import make_session, make_target
 
 ROOT, STRANGER = issue("root", ca=True), issue("stranger", ca=True)
 SERVER = issue(HOST, ROOT, names=dns(HOST))

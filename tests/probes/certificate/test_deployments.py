@@ -28,7 +28,6 @@ from tests.support.certificates import (
     Issued,
     dns,
     issue,
-    make_session,
     p256,
     pem_file,
     probe_served,
@@ -41,7 +40,7 @@ from tests.support.plain import plain_server
 from tests.support.processes import find_program, free_port, running
 from tests.support.scripted import record
 from tests.support.servers import apache, nginx
-from tests.support.targets import NOW, make_target, read_handshake
+from tests.support.targets import NOW, make_session, make_target, read_handshake
 
 ROOT = issue("root", ca=True, key=rsa_key(2048))
 RSA = issue(HOST, ROOT, names=dns(HOST), key=rsa_key(2048), valid=(NOW - DAY, NOW + 20 * DAY))
@@ -275,7 +274,7 @@ def test_what_openssl_cannot_speak_with_is_known_from_hellos(
     async def run() -> CertificateFacts:
         async with plain_server(refuse) as port:
             target = make_target(port, ca_file=str(pem_file(tmp_path / "root.pem", ROOT)))
-            return await PROBE.run(make_session(target, hellos))
+            return await PROBE.run(make_session(target, known=hellos))
 
     if found is None:
         with pytest.raises(ProbeError) as caught:

@@ -27,7 +27,6 @@ from tests.support.certificates import (
     Issued,
     dns,
     issue,
-    make_session,
     pem_file,
     probe_served,
     rsa_key,
@@ -35,7 +34,7 @@ from tests.support.certificates import (
 )
 from tests.support.plain import plain_server
 from tests.support.scripted import certificate_message, message, read_hello, record, server_hello_message
-from tests.support.targets import NOW, make_target
+from tests.support.targets import NOW, make_session, make_target
 
 ROOT = issue("root", ca=True, valid=(NOW - 100 * DAY, NOW + 1000 * DAY))
 MIDDLE = issue("middle", ROOT, ca=True, valid=(NOW - 50 * DAY, NOW + 20 * DAY))
