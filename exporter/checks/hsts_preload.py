@@ -17,11 +17,14 @@ from exporter.model import Reason, Verdict
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.hsts import Hsts
 from exporter.probes.http import HttpFacts, HttpResponse
+from exporter.probes.http.facts import MAX_FIELD_CHARACTERS
+from exporter.probes.http.plain import REDIRECTS
 
 MIN_MAX_AGE_SECONDS = 31_536_000
 """hstspreload's header.go: one year."""
-_PLAIN_MAX_AGE = re.compile(r"(?:^|;)[ \t]*max-age=[0-9]+[ \t]*(?:;|$)", re.IGNORECASE)
-"""header.go again: the list takes neither quotes, which RFC 6797 allows, nor blanks around the equals sign."""
+_MOST_SECONDS = 2**64 - 1
+"""header.go: a longer number is an error."""
+_MAX_AGE = re.compile(r"max-age=0*([0-9]{1,20})")
 
 Told = tuple[bool | None, str]
 """Whether a rule is met, None where that is not known; and why."""
@@ -33,9 +36,14 @@ class HstsPreloadDemand(Demand):
     vouched_for: frozenset[Literal["registrable_domain", "www_host"]] = frozenset()
 
 
+def _seen(case: Case) -> HttpFacts | None:
+    """What was seen of the host itself: another one may have been asked for at its address."""
+    return case.facts.get(HttpFacts) if case.target.http.host in {None, case.target.host} else None
+
+
 def _first(case: Case) -> HttpResponse | None:
     """The response that the list would look at."""
-    facts = case.facts.get(HttpFacts)
+    facts = _seen(case)
     return facts.first if facts is not None and case.target.http.path == "/" else None
 
 
@@ -49,10 +57,17 @@ def _of_policy(rule: Callable[[Hsts, HttpResponse], Told]) -> Callable[[Case], T
     return look
 
 
-def _max_age(hsts: Hsts, response: HttpResponse) -> Told:
-    if not _PLAIN_MAX_AGE.search(response.hsts_fields[0]):
-        return False, "max-age is not written as max-age=NUMBER"
-    return hsts.max_age_seconds >= MIN_MAX_AGE_SECONDS, f"{hsts.max_age_seconds}, at least {MIN_MAX_AGE_SECONDS}"
+def _max_age(_hsts: Hsts, response: HttpResponse) -> Told:
+    """As the list reads it, which knows no quotes (a semicolon in them separates) and no blanks at the equals sign."""
+    field = response.hsts_fields[0]
+    if len(field) >= MAX_FIELD_CHARACTERS:
+        return None, "the header is too long to be kept"
+    directives = [part.strip().lower() for part in field.split(";")]
+    ages = [_MAX_AGE.fullmatch(one) for one in directives if one.startswith("max-age")]
+    seconds = int(ages[0][1]) if ages and ages[0] else None
+    if seconds is None or None in ages or seconds > _MOST_SECONDS:
+        return False, "max-age is not written as the list takes it, max-age=NUMBER"
+    return seconds >= MIN_MAX_AGE_SECONDS, f"{seconds}, at least {MIN_MAX_AGE_SECONDS}"
 
 
 def _one_field(_hsts: Hsts, response: HttpResponse) -> Told:
@@ -60,8 +75,10 @@ def _one_field(_hsts: Hsts, response: HttpResponse) -> Told:
 
 
 def _registrable(case: Case) -> Told:
-    labels = case.target.host.count(".") + 1
-    return (False, "a top-level domain") if labels == 1 else (None, "the public suffix list is not looked at")
+    host = case.target.host
+    if "." not in host:
+        return False, "a top-level domain"
+    return (False, "not a domain name") if "_" in host else (None, "the public suffix list is not looked at")
 
 
 def _www(_case: Case) -> Told:
@@ -92,7 +109,7 @@ def _no_sha1(case: Case) -> Told:
 
 def _redirect(case: Case) -> Told:
     """No server there is no mistake to the list; of one that is only silent to us it is not known."""
-    facts = case.facts.get(HttpFacts)
+    facts = _seen(case)
     plain = facts.plain if facts else None
     if plain is None or plain.port != 80:
         return None, "port 80 was not looked at"
@@ -100,12 +117,14 @@ def _redirect(case: Case) -> Told:
         return True, "nobody listens on port 80"
     if plain.redirects is None:
         return None, f"port 80: {plain.reason}"
-    return plain.redirects, plain.location or f"status {plain.status}"
+    # The list compares names as they are written: one with a dot at its end is another.
+    same = plain.redirects and urlsplit(plain.location or "").hostname == case.target.host
+    return same, plain.location or f"status {plain.status}"
 
 
 def _redirect_target(case: Case) -> Told:
     """What port 80 leads to first must have the header; known where that is the page that was asked for."""
-    facts = case.facts.get(HttpFacts)
+    facts = _seen(case)
     met, why = _redirect(case)
     if facts is None or not met or facts.plain is None or facts.plain.location is None:
         return met, why
@@ -121,7 +140,7 @@ def _redirects(case: Case) -> Told:
     if response is None:
         return None, "the response to / was not seen"
     locations = response.values("location")
-    if not 300 <= response.status < 400 or not locations:
+    if response.status not in REDIRECTS or not locations:
         return True, "no redirect"
     if locations[0].lower().startswith("http:"):
         return False, locations[0]

@@ -39,6 +39,8 @@ CASES = [
         *([(NOT_FOUND, 503, "max-age=0")], Verdict.FAIL),
         *("1 of 1 error responses lack the HSTS policy", {"not_found (503)": ("max-age=0",)}),
     ),
+    ([(NOT_FOUND, 404, YEAR), (MALFORMED, 421, None)], Verdict.PASS, "1 error response carries the HSTS policy", {}),
+    ([(NOT_FOUND, 200, None), (MALFORMED, 404, None)], Verdict.UNKNOWN, "no error response was seen that counts", {}),
     ([(NOT_FOUND, 200, None), (MALFORMED, 302, None)], Verdict.UNKNOWN, "no error response was seen that counts", {}),
     ([], Verdict.UNKNOWN, "no error response was seen that counts", {}),
 ]

@@ -54,6 +54,11 @@ HEADER = [
     (["max-age=0; includeSubDomains; preload"], {"max_age"}),
     (['max-age="31536000"; includeSubDomains; preload'], {"max_age"}),
     (["max-age = 31536000; includeSubDomains; preload"], {"max_age"}),
+    ([f"max-age={2**64}; includeSubDomains; preload"], {"max_age"}),
+    ([f"max-age={'9' * 500}; includeSubDomains; preload"], {"max_age"}),
+    (['a="; max-age=31536000;"; max-age="31536000"; includeSubDomains; preload'], {"max_age"}),
+    (['a="; max-age=5;"; max-age=31536000; includeSubDomains; preload'], {"max_age"}),
+    (["max-age=31536000; max-ageing; includeSubDomains; preload"], {"max_age"}),
     (["max-age=31536000; preload"], {"include_subdomains"}),
     (["max-age=31536000; includeSubDomains"], {"preload"}),
     (["max-age=31536000; includeSubDomains; preload=1"], {"preload"}),
@@ -70,9 +75,23 @@ def test_each_rule_about_the_header(fields: list[str], broken: set[str]) -> None
     assert rules == dict.fromkeys(broken | {"header_after_redirect"}, "fail"), "http leads to the same page"
 
 
-@pytest.mark.parametrize("field", ["Preload;INCLUDESUBDOMAINS;MAX-AGE=63072000", f";{READY};", f"{READY}; a=b"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("Preload;INCLUDESUBDOMAINS;MAX-AGE=63072000", f";{READY};", f"{READY}; a=b"),
+        f"max-age={2**64 - 1}; includeSubDomains; preload",
+        f"max-age={'0' * 30}31536000; includeSubDomains; preload",
+    ],
+)
 def test_spellings_that_the_list_takes(field: str) -> None:
     assert told(seen(field), certificate())[0] is Verdict.PASS
+
+
+def test_a_header_that_was_cut_is_not_known() -> None:
+    assert not_met(seen(f"{READY}; a={'b' * 2000}"), certificate()) == (
+        Verdict.UNKNOWN,
+        {"max_age": "unknown", "header_after_redirect": "unknown"},
+    )
 
 
 CERTIFICATES: list[tuple[CertificateFacts | None, dict[str, str]]] = [
@@ -108,6 +127,9 @@ PLAIN = [
     (replace(REDIRECTS, location="https://www.test.example/login"), {"header_after_redirect": "unknown"}),
     (replace(REDIRECTS, location="https://www.test.example/?a"), {"header_after_redirect": "unknown"}),
     (replace(REDIRECTS, location="https://www.test.example"), {}),
+    (replace(REDIRECTS, location="HTTPS://WWW.test.example:443/"), {}),
+    (replace(REDIRECTS, location="https://www.test.example./"), dict.fromkeys(BOTH_HTTP, "fail")),
+    (PlainAnswer(80, status=301, location="https:/", reason=Reason.HTTP_ERROR), dict.fromkeys(BOTH_HTTP, "unknown")),
 ]
 
 
@@ -125,6 +147,8 @@ def test_each_rule_about_port_80(plain: PlainAnswer | None, expected: dict[str, 
         (301, "/a", {"secure_redirects": "unknown"}),
         (301, None, {}),
         (200, "http://www.test.example/", {}),
+        (300, "http://www.test.example/", {}),
+        (304, "http://www.test.example/", {}),
     ],
 )
 def test_redirects_from_https_on(status: int, location: str | None, expected: dict[str, str]) -> None:
@@ -135,10 +159,24 @@ def test_a_top_level_domain_is_none_whatever_the_policy_says() -> None:
     assert not_met(seen(READY), certificate(), host="example")[1]["registrable_domain"] == "fail"
 
 
+def test_a_name_that_the_list_does_not_take_is_none_either() -> None:
+    assert not_met(seen(READY), certificate(), host="_a.example")[1]["registrable_domain"] == "fail"
+
+
 def test_the_list_looks_at_the_root() -> None:
     verdict, rules = not_met(seen(READY), certificate(), http=HttpOptions(path="/shop", port=80))
     assert verdict is Verdict.UNKNOWN
     assert {"one_header_field", "max_age", "include_subdomains", "preload"} < rules.keys()
+
+
+def test_what_another_host_at_the_address_answers_says_nothing_of_this_one() -> None:
+    verdict, rules = not_met(seen(READY), certificate(), http=HttpOptions(host="other.test.example", port=80))
+    assert verdict is Verdict.UNKNOWN
+    assert rules == dict.fromkeys(
+        RULES.keys() - {"registrable_domain", "www_host", "certificate", "no_sha1"}, "unknown"
+    )
+    same = HttpOptions(host="www.test.example", port=80)
+    assert told(seen(READY), certificate(), http=same)[0] is Verdict.PASS
 
 
 def test_without_facts_nothing_is_known() -> None:

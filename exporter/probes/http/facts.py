@@ -5,14 +5,17 @@ from enum import StrEnum
 
 from exporter.model import Reason
 from exporter.probes.hsts import Hsts, parse_hsts
+from exporter.software.fields import SOURCES
 
 HSTS_FIELD = "strict-transport-security"
-LOWEST_ERROR = 400
+LOWEST_ERROR = BAD_REQUEST = 400
 """RFC 9110, 15.5 and 15.6."""
 
 MAX_FIELDS = 64
 MAX_FIELD_CHARACTERS = 1024
 """Of one response, and of one value, are kept; a policy is read from all of it."""
+JUDGED_FIELDS = frozenset({"location", *SOURCES})
+"""What verdicts are made of: as many of them are kept wherever they stand, or a long head would hide them."""
 
 
 class Asked(StrEnum):
@@ -29,7 +32,7 @@ class HttpResponse:
 
     Attributes:
         fields: header fields in the order received, names in lower case, values as Latin-1 text; cut to the first
-            `MAX_FIELDS`, and each value to `MAX_FIELD_CHARACTERS`.
+            `MAX_FIELDS` and the first so many of `JUDGED_FIELDS`, and each value to `MAX_FIELD_CHARACTERS`.
         hsts: the policy a browser would take from it; None when it would take none.
         hsts_fields: every Strict-Transport-Security field as received, for evidence, cut likewise.
     """
@@ -39,6 +42,15 @@ class HttpResponse:
     fields: tuple[tuple[str, str], ...]
     hsts: Hsts | None
     hsts_fields: tuple[str, ...]
+
+    @property
+    def is_error(self) -> bool:
+        """It is an error response of the host that was asked.
+
+        To the malformed request that is 400 alone (RFC 9112, 3.2): with another status the second Host field may have
+        been followed, to a host that nobody said has a policy.
+        """
+        return self.status == BAD_REQUEST if self.request is Asked.MALFORMED else self.status >= LOWEST_ERROR
 
     @property
     def keeps_hsts(self) -> bool:
@@ -54,10 +66,12 @@ def make_response(request: Asked, status: int, received: list[tuple[bytes, bytes
     """A response from its header fields as they came."""
     fields = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in received]
     policies = [value for name, value in fields if name == HSTS_FIELD]
+    behind = [field for field in fields[MAX_FIELDS:] if field[0] in JUDGED_FIELDS]
+    kept = fields[:MAX_FIELDS] + behind[:MAX_FIELDS]
     return HttpResponse(
         request,
         status,
-        tuple((name[:MAX_FIELD_CHARACTERS], value[:MAX_FIELD_CHARACTERS]) for name, value in fields[:MAX_FIELDS]),
+        tuple((name[:MAX_FIELD_CHARACTERS], value[:MAX_FIELD_CHARACTERS]) for name, value in kept),
         parse_hsts(policies),
         tuple(value[:MAX_FIELD_CHARACTERS] for value in policies[:MAX_FIELDS]),
     )
@@ -68,7 +82,8 @@ class PlainAnswer:
     """What the port without TLS does with a request for `/`.
 
     Attributes:
-        redirects: the first answer leads to https at the same host and the target's port; None when it is not known.
+        redirects: the first answer leads to https at the same host and the target's port; None when it is not known,
+            which it is not where clients read its Location in different ways.
         location: where it leads, cut to `MAX_FIELD_CHARACTERS`; None when nowhere.
         reason: why nothing is known; `connect_refused` when nobody listens.
         detail: that, for a person.
@@ -119,7 +134,7 @@ class HttpFacts:
     @property
     def errors(self) -> tuple[HttpResponse, ...]:
         """The error responses among them."""
-        return tuple(response for response in self.responses if response.status >= LOWEST_ERROR)
+        return tuple(response for response in self.responses if response.is_error)
 
     @property
     def hsts_on_error_responses(self) -> bool | None:

@@ -45,14 +45,17 @@ class Http1:
                     raise unanswered()
 
     async def ready(self) -> bool:
-        """As `Line.ready`: what comes after the head is read if it is short and its end will show."""
+        """As `Line.ready`: what comes after the head is read if it is short and its end will show.
+
+        What comes behind that is no answer to anything that was asked: whose the next ones are could not be told.
+        """
         if self._client.our_state is h11.IDLE:
             return True
         if not self._rest_is_short:
             return False
         try:
             with told_apart():
-                if not await self._skip_body():
+                if not await self._skip_body() or self._client.trailing_data[0]:
                     return False
                 self._client.start_next_cycle()
         except (ProbeError, h11.LocalProtocolError):  # the latter: one of the two closes

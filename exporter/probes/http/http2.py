@@ -18,6 +18,9 @@ from exporter.probes.http.question import Question
 
 _CONFIG = h2.config.H2Configuration(client_side=True, header_encoding=None, validate_outbound_headers=False)
 """What we send is not looked at by h2: one of the questions is malformed on purpose."""
+_FRAME_HEAD, _GOAWAY = 9, 7
+_MAX_FRAME = 16384
+"""RFC 9113, 4.1, 4.2 and 6.8."""
 
 
 class Http2:
@@ -28,6 +31,8 @@ class Http2:
         self._client = h2.connection.H2Connection(config=_CONFIG)
         self._client.initiate_connection()
         self._open = True
+        self._unread = b""
+        self._last_stream: int | None = None
 
     async def ask(self, question: Question) -> HttpResponse:
         """As `Line.ask`; interim responses (1xx) are passed over."""
@@ -48,20 +53,38 @@ class Http2:
     async def _answer(self, number: int, question: Question) -> HttpResponse:
         while data := await self._stream.read():
             response: HttpResponse | None = None
-            for event in self._client.receive_data(data):
-                if isinstance(event, h2.events.ConnectionTerminated):
-                    self._open = False
-                    if response is None and (event.last_stream_id or 0) < number:
-                        raise unanswered()  # and never will be (RFC 9113, 6.8)
-                elif isinstance(event, h2.events.ResponseReceived) and event.stream_id == number:
+            for event in self._client.receive_data(self._without_goodbye(data)):
+                if isinstance(event, h2.events.ResponseReceived) and event.stream_id == number:
                     response = _read(question, event.headers)
                 elif isinstance(event, h2.events.StreamReset) and event.stream_id == number and response is None:
                     raise ProbeError(Reason.HTTP_ERROR, "the server gave up the stream without a response")
             if response is not None:
                 await self._give_up(number)
                 return response
+            if self._last_stream is not None and self._last_stream < number:
+                raise unanswered()  # and never will be (RFC 9113, 6.8)
             await self._flush()
         raise unanswered()
+
+    def _without_goodbye(self, data: bytes) -> bytes:
+        """The whole frames among these bytes but for GOAWAY: behind that h2 takes no response any more.
+
+        A server may say it before it answers what was asked already (RFC 9113, 6.8), and nginx does.
+        """
+        self._unread += data
+        kept = b""
+        while len(self._unread) >= _FRAME_HEAD:
+            size = int.from_bytes(self._unread[:3], "big")
+            whole = _FRAME_HEAD + size
+            if size <= _MAX_FRAME and len(self._unread) < whole:
+                break
+            frame, self._unread = self._unread[:whole], self._unread[whole:]
+            if frame[3] == _GOAWAY and size <= _MAX_FRAME:
+                self._open = False
+                self._last_stream = int.from_bytes(frame[_FRAME_HEAD : _FRAME_HEAD + 4], "big") & 0x7FFFFFFF
+            else:
+                kept += frame
+        return kept
 
     async def _give_up(self, number: int) -> None:
         """The rest does not matter."""

@@ -1,6 +1,6 @@
 """What the port without TLS does: the first answer to a request for `/` there, and where it leads."""
 
-from urllib.parse import urlsplit
+import re
 
 from exporter.errors import ProbeError, TargetError
 from exporter.model import Reason, Target
@@ -14,6 +14,15 @@ REDIRECTS = {301, 302, 303, 307, 308}
 """RFC 9110, 15.4: those that a browser goes along with."""
 
 _MAX_BYTES = 131072
+
+_BLANKS = re.compile(r"[\x00-\x20]")
+_HTTPS = re.compile(
+    r"https://(?P<user>[A-Za-z0-9._~!$&'()*+,;=:%-]*@)?(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+    r"(?::(?P<port>[0-9]{0,5}))?(?:[/?#].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Up to the path, where all clients read it alike (RFC 3986, 3.2)."""
+_OPEN = "clients read its Location in different ways"
 
 
 async def ask_plain(dialer: Dialer, port: int) -> PlainAnswer:
@@ -31,25 +40,29 @@ async def ask_plain(dialer: Dialer, port: int) -> PlainAnswer:
 def _read(response: HttpResponse, target: Target, port: int) -> PlainAnswer:
     locations = response.values("location")
     location = locations[0][:MAX_FIELD_CHARACTERS] if locations else None
-    home = len(locations) == 1 and leads_home(locations[0], target)
-    return PlainAnswer(port, response.status in REDIRECTS and home, response.status, location)
+    if response.status not in REDIRECTS or location is None:
+        return PlainAnswer(port, redirects=False, status=response.status, location=location)
+    led = {leads_home(one, target) for one in locations}
+    if len(led) > 1 or None in led:
+        return PlainAnswer(port, None, response.status, location, Reason.HTTP_ERROR, _OPEN)
+    return PlainAnswer(port, led == {True}, response.status, location)
 
 
-def leads_home(location: str, target: Target) -> bool:
+def leads_home(location: str, target: Target) -> bool | None:
     """Whether this Location leads to the target itself: https, the host that was asked for, the target's port.
 
-    A relative one stays without TLS (RFC 9110, 10.2.2). What browsers and parsers of URLs read differently, such as
-    backslashes, or leads there with a user's name, leads nowhere.
+    A relative one stays without TLS (RFC 9110, 10.2.2). None where it depends on the client: browsers mend what others
+    refuse (blanks, backslashes, slashes that are missing, names that are not ASCII), or leads there with a user's name.
     """
-    if not location.isascii() or not location.isprintable() or "\\" in location or " " in location:
-        return False
+    url = _HTTPS.fullmatch(location)
+    if url is None:
+        return None if _BLANKS.sub("", location).lower().startswith("https:") else False
     try:
-        url = urlsplit(location)
-        host, port = normal_host(url.hostname or ""), url.port
-    except (ValueError, TargetError):
-        return False
-    same = host == host_name(target) and (443 if port is None else port) == target.port
-    return url.scheme == "https" and "@" not in url.netloc and same
+        host, port = normal_host(url["host"]), int(url["port"] or 443)
+    except TargetError:
+        return None
+    home = host == host_name(target) and port == target.port
+    return None if home and url["user"] is not None else home
 
 
 def not_looked(port: int) -> PlainAnswer:

@@ -8,6 +8,7 @@ import h2.config
 import h2.connection
 import h2.events
 import pytest
+from hyperframe.frame import GoAwayFrame
 
 from exporter.errors import ProbeError
 from exporter.model import Facts, Reason
@@ -102,6 +103,34 @@ def test_a_goodbye_behind_the_response_costs_a_new_connection(pki: Pki) -> None:
     seen, served, _ = ask(pki, talking(reply), alpn=["h2"], known=ONLY_2)
     assert [one.status for one in seen.responses] == [200, 404, 400]
     assert len(served.connections) == 3
+
+
+def test_a_goodbye_before_the_response_does_not_hide_it(pki: Pki) -> None:
+    """RFC 9113, 6.8: what was asked before is still answered."""
+
+    def reply(server: h2.connection.H2Connection, stream: int, head: Head) -> None:
+        server._data_to_send += GoAwayFrame(0, last_stream_id=stream).serialize()  # noqa: SLF001 - h2 says nothing behind a goodbye
+        usual(server, stream, head)
+
+    seen, served, _ = ask(pki, talking(reply), alpn=["h2"], known=ONLY_2)
+    assert [one.status for one in seen.responses] == [200, 404, 400]
+    assert len(served.connections) == 3
+
+
+def test_frames_may_come_in_any_pieces(pki: Pki) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: list[bytes]) -> None:
+        server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        server.initiate_connection()
+        server.receive_data(await reader.read(65536))
+        requests.append(b"GET / ")
+        server.send_headers(1, [(":status", "204"), YEAR], end_stream=True)
+        for byte in server.data_to_send() + GoAwayFrame(0, last_stream_id=1).serialize():
+            writer.write(bytes([byte]))
+            await writer.drain()
+        await reader.read()
+
+    seen, _, _ = ask(pki, handle, alpn=["h2"], known=ONLY_2)
+    assert (seen.status, seen.first.keeps_hsts) == (204, True)
 
 
 def _refuse(server: h2.connection.H2Connection, stream: int, _head: Head) -> None:

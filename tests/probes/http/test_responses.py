@@ -72,6 +72,14 @@ def test_of_many_and_long_fields_the_first_and_their_beginnings_are_kept() -> No
     assert [len(field) for field in made.hsts_fields] == [MAX_FIELD_CHARACTERS]
 
 
+def test_what_is_judged_is_kept_behind_any_number_of_fields() -> None:
+    noise = [(b"X", b"y")] * 5 * MAX_FIELDS
+    judged = [(b"Location", b"/a"), (b"Server", b"b"), (b"X-Powered-By", b"c"), (b"Via", b"d")]
+    made = make_response(Asked.ROOT, 200, [*noise, *judged, (b"X-Last", b"e")])
+    assert made.fields[MAX_FIELDS:] == (("location", "/a"), ("server", "b"), ("x-powered-by", "c"), ("via", "d"))
+    assert len(make_response(Asked.ROOT, 200, [(b"Via", b"1.1 a")] * 5 * MAX_FIELDS).fields) == 2 * MAX_FIELDS
+
+
 def test_no_header_is_no_policy(pki: Pki) -> None:
     assert fetch(pki, response()).hsts is None
 
@@ -173,6 +181,18 @@ def test_errors_must_carry_a_policy_to_keep(pki: Pki, fields: str, on_errors: st
 def test_one_error_that_lacks_it_is_enough(pki: Pki) -> None:
     facts, _, _ = ask(pki, answering(lambda request: usual(request, "" if b"exporter-" in request[:40] else YEAR)))
     assert facts.hsts_on_error_responses is False
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "421 Misdirected Request", "403 Forbidden", "503 Busy"])
+def test_a_server_that_follows_the_second_host_says_nothing_of_the_first(pki: Pki, status: str) -> None:
+    """RFC 9112, 3.2 has it answer 400: any other status may be what another host answers, which has no policy."""
+
+    def answer(request: bytes) -> bytes:
+        return response("", status) if b"malformed" in request else response(YEAR)
+
+    facts, _, _ = ask(pki, answering(answer))
+    assert [one.status for one in facts.responses] == [200, 200, int(status[:3])]
+    assert facts.hsts_on_error_responses is None
 
 
 def test_without_an_error_response_nothing_is_said_of_them(pki: Pki) -> None:

@@ -71,6 +71,23 @@ def test_a_server_that_closes_between_two_requests_without_a_word_is_asked_again
     assert [len(requests) for requests in served.connections] == [2, 2]
 
 
+@pytest.mark.parametrize(
+    "behind",
+    [response("Connection: close\r\n", "408 Request Timeout"), b"a body that Content-Length did not tell of", b"\0"],
+)
+def test_what_comes_before_it_was_asked_for_is_no_answer(pki: Pki, behind: bytes) -> None:
+    """RFC 9112, 9.2: such a connection is closed."""
+
+    def answer(request: bytes) -> bytes:
+        return usual(request) + (behind if _is_root(request) else b"")
+
+    facts, served, _ = ask(pki, answering(answer))
+    assert [(one.request, one.status) for one in facts.responses] == [
+        *((Asked.ROOT, 200), (Asked.NOT_FOUND, 404), (Asked.MALFORMED, 400)),
+    ]
+    assert [len(requests) for requests in served.connections] == [1, 2]
+
+
 def test_a_malformed_request_that_is_answered_by_a_close_is_not_repeated(pki: Pki) -> None:
     facts, served, _ = ask(pki, answering(lambda request: None if b"malformed" in request else usual(request)))
     assert [one.request for one in facts.responses] == ALL[:2]
