@@ -17,7 +17,7 @@ NOT_COMPARED = frozenset(
         *("notes", "contradictions", "hellos"),  # what stood in the way of one scan, and what it took
         *("dh_primes", "plain_chains"),  # seen in passing: nothing says that there are no others
         "attacks_tried",  # when and how; what it comes to is in "vulnerabilities"
-        *("dns", "tlsa", "mta_sts"),  # of the name, not of an address
+        *("dns", "tlsa", "mta_sts", "mta_sts_policy"),  # of the name, not of an address
         "caa_issuer",  # it follows from that and from chains, of which some are seen in passing
         "http.status",  # a machine that is drained or busy says so, and is no less secure
         # What matters of these has keys of its own; the rest is dates, cookies and addresses of pages.

@@ -63,6 +63,7 @@ class DnsQuestion(StrEnum):
 
     TLSA = "tlsa"
     MTA_STS = "mta_sts"
+    MTA_STS_POLICY = "mta_sts_policy"
 
 
 MOST_ADDRESSES = 16
@@ -173,6 +174,7 @@ class Target:
         vulnerability_interval: how often the attacks are tried that need a try; None for never.
         max_age: how long facts outlive the last scan that could tell.
         mail_domain: whose mail the server takes, for what stands in the DNS below that domain; None when not said.
+        distribution: whose packages the server's software is, by its operator's word (`debian 12`); None when not said.
         questions: what its policy needs to know of the DNS beside CAA.
     """
 
@@ -199,6 +201,7 @@ class Target:
     vulnerability_interval: timedelta | None = timedelta(hours=24)
     max_age: timedelta = timedelta(hours=18)
     mail_domain: str | None = None
+    distribution: str | None = None
     questions: frozenset[DnsQuestion] = frozenset()
 
     @property

@@ -98,6 +98,7 @@ class FactsForm(_Form):
     dns: dict[str, Any] | None
     tlsa: dict[str, Any] | None = Field(description="null as well where the policy does not ask for it")
     mta_sts: dict[str, Any] | None = Field(description="records of the mail domain; null as well where nobody asks")
+    mta_sts_policy: dict[str, Any] | None = Field(description="as its web server has it; null likewise")
     caa_issuer: dict[str, Any] | None = Field(description="whether the CAA records allow the CAs that issued")
     notes: list[str] | None = Field(description="what stood in the way of the handshake probe")
 

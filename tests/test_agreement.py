@@ -14,6 +14,7 @@ from exporter.probes.base import Probe
 from exporter.probes.handshake import PROBE, HandshakeFacts
 from exporter.probes.http import HttpFacts, PlainAnswer
 from exporter.probes.mta_sts import MtaStsFacts
+from exporter.probes.mta_sts_policy import StsPolicyFacts
 from exporter.probes.tlsa import TlsaFacts
 from exporter.probes.trust import TrustFailure
 from tests.support.facts import (
@@ -242,6 +243,7 @@ def test_a_list_that_may_lack_something_is_not_compared(monkeypatch: pytest.Monk
 ASKED_FOR: dict[type, object] = {
     TlsaFacts: TlsaFacts("_443._tcp.www.test.example", (), None),
     MtaStsFacts: MtaStsFacts("test.example", None, None),
+    StsPolicyFacts: StsPolicyFacts("test.example", None, "x"),
 }
 """What is there only where a policy asks for it."""
 

@@ -21,13 +21,18 @@ class CaaIssuerDemand(Demand):
 def _judge(case: Case, _demand: CaaIssuerDemand) -> Outcome:
     if case.target.host_is_ip:
         return not_applicable("CAA is for domain names")
-    facts = case.facts.get(CaaIssuer)
-    if facts is None:
-        seen = case.facts.get(CertificateFacts) is not None
-        return unknown("no certificate here carries the host's name" if seen else "the certificate is not known")
+    facts, certificates = case.facts.get(CaaIssuer), case.facts.get(CertificateFacts)
+    if facts is None or certificates is None:
+        return unknown(
+            "no certificate here carries the host's name" if certificates else "the certificate is not known"
+        )
     why = facts.worst.why
     evidence = {f"{one.certificate} {one.name}": (one.why,) for one in facts.verdicts}
     match facts.worst.state:
+        case CaaState.AUTHORISED if not certificates.deployments_complete:
+            return unknown(
+                "the CAA records allow the CAs that were seen, and there may be other certificates", evidence
+            )
         case CaaState.AUTHORISED:
             return passed(why)
         case CaaState.NO_CAA:

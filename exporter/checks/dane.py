@@ -37,8 +37,11 @@ def _match(case: Case, facts: TlsaFacts, records: tuple[TlsaRecord, ...]) -> Out
     certificates = case.facts.get(CertificateFacts)
     if certificates is None:
         return unknown("the certificate is not known")
-    evidence = {facts.name: tuple(map(str, records))}
-    verdicts = {one.title: bound(records, one, case.now) for one in certificates.deployments}
+    evidence, asked = {facts.name: tuple(map(str, records))}, facts.name.partition("._tcp.")[2]
+    if asked != case.target.server_name:  # a client sends the name that it has the records from (RFC 7671, 7)
+        return unknown(f"clients ask for the certificate of {asked}, which was not looked at", evidence)
+    protocol = case.target.protocol
+    verdicts = {one.title: bound(records, one, case.now, protocol) for one in certificates.deployments}
     wrong = [title for title, fits in verdicts.items() if fits is False]
     if wrong:
         return failed(f"the TLSA records do not fit the certificates of {', '.join(wrong)}", evidence)

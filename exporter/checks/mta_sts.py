@@ -1,6 +1,6 @@
 """Check `mta_sts`: the mail domain announces MTA-STS (RFC 8461) and asks for TLS reports (RFC 8460) in the DNS.
 
-What the policy of MTA-STS demands is not looked at: it lies on a web server that is no target.
+What the policy of MTA-STS demands, the check `mta_sts_policy` looks at.
 """
 
 from typing import Literal
@@ -12,7 +12,8 @@ from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable,
 from exporter.model import DnsQuestion
 from exporter.probes.mta_sts import MtaStsFacts
 
-_SMTP = frozenset({"smtp", "smtps"})
+SMTP = frozenset({"smtp", "smtps"})
+"""Protocols of mail servers that others deliver to."""
 
 
 class MtaStsDemand(Demand):
@@ -28,7 +29,7 @@ class MtaStsDemand(Demand):
 def _judge(case: Case, demand: MtaStsDemand) -> Outcome:
     domain = case.target.mail_domain
     if domain is None:
-        if case.target.protocol in _SMTP:
+        if case.target.protocol in SMTP:
             return unknown("it is not said which mail domain the server is of (mail_domain)")
         return not_applicable("MTA-STS is for mail domains")
     facts = case.facts.get(MtaStsFacts)
@@ -38,7 +39,7 @@ def _judge(case: Case, demand: MtaStsDemand) -> Outcome:
     missing = [name for name in demand.records if there[name] is None]
     if missing:
         return failed(f"{domain} has no record of use for {', '.join(missing)}")
-    return passed(f"{domain} has {', '.join(demand.records)}; what its policy demands is not looked at")
+    return passed(f"{domain} has {', '.join(demand.records)}")
 
 
 CHECK = Check(name="mta_sts", demand=MtaStsDemand, judge=_judge, questions=frozenset({DnsQuestion.MTA_STS}))

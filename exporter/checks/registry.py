@@ -20,6 +20,7 @@ from exporter.checks import (
     hsts_preload,
     http_redirect,
     mta_sts,
+    mta_sts_policy,
     protocols,
     server_software,
     vulnerabilities,
@@ -47,4 +48,5 @@ CHECKS: tuple[Check[Any], ...] = (
     dnssec.CHECK,
     dane.CHECK,
     mta_sts.CHECK,
+    mta_sts_policy.CHECK,
 )

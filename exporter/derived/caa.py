@@ -31,13 +31,12 @@ class CaaState(StrEnum):
 WORST_FIRST = tuple(CaaState)
 """Of several certificates or names, the first of these counts: what is certainly wrong, what is not known, the rest."""
 
-NAMELESS = frozenset(
-    {
-        *(TrustFailure.SELF_SIGNED, TrustFailure.UNKNOWN_ISSUER, TrustFailure.INCOMPLETE_CHAIN),
-        *(TrustFailure.PROFILE, TrustFailure.OTHER),
-    }
-)
-"""With these it was not verified that the issuer is who its name says; anybody can write a name."""
+NAMELESS = frozenset(TrustFailure) - {TrustFailure.NAME_MISMATCH, TrustFailure.REVOKED}
+"""With these it was not verified that the issuer is who its name says; anybody can write a name.
+
+OpenSSL goes from the anchor downwards and stops at the first error: behind a date that is over, signatures are not
+looked at.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +98,19 @@ def _relevant(facts: DnsFacts | None, host: str, name: str) -> CaaSet | None:
     return facts.wildcard
 
 
-def _authority(deployment: Deployment) -> Authority | None:
-    if deployment.trusted is None or NAMELESS & set(deployment.failures):
+def _authority(case: Case, deployment: Deployment) -> Authority | None:
+    """The public CA that issued it; None where that is not known.
+
+    An authority of the operator's own can have any name, so below `ca_file` none is believed.
+    """
+    private = case.target.ca_file is not None
+    if private or deployment.trusted is None or NAMELESS & set(deployment.failures):
         return None
     return authority_of(deployment.leaf.issuer)
 
 
 def _verdict(case: Case, deployment: Deployment, name: str) -> CaaVerdict:
-    authority = _authority(deployment)
+    authority = _authority(case, deployment)
     found = _relevant(case.facts.get(DnsFacts), case.target.host.lower(), name)
     state, why = _judge(found, authority, wildcard=name.startswith("*."))
     return CaaVerdict(state, name, deployment.title, authority.name if authority else None, why)
@@ -121,9 +125,12 @@ def _judge(found: CaaSet | None, authority: Authority | None, *, wildcard: bool)
         return CaaState.UNKNOWN_ISSUER, "it is not known by which domain its issuer goes in CAA records"
     allowed = issuance(found.records, wildcard=wildcard)
     who = f"{authority.name} ({authority.domains[0]})"
-    if allowed.allows(authority.domains):
-        return CaaState.AUTHORISED, f"the CAA records at {found.domain} allow {who}"
-    return CaaState.NOT_AUTHORISED, f"the CAA records at {found.domain} do not allow {who}, {_instead(allowed)}"
+    if not allowed.allows(authority.domains):
+        return CaaState.NOT_AUTHORISED, f"the CAA records at {found.domain} do not allow {who}, {_instead(allowed)}"
+    if allowed.doubtful:
+        tags = ", ".join(allowed.doubtful)
+        return CaaState.UNKNOWN_ISSUER, f"{tags} is critical, and it is not known whether {who} knows it"
+    return CaaState.AUTHORISED, f"the CAA records at {found.domain} allow {who}"
 
 
 def _instead(allowed: Issuance) -> str:

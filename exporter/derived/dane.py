@@ -1,11 +1,12 @@
 """Whether a chain as served is one that TLSA records bind to the service (RFC 6698; RFC 7671). Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 
 from exporter.probes.certificate import Deployment, ServedCertificate
 from exporter.probes.tlsa import TlsaRecord
+from exporter.probes.trust import TrustFailure
 
 PKIX_TA, PKIX_EE, DANE_TA, DANE_EE = range(4)
 """Certificate usages by their names of RFC 7218."""
@@ -13,6 +14,9 @@ FULL, SHA2_256, SHA2_512 = range(3)
 """Matching types."""
 CERT, SPKI = range(2)
 """Selectors."""
+
+_FORBIDDEN = frozenset({TrustFailure.PROFILE, TrustFailure.OTHER})
+"""Something in the chain may be so that no client goes by it."""
 
 
 def usable(records: Iterable[TlsaRecord], protocol: str) -> tuple[TlsaRecord, ...]:
@@ -22,20 +26,32 @@ def usable(records: Iterable[TlsaRecord], protocol: str) -> tuple[TlsaRecord, ..
     return tuple(one for one in known if one.usage in usages)
 
 
-def bound(records: Iterable[TlsaRecord], deployment: Deployment, now: datetime) -> bool | None:
-    """Whether any of these records, all usable, fits the chain at this time; None when that cannot be told."""
-    verdicts = {_fits(record, deployment, now) for record in records}
-    if True in verdicts:
-        return True
-    return None if None in verdicts else False
+def bound(records: Iterable[TlsaRecord], deployment: Deployment, now: datetime, protocol: str) -> bool | None:
+    """Whether any of these records, all usable, fits the chain at this time; None when that cannot be told.
+
+    Some clients leave out what the strongest digest is there for, others do not (RFC 7671, 9): for both it has to fit.
+    """
+    verdicts = {record: _fits(record, deployment, now, protocol) for record in records}
+    for_all = _any(verdicts.values())
+    for_some = _any(verdicts[record] for record in _strongest(verdicts))
+    return for_all if for_all is for_some else None
 
 
-def _fits(record: TlsaRecord, deployment: Deployment, now: datetime) -> bool | None:
+def _strongest(records: Iterable[TlsaRecord]) -> Iterator[TlsaRecord]:
+    """Of each usage and selector the records with the strongest digest, and those without any."""
+    several = tuple(records)
+    for one in several:
+        alike = (other.matching for other in several if (other.usage, other.selector) == (one.usage, one.selector))
+        if one.matching in {FULL, max(alike)}:
+            yield one
+
+
+def _fits(record: TlsaRecord, deployment: Deployment, now: datetime, protocol: str) -> bool | None:
     match record.usage:
         case 3:  # neither names nor dates count (RFC 7671, 5.1)
             return _is_of(record, deployment.leaf)
         case 2:
-            return _anchored(record, deployment, now)
+            return _anchored(record, deployment, now, protocol)
         case 1:
             return _all(_is_of(record, deployment.leaf), _valid(deployment))
         case _:
@@ -44,15 +60,28 @@ def _fits(record: TlsaRecord, deployment: Deployment, now: datetime) -> bool | N
             return _all(None if above is False else above, _valid(deployment))
 
 
-def _anchored(record: TlsaRecord, deployment: Deployment, now: datetime) -> bool | None:
-    """DANE-TA: an issuer in the chain, which has to be served, and from there down names and dates (RFC 7671, 5.2)."""
-    chain = deployment.linked
-    found = [_is_of(record, one) for one in chain[1:]]
-    if True not in found:
+def _anchored(record: TlsaRecord, deployment: Deployment, now: datetime, protocol: str) -> bool | None:
+    """DANE-TA: an issuer that is served, and from there down names, dates and uses (RFC 7671, 5.2).
+
+    It may be on another way than the one to a public authority.
+    """
+    above = [place for place in range(1, len(deployment.chain)) if place not in deployment.surplus]
+    fits = {place: _is_of(record, deployment.chain[place]) for place in above}
+    anchors = [place for place in above if fits[place]]
+    if not anchors:
         # What stands whole in the record may be what the client completes the chain with (RFC 7671, 5.2.3).
-        return None if None in found or record.matching == FULL else False
-    below = chain[: found.index(True) + 2]
-    return deployment.hostname_match and all(one.not_before <= now <= one.not_after for one in below)
+        return None if None in fits.values() or record.matching == FULL else False
+    on_path = [place for place in deployment.path[1:] if place in anchors]
+    below = deployment.path[: deployment.path.index(on_path[0]) + 1] if on_path else (0, *above)
+    chain = [deployment.chain[place] for place in below]
+    in_time = all(one.not_before <= now <= one.not_after for one in chain)
+    forbidden = _FORBIDDEN & set(deployment.failures) or not all(one.is_ca for one in chain[1:])
+    return _all(_named(deployment, protocol), in_time or (False if on_path else None), None if forbidden else True)
+
+
+def _named(deployment: Deployment, protocol: str) -> bool | None:
+    """A mail server may carry the name of the mail domain instead (RFC 7672, 3.2.2), which was not looked for."""
+    return deployment.hostname_match or (None if protocol == "smtp" else False)
 
 
 def _valid(deployment: Deployment) -> bool | None:

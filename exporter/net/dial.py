@@ -226,6 +226,10 @@ class Dialer:
         self._proxy_address: str | None = None
         self._resolving = asyncio.Lock()
 
+    def towards(self, target: Target) -> "Dialer":
+        """For what belongs to this target and lies elsewhere: through the same gate, and counted apart."""
+        return Dialer(target, self._gate)
+
     @asynccontextmanager
     async def connect(self, *, max_bytes: int, port: int | None = None) -> AsyncIterator[Connection]:
         """A connection, closed at the end; waits for its place among `connections_per_host` first, and for the gap.

@@ -16,12 +16,15 @@ import dns.message
 import dns.rdatatype
 import dns.resolver
 from dns.asyncresolver import Resolver
+from dns.message import ChainingResult
 from dns.name import Name
 from dns.rdata import Rdata
 from dns.rdatatype import RdataType
 
 MOST_ENTRIES = 20_000
 """Answers that are kept: those of some thousand targets and their zones, in some megabytes."""
+MOST_BYTES = 32 * 2**20
+"""What all of them may take, as far as that can be told: one answer can be of 64 KiB, and zones are other people's."""
 LONGEST_SECONDS = 86_400
 """A day, as resolvers have it: a zone's mistake of a TTL of years must not outlive its correction for long."""
 LONGEST_NEGATIVE_SECONDS = 3_600
@@ -66,6 +69,15 @@ class _Entry:
     found_at: float
     expires_at: float
 
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, about: objects of Python have some hundred of their own."""
+        records = self.outcome.records if isinstance(self.outcome, Records) else ()
+        return _OBJECT_BYTES + sum(_OBJECT_BYTES + len(record.to_digestable()) for record in records)
+
+
+_OBJECT_BYTES = 300
+
 
 class RecordResolver:
     """Asks a resolver, and remembers what it said for as long as that holds.
@@ -80,6 +92,7 @@ class RecordResolver:
         validating: bool = False,
         clock: Callable[[], float] = time.monotonic,
         most_entries: int = MOST_ENTRIES,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         """Make one.
 
@@ -88,10 +101,12 @@ class RecordResolver:
             validating: its name servers validate by DNSSEC, and the way to them is safe: then the AD bit is believed.
             clock: seconds from any start; never goes back.
             most_entries: the oldest ones go first.
+            most_bytes: likewise.
         """
         self.resolver = resolver
         self.validating = validating
-        self._clock, self._most = clock, most_entries
+        self._clock, self._most_entries, self._most_bytes = clock, most_entries, most_bytes
+        self._bytes = 0
         self._known: OrderedDict[Key, _Entry] = OrderedDict()
         self._asking: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         if validating:
@@ -124,10 +139,11 @@ class RecordResolver:
         return entry
 
     def _keep(self, key: Key, entry: _Entry) -> None:
-        self._known.pop(key, None)
+        old = self._known.pop(key, None)
         self._known[key] = entry
-        while len(self._known) > self._most:
-            self._known.popitem(last=False)
+        self._bytes += entry.size - (old.size if old else 0)
+        while len(self._known) > self._most_entries or self._bytes > self._most_bytes:
+            self._bytes -= self._known.popitem(last=False)[1].size
 
     async def _look_up(self, name: Name, kind: RdataType) -> _Entry:
         try:
@@ -139,21 +155,28 @@ class RecordResolver:
         now = self._clock()
         return _Entry(outcome, now, now + seconds)
 
-    async def _answer(self, name: Name, kind: RdataType) -> tuple[Records, float]:
-        """The answer, and for how many seconds it holds."""
+    async def _answer(self, name: Name, kind: RdataType, *, followed: bool = False) -> tuple[Records, float]:
+        """The answer, and for how many seconds it holds; `followed` is asked for the end of aliases that had none."""
         try:
             answer = await self.resolver.resolve(
                 name, kind, raise_on_no_answer=False, search=False, lifetime=self.resolver.lifetime
             )
         except dns.resolver.NXDOMAIN as error:
             return self._negative(error.response(name))  # type: ignore[no-untyped-call]
-        response = answer.response
-        if answer.rrset is None:
-            if not _says_none(response):
-                raise LookupFailedError("the answer is no answer")
+        response, chain = answer.response, answer.chaining_result
+        if answer.rrset is not None:
+            found = Records(tuple(answer.rrset), chain.canonical_name, self._secure(response))
+            return found, min(LONGEST_SECONDS, chain.minimum_ttl)
+        if not _says_none(response, chain):
+            raise LookupFailedError("the answer is no answer")
+        if not chain.cnames or _is_of_zone(response, chain.canonical_name):
             return self._negative(response)
-        found = Records(tuple(answer.rrset), answer.canonical_name, self._secure(response))
-        return found, min(LONGEST_SECONDS, answer.chaining_result.minimum_ttl)
+        # Without SOA, aliases to nothing look as if the resolver had stopped on the way: its own word is asked for.
+        if followed:
+            raise LookupFailedError("the aliases have no end")
+        end, seconds = await self._answer(chain.canonical_name, kind, followed=True)
+        secure = end.secure and self._secure(response)
+        return Records(end.records, end.name, secure), min(seconds, chain.minimum_ttl)
 
     def _negative(self, response: dns.message.QueryMessage) -> tuple[Records, float]:
         """That there is nothing; for how long, the zone's SOA says (RFC 2308, 5)."""
@@ -168,12 +191,21 @@ class RecordResolver:
         return bool(response.flags & dns.flags.AD) if self.validating else None
 
 
-def _says_none(response: dns.message.Message) -> bool:
-    """Whether an empty answer says that there are no records (RFC 2308, 2.2), and is not a referral elsewhere.
+def _says_none(response: dns.message.Message, chain: ChainingResult) -> bool:
+    """Whether an answer without records says that there are none (RFC 2308, 2.2), and is not a referral elsewhere.
 
-    A resolver says so by having recursed, a name server of the zone by the zone's SOA.
+    A resolver says so by having recursed, a name server of the zone by the zone's SOA. Neither brings anything but the
+    aliases that led there.
     """
-    authority = {rrset.rdtype for rrset in response.authority}
-    if dns.rdatatype.SOA in authority:
+    brought = [rrset for rrset in response.answer if rrset.rdtype != dns.rdatatype.RRSIG]
+    if any(rrset not in chain.cnames for rrset in brought if rrset.rdtype != dns.rdatatype.DNAME or not chain.cnames):
+        return False
+    if _is_of_zone(response, chain.canonical_name):
         return True
-    return bool(response.flags & dns.flags.RA) and dns.rdatatype.NS not in authority
+    referral = any(rrset.rdtype == dns.rdatatype.NS for rrset in response.authority)
+    return bool(response.flags & dns.flags.RA) and not referral
+
+
+def _is_of_zone(response: dns.message.Message, name: Name) -> bool:
+    """Whether it has the SOA of a zone that the name can be in."""
+    return any(rrset.rdtype == dns.rdatatype.SOA and name.is_subdomain(rrset.name) for rrset in response.authority)

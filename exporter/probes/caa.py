@@ -9,13 +9,18 @@ from dataclasses import dataclass
 
 CRITICAL = 128
 """RFC 8659, 4.1: bit 0 of the flags, the highest one. The other bits have no meaning yet and are ignored."""
-UNDERSTOOD = frozenset({"issue", "issuewild", "issuemail", "issuevmc", "iodef", "contactemail", "contactphone"})
-"""RFC 8659, 4; RFC 9495; CA/Browser Forum Baseline Requirements, appendix A; AuthIndicators, VMC requirements. A record
-with another tag that is critical lets nobody issue."""
+UNDERSTOOD = frozenset({"issue", "issuewild", "iodef"})
+"""What every CA processes (CA/Browser Forum Baseline Requirements, 3.2.2.8). A critical record with a tag that a CA
+does not know keeps it from issuing."""
+KNOWN_TO_SOME = frozenset({"issuemail", "issuevmc", "contactemail", "contactphone"})
+"""RFC 9495; AuthIndicators, VMC requirements; Baseline Requirements, appendix A. Where one is critical, it is open
+whether a CA that is named may issue."""
 
 _WORD = r"[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*"
-_VALUE = re.compile(rf"[ \t]*(?P<issuer>{_WORD}(?:\.{_WORD})*)?[ \t]*(?:;(?P<parameters>.*))?", re.DOTALL)
-_PARAMETER = re.compile(rf"[ \t]*(?P<tag>{_WORD})[ \t]*=[ \t]*(?P<value>[\x21-\x3a\x3c-\x7e]*)[ \t]*")
+_BLANKS = " \t"
+_ISSUER = re.compile(rf"{_WORD}(?:\.{_WORD})*")
+_TAG = re.compile(_WORD)
+_PARAMETER_VALUE = re.compile(r"[\x21-\x3a\x3c-\x7e]*")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+")
 _METHODS = re.compile(r"(?:[A-Za-z0-9-]+(?:,|$))*")
 """RFC 8657, 4: `value = [*(label ",") label]`; what follows the last comma must be a label, see `_fits`."""
@@ -64,24 +69,22 @@ NOBODY = ""
 
 def parse_issue(value: str) -> Grant:
     """The value of an issue, issuewild or issuemail record (RFC 8659, 4.2); a malformed one is as good as `;`."""
-    match = _VALUE.fullmatch(value)
-    if match is None:
+    domain, _, rest = value.partition(";")
+    issuer, parameters = domain.strip(_BLANKS), _parameters(rest)
+    if parameters is None or (issuer and not _ISSUER.fullmatch(issuer)):
         return Grant(NOBODY, wrong="malformed")
-    parameters = _parameters(match["parameters"] or "")
-    if parameters is None:
-        return Grant(NOBODY, wrong="malformed")
-    issuer = (match["issuer"] or NOBODY).lower()
     wrong = _unsatisfiable(parameters)
-    return Grant(NOBODY if wrong else issuer, parameters, wrong)
+    return Grant(NOBODY if wrong else issuer.lower(), parameters, wrong)
 
 
 def _parameters(text: str) -> tuple[tuple[str, str], ...] | None:
     """Names and values; None when they do not fit the grammar, by which nothing stands behind the last `;`."""
-    if not text.strip(" \t"):
+    if not text.strip(_BLANKS):
         return ()
-    matches = [_PARAMETER.fullmatch(part) for part in text.split(";")]
-    found = [(match["tag"].lower(), match["value"]) for match in matches if match is not None]
-    return tuple(found) if len(found) == len(matches) else None
+    halves = [part.partition("=") for part in text.split(";")]
+    found = [(tag.strip(_BLANKS), value.strip(_BLANKS)) for tag, equals, value in halves if equals]
+    fits = all(_TAG.fullmatch(tag) and _PARAMETER_VALUE.fullmatch(value) for tag, value in found)
+    return tuple((tag.lower(), value) for tag, value in found) if fits and len(found) == len(halves) else None
 
 
 def _unsatisfiable(parameters: Sequence[tuple[str, str]]) -> str:
@@ -109,11 +112,13 @@ class Issuance:
         restricted: False when the set says nothing about it, so that every CA may.
         grants: what the records say that count; none of them when nobody may because of `critical`.
         critical: tags that are critical and that nobody knows: then nobody may issue (RFC 8659, 4.1).
+        doubtful: tags that are critical and that not every CA knows: who is allowed may all the same not issue.
     """
 
     restricted: bool
     grants: tuple[Grant, ...] = ()
     critical: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
     def allows(self, domains: Collection[str]) -> bool:
         """Whether a CA may that goes by any of these domains (lower case)."""
@@ -126,12 +131,13 @@ def issuance(records: Sequence[CaaRecord], *, wildcard: bool = False) -> Issuanc
     For wildcards issuewild records count where there are any, else issue records; for other names issue records alone
     (RFC 8659, 4.2 and 4.3).
     """
-    unknown = tuple(dict.fromkeys(one.tag for one in records if one.critical and one.tag not in UNDERSTOOD))
+    critical = dict.fromkeys(one.tag for one in records if one.critical and one.tag not in UNDERSTOOD)
+    unknown = tuple(tag for tag in critical if tag not in KNOWN_TO_SOME)
     if unknown:
         return Issuance(restricted=True, critical=unknown)
     wild = [record for record in records if record.tag == "issuewild"] if wildcard else []
     counting = wild or [record for record in records if record.tag == "issue"]
-    return Issuance(bool(counting), tuple(_grant(record) for record in counting))
+    return Issuance(bool(counting), tuple(_grant(record) for record in counting), doubtful=tuple(critical))
 
 
 def _grant(record: CaaRecord) -> Grant:

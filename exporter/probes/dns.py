@@ -6,7 +6,7 @@ could have been there.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import dns.exception
@@ -113,7 +113,11 @@ async def _run(session: Session) -> DnsFacts:
     name = host_name(session)
     at_host = await look_up(session, name, dns.rdatatype.CAA)
     found = await _climb(session, name)
-    return DnsFacts(found.records, found.domain, await _wildcard(session, name, found), at_host.secure)
+    facts = DnsFacts(found.records, found.domain, secure=at_host.secure)
+    try:
+        return replace(facts, wildcard=await _wildcard(session, name, found))
+    except ProbeError as error:
+        raise ProbeError(error.reason, error.detail, facts) from error
 
 
 KNOWN_TAGS = ("issue", "issuewild", "issuemail", "issuevmc", "iodef", "contactemail", "contactphone")

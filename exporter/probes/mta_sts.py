@@ -1,11 +1,11 @@
 """MTA-STS probe: the TXT records by which a mail domain says that its mail servers speak TLS, where a policy asks.
 
 Those are the record of MTA-STS (RFC 8461) and that of TLS reports (RFC 8460). The policy of MTA-STS itself lies on a
-web server of the mail domain, which is no target, and is not fetched: whether it is enforced is not known.
+web server of the mail domain: the probe `mta_sts_policy` fetches it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,13 +20,14 @@ from exporter.model import DnsQuestion, Reason, Sample
 from exporter.probes.base import Probe, Session
 from exporter.probes.dns import look_up
 
-_STS = re.compile(
-    r"v=STSv1[ \t]*;[ \t]*id=[A-Za-z0-9]{1,32}(?:[ \t]*;[ \t]*[A-Za-z0-9][\w.-]{0,31}=[!-:<>-~]+)*[ \t]*;?[ \t]*"
-)
-"""RFC 8461, 3.1: version and id first, then extensions."""
-_URI = r"(?:mailto|https):[^,;!\s]+"
-_REPORTS = re.compile(rf"v=TLSRPTv1[ \t]*;[ \t]*rua={_URI}(?:[ \t]*,[ \t]*{_URI})*(?:[ \t]*;.*)?")
-"""RFC 8460, 3."""
+_BLANKS = " \t"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+_VALUE = re.compile(r"[!-:<>-~]+")
+_ID = re.compile(r"[A-Za-z0-9]{1,32}")
+_URI = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*):["-~]+')
+
+Fields = tuple[tuple[str, str], ...]
+"""Names and values of a record behind its version: the two kinds of record have one form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +44,64 @@ class MtaStsFacts:
     tls_rpt: str | None
 
 
-async def _one_that_counts(session: Session, name: str, version: str, grammar: re.Pattern[str]) -> str | None:
-    """The record of this version; several are as good as none (RFC 8461, 3.1; RFC 8460, 3)."""
+def _fields(text: str) -> Fields | None:
+    """In any order, a delimiter may stand at the end; None where that is not the form, or there are none."""
+    _, *parts = text.split(";")
+    if parts and not parts[-1].strip(_BLANKS):
+        parts.pop()
+    elif text[-1] in _BLANKS:
+        return None
+    halves = [part.strip(_BLANKS).partition("=") for part in parts]
+    fits = all(_NAME.fullmatch(name) and value == value.strip(_BLANKS) != "" for name, _, value in halves)
+    return tuple((name, value) for name, _, value in halves) if fits and halves else None
+
+
+def _announces(fields: Fields) -> bool:
+    """RFC 8461, 3.1: one id, and extensions."""
+    ids = [value for name, value in fields if name == "id"]
+    return len(ids) == 1 and _ID.fullmatch(ids[0]) is not None and _rest_fits(fields, "id")
+
+
+def _is_reported_to(fields: Fields) -> bool:
+    """RFC 8460, 3: addresses, one of them by a way that reports are sent on, and extensions."""
+    uris = [uri.strip(_BLANKS) for name, value in fields if name == "rua" for uri in value.split(",")]
+    matches = [_URI.fullmatch(uri) for uri in uris]
+    schemes = {match[1].lower() for match in matches if match is not None}
+    return None not in matches and bool(schemes & {"mailto", "https"}) and _rest_fits(fields, "rua")
+
+
+def _rest_fits(fields: Fields, known: str) -> bool:
+    return all(_VALUE.fullmatch(value) for name, value in fields if name != known)
+
+
+async def _one_that_counts(
+    session: Session, name: str, version: str, is_of_use: Callable[[Fields], bool]
+) -> str | None:
+    """The record of this version; several are as good as none (RFC 8461, 3.1; RFC 8460, 3).
+
+    Records that begin with anything but version and semicolon are passed over.
+    """
     try:
         owner = from_text(name)
     except dns.exception.DNSException as error:
         raise ProbeError(Reason.DNS_ERROR, f"{name}: {error}") from error
     answer = await look_up(session, owner, dns.rdatatype.TXT)
-    found = [text for text in map(_text, answer.records) if text.startswith(version)]
-    return found[0] if len(found) == 1 and grammar.fullmatch(found[0]) else None
+    found = [text for text in map(_text, answer.records) if text.startswith(f"{version};")]
+    fields = _fields(found[0]) if len(found) == 1 else None
+    return found[0] if fields and is_of_use(fields) else None
 
 
 def _text(rdata: Rdata) -> str:
-    """The strings of a TXT record as one."""
-    return b"".join(cast("TXT", rdata).strings).decode("ascii", "backslashreplace")
+    """The strings of a TXT record as one; a byte outside ASCII becomes a sign that fits no grammar."""
+    return b"".join(cast("TXT", rdata).strings).decode("ascii", "replace")
 
 
 async def _run(session: Session) -> MtaStsFacts:
     domain = str(session.target.mail_domain)
     return MtaStsFacts(
         domain,
-        await _one_that_counts(session, f"_mta-sts.{domain}", "v=STSv1", _STS),
-        await _one_that_counts(session, f"_smtp._tls.{domain}", "v=TLSRPTv1", _REPORTS),
+        await _one_that_counts(session, f"_mta-sts.{domain}", "v=STSv1", _announces),
+        await _one_that_counts(session, f"_smtp._tls.{domain}", "v=TLSRPTv1", _is_reported_to),
     )
 
 

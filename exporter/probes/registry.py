@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from exporter.probes import certificate, dns, handshake, http, mta_sts, tlsa, vulnerabilities
+from exporter.probes import certificate, dns, handshake, http, mta_sts, mta_sts_policy, tlsa, vulnerabilities
 from exporter.probes.base import Probe
 
 PROBES: tuple[Probe[Any], ...] = (
@@ -13,4 +13,5 @@ PROBES: tuple[Probe[Any], ...] = (
     tlsa.PROBE,
     mta_sts.PROBE,
     vulnerabilities.PROBE,
+    mta_sts_policy.PROBE,  # last: a slow web server elsewhere must not cost the others their time
 )

@@ -54,7 +54,10 @@ def _record(rdata: Rdata) -> TlsaRecord:
 
 
 async def _bases(session: Session) -> list[Name]:
-    """Where the records may stand: at what the host is a signed alias of, and else at the host (RFC 7671, 7)."""
+    """Where the records may stand: at what the host is a signed alias of, and else at the host (RFC 7671, 7).
+
+    Else is also where those at the other end are not signed.
+    """
     name = host_name(session)
     at_host = await look_up(session, name, dns.rdatatype.CAA)  # of all questions, the one that is answered already
     return [at_host.name, name] if at_host.secure and at_host.name != name else [name]
@@ -67,7 +70,7 @@ async def _run(session: Session) -> TlsaFacts:
         answer = await look_up(session, name, dns.rdatatype.TLSA)
         records = tuple(sorted(map(_record, answer.records), key=str))
         found = TlsaFacts(name.to_text(omit_final_dot=True), records, answer.secure)
-        if records:
+        if records and answer.secure:
             break
     return found
 

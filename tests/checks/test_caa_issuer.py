@@ -8,7 +8,7 @@ from exporter.checks.caa_issuer import CHANGED, CHECK, CaaIssuerDemand
 from exporter.derived.caa import DERIVATION
 from exporter.model import Verdict
 from exporter.probes.dns import DnsFacts
-from tests.support.facts import caa, case, certificate, facts
+from tests.support.facts import caa, case, certificate, certificates, deployment, facts
 from tests.support.targets import NOW
 
 DEMAND = CaaIssuerDemand.model_validate({"severity": "warning", "source": "test", "required": True})
@@ -66,6 +66,16 @@ def test_the_records_must_allow_the_issuer(
 ) -> None:
     outcome = judge(certificate(issuer=issuer), *([records] if records else []))
     assert (outcome.verdict, outcome.summary) == (verdict, summary)
+
+
+def test_a_pass_needs_all_certificates() -> None:
+    some = certificates(deployment(issuer=LETTER), complete=False)
+    outcome = judge(some, caa(("issue", "letsencrypt.org")))
+    assert (outcome.verdict, outcome.summary) == (
+        Verdict.UNKNOWN,
+        "the CAA records allow the CAs that were seen, and there may be other certificates",
+    )
+    assert judge(some, caa(("issue", ";"))).verdict is Verdict.FAIL
 
 
 def test_a_mismatch_names_the_certificate() -> None:

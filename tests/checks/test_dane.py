@@ -62,6 +62,17 @@ def test_signed_records_must_bind_every_certificate(
     assert (outcome.verdict, outcome.summary) == (verdict, summary)
 
 
+@pytest.mark.parametrize("server_name", ["shop.example", None])
+def test_the_certificate_for_another_name_says_nothing(server_name: str | None) -> None:
+    """Clients ask for the name that the records are of (RFC 7671, 7), and a server may have another one for it."""
+    for record in (FITS, OTHER):
+        outcome = CHECK.judge(case(tlsa(record), certificate(), server_name=server_name), DEMAND)
+        assert (outcome.verdict, outcome.summary) == (
+            Verdict.UNKNOWN,
+            "clients ask for the certificate of www.test.example, which was not looked at",
+        )
+
+
 def test_addresses_have_no_tlsa_records() -> None:
     assert CHECK.judge(case(tlsa(FITS), host="192.0.2.1"), DEMAND).verdict is Verdict.NOT_APPLICABLE
 

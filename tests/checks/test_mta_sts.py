@@ -20,7 +20,7 @@ def demand(*records: str) -> MtaStsDemand:
             MtaStsFacts(DOMAIN, "x", "y"),
             BOTH,
             Verdict.PASS,
-            "shop.example has mta_sts, tls_rpt; what its policy demands is not looked at",
+            "shop.example has mta_sts, tls_rpt",
         ),
         (MtaStsFacts(DOMAIN, None, "y"), BOTH, Verdict.FAIL, "shop.example has no record of use for mta_sts"),
         (MtaStsFacts(DOMAIN, None, None), BOTH, Verdict.FAIL, "shop.example has no record of use for mta_sts, tls_rpt"),
@@ -28,7 +28,7 @@ def demand(*records: str) -> MtaStsDemand:
             MtaStsFacts(DOMAIN, "x", None),
             ["mta_sts"],
             Verdict.PASS,
-            "shop.example has mta_sts; what its policy demands is not looked at",
+            "shop.example has mta_sts",
         ),
         (
             MtaStsFacts("other.example", "x", "y"),

@@ -1,14 +1,19 @@
 """Whether the CAA records allow the issuer: states, and what is left open."""
 
+from pathlib import Path
+
 import pytest
 
 from exporter.derived.authorities import authority_of, table
 from exporter.derived.caa import DERIVATION, NAMELESS, CaaIssuer, CaaState
 from exporter.probes.caa import CaaRecord
 from exporter.probes.certificate import CertificateFacts
+from exporter.probes.certificate.reading import read_chain
 from exporter.probes.dns import CaaSet, DnsFacts
 from exporter.probes.trust import TrustFailure
+from tests.support.certificates import DAY, Issued, dns, issue, p256, pem_file
 from tests.support.facts import caa, case, certificate, certificates, deployment
+from tests.support.targets import NOW
 
 HOST, PARENT = "www.test.example", "test.example"
 LETTER = "C=US,O=Let's Encrypt,CN=E7"
@@ -59,6 +64,44 @@ def test_a_name_counts_only_where_the_chain_was_verified_to_be_of_its_bearer(fai
 
 def test_without_a_trust_store_no_issuer_is_known() -> None:
     assert state(certificate(issuer=LETTER, trusted=None), caa(OURS)) == (CaaState.UNKNOWN_ISSUER, None)
+
+
+def test_a_name_of_an_authority_that_the_operator_has_added_is_not_believed() -> None:
+    """Whoever runs a private authority can give it any organisation; a public one is in the system's store."""
+    derived = DERIVATION.derive(case(certificate(issuer=LETTER), caa(THEIRS), ca_file="/etc/private/ca.pem"))
+    assert derived is not None
+    assert derived.worst.state is CaaState.UNKNOWN_ISSUER
+    assert derived.worst.issuer is None
+
+
+def _forged(folder: Path, *, root_ended: bool) -> CertificateFacts:
+    """A leaf with a forged signature, below an intermediate, or a root, that has ended."""
+    ended, lasting = (NOW - 90 * DAY, NOW - DAY), (NOW - DAY, NOW + DAY)
+    root = issue("Root", ca=True, organisation="ISRG", valid=ended if root_ended else lasting)
+    if root_ended:
+        above = issue("E7", Issued(root.certificate, p256()), ca=True, organisation="Let's Encrypt")
+        leaf = issue("x", above, names=dns(HOST))
+    else:
+        above = issue("X3", root, ca=True, organisation="Let's Encrypt", valid=ended)
+        leaf = issue("x", Issued(above.certificate, p256()), names=dns(HOST))
+    store = pem_file(folder / "store.pem", root)
+    return read_chain((leaf.certificate, above.certificate), HOST, str(store), NOW)
+
+
+@pytest.mark.parametrize("root_ended", [True, False])
+def test_a_forged_signature_behind_a_date_that_is_over_gives_no_name(tmp_path: Path, root_ended: bool) -> None:
+    """OpenSSL stops at the date, before it has come to the signature."""
+    seen = _forged(tmp_path, root_ended=root_ended)
+    assert seen.failures == (TrustFailure.EXPIRED,)
+    assert state(seen, caa(THEIRS)) == (CaaState.UNKNOWN_ISSUER, None)
+
+
+def test_a_critical_tag_that_the_issuer_may_not_know_leaves_it_open() -> None:
+    mail = CaaRecord(128, "issuemail", ";")
+    allowed = DnsFacts((mail, CaaRecord(0, *OURS)), PARENT)
+    assert state(certificate(issuer=LETTER), allowed) == (CaaState.UNKNOWN_ISSUER, None)
+    assert state(certificate(issuer=GOOGLE), allowed) == (CaaState.NOT_AUTHORISED, False)
+    assert state(certificate(issuer=LETTER), DnsFacts((mail,), PARENT)) == (CaaState.UNKNOWN_ISSUER, None)
 
 
 WILD_ALLOWED = caa(THEIRS, ("issuewild", "letsencrypt.org"))
@@ -177,6 +220,8 @@ def test_each_organisation_is_found_as_certificates_have_it(authority: object) -
         "O=Let's Encrypt Fan Club",
         "O=Let's Encrypt,O=DigiCert Inc",
         "no name",
+        "O=CloudFlare\\, Inc.,OU=CloudFlare Origin SSL Certificate Authority",
+        "O=TrustAsia Technologies\\, Inc.,CN=TrustAsia DV TLS RSA CA 2025",
     ],
 )
 def test_other_names_are_of_nobody(issuer: str) -> None:

@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import dns.flags
+import dns.message
+import dns.rrset
 import pytest
 from dns.asyncresolver import Resolver
+from dns.message import Message, QueryMessage
 from dns.name import from_text
+from dns.nameserver import Nameserver
 from dns.rcode import NXDOMAIN, SERVFAIL
 from dns.rdatatype import CAA, TLSA, RdataType
 
@@ -187,3 +192,104 @@ def test_an_answer_is_secure_when_a_resolver_that_validates_says_so(
         return (await ask()).secure
 
     assert run(answers, body, Manner(secure=[HOST] if signed else []), validating=validating) is secure
+
+
+class _Told(Nameserver):
+    """Answers each question with what a function makes of it."""
+
+    def __init__(self, tell: Callable[[Message, Message], None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.tell, self.asked = tell, 0
+
+    def __str__(self) -> str:
+        return "192.0.2.1"
+
+    def answer_nameserver(self) -> str:
+        return "192.0.2.1"
+
+    def answer_port(self) -> int:
+        return 53
+
+    def is_always_max_size(self) -> bool:
+        return True
+
+    async def async_query(self, request: QueryMessage, *_: Any, **__: Any) -> Message:  # noqa: ANN401 - of no interest
+        self.asked += 1
+        response = dns.message.make_response(request, recursion_available=True)
+        self.tell(request, response)
+        return dns.message.from_wire(response.to_wire())
+
+
+def told(*lines: str, recursive: bool = True) -> tuple[Records, int]:
+    """What comes of a name server with these records, each with its section before it, and how often it was asked.
+
+    The section is `answer` or `authority` for the question about HOST, and `then` for any other.
+    """
+
+    def tell(request: Message, response: Message) -> None:
+        first = request.question[0].name == from_text(HOST)
+        if not recursive:
+            response.flags &= ~dns.flags.RA
+        for line in lines:
+            section, name, kind, *rest = line.split(" ")
+            if (section == "then") is first:
+                continue
+            place = response.authority if section == "authority" or kind == "SOA" else response.answer
+            place.append(dns.rrset.from_text(f"{name}.", 300, "IN", kind, " ".join(rest)))
+
+    resolver = Resolver(configure=False)
+    server = _Told(tell)
+    resolver.nameservers, resolver.lifetime = [server], 0.2
+    return asyncio.run(RecordResolver(resolver).ask(from_text(HOST), CAA)), server.asked
+
+
+ALIAS = f"answer {HOST} CNAME a.other.example."
+SOA_DATA = "ns.example. x.example. 1 2 3 4 60"
+NO_ANSWERS: list[tuple[str, tuple[str, ...], bool]] = [
+    ("records of another name", (f"answer a.other.example CAA {ISSUE}",), True),
+    ("a DNAME whose alias was left out (RFC 6672, 3.1)", ("answer shop.example DNAME other.example.",), True),
+    ("the SOA of a zone that the name is not in", (f"authority other.example SOA {SOA_DATA}",), False),
+    ("an alias to elsewhere with the SOA of the first zone", (ALIAS, f"authority shop.example SOA {SOA_DATA}"), False),
+    ("aliases that lead on and on", (ALIAS, "then a.other.example CNAME b.other.example."), True),
+]
+
+
+@pytest.mark.parametrize(("lines", "recursive"), [one[1:] for one in NO_ANSWERS], ids=[one[0] for one in NO_ANSWERS])
+def test_what_does_not_say_that_there_is_nothing_is_no_answer(lines: tuple[str, ...], recursive: bool) -> None:
+    with pytest.raises(LookupFailedError):
+        told(*lines, recursive=recursive)
+
+
+def test_an_alias_without_an_end_is_asked_for_its_end() -> None:
+    """Where a resolver stopped on the way, that looks like there being nothing (RFC 2308, 2.2, type 3)."""
+    records, asked = told(ALIAS, f"then a.other.example CAA {ISSUE}")
+    assert (len(records.records), records.name, asked) == (1, from_text("a.other.example"), 2)
+    records, asked = told(ALIAS)
+    assert (records.records, records.name, asked) == ((), from_text("a.other.example"), 2)
+    assert told(ALIAS, f"authority other.example SOA {SOA_DATA}") == (
+        Records((), from_text("a.other.example"), None),
+        1,
+    )
+
+
+def test_large_answers_do_not_fill_the_memory() -> None:
+    """Zones are other people's: what is kept is bounded by its size too."""
+
+    def many(_request: Message, response: Message) -> None:
+        name = response.question[0].name
+        response.answer.append(
+            dns.rrset.from_text(name, 300, "IN", "CAA", *(f'0 issue "{n}.example"' for n in range(50)))
+        )
+
+    async def body() -> tuple[int, int]:
+        resolver, server = Resolver(configure=False), _Told(many)
+        resolver.nameservers = [server]
+        records = RecordResolver(resolver, most_bytes=200_000)
+        for number in range(100):
+            await records.ask(from_text(f"{number}.example"), CAA)
+        await records.ask(from_text("99.example"), CAA)  # the newest is there
+        newest = server.asked
+        await records.ask(from_text("0.example"), CAA)
+        return newest, server.asked
+
+    assert asyncio.run(body()) == (100, 101)

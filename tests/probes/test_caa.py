@@ -1,5 +1,7 @@
 """CAA values by the grammar of RFC 8659, 4.2, and what a set means for plain names and wildcards."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,8 +152,26 @@ def test_bytes_outside_ascii_are_malformed_even_where_their_escapes_would_fit() 
     assert issuance([record]) == Issuance(restricted=True, grants=(Grant("", wrong="malformed"),))
 
 
+@pytest.mark.parametrize("tag", ["issuemail", "issuevmc", "contactemail", "contactphone"])
+def test_a_critical_tag_that_not_every_ca_has_to_know_leaves_it_open(tag: str) -> None:
+    """Baseline Requirements, 3.2.2.8: issue, issuewild and iodef are processed by all, others may be."""
+    allowed = issuance(records(f"128 {tag} x", "0 issue a.example"))
+    assert (allowed.allows(A), allowed.allows(B), allowed.doubtful) == (True, False, (tag,))
+    assert issuance(records(f"0 {tag} x", "128 iodef mailto:x@a.example", "128 issue a.example")).doubtful == ()
+
+
 def test_the_critical_tags_that_nobody_knows_are_named() -> None:
     assert issuance(records("128 tbs x", "128 tbs y", "128 auth z")).critical == ("tbs", "auth")
+
+
+@pytest.mark.parametrize(
+    "value", [f"{' ' * 60_000}!", f"a.example;x={' ' * 60_000}! !", f"a.example;{'x=1;' * 15_000}", "a-" * 30_000 + "!"]
+)
+def test_the_longest_value_takes_no_time(value: str) -> None:
+    """Zones are other people's, and a record can be of 64 KiB: nothing else runs meanwhile."""
+    started = time.process_time()
+    assert parse_issue(value) == Grant("", wrong="malformed")
+    assert time.process_time() - started < 1
 
 
 @given(st.text())

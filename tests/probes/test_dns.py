@@ -138,6 +138,19 @@ def test_the_set_above_is_looked_up_for_a_wildcard_that_covers_a_host_with_a_set
     assert (found.wildcard, asked) == (None, [HOST])
 
 
+def test_what_is_known_of_the_host_stays_when_the_set_for_the_wildcard_cannot_be_looked_up() -> None:
+    async def run() -> None:
+        async with running_server({HOST: [LETTER], "shop.example": SERVFAIL}) as server:
+            seen = facts(certificate(subject_alternative_names=("DNS:*.shop.example",)))
+            session = make_session(make_target(host=HOST), known=seen, environment=make_environment(server.port))
+            await PROBE.run(session)
+
+    with pytest.raises(ProbeError) as caught:
+        asyncio.run(run())
+    assert caught.value.reason is Reason.DNS_ERROR
+    assert caught.value.facts == DnsFacts((CaaRecord(0, "issue", "letsencrypt.org"),), HOST)
+
+
 @pytest.mark.parametrize("signed", [True, False])
 def test_dnssec_goes_by_the_answer_about_the_host(signed: bool) -> None:
     async def run() -> DnsFacts:

@@ -1,6 +1,7 @@
 """MTA-STS and TLS reports: which TXT records count (RFC 8461, RFC 8460)."""
 
 import asyncio
+import time
 
 import pytest
 from dns.rcode import SERVFAIL
@@ -41,7 +42,13 @@ def test_both_are_looked_for_below_the_mail_domain() -> None:
     [
         (["v=STSv1; id=1"], True),
         (["v=STSv1;id=1;"], True),
-        (["v=STSv1 ; id=1 ; "], True),
+        (["v=STSv1;id=1 ; "], True),
+        (["v=STSv1 ; id=1"], False),
+        (["v=STSv1; x=https://a.example; id=1"], True),
+        (["v=STSv1; x=y; z=1"], False),
+        (["v=STSv1; id=1; id=2"], False),
+        ([GOOD_STS, "v=STSv10; id=2;", "v=STSv1", "v=STSv1-x; id=3"], True),
+        (["v=STSv1; id=1; x=\\195\\169"], False),
         (["v=STSv1; id=1; x=y; z.a-b=c"], True),
         ([GOOD_STS, "something else"], True),
         (['v=STSv1; id=2026" "1122T120000;'], True),
@@ -68,6 +75,12 @@ def test_one_well_formed_record_counts(texts: list[str], counts: bool) -> None:
         (["v=TLSRPTv1;rua=mailto:a@shop.example,https://b.example"], True),
         (["v=TLSRPTv1; rua=mailto:a@shop.example; x=y"], True),
         ([GOOD_RPT, GOOD_RPT.replace("tls@", "other@")], False),
+        (["v=TLSRPTv1; x=y; rua=mailto:a@shop.example;"], True),
+        (["v=TLSRPTv1; rua=http://a.example,mailto:a@shop.example"], True),
+        ([GOOD_RPT, "v=TLSRPTv11; rua=mailto:b@shop.example"], True),
+        ([f"{GOOD_RPT}; nothing"], False),
+        ([f"{GOOD_RPT}; x=\\195\\169"], False),
+        (["v=TLSRPTv1 ; rua=mailto:a@shop.example"], False),
         (["v=TLSRPTv1"], False),
         (["v=TLSRPTv1; rua="], False),
         (["v=TLSRPTv1; rua=http://reports.shop.example"], False),
@@ -77,6 +90,16 @@ def test_one_well_formed_record_counts(texts: list[str], counts: bool) -> None:
 def test_one_well_formed_address_for_reports_counts(texts: list[str], counts: bool) -> None:
     """RFC 8460, 3."""
     assert (look_up({RPT: txt(*texts)}).tls_rpt is not None) is counts
+
+
+@pytest.mark.parametrize("name", ["id", "rua"])
+def test_the_longest_record_takes_no_time(name: str) -> None:
+    """A record can be of 64 KiB, and nothing else runs meanwhile."""
+    strings = '" "'.join([" " * 200] * 240)
+    started = time.process_time()
+    found = look_up({STS: txt(f"v=STSv1; {name}=x{strings}y"), RPT: txt(f"v=TLSRPTv1; {name}=mailto:x,{strings}y")})
+    assert found == MtaStsFacts(DOMAIN, None, None)
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("answers", [{STS: SERVFAIL}, {STS: txt(GOOD_STS), RPT: None}])

@@ -54,6 +54,12 @@ ALIASES: list[tuple[str, Answers, tuple[str, ...], TlsaFacts]] = [
         (AT_ALIAS, AT_HOST),
         TlsaFacts(AT_HOST, (), True),
     ),
+    (
+        "else at the host too when those at the other end are not signed",
+        {HOST: [f"CNAME {ALIAS}"], ALIAS: [], AT_ALIAS: [f"TLSA 3 1 1 {'cd' * 32}"], AT_HOST: [RECORD]},
+        (HOST, ALIAS, AT_HOST),
+        TlsaFacts(AT_HOST, FOUND, True),
+    ),
     ("nowhere", {HOST: []}, EVERYWHERE, TlsaFacts(AT_HOST, (), True)),
     ("not signed", {HOST: [], AT_HOST: [RECORD]}, (), TlsaFacts(AT_HOST, FOUND, False)),
 ]

@@ -1,0 +1,56 @@
+"""Check `mta_sts_policy`: the mail domain has an MTA-STS policy that covers this server (RFC 8461, 3.2 and 4.1)."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.checks.mta_sts import SMTP
+from exporter.model import DnsQuestion
+from exporter.probes.mta_sts_policy import StsPolicy, StsPolicyFacts
+
+
+class MtaStsPolicyDemand(Demand):
+    """There must be such a policy.
+
+    Attributes:
+        modes: those that will do.
+    """
+
+    modes: list[Literal["enforce", "testing"]] = Field(min_length=1)
+
+
+def _judge(case: Case, demand: MtaStsPolicyDemand) -> Outcome:
+    domain = case.target.mail_domain
+    if domain is None:
+        if case.target.protocol in SMTP:
+            return unknown("it is not said which mail domain the server is of (mail_domain)")
+        return not_applicable("MTA-STS is for mail domains")
+    facts = case.facts.get(StsPolicyFacts)
+    if facts is None or facts.domain != domain:
+        return unknown("the policy of the mail domain could not be fetched")
+    if facts.policy is None:
+        return failed(f"{domain} has no MTA-STS policy of use: {facts.why}")
+    return _look_at(case, demand, facts, facts.policy)
+
+
+def _look_at(case: Case, demand: MtaStsPolicyDemand, facts: StsPolicyFacts, policy: StsPolicy) -> Outcome:
+    host, evidence = case.target.host, {"mx": policy.mx}
+    if policy.mode not in demand.modes:
+        return failed(f"the MTA-STS policy of {facts.domain} is in mode {policy.mode}")
+    if case.target.host_is_ip:
+        return unknown("mail servers have names, and that of this one is not known", evidence)
+    if not policy.covers(host):
+        return failed(f"the MTA-STS policy of {facts.domain} does not cover {host}", evidence)
+    if not facts.plain_text:
+        return unknown(f"the MTA-STS policy of {facts.domain} is no text/plain, and senders need not take it")
+    return passed(f"the MTA-STS policy of {facts.domain} covers {host}, mode {policy.mode}")
+
+
+CHECK = Check(
+    name="mta_sts_policy",
+    demand=MtaStsPolicyDemand,
+    judge=_judge,
+    questions=frozenset({DnsQuestion.MTA_STS_POLICY}),
+)

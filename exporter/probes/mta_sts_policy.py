@@ -1,0 +1,227 @@
+"""MTA-STS policy probe: the file by which a mail domain says which servers to trust (RFC 8461, 3.2 and 3.3).
+
+It lies on a web server of the mail domain, which is no target: one connection to it a scan, where a policy asks, by the
+target's proxy and within its limits. What keeps the file from being seen leaves it unknown; what a mail server that
+sends would not take counts as none.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import h11
+
+from exporter.errors import ProbeError
+from exporter.model import DnsQuestion, HttpOptions, Reason, Sample, Target
+from exporter.net.dial import Dialer
+from exporter.net.tls import TLSSession, tls_session
+from exporter.probes.base import Probe, Session
+from exporter.probes.certificate.reading import Chain, read_deployment
+from exporter.probes.http.line import MAX_HEAD_BYTES, told_apart, unanswered
+from exporter.probes.http.question import PRODUCT
+
+PATH = "/.well-known/mta-sts.txt"
+MOST_BYTES = 65536
+"""RFC 8461, 3.3: a limit of 64 kilobytes is suggested."""
+MODES = ("enforce", "testing", "none")
+LONGEST_SECONDS = 31_557_600
+_OK = 200
+_SERVER_ERROR = 500
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_MX = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+_SECONDS = re.compile(r"[0-9]{1,10}")
+
+
+@dataclass(frozen=True, slots=True)
+class StsPolicy:
+    """A policy that fits the grammar.
+
+    Attributes:
+        mode: one of `MODES`.
+        mx: patterns in lower case; a `*` stands for one whole label.
+    """
+
+    mode: str
+    max_age_seconds: int
+    mx: tuple[str, ...]
+
+    def covers(self, host: str) -> bool:
+        """Whether mail may be delivered to this host (RFC 8461, 4.1)."""
+        name = host.lower()
+        return any(pattern in {name, f"*.{name.partition('.')[2]}"} for pattern in self.mx)
+
+
+@dataclass(frozen=True, slots=True)
+class StsPolicyFacts:
+    """What the web server of a mail domain has for a policy.
+
+    Attributes:
+        policy: None when there is none that counts.
+        why: the rest of a sentence about that; empty with a policy.
+        plain_text: it comes as text/plain, which some senders insist on (RFC 8461, 3.2).
+    """
+
+    domain: str
+    policy: StsPolicy | None
+    why: str = ""
+    plain_text: bool = True
+
+
+class _NoneError(Exception):
+    """There is no policy that counts, and why."""
+
+
+def read_policy(text: bytes) -> StsPolicy:
+    """By the grammar of RFC 8461, 3.2: of a field that is there several times the first counts, but for mx.
+
+    Raises:
+        ValueError: it does not fit, saying where.
+    """
+    try:
+        lines = text.decode("utf-8").replace("\r\n", "\n").split("\n")
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8") from None
+    fields: dict[str, list[str]] = {}
+    for number, line in enumerate(lines, 1):
+        if not line:
+            continue
+        name, _, value = line.partition(":")
+        if not _NAME.fullmatch(name) or not value.strip(" \t"):
+            raise ValueError(f"has a line that is no field ({number})")
+        fields.setdefault(name, []).append(value.strip(" \t"))
+    first = {name: values[0] for name, values in fields.items()}
+    mode, seconds, mx = first.get("mode", ""), first.get("max_age", ""), fields.get("mx", [])
+    if first.get("version") != "STSv1":
+        raise ValueError("is not of version STSv1")
+    if mode not in MODES:
+        raise ValueError("has no mode")
+    if not _SECONDS.fullmatch(seconds) or int(seconds) > LONGEST_SECONDS:
+        raise ValueError("has no max_age, or one of more than a year")
+    if not all(map(_MX.fullmatch, mx)) or (not mx and mode != "none"):
+        raise ValueError("has no mx, or one that is none")
+    return StsPolicy(mode, int(seconds), tuple(pattern.lower() for pattern in mx))
+
+
+def web_server(target: Target, domain: str) -> Target:
+    """Where the policy of this target's mail domain lies, reached as the target is."""
+    host = f"mta-sts.{domain}"
+    elsewhere = replace(target, host=host, port=443, protocol="https", starttls=None, server_name=host)
+    return replace(elsewhere, connect_address=None, client_certificate=None, http=HttpOptions())
+
+
+async def fetch(dialer: Dialer, domain: str, now: datetime) -> StsPolicyFacts:
+    """The policy on the web server that the dialer leads to.
+
+    Raises:
+        ProbeError: it is not known whether there is one.
+    """
+    try:
+        async with tls_session(dialer, alpn=[b"http/1.1"]) as tls:
+            await tls.handshake()
+            chain = _chain(tls)
+            await asyncio.to_thread(_check, chain, dialer.target, now)
+            with told_apart():
+                plain, body = await _get(tls, dialer.target.host)
+    except _NoneError as error:
+        return StsPolicyFacts(domain, None, str(error))
+    try:
+        return StsPolicyFacts(domain, read_policy(body), plain_text=plain)
+    except ValueError as error:
+        return StsPolicyFacts(domain, None, f"its policy {error}")
+
+
+def _chain(tls: TLSSession) -> Chain:
+    try:
+        chain = tls.chain()
+    except ValueError as error:
+        raise ProbeError(Reason.HANDSHAKE_ERROR, f"the chain cannot be parsed: {error}") from error
+    if not chain:
+        raise ProbeError(Reason.HANDSHAKE_ERROR, "the server sent no certificate")
+    return chain
+
+
+def _check(chain: Chain, target: Target, now: datetime) -> None:
+    """Whether the certificate is one that senders take (RFC 8461, 3.3).
+
+    Raises:
+        _NoneError: it is none.
+        ProbeError: that is not known.
+    """
+    try:
+        seen = read_deployment(chain, target.verified_name, target.ca_file, now)
+    except ValueError as error:
+        raise ProbeError(Reason.HANDSHAKE_ERROR, f"the certificate cannot be parsed: {error}") from error
+    if seen.trusted is None:
+        raise ProbeError(Reason.INTERNAL, seen.trust_detail)
+    if not (seen.trusted and seen.hostname_match):
+        why = ", ".join(dict.fromkeys(seen.failures))
+        raise _NoneError(f"the certificate of {target.host} is not to be trusted ({why})")
+
+
+async def _get(tls: TLSSession, host: str) -> tuple[bool, bytes]:
+    """Whether the file comes as text/plain, and what is in it. Redirects are not followed (RFC 8461, 3.3)."""
+    client = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+    fields = [("Host", host), ("User-Agent", PRODUCT), ("Accept", "text/plain"), ("Connection", "close")]
+    await tls.write((client.send(h11.Request(method="GET", target=PATH, headers=fields)) or b"") + _end(client))
+    plain, body = False, b""
+    while True:
+        event = client.next_event()
+        if event is h11.NEED_DATA:
+            client.receive_data(await tls.read())
+        elif isinstance(event, h11.Response):
+            _must_be_there(event.status_code, host)
+            types = [value for name, value in event.headers if name == b"content-type"]
+            plain = len(types) == 1 and types[0].partition(b";")[0].strip().lower() == b"text/plain"
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > MOST_BYTES:
+                raise _NoneError(f"its policy is longer than {MOST_BYTES} bytes")
+        elif isinstance(event, h11.EndOfMessage):
+            return plain, body
+        elif not isinstance(event, h11.InformationalResponse):
+            raise unanswered()
+
+
+def _end(client: h11.Connection) -> bytes:
+    return client.send(h11.EndOfMessage()) or b""
+
+
+def _must_be_there(status: int, host: str) -> None:
+    if status >= _SERVER_ERROR:
+        raise ProbeError(Reason.HTTP_ERROR, f"{host} answers {status}")
+    if status != _OK:
+        raise _NoneError(f"{host} answers {status} when asked for its policy")
+
+
+async def _run(session: Session) -> StsPolicyFacts:
+    domain = str(session.target.mail_domain)
+    return await fetch(session.dialer.towards(web_server(session.target, domain)), domain, session.now)
+
+
+def _samples(_facts: StsPolicyFacts) -> Iterator[Sample]:
+    """What the policy is worth, the check `mta_sts_policy` says."""
+    return iter(())
+
+
+def _document(facts: StsPolicyFacts) -> dict[str, object]:
+    found = facts.policy
+    shown = {"mode": found.mode, "max_age_seconds": found.max_age_seconds, "mx": list(found.mx)} if found else None
+    told = {"domain": facts.domain, "policy": shown, "why": facts.why, "plain_text": facts.plain_text}
+    return {"mta_sts_policy": told}
+
+
+PROBE = Probe(
+    name="mta_sts_policy",
+    kind=StsPolicyFacts,
+    mandatory=False,
+    applies=lambda target: DnsQuestion.MTA_STS_POLICY in target.questions and target.mail_domain is not None,
+    run=_run,
+    families=(),
+    samples=_samples,
+    document=_document,
+    of_name=True,
+)
