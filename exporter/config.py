@@ -39,6 +39,7 @@ from exporter.services import (
     parse_proxy,
     parse_service,
 )
+from exporter.software.declared import parse_distribution
 from exporter.software.files import read_products
 from exporter.yamlfile import Document, read_document, validate
 
@@ -420,6 +421,7 @@ class TargetSettings(_ScanSettings):
     server_name: str | None = None
     connect_address: str | None = None
     mail_domain: str | None = None
+    distribution: str | None = None
     labels: dict[LabelName, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -477,6 +479,13 @@ class TargetSettings(_ScanSettings):
     def _domain(cls, value: str | None) -> str | None:
         if value is not None and is_ip(value):
             raise ValueError(f"{value!r} is an IP address; mail domains are DNS names")
+        return value
+
+    @field_validator("distribution")
+    @classmethod
+    def _distribution(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_distribution(value)
         return value
 
     @field_validator("server_name")

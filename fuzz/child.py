@@ -10,7 +10,7 @@ from pathlib import Path
 
 import atheris
 
-_WATCHED = ["exporter.net", "exporter.probes"]
+_WATCHED = ["exporter.net", "exporter.probes", "exporter.software"]
 """What leads the choice of inputs."""
 
 

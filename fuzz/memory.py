@@ -5,6 +5,7 @@ Whatever varies beside the bytes hangs on their checksum: the same input always 
 
 import itertools
 from collections.abc import Awaitable, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 from zlib import crc32
 
@@ -14,6 +15,8 @@ T = TypeVar("T")
 
 NAME = "www.test.example"
 """The host that is asked for."""
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+"""When it is."""
 
 _MOST_CUTS = 6
 _ENDS = (None, None, PeerSilentError, PeerResetError, PeerFloodError)

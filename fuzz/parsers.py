@@ -12,6 +12,7 @@ from exporter.net.starttls import DIALOGUES
 from fuzz.dialogues import proxy, starttls
 from fuzz.handshake import flight, key
 from fuzz.probes import chain, dns_response, hsts, http, http2, tls
+from fuzz.software import fields, greeting
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ PARSERS: Mapping[str, Parser] = {
     "http": Parser(http, 10),
     "http2": Parser(http2, 4),
     "hsts": Parser(hsts, 100),
+    "fields": Parser(fields, 8),
+    "greeting": Parser(greeting, 8),
     "dns": Parser(dns_response, 4),
     **{f"starttls-{name}": Parser(starttls(name), 20 if name in _SLOW_DIALOGUES else 44) for name in DIALOGUES},
     **{f"proxy-{scheme}": Parser(proxy(scheme), {"http": 8, "socks5": 30}[scheme]) for scheme in PROXY_DIALOGUES},

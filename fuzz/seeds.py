@@ -15,6 +15,8 @@ from fuzz.recorded import RECORDED
 from tests.net.test_proxy import CONSENTS, FAILURES
 from tests.net.test_starttls import ERRORS, GARBAGE, REFUSALS, SERVER_SAYS
 from tests.probes.handshake.test_flight import MALFORMED, NOT_TLS, WHOLE
+from tests.software.test_fields import SERVERS
+from tests.software.test_greetings import GREETINGS
 from tests.support.scripted import (
     alert,
     certificate_message,
@@ -140,6 +142,23 @@ def _http2_server() -> h2.connection.H2Connection:
     return server
 
 
+def _fields(_name: str) -> Iterator[bytes]:
+    for value in SERVERS:
+        data = value.encode("latin-1", "replace")
+        if len(data) <= _MOST_BYTES:
+            yield data
+    yield b"server: Apache/2.4.57 (Debian)\nx-powered-by: PHP/7.4.33-1+0~20221108.73+debian11~1.gbp60cdd1, ASP.NET"
+    yield b"via: 1.1 a (squid/3.5.20), 1.1 b (Apache/2.4.68 (Ubuntu)), HTTP/1.1 kong/3.6.1, 1.1 Caddy\nserver: nginx"
+
+
+def _greeting(_name: str) -> Iterator[bytes]:
+    for _, text, _ in GREETINGS:
+        yield text.encode() + b"\r\n"
+    for dialogues in RECORDED.values():
+        yield from dialogues
+    yield b"220-a ESMTP Exim 4.99.1\r\n  free\r\n220 b\r\n"
+
+
 _RECORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("CAA", ('0 issue "ca.example.net; accounturi=https://ca.example.net/1"', '128 issuewild ";"', '0 tbs "\\255"')),
     ("CAA", ('0 iodef "mailto:a@test.example"',)),
@@ -192,6 +211,8 @@ _SEEDS: dict[str, Callable[[str], Iterator[bytes]]] = {
     "http": _http,
     "http2": _http2,
     "hsts": _hsts,
+    "fields": _fields,
+    "greeting": _greeting,
     "dns": _dns,
     "starttls": _starttls,
     "proxy": _proxy,

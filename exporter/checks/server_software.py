@@ -2,7 +2,7 @@
 
 A banner is a hint and no proof: it can be hidden, set to anything, and stay the same over a distribution's fixes. So a
 hidden version is unknown, a distribution's package is unknown as long as its release lasts, and only a series that
-nobody mends any more fails.
+nobody mends any more fails. Both are known where the operator says whose packages they are (`distribution`).
 """
 
 from typing import Literal
@@ -10,7 +10,7 @@ from typing import Literal
 from exporter.case import Case
 from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.derived.software import Judged, Software
-from exporter.software.greetings import SPEAK_FIRST
+from exporter.software.greetings import INSIDE_TLS, SPEAK_FIRST
 
 
 class ServerSoftwareDemand(Demand):
@@ -20,7 +20,8 @@ class ServerSoftwareDemand(Demand):
 
 
 def _judge(case: Case, _demand: ServerSoftwareDemand) -> Outcome:
-    if case.target.protocol != "https" and case.target.starttls not in SPEAK_FIRST:
+    speaks_first = case.target.starttls in SPEAK_FIRST or case.target.protocol in INSIDE_TLS
+    if case.target.protocol != "https" and not speaks_first and case.target.distribution is None:
         return not_applicable(f"nothing that is read of {case.target.protocol} names the software")
     facts = case.facts.get(Software)
     if facts is None:

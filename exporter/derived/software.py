@@ -11,10 +11,12 @@ from datetime import datetime
 from exporter.case import Case
 from exporter.derived.base import Derivation
 from exporter.model import Family, Sample
+from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.http import HttpFacts
+from exporter.software.declared import CONFIGURATION, parse_distribution
 from exporter.software.fields import SOURCES, read_fields
-from exporter.software.greetings import GREETING, read_greeting
+from exporter.software.greetings import GREETING, INSIDE_TLS, read_greeting
 from exporter.software.shown import Shown, plain_text
 from exporter.software.support import Support, support
 
@@ -95,13 +97,30 @@ def _derive(case: Case) -> Software | None:
         of_interest = [(name, value) for name, value in response.fields if name in SOURCES]
         texts += [(name, plain_text(value)) for name, value in of_interest]
         products += read_fields(of_interest)
-    if handshake is not None and handshake.greeting and case.target.starttls:
-        texts.append((GREETING, plain_text(handshake.greeting)))
-        products += read_greeting(case.target.starttls, handshake.greeting)
-    if http is None and (handshake is None or not handshake.greeting):
+    dialogue, greeting = _greeted(case)
+    if greeting:
+        texts.append((GREETING, plain_text(greeting)))
+        products += read_greeting(dialogue, greeting)
+    if http is None and handshake is None and not greeting:
         return None
-    judged = tuple(Judged(one, support(one, case.table, case.now)) for one in _distinct(products)[:MOST_READ])
+    declared = None if case.target.distribution is None else parse_distribution(case.target.distribution)
+    if declared is not None and not any(one.main for one in products):
+        products.insert(0, Shown(declared.distribution, declared.release, CONFIGURATION, main=True))
+    if http is None and not texts and not products:
+        return None
+    distinct = _distinct(products)[:MOST_READ]
+    judged = tuple(Judged(one, support(one, case.table, case.now, declared)) for one in distinct)
     return Software(tuple(dict.fromkeys(texts))[:MOST_TEXTS], judged)
+
+
+def _greeted(case: Case) -> tuple[str, str | None]:
+    """What the server said first, before TLS or inside it, and in which dialogue."""
+    if case.target.starttls:
+        handshake = case.facts.get(HandshakeFacts)
+        return case.target.starttls, handshake.greeting if handshake else None
+    certificate = case.facts.get(CertificateFacts)
+    dialogue = INSIDE_TLS.get(case.target.protocol, "")
+    return dialogue, certificate.greeting if certificate and dialogue else None
 
 
 def _distinct(products: Sequence[Shown]) -> list[Shown]:

@@ -63,6 +63,7 @@ class TLSSession:
         self._credentials = credentials
         self._noted = Noted()
         self._completed = self._refused = self._taken = False
+        self._early = b""
         self.declined = False
         context = make_context(alpn, credentials)
         if schemes is not None and not restrict_signatures(context, schemes):
@@ -142,7 +143,7 @@ class TLSSession:
                 raise
 
         try:
-            await self._drive(ticket_or_data)
+            self._early = await self._drive(ticket_or_data)
         except SSL.ZeroReturnError:
             pass  # it says goodbye, to a client that it has taken
         except SSL.Error as error:
@@ -154,6 +155,10 @@ class TLSSession:
         except (PeerSilentError, PeerFloodError):
             return  # no word on certificates
         self._taken = True
+
+    def limit(self, seconds: float) -> None:
+        """See `Connection.limit`."""
+        self._connection.limit(seconds)
 
     async def write(self, data: bytes) -> None:
         """Send it all.
@@ -174,6 +179,9 @@ class TLSSession:
             PeerSilentError, PeerResetError, PeerFloodError: as `Connection.read`.
             ProbeError: the session ended with a TLS error, such as a client certificate asked for in TLS 1.3.
         """
+        if self._early:
+            early, self._early = self._early, b""
+            return early
         try:
             data = await self._drive(lambda: self._tls.recv(_READ_SIZE))
         except SSL.ZeroReturnError:

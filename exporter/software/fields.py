@@ -6,7 +6,7 @@ Source: RFC 9110, 10.2.4 (products and comments, the most significant first), 7.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from exporter.software.packages import name_mark, package_mark, version_mark
+from exporter.software.packages import comment_mark, name_mark, version_mark
 from exporter.software.shown import MAX_TEXT, Package, Shown, as_name, as_version
 
 SERVER, POWERED_BY, VIA = "server", "x-powered-by", "via"
@@ -36,21 +36,25 @@ _VIA = re.compile(r"(?:[A-Za-z]+/)?[0-9][0-9.]*\s+(?P<by>[^\s,(]+)")
 
 
 def read_fields(fields: Iterable[tuple[str, str]]) -> list[Shown]:
-    """The products in the header fields of one response; names are in lower case."""
+    """The products in the header fields of one response; names are in lower case.
+
+    Nothing is taken from a field that is too long: cut, it would show other versions, or hide whose packages they are.
+    """
     found: list[Shown] = []
     for name, value in fields:
-        text = value[:MAX_TEXT]
+        if len(value) > MAX_TEXT:
+            continue
         if name == VIA:
-            found += _via(text)
+            found += _via(value)
         elif name in {SERVER, POWERED_BY}:
-            found += _products(text, name)
+            found += _products(value, name)
     return found
 
 
 def _products(text: str, source: str) -> list[Shown]:
     """Each product and, where it is said in the same field, whose package it is."""
     tokens, comments = _parts(text)
-    marks = [mark for comment in comments if (mark := package_mark(comment))]
+    marks = [mark for comment in comments if (mark := comment_mark(comment))]
     found: list[Shown] = []
     for index, (name, version) in enumerate(_versions(tokens, comments)):
         product = as_name(name)

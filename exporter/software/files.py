@@ -24,6 +24,9 @@ from exporter.yamlfile import read_document, validate
 
 M = TypeVar("M", bound=BaseModel)
 
+_OTHERWISE = MappingProxyType({"alpine-linux": "alpine"})
+"""As the API calls them, where we have a shorter name."""
+
 SHIPPED = Path(str(files("exporter"))) / "data" / "server-eol.yaml"
 
 
@@ -179,6 +182,7 @@ def read_products(path: Path) -> dict[str, Product]:
             single = _read(path, _OneV1, data)
             found = {single.result.name: _ends(single.result)}
             as_of = single.generated_at or changed
+    found = {_OTHERWISE.get(name, name): ends for name, ends in found.items()}
     known = shipped_table().products
     recognised = found.keys() & known.keys()
     if not recognised:

@@ -5,6 +5,7 @@ each pattern is one program's own greeting.
 """
 
 import re
+from types import MappingProxyType
 
 from exporter.software.packages import OTHER, name_mark, package_mark, version_mark
 from exporter.software.shown import MAX_TEXT, Package, Shown, as_version
@@ -12,6 +13,8 @@ from exporter.software.shown import MAX_TEXT, Package, Shown, as_version
 GREETING = "greeting"
 SPEAK_FIRST = frozenset({"smtp", "lmtp", "imap", "pop3", "sieve", "ftp", "nntp", "mysql"})
 """STARTTLS dialogues in which the server says something of itself before TLS; in the others it waits to be asked."""
+INSIDE_TLS = MappingProxyType({"smtps": "smtp", "imaps": "imap", "pop3s": "pop3", "ftps": "ftp", "nntps": "nntp"})
+"""Services that are TLS from the first byte, and in which the server speaks first -> the dialogue that it begins."""
 
 _V = r"[vV]?(?P<version>[0-9][A-Za-z0-9._+~-]*)"
 _PATTERNS: tuple[tuple[str, str], ...] = (
@@ -41,20 +44,24 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("serv-u", rf"\bServ-U FTP Server(?: {_V})?"),
     ("inn", rf"\bINN {_V}"),
 )
+_HOST = re.compile(r"(?<!\S)(?![vV]?[0-9]+\.[0-9])[\w-]+(?:\.[\w-]+)*\.[A-Za-z][\w-]*\.?(?!\S)")
+"""The name of a host, which may be that of anything, and no version."""
+_CODE = re.compile(r"(?<!\S)220(?:[ -]|\Z)")
+"""Where a line of a reply began; no version of what the line before ended with."""
 _KNOWN = tuple((product, re.compile(pattern, re.IGNORECASE)) for product, pattern in _PATTERNS)
 
 
 def read_greeting(dialogue: str, text: str) -> list[Shown]:
     """The product in the greeting of a server that speaks this dialogue: one, or none."""
-    text = text[:MAX_TEXT]
+    whole, text = len(text) < MAX_TEXT, text[:MAX_TEXT]
     if dialogue == "mysql":
-        return _database(text)
+        return _database(text) if whole else []
+    text = _HOST.sub(" ", _CODE.sub("; ", text))
     matches = [(match.start(), product, match) for product, one in _KNOWN if (match := one.search(text))]
     if not matches:
         return []
     _, product, match = min(matches, key=lambda found: found[0])
-    version = match.groupdict().get("version")
-    # What stands before the product is the host's name, which may be that of anything.
+    version = match.groupdict().get("version") if whole else None  # or its end, or whose package it is, may be cut off
     package = (version_mark(version) if version else None) or _beside(text[match.end("version" if version else 0) :])
     return [Shown(product, as_version(version) if version else None, GREETING, package, main=True)]
 

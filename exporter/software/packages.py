@@ -7,7 +7,7 @@ import re
 
 from exporter.software.shown import Package
 
-DEBIAN, UBUNTU, RHEL, AMAZON, OTHER = "debian", "ubuntu", "rhel", "amazon-linux", "other"
+DEBIAN, UBUNTU, RHEL, AMAZON, FEDORA, OTHER = "debian", "ubuntu", "rhel", "amazon-linux", "fedora", "other"
 WINDOWS = "windows"
 """No distribution, and nobody who goes on mending: what runs there is what its makers built."""
 
@@ -16,6 +16,7 @@ _RELEASES = (
     (DEBIAN, re.compile(r"(?:^|[._~+-])deb(?:ian)?(?P<release>[0-9]{1,2})(?![0-9])")),
     (RHEL, re.compile(r"(?:^|[._~+-])el(?P<release>[0-9]{1,2})(?![0-9])")),
     (AMAZON, re.compile(r"(?:^|[._~+-])amzn(?P<release>[0-9]{1,4})(?![0-9])")),
+    (FEDORA, re.compile(r"(?:^|[._~+-])fc(?P<release>[0-9]{1,2})(?![0-9])")),
     (DEBIAN, re.compile(r"^debian(?: gnu/linux)? (?P<release>[0-9]{1,2})(?![0-9])")),
     (UBUNTU, re.compile(r"^ubuntu (?P<year>[0-9]{2})\.(?P<month>04|10)(?![0-9])")),
 )
@@ -47,7 +48,7 @@ _NAMES = (
     (DEBIAN, re.compile(r"debian|raspbian|dfsg|dotdeb|deb\.sury|(?<![a-z])deb[0-9]")),
     (RHEL, re.compile(r"red ?hat|centos|rhel|rocky|alma ?linux|oracle linux|scientific linux|(?<![a-z])el[0-9]")),
     (AMAZON, re.compile(r"amazon|amzn")),
-    ("fedora", re.compile(r"fedora|(?<![a-z])fc[0-9]")),
+    (FEDORA, re.compile(r"fedora|(?<![a-z])fc[0-9]")),
     ("suse", re.compile(r"suse|(?<![a-z])sles(?![a-z])")),
     ("alpine", re.compile(r"alpine|-r[0-9]+$")),
     ("freebsd", re.compile(r"freebsd")),
@@ -56,14 +57,14 @@ _NAMES = (
         OTHER,
         re.compile(r"openbsd|netbsd|gentoo|mageia|mandriva|mandrake|slackware|arch ?linux|turris|openwrt|homebrew"),
     ),
-    (OTHER, re.compile(r"cpanel|cloudlinux|synology|qnap|univention|zentyal|plesk")),
+    (OTHER, re.compile(r"cpanel|cloudlinux|synology|qnap|univention|zentyal|plesk|nginx-plus")),
 )
 _REVISION = re.compile(r"[0-9]-[0-9]")
 """A packager's number behind the version (Debian Policy, 5.6.12), of whom that may be."""
 
 
 def package_mark(text: str) -> Package | None:
-    """Whose package the comment (or whatever stands by a product) says that it is."""
+    """Whose package the end of a version (or a title) says that it is."""
     low = text.lower()
     for distribution, pattern in _RELEASES:
         if match := pattern.search(low):
@@ -76,6 +77,19 @@ def name_mark(text: str) -> Package | None:
     """As `package_mark`, of text that anybody may have written into: never a release."""
     found = package_mark(text)
     return None if found is None else Package(found.distribution)
+
+
+_TITLE = re.compile(
+    r"debian(?: gnu/linux)? [0-9]{1,2}|ubuntu [0-9]{2}\.[0-9]{2}(?:\.[0-9]{1,2})?(?: lts)?|el[0-9]{1,2}", re.IGNORECASE
+)
+
+
+def comment_mark(comment: str) -> Package | None:
+    """Whose package a comment says that it is; a release only of a comment that is nothing else.
+
+    In others it may be of a host's name.
+    """
+    return package_mark(comment) if _TITLE.fullmatch(comment) else name_mark(comment)
 
 
 def version_mark(version: str) -> Package | None:

@@ -5,10 +5,12 @@ The verdict is of the release series (`2.4`, `1.28`): whether it still gets fixe
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 
+from exporter.software.declared import CONFIGURATION
+from exporter.software.fields import VIA
 from exporter.software.packages import AMAZON, DEBIAN, OTHER, RHEL, UBUNTU, WINDOWS
 from exporter.software.shown import Package, Shown
 
@@ -102,8 +104,13 @@ def covers(cycle: str, version: str) -> bool:
     return re.match(rf"{re.escape(cycle)}(?![0-9])", version) is not None
 
 
-def support(shown: Shown, table: SupportTable, now: datetime) -> Support:
-    """The verdict on one product. A package is judged by its distribution, and else by the product's own releases."""
+def support(shown: Shown, table: SupportTable, now: datetime, declared: Package | None = None) -> Support:
+    """The verdict on one product. A package is judged by its distribution, and else by the product's own releases.
+
+    The operator's word on whose package it is (`declared`) counts, save where what is shown speaks against it.
+    """
+    if declared is not None and (found := _of_declared(shown, declared, table, now)) is not None:
+        return found
     if shown.version is None:
         return Support(None, "does not show its version", judged=False)
     part, product = table.part_of.get(shown.product), table.products.get(shown.product)
@@ -151,6 +158,29 @@ def _of_package(package: Package, table: SupportTable, now: datetime) -> Support
             return Support(False, f"{named}, which is not supported any more", found.ends)
         return Support(None, f"{named}, which may mend it under its old number", found.ends)
     return Support(None, f"is a package of {_TITLES[package.distribution]}, which may mend it under its old number")
+
+
+def _of_declared(shown: Shown, declared: Package, table: SupportTable, now: datetime) -> Support | None:
+    """The end of the distribution's release is that of its package; None for what is not its package."""
+    product = table.products.get(shown.product)
+    if product is None or shown.source == VIA:
+        return None  # not a program that distributions have, or one that runs elsewhere
+    if shown.package is not None and (
+        shown.package.distribution != declared.distribution or shown.package.release not in {None, declared.release}
+    ):
+        return None
+    named = f"is a package of {_TITLES[declared.distribution]} {declared.release}, as configured"
+    distribution = table.products.get(declared.distribution)
+    if distribution is None or declared.release is None or declared.release not in distribution.releases:
+        return Support(None, f"{named}, of which no end is known")
+    found = _by_end(distribution, declared.release, now)
+    if shown.version is not None and shown.source != CONFIGURATION:
+        carried = [one.version for one in product.carried if (one.distribution, one.release) == astuple(declared)]
+        if not any(covers(version, shown.version) for version in carried):
+            doubtful = found.maintained and not _of_release(product, shown.version, now).maintained
+            if shown.package is None or doubtful:
+                return None  # built by somebody else, or not what that release has
+    return replace(found, why=f"{named}, and {found.why}")
 
 
 def _of_part(part: PartOf, version: str, table: SupportTable, now: datetime) -> Support:

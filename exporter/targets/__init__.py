@@ -46,6 +46,7 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
         server_name=None if is_ip(server_name) else server_name,
         connect_address=settings.connect_address,
         mail_domain=settings.mail_domain,
+        distribution=settings.distribution,
         addresses=Addresses.ONE if chosen_elsewhere else settings.addresses or defaults.addresses,
         ip_protocol=settings.ip_protocol or defaults.ip_protocol,
         proxy=proxy,

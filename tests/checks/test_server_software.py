@@ -8,7 +8,7 @@ from exporter.checks.server_software import CHECK, ServerSoftwareDemand
 from exporter.derived.software import DERIVATION
 from exporter.model import Verdict
 from exporter.probes.http import Asked, HttpFacts, make_response
-from tests.support.facts import case, handshake
+from tests.support.facts import case, certificate, handshake
 
 CARRIED = "nginx 1.22.1 may be the one that Debian 12 still mends; it is of 1.22, whose support ended on 2023-04-11"
 DEMAND = ServerSoftwareDemand.model_validate({"severity": "warning", "source": "test", "maintained": True})
@@ -69,12 +69,20 @@ def test_a_greeting_counts_like_a_header() -> None:
     assert judge(handshake(), protocol="smtp", starttls="smtp").verdict is Verdict.UNKNOWN
 
 
+def test_a_greeting_inside_tls_does_too() -> None:
+    greeting = replace(certificate(), greeting="* OK mail Cyrus IMAP v2.3.16-Fedora-RPM-2.3.16-15.el6 server ready")
+    assert judge(greeting, protocol="imaps").verdict is Verdict.FAIL
+    assert judge(certificate(), protocol="imaps").verdict is Verdict.UNKNOWN
+
+
 def test_without_a_response_nothing_is_known() -> None:
     outcome = judge()
     assert (outcome.verdict, outcome.summary) == (Verdict.UNKNOWN, "there was nothing to look at")
 
 
-@pytest.mark.parametrize(("protocol", "starttls"), [("imaps", None), ("tls", None), ("ldap", "ldap"), ("xmpp", "xmpp")])
+@pytest.mark.parametrize(
+    ("protocol", "starttls"), [("ldaps", None), ("ircs", None), ("tls", None), ("ldap", "ldap"), ("xmpp", "xmpp")]
+)
 def test_services_that_say_nothing_before_they_are_asked_are_not_judged(protocol: str, starttls: str | None) -> None:
     outcome = judge(handshake(), protocol=protocol, starttls=starttls)
     assert (outcome.verdict, outcome.summary) == (

@@ -13,7 +13,7 @@ from exporter.model import Addresses
 from exporter.probes.http import Asked, HttpFacts, make_response
 from exporter.software.files import shipped_table
 from exporter.software.support import Product, SupportTable
-from tests.support.facts import facts, handshake, report, watched
+from tests.support.facts import certificate, facts, handshake, report, watched
 from tests.support.targets import NOW
 
 Fields = list[tuple[str, str]]
@@ -104,7 +104,7 @@ def test_each_product_is_a_series_with_its_version() -> None:
 
 
 def test_at_most_four_are_shown_those_that_count_first() -> None:
-    modules = " ".join(f"mod_{number}/1.{number}" for number in range(50))
+    modules = " ".join(f"mod_{number}/1.{number}" for number in range(40))
     found = derive([("server", f"Apache/2.4.68 {modules}"), ("x-powered-by", "PHP/8.4.2, PHP/5.6.1")])
     names = [(one.shown.product, one.shown.version) for one in found.for_metrics]
     assert len(names) == MOST_SHOWN
@@ -151,6 +151,17 @@ def test_a_greeting_is_read_like_a_header() -> None:
     ]
     assert found.maintained is False
     assert found.texts == (("greeting", "220 mail.example.com ESMTP Exim 4.92 Sun, 22 Nov 2026"),)
+
+
+def test_a_greeting_inside_tls_is_read_by_the_dialogue_of_its_protocol() -> None:
+    said = facts(replace(certificate(), greeting="220 ProFTPD 1.3.6 Server (Debian) [192.0.2.1]"))
+    found = DERIVATION.derive(Case(watched(protocol="ftps"), said, NOW))
+    assert found is not None
+    assert [(one.shown.product, one.shown.version, one.shown.main) for one in found.products] == [
+        ("proftpd", "1.3.6", True)
+    ]
+    for protocol in ("ldaps", "tls", "https"):
+        assert DERIVATION.derive(Case(watched(protocol=protocol), said, NOW)) is None
 
 
 def test_without_a_word_there_is_nothing() -> None:

@@ -1,9 +1,11 @@
-"""What real servers say of themselves before TLS, in the connections that a scan opens anyway."""
+"""What real servers say of themselves before TLS, or first inside it, in the connections that a scan opens anyway."""
 
 import asyncio
+import ssl
 
 import pytest
 
+from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.scan import scan
 from exporter.software.greetings import SPEAK_FIRST, read_greeting
@@ -41,3 +43,45 @@ def test_the_greeting_of_a_scan_names_the_server(pki: Pki, name: str) -> None:
     assert handshake.greeting
     found = [(one.product, one.version is not None) for one in read_greeting(dialogue, handshake.greeting)]
     assert found == [SAID[name]], handshake.greeting
+
+
+def _behind_tls(pki: Pki, port: int, protocol: str) -> str | None:
+    """What the certificate probe of a scan hears of the server on this port, with nothing but TLS put before it."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    async def front(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    async def run() -> str | None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pki.ecdsa)
+        async with await asyncio.start_server(front, "127.0.0.1", 0, ssl=context) as server:
+            target = make_target(server.sockets[0].getsockname()[1], protocol=protocol, timeout_seconds=3)
+            result = await scan(target, make_environment())
+            certificate = result.facts.get(CertificateFacts)
+            assert certificate is not None, result.failures
+            return certificate.greeting
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol"), [("Exim", "smtps"), ("Dovecot IMAP", "imaps"), ("Dovecot POP3", "pop3s")]
+)
+def test_the_greeting_inside_tls_names_the_server_too(pki: Pki, name: str, protocol: str) -> None:
+    dialogue, server = SERVERS[name]
+    with server(pki) as port:
+        greeting = _behind_tls(pki, port, protocol)
+    assert greeting
+    found = [(one.product, one.version is not None) for one in read_greeting(dialogue, greeting)]
+    assert found == [SAID[name]], greeting

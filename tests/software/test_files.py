@@ -91,6 +91,13 @@ def test_all_products_of_version_1_bring_those_that_are_recognised(tmp_path: Pat
     assert set(read_products(file)) == {"nginx", "php"}
 
 
+def test_a_product_that_we_call_otherwise_is_recognised(tmp_path: Path) -> None:
+    file = write(tmp_path, "alpine-linux.json", [{"cycle": "3.22", "eol": "2027-05-01"}])
+    assert {name: dict(one.releases) for name, one in read_products(file).items()} == {
+        "alpine": {"3.22": date(2027, 5, 1)}
+    }
+
+
 def test_of_debian_the_long_term_support_counts_and_of_others_what_is_sold_does_not(tmp_path: Path) -> None:
     one = release("12", end="2026-06-10", extended="2028-06-30")
     file = write(tmp_path, "full.json", {"result": [product("debian", one), product("ubuntu", one)]})

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from exporter.software.files import shipped_table
-from exporter.software.packages import OTHER, name_mark, package_mark, version_mark
+from exporter.software.packages import OTHER, comment_mark, name_mark, version_mark
 from exporter.software.shown import Package, Shown
 from exporter.software.support import OPEN_END_HOLDS, Carried, PartOf, Product, SupportTable, covers, support
 
@@ -149,7 +149,8 @@ def test_what_has_no_version_or_no_releases_leaves_nothing_open() -> None:
         ("2.4.6-90.el7.centos", Package("rhel", "7")),
         ("2.4.37-56.module+el8.8.0", Package("rhel", "8")),
         ("2.4.62-1.amzn2", Package("amazon-linux", "2")),
-        ("5.5.38.fc19", Package("fedora")),
+        ("5.5.38.fc19", Package("fedora", "19")),
+        ("2.4.62-1.fc41", Package("fedora", "41")),
         ("1.24.0-r7", Package("alpine")),
         ("1.3.33-1", Package(OTHER)),
         ("1.1.1k", None),
@@ -177,6 +178,11 @@ def test_a_version_may_say_whose_package_it_is(version: str, expected: Package |
         ("Rocky Linux", Package("rhel")),
         ("AlmaLinux", Package("rhel")),
         ("el7", Package("rhel", "7")),
+        ("Ubuntu 18.04.6 LTS", Package("ubuntu", "18.04")),
+        ("deb10-web.example.com", Package("debian")),
+        ("web.deb10.example.com", Package("debian")),
+        ("el6.example.com", Package("rhel")),
+        ("debian10.example.com", Package("debian")),
         ("Fedora Linux", Package("fedora")),
         ("Linux/SUSE", Package("suse")),
         ("Amazon Linux", Package("amazon-linux")),
@@ -192,7 +198,7 @@ def test_a_version_may_say_whose_package_it_is(version: str, expected: Package |
     ],
 )
 def test_a_comment_may_say_whose_package_it_is(comment: str, expected: Package | None) -> None:
-    assert package_mark(comment) == expected
+    assert comment_mark(comment) == expected
 
 
 def test_free_text_never_tells_a_release() -> None:

@@ -128,11 +128,14 @@ class CertificateFacts:
         deployments: distinct chains, at least one; the first is what a modern client gets.
         deployments_complete: there are no others, as far as kinds of keys go.
         client_authentication: None when it is not known.
+        greeting: what the server said first inside TLS; shown as what it tells of its software. None where it waits to
+            be asked, or said nothing in time.
     """
 
     deployments: tuple[Deployment, ...]
     deployments_complete: bool = False
     client_authentication: ClientAuthentication | None = None
+    greeting: str | None = None
 
     @property
     def first(self) -> Deployment:

@@ -5,7 +5,7 @@ Verification is done afterwards on the kept chains, so the facts stay when it fa
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography import x509
 
@@ -14,11 +14,13 @@ from exporter.model import Protocol, Reason
 from exporter.net.tls import ClientAuthentication, tls_session
 from exporter.probes.base import Probe, Session
 from exporter.probes.certificate.facts import CertificateFacts, Deployment
+from exporter.probes.certificate.greeting import hear
 from exporter.probes.certificate.reading import Chain, read_deployment
 from exporter.probes.certificate.show import FAMILIES, FULL, document, samples
 from exporter.probes.chain import UNREADABLE
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.keys import read_key
+from exporter.software.greetings import INSIDE_TLS
 
 MOST_DEPLOYMENTS = 8
 """A server has one for each kind of key, and machines with chains of their own behind one address are a few."""
@@ -48,6 +50,7 @@ class _Served:
         chain: leaf first; empty when there was none.
         failure: why it did not come to its end.
         declined: the server had nothing that fits what was offered.
+        greeting: what the server said first inside TLS, where it speaks first.
     """
 
     chain: Chain
@@ -55,6 +58,7 @@ class _Served:
     client: ClientAuthentication | None = None
     failure: ProbeError | None = None
     declined: bool = False
+    greeting: str | None = None
 
 
 async def _run(session: Session) -> CertificateFacts:
@@ -76,9 +80,10 @@ async def _run(session: Session) -> CertificateFacts:
     complete = complete and len(chosen) == len(distinct)
     try:
         # In a thread: a long chain with many names takes longer than the event loop may wait.
-        return await asyncio.to_thread(_read, session, chosen, first.client, complete)
+        facts = await asyncio.to_thread(_read, session, chosen, first.client, complete)
     except ValueError as error:
         raise ProbeError(Reason.HANDSHAKE_ERROR, f"the certificate cannot be parsed: {error}") from error
+    return replace(facts, greeting=first.greeting)
 
 
 def _read(
@@ -115,7 +120,8 @@ async def _handshake(session: Session, schemes: str | None = None) -> _Served:
         except ValueError as error:
             raise ProbeError(Reason.HANDSHAKE_ERROR, f"the chain cannot be parsed: {error}") from error
         client = None if schemes else await tls.client_authentication()
-        return _Served(chain, tls.stapled, client, failure, tls.declined)
+        speaks = failure is None and schemes is None and session.target.protocol in INSIDE_TLS
+        return _Served(chain, tls.stapled, client, failure, tls.declined, await hear(tls) if speaks else None)
 
 
 # --- several deployments ----------------------------------------------------------------------------------------------
