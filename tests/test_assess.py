@@ -75,6 +75,7 @@ def test_findings_come_in_the_order_of_the_checks_with_the_severity_of_the_polic
         ("certificate_valid", "critical"),
         ("hsts", "warning"),
         ("hsts_on_errors", "warning"),
+        ("server_software", "warning"),
         ("caa", "warning"),
     ]
 

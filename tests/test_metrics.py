@@ -155,7 +155,7 @@ UNTRUSTED: dict[str, Any] = {
     "issuer": "O=Let's Encrypt,CN=E7",
     "hostname_match": False,
     "trusted": False,
-    "failures": (TrustFailure.NAME_MISMATCH, TrustFailure.EXPIRED),
+    "failures": (TrustFailure.NAME_MISMATCH, TrustFailure.REVOKED),
 }
 ASKED = tuple(probe for probe in PROBES if probe.applies(watched()))
 """The probes of a target under a policy that asks the DNS for no more than CAA."""
@@ -446,13 +446,18 @@ def test_scans_are_counted_from_zero_for_both_outcomes() -> None:
         assert found["tls_posture_exporter_scans_total", frozenset({("outcome", outcome)})] == 0
 
 
+ANSWERING = replace(MODERN, result=replace(MODERN.result, failures=()))
+
+
 @pytest.mark.parametrize("policy_demands", [KOPANO.demands, {}], ids=["all", "none"])
-def test_default_detail_is_at_most_80_series_a_target(policy_demands: dict[str, Any]) -> None:
-    """Of a server as there are today: two protocols, two certificates, all of it wrong, and no probe answers."""
-    policy = replace(KOPANO, demands=policy_demands)
-    samples = list(report_samples(MODERN, policy))
-    shown = target_text([render_target(MODERN.target, samples, full=False)])
-    assert 40 < len(values(parse_text(shown))) <= 80
+@pytest.mark.parametrize(("scanned", "most"), [(ANSWERING, 80), (MODERN, 85)], ids=["answering", "silent"])
+def test_default_detail_is_at_most_80_series_a_target(
+    scanned: Report, most: int, policy_demands: dict[str, Any]
+) -> None:
+    """Of a server as there are today: two protocols, two certificates, all of it wrong; and while no probe answers."""
+    samples = list(report_samples(scanned, replace(KOPANO, demands=policy_demands)))
+    shown = target_text([render_target(scanned.target, samples, full=False)])
+    assert 40 < len(values(parse_text(shown))) <= most
 
 
 MOST_SERIES = 100

@@ -75,6 +75,7 @@ def test_the_checklist_allows_exactly_tls_1_2_and_1_3() -> None:
         ("cipher_order", Severity.WARNING, {"required": "server"}),
         ("compression", Severity.CRITICAL, {"allowed": False}),
         ("hsts", Severity.WARNING, {"min_max_age_seconds": 31536000}),
+        ("server_software", Severity.WARNING, {"maintained": True}),
         ("caa", Severity.WARNING, {"required": True}),
     ],
 )
@@ -89,7 +90,7 @@ def test_the_checklist_demands_nothing_else() -> None:
     policy = load_policy("kopano-checklist")
     assert set(policy.demands) == {
         *("protocols", "cipher_suites", "cipher_order", "compression"),
-        *("vulnerabilities", "certificate_valid", "hsts", "hsts_on_errors", "caa"),
+        *("vulnerabilities", "certificate_valid", "hsts", "hsts_on_errors", "server_software", "caa"),
     }
     assert (policy.name, policy.version, policy.file) == ("kopano-checklist", "2017-10-18", KOPANO_FILE)
 
@@ -210,5 +211,5 @@ def test_the_policy_in_the_readme_loads(tmp_path: Path) -> None:
     file.write_text(own, encoding="utf-8")
     assert set(load_policy(str(file)).demands) == {
         *("certificate_expiry", "certificate_key", "certificate_chain", "forward_secrecy", "server_software"),
-        *("http_redirect", "hsts_preload", "caa_issuer", "dnssec", "dane", "mta_sts"),
+        *("http_redirect", "hsts_preload", "caa_issuer", "dnssec", "dane", "mta_sts", "mta_sts_policy"),
     }

@@ -42,6 +42,7 @@ FACT_KEYS = {
         "dns",
         "tlsa",
         "mta_sts",
+        "mta_sts_policy",
         "caa_issuer",
         "notes",
     ),
@@ -100,14 +101,14 @@ def test_a_good_target_as_a_document() -> None:
     assert read["facts"]["cipher_suites"]["TLSv1.2"] == [GCM, GCM_128]
     assert read["facts"]["compression"] is False
     policy = {"max_age_seconds": 31536000, "include_subdomains": False, "preload": False}
-    headers = {"strict-transport-security": ["max-age=31536000"]}
+    headers, shown = {"strict-transport-security": ["max-age=31536000"]}, {"server": ["nginx/1.30.1"]}
     assert read["facts"]["http"] == {
         "status": 200,
         "hsts_fields": ["max-age=31536000"],
         "hsts": policy,
         "hsts_on_error_responses": True,
         "responses": [
-            {"request": "root", "status": 200, "headers": headers, "hsts": policy},
+            {"request": "root", "status": 200, "headers": headers | shown, "hsts": policy},
             {"request": "not_found", "status": 404, "headers": headers, "hsts": policy},
             {"request": "malformed", "status": 400, "headers": headers, "hsts": policy},
         ],

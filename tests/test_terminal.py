@@ -29,6 +29,7 @@ test  complies  policy kopano-checklist, 27 connections, 1.5 s
  certificate_valid   pass      valid until 2026-12-01
  hsts                pass      max-age is 31536000
  hsts_on_errors      pass      1 error response carries the HSTS policy
+ server_software     pass      is maintained: nginx 1.30.1
  caa                 pass      1 CAA record at test.example
 
 """
@@ -54,6 +55,7 @@ weak  DOES NOT COMPLY  policy kopano-checklist, 27 connections, 1.5 s
  hsts                FAIL      max-age is 1, less than 31536000
                                strict_transport_security: max-age=1
  hsts_on_errors      unknown   no error response was seen that counts
+ server_software     unknown   the server does not say what it runs on
  caa                 unknown   the CAA records could not be looked up
 
 """

@@ -9,7 +9,15 @@ from rich.console import Console
 
 from exporter.app import App, keep_fresh, read_config, utc_now
 from exporter.demo.certificates import Authority
-from exporter.demo.servers import good_context, https_server, name_server, weak_context, write_config
+from exporter.demo.servers import (
+    GOOD_FIELDS,
+    WEAK_FIELDS,
+    good_context,
+    https_server,
+    name_server,
+    weak_context,
+    write_config,
+)
 from exporter.errors import ExporterError
 from exporter.terminal import print_reports
 from exporter.web import make_app, serving
@@ -27,8 +35,8 @@ async def demo(console: Console, addresses: list[tuple[str, int]], *, once: bool
         folder = Path(name)
         authority = Authority(folder, utc_now())
         async with (
-            https_server(good_context(authority), hsts=True) as good,
-            https_server(weak_context(authority), hsts=False) as weak,
+            https_server(good_context(authority), GOOD_FIELDS) as good,
+            https_server(weak_context(authority), WEAK_FIELDS) as weak,
             name_server() as dns,
         ):
             config = read_config(write_config(folder, authority, good, weak, dns))

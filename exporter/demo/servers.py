@@ -29,7 +29,8 @@ _CHECKLIST_SUITES = (
 )
 _CAA_NAME = dns.name.from_text(GOOD_HOST)
 _HEAD = "HTTP/1.1 {}\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n"
-_HSTS = "Strict-Transport-Security: max-age=31536000\r\n"
+GOOD_FIELDS = "Strict-Transport-Security: max-age=31536000\r\n"
+WEAK_FIELDS = "Server: Apache/2.2.34 (Unix)\r\n"
 _REQUEST_SECONDS = 10
 
 
@@ -65,9 +66,9 @@ def _status(request: bytes) -> str:
 
 
 @asynccontextmanager
-async def https_server(context: ssl.SSLContext, *, hsts: bool) -> AsyncIterator[int]:
-    """A web server on a free port of 127.0.0.1 with one page, at `/`; gives the port."""
-    response = _HEAD + (_HSTS if hsts else "") + "\r\nhello\n"
+async def https_server(context: ssl.SSLContext, fields: str) -> AsyncIterator[int]:
+    """A web server on a free port of 127.0.0.1 with one page, at `/`, and these header fields; gives the port."""
+    response = _HEAD + fields + "\r\nhello\n"
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
@@ -128,8 +129,15 @@ def write_config(folder: Path, authority: Authority, good_port: int, weak_port: 
   ca_file: {authority.bundle}
   resolver: {{nameservers: [127.0.0.1], port: {dns_port}}}
 targets:
-  - {{host: {GOOD_HOST}, port: {good_port}, connect_address: 127.0.0.1, name: meets-the-checklist}}
-  - {{host: {WEAK_HOST}, port: {weak_port}, connect_address: 127.0.0.1, name: fails-the-checklist}}
+  - name: meets-the-checklist
+    host: {GOOD_HOST}
+    port: {good_port}
+    connect_address: 127.0.0.1
+    distribution: debian 13
+  - name: fails-the-checklist
+    host: {WEAK_HOST}
+    port: {weak_port}
+    connect_address: 127.0.0.1
 """,
         encoding="utf-8",
     )

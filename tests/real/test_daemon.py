@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from tests.support.names import name_server
 from tests.support.processes import end, find_program, free_port, running
 from tests.support.proxy import counting_proxy
-from tests.support.servers import HOST, SEED_NGINX, WEAK_NGINX, Pki, make_pki, nginx
+from tests.support.servers import HOST, SEED_NGINX, WEAK_NGINX, Pki, make_pki, nginx, this_distribution
 
 pytestmark = pytest.mark.real
 
@@ -97,7 +97,7 @@ global:
   ca_file: {pki.bundle}
   resolver: {{nameservers: [127.0.0.1], port: {dns}}}
 targets:
-  - {{name: good, host: good.{HOST}, port: {good}, {reach}, labels: {{team: web}}}}
+  - {{name: good, host: good.{HOST}, port: {good}, {reach}, labels: {{team: web}}, distribution: {this_distribution()}}}
   - {{name: weak, host: weak.{HOST}, port: {weak}, {reach}}}
 """
 

@@ -1,5 +1,6 @@
 """Configurations of real servers, as an operator would write them, and the tlslite-ng server for what OpenSSL lost."""
 
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -74,6 +75,12 @@ http {{
     command = [find_program("nginx"), "-p", str(folder), "-c", str(config), "-e", "stderr"]
     with running(command, folder / "nginx.log", port=port):
         yield port
+
+
+def this_distribution() -> str:
+    """Whose packages the servers here are, as a configuration says it: `debian 12`."""
+    system = platform.freedesktop_os_release()
+    return f"{system['ID']} {system['VERSION_ID']}"
 
 
 SEED_NGINX = f"""
