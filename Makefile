@@ -35,6 +35,7 @@ format: setup
 generate: setup
 	$(BIN)/python tools/write_schema.py
 	$(BIN)/python tools/dashboards.py
+	$(BIN)/python tools/write_clients.py
 
 lock: setup
 	$(LOCK) pyproject.toml -o requirements.lock

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
+from exporter.derived.clients import DERIVATION as CLIENTS
 from exporter.derived.registry import DERIVATIONS
 from exporter.model import Disagreement, Report
 from exporter.probes.registry import PROBES
@@ -89,7 +90,10 @@ def _known(report: Report) -> Iterator[tuple[str, str, Value]]:
 
 
 def _documents(report: Report) -> Iterator[Mapping[str, object]]:
-    """Of what the last scan saw, and of what follows from facts of which the last scan saw the first."""
+    """Of what the last scan saw, and of what follows from facts of which the last scan saw the first.
+
+    Not what becomes of clients: it follows from what is compared, and is long to work out.
+    """
     for probe in PROBES:
         facts = report.result.facts.get(probe.kind)
         if facts is not None and report.facts.seen_at(probe.kind) is not None:
@@ -97,7 +101,7 @@ def _documents(report: Report) -> Iterator[Mapping[str, object]]:
     if len(report.result.facts):
         for derivation in DERIVATIONS:
             derived = report.facts.get(derivation.kind)
-            if derived is not None:
+            if derived is not None and derivation is not CLIENTS:
                 yield derivation.document(derived)
 
 

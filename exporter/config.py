@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from exporter.clients.files import ClientIds
 from exporter.credentials import read_chain_file, read_credentials, read_key_file
 from exporter.errors import ConfigError, Problem, TargetError
 from exporter.model import Addresses, IpProtocol, ip_version, is_ip
@@ -358,6 +359,7 @@ class _ScanSettings(_Section):
     trust_store: str | None = Field(default=None, min_length=1)
     tls_config: TlsSettings | None = None
     http: HttpSettings | None = None
+    clients: ClientIds | None = None
 
     @model_validator(mode="after")
     def _one_store(self) -> Self:

@@ -15,6 +15,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from exporter import __version__
 from exporter.checks.registry import CHECKS
+from exporter.clients.files import shipped_clients
 from exporter.derived.registry import SHOWN
 from exporter.model import Family, Report, Sample, Target, Verdict
 from exporter.policies import Policy
@@ -87,6 +88,8 @@ FAMILIES: tuple[Family, ...] = (
 
 SERVER_EOL = "server-eol"
 """The table of releases and their ends, as a value of the label `data`."""
+CLIENTS = "clients"
+"""The table of clients, likewise."""
 
 FULL_DETAIL = frozenset(
     (
@@ -275,6 +278,7 @@ class OwnMetrics:
             registry=registry,
         )
         self.data_timestamp.labels(SERVER_EOL).set(shipped_table().as_of.timestamp())
+        self.data_timestamp.labels(CLIENTS).set(shipped_clients().as_of.timestamp())
         self.targets = Gauge(f"{prefix}_targets", "Number of targets", registry=registry)
         self.scans = Counter(f"{prefix}_scans", "Scans by outcome", ["outcome"], registry=registry)
         for outcome in ("success", "failure"):

@@ -176,6 +176,7 @@ class Target:
         mail_domain: whose mail the server takes, for what stands in the DNS below that domain; None when not said.
         distribution: whose packages the server's software is, by its operator's word (`debian 12`); None when not said.
         questions: what its policy needs to know of the DNS beside CAA.
+        clients: ids of those whose connections show in metrics.
     """
 
     name: str
@@ -203,6 +204,7 @@ class Target:
     mail_domain: str | None = None
     distribution: str | None = None
     questions: frozenset[DnsQuestion] = frozenset()
+    clients: tuple[str, ...] = ()
 
     @property
     def verified_name(self) -> str:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from exporter.derived.registry import SHOWN
 from exporter.model import MOST_ADDRESSES, Disagreement, Failure, Finding, Reason, Report, Severity, Verdict
 from exporter.probes.registry import PROBES
+from exporter.simulation.terms import Obstacle
 
 
 class _Form(BaseModel):
@@ -63,6 +64,19 @@ class TriedForm(_Form):
     at: datetime
 
 
+class ConnectionForm(_Form):
+    """What comes of one client; null where it is not known or there is none."""
+
+    connects: bool | None
+    protocol: str | None = Field(
+        description="this and the next two: what is agreed on, even where the client refuses it"
+    )
+    cipher_suite: str | None
+    group: str | None
+    reason: Obstacle | None = Field(description="why it cannot connect, or what it hangs on where that is not known")
+    detail: str | None
+
+
 class FactsForm(_Form):
     """What is known; null where it is not known or does not apply."""
 
@@ -89,6 +103,9 @@ class FactsForm(_Form):
     vulnerabilities: dict[str, bool | None] | None = Field(description="attack -> whether it works")
     attacks_tried: dict[str, TriedForm] | None = Field(
         description="attacks that had to be tried, each with its own time; the others follow from the facts above"
+    )
+    clients: dict[str, ConnectionForm] | None = Field(
+        description="id of a client -> whether it can connect, simulated from the facts above; see docs/clients.md"
     )
     certificate: dict[str, Any] | None
     http: dict[str, Any] | None

@@ -11,6 +11,7 @@ import pytest
 
 from exporter.app import App, _service, make_resolver, read_config, with_questions
 from exporter.checks.dane import DaneDemand
+from exporter.clients.files import shipped_clients
 from exporter.config import Config, ResolverSettings
 from exporter.errors import ConfigError
 from exporter.model import DnsQuestion, Target
@@ -316,12 +317,10 @@ def test_a_judgement_that_fails_does_not_keep_others_from_theirs(
 # --- the table of releases --------------------------------------------------------------------------------------------
 
 
-def table_age(app: App) -> float:
+def table_age(app: App, table: str = "server-eol") -> float:
     """As of when the table is that the app judges by."""
-    (line,) = [
-        line for line in text(app).splitlines() if line.startswith("tls_posture_exporter_data_timestamp_seconds{")
-    ]
-    assert line.startswith('tls_posture_exporter_data_timestamp_seconds{data="server-eol"} ')
+    start = f'tls_posture_exporter_data_timestamp_seconds{{data="{table}"}} '
+    (line,) = [line for line in text(app).splitlines() if line.startswith(start)]
     return float(line.split(" ")[1])
 
 
@@ -349,6 +348,11 @@ def test_a_reload_brings_another_table_and_its_age(fixture: Fixture) -> None:
         assert table_age(app) == datetime(2029, 1, 1, tzinfo=UTC).timestamp()
 
     run_app(app, steps)
+
+
+def test_the_age_of_the_table_of_clients_is_shown(fixture: Fixture) -> None:
+    app = App(fixture.write(""), now=fixture.clock)
+    assert table_age(app, "clients") == shipped_clients().as_of.timestamp()
 
 
 def test_a_file_that_breaks_between_reading_and_applying_changes_nothing(fixture: Fixture) -> None:

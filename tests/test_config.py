@@ -67,6 +67,7 @@ def test_a_file_that_says_nothing_gives_the_defaults(tmp_path: Path, text: str) 
         "tls_config": None,
         "http": None,
         "contact": None,
+        "clients": None,
         "resolver": None,
     }
 
@@ -99,6 +100,7 @@ global:
   trust_stores: {internal: ca.pem}
   tls_config: {cert_file: client.pem, key_file: client.pem}
   contact: https://example.com/scans
+  clients: [android-4.4.2, java-8u161]
   http: {path: "/a?b=c", host: Other.example.com, user_agent: "scanner/1 (x)", port: off}
   resolver:
     nameservers: [192.0.2.53, "2001:db8::53"]
@@ -127,6 +129,7 @@ metrics:
         "trust_stores": {"internal": str(tmp_path / "ca.pem")},
         "tls_config": {"cert_file": client, "key_file": client},
         "contact": "https://example.com/scans",
+        "clients": ("android-4.4.2", "java-8u161"),
         "http": {"path": "/a?b=c", "host": "other.example.com", "user_agent": "scanner/1 (x)", "port": "off"},
     }
     assert usual.resolver is not None

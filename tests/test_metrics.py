@@ -175,7 +175,7 @@ WORST = report(
     ),
     probes={probe.name: False for probe in ASKED},
     failures=tuple(Failure(probe.name, Reason.INTERNAL, "x") for probe in ASKED),
-    target=watched(labels={"team": 'a "quoted" \\ team\n'}),
+    target=watched(labels={"team": 'a "quoted" \\ team\n'}, clients=("android-4.3",)),
 )
 """Every sample there can be, though no scan would bring them all at once."""
 

@@ -39,6 +39,7 @@ FACT_KEYS = {
         "certificate",
         "http",
         "software",
+        "clients",
         "dns",
         "tlsa",
         "mta_sts",

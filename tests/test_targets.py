@@ -52,6 +52,8 @@ def test_a_bare_host_gets_every_default() -> None:
         ("proxy_url", "http://all.example:3128", "direct", "proxy", (Proxy("http", "all.example", 3128), None)),
         ("addresses", "all", "one", "addresses", (Addresses.ALL, Addresses.ONE)),
         ("ip_protocol", "ip6", "any", "ip_protocol", (IpProtocol.IP6, IpProtocol.ANY)),
+        ("clients", ["java-7u25", "ie-8-xp"], ["android-4.3"], "clients", (("java-7u25", "ie-8-xp"), ("android-4.3",))),
+        ("clients", ["java-7u25"], [], "clients", (("java-7u25",), ())),
         ("ca_file", "/all.pem", "/one.pem", "ca_file", ("/all.pem", "/one.pem")),
         (
             *("tls_config", {"cert_file": "/all.pem", "key_file": "/all.key"}),

@@ -2,12 +2,17 @@
 
 from typing import Any
 
-from exporter.derived import caa, software, vulnerabilities
+from exporter.derived import caa, clients, software, vulnerabilities
 from exporter.derived.base import Derivation
 from exporter.probes.base import Probe
 from exporter.probes.registry import PROBES
 
-DERIVATIONS: tuple[Derivation[Any], ...] = (vulnerabilities.DERIVATION, software.DERIVATION, caa.DERIVATION)
+DERIVATIONS: tuple[Derivation[Any], ...] = (
+    vulnerabilities.DERIVATION,
+    clients.DERIVATION,
+    software.DERIVATION,
+    caa.DERIVATION,
+)
 
 SHOWN: tuple[Probe[Any] | Derivation[Any], ...] = (*PROBES, *DERIVATIONS)
 """Whatever brings facts into a report, in the order they are shown."""

@@ -60,6 +60,7 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
         scan_interval=interval,
         scan_timeout=min(scan_timeout, interval),
         vulnerability_interval=_vulnerability_interval(settings, defaults, interval),
+        clients=tuple((defaults.clients or ()) if settings.clients is None else settings.clients),
         max_age=settings.max_age or defaults.max_age or MAX_AGE_INTERVALS * interval,
     )
 

@@ -1,0 +1,164 @@
+"""Whether a client can connect to a server, and what they agree on: from facts alone.
+
+The server takes the newest version that both have, and then, by its order or the client's, a suite for which there is a
+group, a certificate and a signature scheme; the client goes along unless a limit of its own is against it. What is not
+known of the server stays open: then the answer is None, unless it is the same either way.
+
+Not looked at: whether the client trusts the certificate (its root store, names, dates, hashes of signatures), whether
+it has one to show if the server wants that, whether it tries again with an older version when a handshake fails, as
+browsers did until 2015, servers that cannot stand some hellos, and what is spoken inside TLS.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from exporter.clients.client import Client
+from exporter.model import CipherOrder, Protocol
+from exporter.probes.handshake.registry import BY_CODE, KeyExchange, layout, suite_name
+from exporter.simulation.choice import Candidate, choose
+from exporter.simulation.terms import (
+    MET,
+    Obstacle,
+    Server,
+    Term,
+    certificate,
+    group,
+    limits,
+    renegotiation,
+    tls13_certificate,
+    together,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What comes of one client and one server.
+
+    Attributes:
+        connects: None when it is not known.
+        protocol, suite, group: what is agreed on, also where the client then refuses it, or may do so; None when that
+            is not known or there is none. A group is a curve, or in TLS 1.3 any.
+        obstacle: why it cannot connect, or what it hangs on.
+        detail: the same for a person.
+    """
+
+    connects: bool | None
+    protocol: Protocol | None = None
+    suite: str | None = None
+    group: str | None = None
+    obstacle: Obstacle | None = None
+    detail: str = ""
+
+
+def connect(client: Client, server: Server) -> Connection:
+    """Whether the client can connect; raises nothing.
+
+    A client that does not name the server (SNI) may be served by another host of the same machine. What is refused to
+    those who name it counts as refused to this one too; what is granted is not known to be.
+    """
+    found = _negotiate(client, server)
+    if found.connects and server.named and not client.sends_sni:
+        detail = "it does not name the server, which may have other settings for those who do not"
+        return replace(found, connects=None, obstacle=Obstacle.NO_SNI, detail=detail)
+    return found
+
+
+def _negotiate(client: Client, server: Server) -> Connection:
+    """By the newest protocol that both have."""
+    accepted = server.handshake.protocols
+    for protocol in reversed(client.protocols):
+        if accepted.get(protocol) is None:
+            detail = f"it is not known whether the server accepts {protocol}"
+            return Connection(None, obstacle=Obstacle.NO_COMMON_PROTOCOL, detail=detail)
+        if accepted[protocol]:
+            candidates = _candidates(client, server, protocol)
+            order = server.handshake.cipher_order.get(protocol)
+            found = _agree(protocol, candidates, order, _terms(client, server, protocol))
+            if not any(text.startswith(protocol) for text in server.handshake.contradictions):
+                return found
+            detail = "the server's answers contradict each other"
+            return replace(found, connects=None, obstacle=Obstacle.CONTRADICTIONS, detail=detail)
+    offered = " to ".join(dict.fromkeys((client.protocols[0], client.protocols[-1])))
+    taken = ", ".join(server.handshake.accepted) or "none"
+    detail = f"it offers {offered}, the server accepts {taken}"
+    return Connection(connects=False, obstacle=Obstacle.NO_COMMON_PROTOCOL, detail=detail)
+
+
+def _candidates(client: Client, server: Server, protocol: Protocol) -> list[Candidate]:
+    """The suites that both have, or may have, in the client's order."""
+    facts = server.handshake
+    listed = facts.cipher_suites.get(protocol, ())
+    complete = bool(listed) and protocol not in facts.incomplete
+    curve = group(client, server, protocol)
+    candidates = []
+    for code in client.suites:
+        name = suite_name(code)
+        if _is_tls13(code) is not (protocol is Protocol.TLS1_3) or (name not in listed and complete):
+            continue
+        place = listed.index(name) if name in listed else None
+        if protocol is Protocol.TLS1_3:
+            candidates.append(Candidate(code, name, place, place is not None or None, MET, curve.choice))
+        else:
+            candidates.append(_classic(client, server, protocol, (code, name, place), curve))
+    return candidates
+
+
+def _is_tls13(code: int) -> bool:
+    return code in BY_CODE and BY_CODE[code].tls13
+
+
+def _classic(
+    client: Client, server: Server, protocol: Protocol, suite: tuple[int, str, int | None], curve: Term
+) -> Candidate:
+    """A suite up to TLS 1.2, each of which wants other things.
+
+    One without a common group must not be chosen (RFC 8422, 5.1). A server that lacks anything else may pass the suite
+    over, or choose it and fail.
+    """
+    code, name, place = suite
+    elliptic = layout(code) is KeyExchange.ECDH
+    served = together((curve if elliptic else MET, certificate(client, server, protocol, code)))
+    end = together((served, limits(client, server, protocol, code)))
+    if elliptic and curve.met is False and server.handshake.ignores_supported_groups is False:
+        taken: bool | None = False
+    else:
+        taken = True if place is not None and served.met else None
+    return Candidate(code, name, place, taken, end, curve.choice if elliptic else None)
+
+
+def _terms(client: Client, server: Server, protocol: Protocol) -> Term:
+    """What has to be agreed on whatever the suite."""
+    if protocol is Protocol.TLS1_3:
+        return together((group(client, server, protocol), tls13_certificate(client, server)))
+    return renegotiation(client, server)
+
+
+_REFUSED_BY_THE_SERVER = {Obstacle.NO_COMMON_GROUP, Obstacle.NO_COMMON_SIGNATURE_SCHEME}
+"""All else that hangs on no suite is the client's to refuse, once the server has chosen."""
+
+
+def _agree(protocol: Protocol, candidates: Sequence[Candidate], order: CipherOrder | None, terms: Term) -> Connection:
+    """What comes of the suites that may be chosen."""
+    if not candidates:
+        detail = f"the server has none of its suites in {protocol}"
+        return Connection(False, protocol, obstacle=Obstacle.NO_COMMON_SUITE, detail=detail)
+    choice = choose(candidates, order)
+    refused = terms if choice.possible else candidates[0].end
+    if not choice.possible or (terms.met is False and terms.obstacle in _REFUSED_BY_THE_SERVER):
+        return Connection(False, protocol, obstacle=refused.obstacle, detail=refused.detail)
+    ends = [together((terms, one.end)) for one in choice.possible]
+    if not choice.certain:
+        ends.append(
+            Term(met=False, obstacle=Obstacle.NO_COMMON_SUITE, detail="the server may choose none of its suites")
+        )
+    met = {end.met for end in ends}
+    worst = next((end for end in ends if end.met is not True), MET)
+    suites, groups = {one.name for one in choice.possible}, {one.group for one in choice.possible}
+    return Connection(
+        connects=met.pop() if len(met) == 1 else None,
+        protocol=protocol,
+        suite=suites.pop() if len(suites) == 1 and choice.certain else None,
+        group=groups.pop() if len(groups) == 1 and choice.certain else None,
+        obstacle=worst.obstacle,
+        detail=worst.detail,
+    )

@@ -1,0 +1,301 @@
+"""What client and server must agree on beside the suite: groups, signature schemes, certificates, and limits.
+
+Each answer is a `Term`: met, not met, or not known, as the facts have it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from exporter.clients.client import Client
+from exporter.model import CipherOrder, Protocol
+from exporter.probes.certificate import CertificateFacts, Deployment
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.parameters import (
+    FFDHE,
+    TLS13_GROUPS,
+    for_ecdsa_key,
+    for_rsa_key,
+    group_name,
+    scheme_name,
+)
+from exporter.probes.handshake.registry import KeyExchange, for_dss, for_ecdsa, layout, signed
+from exporter.probes.keys import CURVES, DSA, EC, ED448, ED25519, RSA
+
+
+class Obstacle(StrEnum):
+    """Why a client cannot connect, or what it hangs on where that is not known."""
+
+    NO_COMMON_PROTOCOL = "no_common_protocol"
+    NO_COMMON_SUITE = "no_common_suite"
+    NO_COMMON_GROUP = "no_common_group"
+    NO_COMMON_SIGNATURE_SCHEME = "no_common_signature_scheme"
+    CERTIFICATE_CURVE = "certificate_curve"
+    DH_TOO_SMALL = "dh_too_small"
+    DH_TOO_LARGE = "dh_too_large"
+    RSA_TOO_SMALL = "rsa_too_small"
+    SHA1_SIGNATURE = "sha1_signature"
+    NO_SECURE_RENEGOTIATION = "no_secure_renegotiation"
+    NO_SNI = "no_sni"
+    CONTRADICTIONS = "contradictions"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What is known of a server.
+
+    Attributes:
+        named: the scan asked for it by name (SNI).
+    """
+
+    handshake: HandshakeFacts
+    certificate: CertificateFacts | None
+    named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One thing to agree on.
+
+    Attributes:
+        met: None when it is not known.
+        obstacle: what it is, where it is not known to be met.
+        detail: what is in the way, for a person.
+        choice: the group that is agreed on, where that is known.
+    """
+
+    met: bool | None
+    obstacle: Obstacle | None = None
+    detail: str = ""
+    choice: str | None = None
+
+
+MET = Term(met=True)
+
+
+def together(terms: Iterable[Term]) -> Term:
+    """All of these: the first that is not met, else the first that is not known."""
+    several = list(terms)
+    return next((term for met in (False, None) for term in several if term.met is met), MET)
+
+
+def _overlap(wanted: set[str], there: set[str], *, complete: bool) -> bool | None:
+    """Whether there is something in common, where the second list may lack some."""
+    if wanted & there:
+        return True
+    return False if complete else None
+
+
+# --- groups -----------------------------------------------------------------------------------------------------------
+
+
+def group(client: Client, server: Server, protocol: Protocol) -> Term:
+    """A group for the key exchange; up to TLS 1.2 an elliptic curve."""
+    obstacle = Obstacle.NO_COMMON_GROUP
+    listing = server.handshake.groups.get(protocol)
+    if listing is None or client.groups is None:
+        return Term(None, obstacle, "the groups are not known")
+    offered = list(map(group_name, client.groups))
+    common = [name for name in offered if name in listing.names]
+    if not common:
+        if not listing.complete:
+            return Term(None, obstacle, "the server may have other groups than those at hand")
+        return Term(met=False, obstacle=obstacle, detail=f"the server has {', '.join(listing.names)} only")
+    if len(common) == 1 and listing.complete:
+        return Term(met=True, choice=common[0])
+    order = server.handshake.group_order.get(protocol)
+    if protocol is Protocol.TLS1_3:
+        return Term(met=True, choice=_tls13_choice(client, common, listing.names, order))
+    match order:
+        case CipherOrder.SERVER if listing.complete:
+            return Term(met=True, choice=next(name for name in listing.names if name in common))
+        case CipherOrder.CLIENT if offered[0] == common[0] or listing.complete:
+            return Term(met=True, choice=common[0])
+        case _:
+            return MET
+
+
+def _tls13_choice(client: Client, common: list[str], names: tuple[str, ...], order: CipherOrder | None) -> str | None:
+    """The group that is sure to be chosen where there are several, by key shares or HelloRetryRequest.
+
+    Of a server's order only its favourite is certain. A server that takes a share that is there takes the first by the
+    client's order, unless the order in which it was seen to choose groups shows that it has one of its own.
+    """
+    if order is CipherOrder.SERVER:
+        return names[0] if names[0] in common else None
+    if order is not CipherOrder.CLIENT:
+        return None
+    shares = list(map(group_name, (client.groups or ())[:1] if client.shares is None else client.shares))
+    shared = [name for name in common if name in shares]
+    if not shared:
+        return None
+    as_offered = [name for name in map(group_name, TLS13_GROUPS) if name in names]
+    if list(names) == as_offered:
+        return shared[0]
+    own = next(name for name in names if name in (common if client.shares is None else shared))
+    return shared[0] if own == shared[0] else None
+
+
+# --- certificates -----------------------------------------------------------------------------------------------------
+
+_TLS13_SCHEMES = {
+    (RSA, None): frozenset({0x0804, 0x0805, 0x0806}),
+    (EC, "P-256"): frozenset({0x0403}),
+    (EC, "P-384"): frozenset({0x0503}),
+    (EC, "P-521"): frozenset({0x0603}),
+    (ED25519, None): frozenset({0x0807}),
+    (ED448, None): frozenset({0x0808}),
+}
+"""Kind of key and its curve -> what it can sign with in TLS 1.3 (RFC 8446, 4.2.3)."""
+_PSS_SCHEMES = frozenset({0x0809, 0x080A, 0x080B})
+_PSS_KEY = "RSA-PSS"
+"""A key that signs with these alone; `key_algorithm` does not tell it from others."""
+
+
+def tls13_certificate(client: Client, server: Server) -> Term:
+    """A certificate with whose key the server can sign, and that is strong enough."""
+    obstacle = Obstacle.NO_COMMON_SIGNATURE_SCHEME
+    if server.certificate is None:
+        return Term(None, obstacle, "the certificates are not known")
+    signing = [(one, _tls13_scheme(client, server, one)) for one in server.certificate.deployments]
+    usable = [one for one, met in signing if met]
+    if usable:
+        sizes = [_rsa_size(client, [one]) for one in usable]
+        weak = next((size for size in sizes if not size.met), MET)
+        return sizes[0] if len({size.met for size in sizes}) == 1 else replace(weak, met=None)
+    if any(met is None for _, met in signing) or not server.certificate.deployments_complete:
+        return Term(None, obstacle, "the server may have a certificate that suits it")
+    kinds = ", ".join(dict.fromkeys(one.leaf.key_algorithm for one in server.certificate.deployments))
+    return Term(met=False, obstacle=obstacle, detail=f"none of its schemes is for a key such as the server's ({kinds})")
+
+
+def _tls13_scheme(client: Client, server: Server, deployment: Deployment) -> bool | None:
+    """Of RSA's three the server may have some only; and a key for PSS alone has others."""
+    leaf = deployment.leaf
+    if leaf.key_algorithm == RSA and any(chain.key == _PSS_KEY for chain in server.handshake.chains):
+        return None
+    wanted = _TLS13_SCHEMES.get((leaf.key_algorithm, leaf.curve), frozenset())
+    offered = wanted & set(client.schemes or ())
+    if not wanted or (offered and offered != wanted):
+        return None
+    return bool(offered)
+
+
+def certificate(client: Client, server: Server, protocol: Protocol, suite: int) -> Term:
+    """A certificate for a suite up to TLS 1.2, and where its key signs, a scheme for that."""
+    kind = _key_for(suite)
+    curve = _certificate_curve(client, server, protocol) if kind == EC else MET
+    if protocol is not Protocol.TLS1_2 or not signed(suite):
+        return curve
+    return together((_scheme(client, server, kind), curve))
+
+
+def _key_for(suite: int) -> str:
+    """Kind of key that a suite up to TLS 1.2 wants in the certificate."""
+    return DSA if for_dss(suite) else EC if for_ecdsa(suite) else RSA
+
+
+def _scheme(client: Client, server: Server, kind: str) -> Term:
+    obstacle = Obstacle.NO_COMMON_SIGNATURE_SCHEME
+    listing = server.handshake.signature_schemes
+    if listing is None:
+        return Term(None, obstacle, "the server's signature schemes are not known")
+    wanted = {scheme_name(code) for code in client.schemes or () if _fits(code, kind)}
+    met = _overlap(wanted, set(listing.names), complete=listing.complete)
+    return (
+        MET if met else Term(met, obstacle, f"no scheme of the server's for a key of kind {kind} is known to suit it")
+    )
+
+
+def _fits(scheme: int, kind: str) -> bool:
+    """Whether a scheme is for suites of this kind; EdDSA goes by the suites of ECDSA (RFC 8422, 5.10)."""
+    if kind == EC:
+        return for_ecdsa_key(scheme) or scheme in {0x0807, 0x0808}
+    if kind == RSA:
+        return for_rsa_key(scheme) or scheme in _PSS_SCHEMES
+    return scheme & 0xFF == 0x02
+
+
+_GROUP_OF_CURVE = {curve: name for name, curve in CURVES.items()}
+
+
+def _certificate_curve(client: Client, server: Server, protocol: Protocol) -> Term:
+    """Up to TLS 1.2 the curve of an ECDSA key must be among the client's groups (RFC 8422, 5.3).
+
+    Not all servers and clients keep to that: what is against it is not known to work, nor to fail.
+    """
+    if client.groups is None:
+        return MET
+    keys = [chain.key or "" for chain in server.handshake.chains if protocol in chain.protocols]
+    curves = [key.removeprefix("ECDSA ") for key in keys if key.startswith("ECDSA ")]
+    wanted = {_GROUP_OF_CURVE.get(curve, curve) for curve in curves}
+    if wanted <= set(map(group_name, client.groups)) and (curves or {ED25519, ED448} & set(keys)):
+        return MET
+    seen = f"the certificate's key is on {', '.join(curves)}" if curves else "the certificate's curve is not known"
+    return Term(None, Obstacle.CERTIFICATE_CURVE, seen)
+
+
+# --- limits of the client ---------------------------------------------------------------------------------------------
+
+
+def limits(client: Client, server: Server, protocol: Protocol, suite: int) -> Term:
+    """That the client goes along with what comes with a suite up to TLS 1.2."""
+    terms = [_prime(client, server, suite)]
+    if _key_for(suite) == RSA:
+        deployments = server.certificate.deployments if server.certificate else ()
+        terms.append(_rsa_size(client, [one for one in deployments if one.leaf.key_algorithm == RSA]))
+    if client.limits.refuses_sha1 and signed(suite) and protocol is not Protocol.TLS1_2:
+        terms.append(Term(met=False, obstacle=Obstacle.SHA1_SIGNATURE, detail=f"{protocol} signs with SHA-1"))
+    return together(terms)
+
+
+def _prime(client: Client, server: Server, suite: int) -> Term:
+    """The prime of a finite-field key exchange, which only the server chooses.
+
+    With a client that names groups of RFC 7919 it may be one of these in place of those that were seen.
+    """
+    least, most = client.limits.min_dh_bits, client.limits.max_dh_bits
+    if layout(suite) is not KeyExchange.DH or (least is None and most is None):
+        return MET
+    named = {int(name.removeprefix("ffdhe")) for code, name in FFDHE.items() if code in (client.groups or ())}
+    seen = {one.bits for one in server.handshake.primes}
+    if not seen:
+        return Term(None, Obstacle.DH_TOO_LARGE if most else Obstacle.DH_TOO_SMALL, "no prime was seen")
+    sizes = seen | named
+    below = [bits for bits in sizes if least is not None and bits < least]
+    above = [bits for bits in sizes if most is not None and bits > most]
+    if not below and not above:
+        return MET
+    obstacle = Obstacle.DH_TOO_SMALL if below else Obstacle.DH_TOO_LARGE
+    limit = f"no less than {least}" if below else f"at most {most}"
+    met = False if len(below) == len(sizes) or len(above) == len(sizes) else None
+    return Term(met, obstacle, f"the prime has {', '.join(map(str, sorted(below or above)))} bits, it takes {limit}")
+
+
+def _rsa_size(client: Client, deployments: list[Deployment]) -> Term:
+    """RSA keys in the chains that it may be given."""
+    least = client.limits.min_rsa_bits
+    if least is None:
+        return MET
+    obstacle = Obstacle.RSA_TOO_SMALL
+    chains = [[one.key_size_bits for one in each.linked if one.key_algorithm == RSA] for each in deployments]
+    if not chains or any(size is None for sizes in chains for size in sizes):
+        return Term(None, obstacle, "the size of the certificates' keys is not known")
+    smallest = [min((size or 0 for size in sizes), default=least) for sizes in chains]
+    if min(smallest) >= least:
+        return MET
+    met = None if max(smallest) >= least else False
+    return Term(met, obstacle, f"a key in the chain has {min(smallest)} bits, it takes no less than {least}")
+
+
+def renegotiation(client: Client, server: Server) -> Term:
+    """RFC 5746, up to TLS 1.2, where the client insists on it."""
+    if not client.limits.wants_secure_renegotiation:
+        return MET
+    obstacle, supported = Obstacle.NO_SECURE_RENEGOTIATION, server.handshake.extensions.get("secure_renegotiation")
+    if supported:
+        return MET
+    classic = [protocol for protocol in server.handshake.accepted if protocol is not Protocol.TLS1_3]
+    # Where protocols differ, it is known only that one of them is without.
+    met = False if supported is False and len(classic) == 1 else None
+    return Term(met, obstacle, "the server is not known to have secure renegotiation (RFC 5746)")

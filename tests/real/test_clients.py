@@ -1,0 +1,238 @@
+"""What is simulated of clients happens: hellos of every client of the table, and real clients, put to real servers."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from exporter.clients.client import Client
+from exporter.clients.files import shipped_clients
+from exporter.model import Protocol
+from exporter.probes.certificate import CertificateFacts
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.registry import BY_OPENSSL_NAME
+from exporter.scan import scan
+from exporter.simulation.connect import Connection, connect
+from exporter.simulation.terms import Obstacle, Server
+from tests.support.client_hellos import Agreed, ask
+from tests.support.processes import find_program
+from tests.support.servers import HOST, SEED_NGINX, Pki, apache, make_pki, nginx
+from tests.support.stacks import gnutls, openssl_server
+from tests.support.targets import make_environment, make_target
+from tests.support.vulnerable import FFDHE_2048, Start, old_openssl
+from tools.capture_client import capture
+
+pytestmark = pytest.mark.real
+
+CLIENTS = shipped_clients().clients
+
+OLD_NGINX = """
+    ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_prefer_server_ciphers on;
+    ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-SHA:ECDHE-RSA-AES256-SHA:AES128-GCM-SHA256:AES128-SHA:AES256-SHA:@SECLEVEL=0;
+"""  # noqa: E501 - one line in nginx.conf
+"""For old browsers too."""
+APACHE = "SSLProtocol -all +TLSv1.2 +TLSv1.3\nSSLHonorCipherOrder off\nSSLCipherSuite HIGH:!aNULL"
+VERSIONS = ("TLS1", "TLS1.2")
+DHE_SUITES = "DHE-RSA-AES128-SHA:DHE-RSA-AES256-SHA:RC4-SHA:DES-CBC3-SHA"
+
+SHARES_UNKNOWN = {"android-15", "chromium-137", "edge-133", "firefox-137", "openssl-3.5", "safari-26"}
+"""They offer ML-KEM first, and it is not known what else they send key shares for: which group they get from a server
+without it is not told."""
+NIST_FIRST = {"gnutls-3.7"}
+"""Sends shares for secp256r1 and x25519 in this order, which servers with an order of their own may turn round."""
+
+
+TLS1_0_ALONE = {
+    *("android-2.3.7", "android-4.0.4", "android-4.1.1", "android-4.2.2", "android-4.3", "ie-7-vista", "ie-8-xp"),
+    *("ie-8-win7", "safari-5.1-osx", "java-7u25", "openssl-0.9.8y"),
+}
+"""Clients whose newest version is TLS 1.0."""
+WITHOUT_DHE = {name for name, one in CLIENTS.items() if not {0x0033, 0x0039, 0x0005, 0x000A} & set(one.suites)}
+"""Clients that have none of `DHE_SUITES`."""
+WITHOUT_TLS1_3 = {name for name, one in CLIENTS.items() if Protocol.TLS1_3 not in one.protocols}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A real server, and what is to come of the clients.
+
+    Attributes:
+        refused: by the server.
+        group_not_told: clients that get a group which the simulation leaves open.
+    """
+
+    start: Start
+    refused: set[str]
+    group_not_told: set[str]
+
+
+SERVERS: Mapping[str, Case] = {
+    "nginx by the checklist": Case(
+        lambda folder, pki: nginx(folder, SEED_NGINX, [pki.ecdsa, pki.rsa]), TLS1_0_ALONE, SHARES_UNKNOWN | NIST_FIRST
+    ),
+    "nginx for old browsers": Case(
+        lambda folder, pki: nginx(folder, OLD_NGINX, [pki.rsa]), {"ie-8-xp"}, SHARES_UNKNOWN | NIST_FIRST
+    ),
+    "Apache by the client's order": Case(
+        lambda folder, pki: apache(folder, APACHE, [pki.rsa]), TLS1_0_ALONE, SHARES_UNKNOWN | NIST_FIRST
+    ),
+    "OpenSSL with TLS 1.3 alone": Case(
+        lambda folder, pki: openssl_server(folder, pki.ecdsa, "-tls1_3", "-groups", "P-384:X25519"),
+        WITHOUT_TLS1_3,
+        SHARES_UNKNOWN,
+    ),
+    "GnuTLS": Case(lambda folder, pki: gnutls(folder, pki.rsa, "NORMAL"), {"ie-8-xp"}, SHARES_UNKNOWN),
+    "OpenSSL 1.0.2 with DHE": Case(
+        lambda folder, pki: old_openssl(folder, pki.rsa, versions=VERSIONS, suites=DHE_SUITES, prime=FFDHE_2048),
+        WITHOUT_DHE,
+        set(),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return make_pki(tmp_path_factory.mktemp("pki"))
+
+
+def scanned(port: int) -> Server:
+    """What a scan finds of the server on this port."""
+    result = asyncio.run(scan(make_target(port, timeout_seconds=10.0), make_environment()))
+    handshake = result.facts.get(HandshakeFacts)
+    assert handshake is not None, result.failures
+    return Server(handshake, result.facts.get(CertificateFacts), named=True)
+
+
+def told(found: Connection) -> Agreed | None:
+    """What the server is to answer; None for a refusal."""
+    if found.suite is None:
+        assert found.connects is False
+        return None
+    assert found.protocol is not None
+    assert found.connects or found.obstacle in {Obstacle.NO_SNI, Obstacle.DH_TOO_LARGE, Obstacle.DH_TOO_SMALL}
+    return Agreed(found.protocol, found.suite, found.group)
+
+
+@pytest.mark.parametrize("case", SERVERS.values(), ids=SERVERS)
+def test_servers_answer_the_hello_of_each_client_as_simulated(tmp_path: Path, pki: Pki, case: Case) -> None:
+    """Version, suite and group, or a refusal, of every client of the table."""
+    with case.start(tmp_path, pki) as port:
+        server = scanned(port)
+        answered = ask(port, list(CLIENTS.values()))
+    found = {name: connect(one, server) for name, one in CLIENTS.items()}
+    simulated = {name: told(one) for name, one in found.items()}
+    left_open = {name for name, one in simulated.items() if one and one.group is None and _group(answered[name])}
+    assert left_open == case.group_not_told
+    assert {name for name, one in found.items() if told(one) is None} == case.refused
+    assert simulated == {
+        name: replace(one, group=None) if one and name in left_open else one for name, one in answered.items()
+    }
+
+
+def _group(agreed: Agreed | None) -> str | None:
+    return agreed.group if agreed else None
+
+
+def test_java_7_is_offered_a_prime_that_it_cannot_take(tmp_path: Path, pki: Pki) -> None:
+    """The server agrees; that the client then gives up is a limit of its own."""
+    der = bytes.fromhex(f"308201080282010100{FFDHE_2048}020102")  # PKCS #3, 9: DHParameter of prime and base
+    file = tmp_path / "dh.pem"
+    file.write_text(f"-----BEGIN DH PARAMETERS-----\n{b64encode(der).decode()}\n-----END DH PARAMETERS-----\n")
+    suites = f"ssl_ciphers DHE-RSA-AES128-SHA:@SECLEVEL=0; ssl_dhparam {file};"
+    with nginx(tmp_path, f"ssl_protocols TLSv1; {suites}", [pki.rsa]) as port:
+        server = scanned(port)
+        answered = ask(port, [CLIENTS["java-7u25"]])["java-7u25"]
+    found = connect(CLIENTS["java-7u25"], server)
+    assert (found.connects, found.obstacle) == (False, Obstacle.DH_TOO_LARGE)
+    assert answered == Agreed(Protocol.TLS1_0, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA", None) == told(found)
+
+
+# --- real clients -----------------------------------------------------------------------------------------------------
+
+PYTHON = """
+import socket, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as raw:
+    with context.wrap_socket(raw, server_hostname="www.test.example") as connection:
+        print("Protocol version:", connection.version())
+        print("Ciphersuite:", connection.cipher()[0])
+"""
+REAL_CLIENTS: Mapping[str, list[str]] = {
+    "openssl-3.0": ["openssl", "s_client", "-brief", "-connect", "127.0.0.1:{port}", "-servername", HOST],
+    "python-3.11": [sys.executable, "-c", PYTHON, "{port}"],
+}
+"""Id of a client -> the command that makes it connect."""
+
+
+def _nginx(protocols: str, suites: str) -> Start:
+    directives = f"ssl_protocols {protocols}; ssl_prefer_server_ciphers on; ssl_ciphers {suites}:@SECLEVEL=0;"
+    return lambda folder, pki: nginx(folder, directives, [pki.rsa])
+
+
+FRONTS: Mapping[str, Start] = {
+    "by the checklist": lambda folder, pki: nginx(folder, SEED_NGINX, [pki.ecdsa, pki.rsa]),
+    "TLS 1.2 of the client's choice": lambda folder, pki: apache(folder, APACHE.replace(" +TLSv1.3", ""), [pki.rsa]),
+    "TLS 1.0 with signatures": _nginx("TLSv1", "ECDHE-RSA-AES128-SHA:AES128-SHA"),
+    "TLS 1.0 without": _nginx("TLSv1", "AES128-SHA"),
+    "no secure renegotiation": lambda folder, pki: gnutls(
+        folder, pki.rsa, "NORMAL:-VERS-ALL:+VERS-TLS1.2:%DISABLE_SAFE_RENEGOTIATION"
+    ),
+    "no forward secrecy": _nginx("TLSv1.2", "AES128-GCM-SHA256:AES128-SHA"),
+}
+COMES_OF = {
+    ("openssl-3.0", "TLS 1.0 with signatures"): Obstacle.SHA1_SIGNATURE,
+    ("openssl-3.0", "no secure renegotiation"): Obstacle.NO_SECURE_RENEGOTIATION,
+    ("python-3.11", "TLS 1.0 with signatures"): Obstacle.NO_COMMON_PROTOCOL,
+    ("python-3.11", "TLS 1.0 without"): Obstacle.NO_COMMON_PROTOCOL,
+    ("python-3.11", "no secure renegotiation"): Obstacle.NO_SECURE_RENEGOTIATION,
+    ("python-3.11", "no forward secrecy"): Obstacle.NO_COMMON_SUITE,
+}
+"""Where they cannot connect, and why."""
+
+
+def as_installed(name: str) -> Client:
+    """The client as this machine has it: its own hello, and the limits of the table."""
+    command = [find_program("openssl") if word == "openssl" else word for word in REAL_CLIENTS[name]]
+    hello = asyncio.run(capture(command, 20))
+    assert hello is not None
+    known = CLIENTS[name]
+    return replace(known, suites=hello.suites, groups=hello.groups, shares=hello.key_shares, schemes=hello.schemes)
+
+
+def connected(name: str, port: int) -> tuple[Protocol, str] | None:
+    """Version and suite on which the real client agreed with the server on this port; None where it did not connect."""
+    command = [word.replace("{port}", str(port)) for word in REAL_CLIENTS[name]]
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
+    text = (done.stdout + done.stderr).decode()
+    version, suite = re.search(r"Protocol version: (\S+)", text), re.search(r"Ciphersuite: (\S+)", text)
+    if version is None or suite is None:
+        return None
+    spelt = {"TLSv1": "TLSv1.0"}.get(version[1], version[1])
+    known = BY_OPENSSL_NAME.get(suite[1])
+    return Protocol(spelt), known.name if known else suite[1]
+
+
+@pytest.fixture(scope="module")
+def installed() -> Mapping[str, Client]:
+    return {name: as_installed(name) for name in REAL_CLIENTS}
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_real_clients_connect_as_simulated(
+    tmp_path: Path, pki: Pki, front: str, installed: Mapping[str, Client]
+) -> None:
+    with FRONTS[front](tmp_path, pki) as port:
+        server = scanned(port)
+        really = {name: connected(name, port) for name in REAL_CLIENTS}
+    for name, one in installed.items():
+        found = connect(one, server)
+        assert found.obstacle is COMES_OF.get((name, front))
+        assert found.connects is (found.obstacle is None)
+        assert really[name] == ((found.protocol, found.suite) if found.connects else None)
