@@ -34,8 +34,10 @@ format: setup
 # Files that are generated and committed; the tests compare them.
 generate: setup
 	$(BIN)/python tools/write_schema.py
+	$(BIN)/python tools/write_policy_schema.py
 	$(BIN)/python tools/dashboards.py
 	$(BIN)/python tools/write_clients.py
+	$(BIN)/python tools/policy_pages.py
 
 lock: setup
 	$(LOCK) pyproject.toml -o requirements.lock

@@ -23,7 +23,7 @@ def load_ours() -> Scan:
     from exporter.probes.handshake.engine import Engine  # noqa: PLC0415
 
     async def read(port: int, name: str) -> HandshakeFacts:
-        target = Target("bench", name, port, policy="", server_name=name, connect_address="127.0.0.1")
+        target = Target("bench", name, port, policies=(), server_name=name, connect_address="127.0.0.1")
         return await Engine(Dialer(target, HostGate())).read()
 
     def scan(arguments: Sequence[str]) -> None:

@@ -89,7 +89,7 @@ async def soak(
             target = targets[number % len(targets)]
             before = reports.get(target.name)
             result = await scan(target, environment, before.facts if before else None)
-            reports[target.name] = assess(result, POLICY, environment.now(), before)
+            reports[target.name] = assess(result, (POLICY,), environment.now(), before)
             tried = result.facts.get(VulnerabilityFacts)
             assert tried is not None, result.failures  # noqa: S101 - else this measures something else
             ahead += DAY
@@ -134,7 +134,7 @@ def run(scans: int, every: int, limits: Limits, tell: Callable[[State], None] = 
 
 
 def _target(name: str, port: int, bundle: Path) -> Target:
-    plain = Target(name, HOST, port, POLICY.name, connect_address="127.0.0.1", server_name=HOST)
+    plain = Target(name, HOST, port, (POLICY.name,), connect_address="127.0.0.1", server_name=HOST)
     # Certificates of the test expire while time is told to pass; their facts are all the same.
     return replace(plain, ca_file=str(bundle), vulnerability_interval=DAY, scan_interval=DAY, max_age=3 * DAY)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from exporter import __version__
-from exporter.app import make_resolver, read_config, serve, utc_now, with_questions
+from exporter.app import make_resolver, policies_of, read_config, serve, utc_now, with_questions
 from exporter.assess import assess_all, reassess_all
 from exporter.config import Config, TargetSettings, is_policy_path, parse_duration
 from exporter.demo.run import demo
@@ -106,8 +106,12 @@ def _scan(options: argparse.Namespace) -> int:
     if not options.target and not config.targets:
         raise ExporterError("nothing to scan: name a target, or a configuration that has some")
     targets = _scan_targets(options, config)
-    policies = {name: _policy(name) for name in {target.policy for target in targets}}
-    targets = [with_questions(target, policies[target.policy]) for target in targets]
+    policies = {policy: _policy(policy) for policy in {policy for target in targets for policy in target.policies}}
+    names = [policies[policy].name for policy in options.policy]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ExporterError(f"policy given twice: {', '.join(twice)}")
+    targets = [with_questions(target, policies_of(target, policies)) for target in targets]
     scanned = asyncio.run(_scan_all(targets, policies, config))
     reports = [report for of_target in scanned for report in of_target]
     match options.format:
@@ -115,10 +119,12 @@ def _scan(options: argparse.Namespace) -> int:
             print(reports_json(reports))
         case "prometheus":
             full = config.metrics.detail == "full"
-            lines = (render_reports(several, policies[several[0].target.policy], full=full) for several in scanned)
+            lines = (
+                render_reports(several, policies_of(several[0].target, policies), full=full) for several in scanned
+            )
             print(target_text(lines), end="")
         case _:
-            print_reports(Console(), reports)
+            print_reports(Console(), reports, explain=options.explain)
     return _exit_code(reports)
 
 
@@ -141,7 +147,7 @@ def _scan_targets(options: argparse.Namespace, config: Config) -> list[Target]:
         raise ExporterError(f"named twice: {', '.join(twice)}")
     changes: dict[str, object] = {}
     if options.policy:
-        changes["policy"] = options.policy
+        changes["policies"] = tuple(options.policy)
     if options.timeout:
         changes["scan_timeout"] = options.timeout
     return [replace(target, **changes) for target in targets]  # type: ignore[arg-type]
@@ -156,7 +162,7 @@ async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: 
     async def one(target: Target) -> tuple[Report, ...]:
         async with places:
             results = await scan_addresses(target, environment)
-        return assess_all(results, policies[target.policy], utc_now(), table=table)
+        return assess_all(results, policies_of(target, policies), utc_now(), table=table)
 
     try:
         scanned = await asyncio.gather(*(one(target) for target in targets))
@@ -166,7 +172,9 @@ async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: 
     for target, reports in zip(targets, scanned, strict=True):
         keys.update(target.name, reports)
     return [
-        reassess_all(reports, target, policies[target.policy], utc_now(), keys.neighbours(target.name), table=table)
+        reassess_all(
+            reports, target, policies_of(target, policies), utc_now(), keys.neighbours(target.name), table=table
+        )
         for target, reports in zip(targets, scanned, strict=True)
     ]
 
@@ -209,8 +217,15 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("scan", parents=[_logging("error")], help="scan once and print the verdicts")
     _config_file(command, required=False)
-    command.add_argument("--policy", metavar="NAME|FILE", help="policy to judge by")
+    command.add_argument(
+        "--policy", action="append", default=[], metavar="NAME|FILE", help="policy to judge by, repeatable"
+    )
     command.add_argument("--format", choices=["table", "json", "prometheus"], default="table")
+    command.add_argument(
+        "--explain",
+        action="store_true",
+        help="below the table, say of all that does not pass what was asked and what to change",
+    )
     command.add_argument("--timeout", type=_timeout, metavar="DURATION", help="deadline of one scan (default 60s)")
     command.add_argument("target", nargs="*", metavar="TARGET", help="host[:port] or a URL such as imaps://host")
     command.set_defaults(run=_scan)

@@ -1,9 +1,10 @@
 """The composition root of the daemon: the only module that knows all the others."""
 
 import asyncio
+import itertools
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from dns.asyncresolver import Resolver
 from dns.resolver import NoResolverConfiguration
 
-from exporter.assess import assess_all, outdated, reassess_all
+from exporter.assess import assess_all, reassess_all
 from exporter.backends import Backend, LocalBackend
 from exporter.checks.registry import CHECKS
 from exporter.config import Config, load_config
@@ -24,7 +25,7 @@ from exporter.net.records import RecordResolver
 from exporter.net.resolve import Lookup, resolve_all
 from exporter.policies import Policy, load_policy, wrong_policy
 from exporter.scan import Environment
-from exporter.schedule import Schedule
+from exporter.schedule import Schedule, share
 from exporter.software.files import load_table, shipped_table
 from exporter.store import MemoryStore, Store
 from exporter.targets import static_targets
@@ -34,8 +35,9 @@ from exporter.workers import Workers
 log = logging.getLogger(__name__)
 
 STOP_WITHIN = timedelta(seconds=5)
-EXPIRY_CHECK_SECONDS = 15
-"""How often facts past their `max_age` are looked for; small against any sensible `max_age`."""
+JUDGED_EVERY_SECONDS = 60
+"""Each target, between scans too: so soon it shows that a certificate or support has ended, a demand has come into
+force, or facts are past their `max_age`. Two thousand targets under one policy take some 3 s of a core for it."""
 
 
 def utc_now() -> datetime:
@@ -62,9 +64,15 @@ def make_resolver(config: Config) -> RecordResolver:
     return RecordResolver(resolver, validating=settings.validating)
 
 
-def with_questions(target: Target, policy: Policy) -> Target:
-    """The target, asking the DNS for what its policy needs to know and no more."""
-    asked = [check.questions for check in CHECKS if check.name in policy.demands]
+def policies_of(target: Target, known: Mapping[str, Policy]) -> tuple[Policy, ...]:
+    """The policies that the target is held against, of those that were loaded, by name or path."""
+    return tuple(known[policy] for policy in target.policies)
+
+
+def with_questions(target: Target, policies: Sequence[Policy]) -> Target:
+    """The target, asking the DNS for what its policies need to know and no more."""
+    demanded = frozenset[str]().union(*(policy.demands for policy in policies))
+    asked = [check.questions for check in CHECKS if check.name in demanded]
     return replace(target, questions=frozenset().union(*asked))
 
 
@@ -74,7 +82,7 @@ def read_config(path: Path) -> Config:
     Raises:
         ConfigError: with every problem of the file.
     """
-    return load_config(path, wrong_policy)
+    return load_config(path, wrong_policy, lambda policy: load_policy(policy).name)
 
 
 class App:
@@ -104,7 +112,9 @@ class App:
         self._workers = Workers(on_restart=self._own.worker_restarts.inc)
         self._keys = KeyIndex()
         self._table = shipped_table()
+        self._at_second: dict[int, list[str]] = {}
         self._to_judge: set[str] = set()
+        self._to_render: set[str] = set()
         self._judging: asyncio.Task[None] | None = None
         self.schedule = Schedule(self._scan, workers=config.global_.max_concurrent_scans, now=now)
         self._ready = False
@@ -118,15 +128,17 @@ class App:
     def apply(self, config: Config) -> None:
         """Make this the configuration: targets that are gone go with all their series, at once.
 
-        `max_concurrent_scans` keeps its value from the start.
+        What is known of the others is judged anew, one after the other. `max_concurrent_scans` keeps its value from
+        the start.
 
         Raises:
             ConfigError: a policy, or one of `eol_files`, broke since the configuration was read; nothing has changed
                 then.
         """
         targets = {target.name: target for target in static_targets(config)}
-        policies = {name: load_policy(name) for name in {target.policy for target in targets.values()}}
-        targets = {name: with_questions(target, policies[target.policy]) for name, target in targets.items()}
+        named = {policy for target in targets.values() for policy in target.policies}
+        policies = {policy: load_policy(policy) for policy in named}
+        targets = {name: with_questions(target, policies_of(target, policies)) for name, target in targets.items()}
         table = load_table(config.software.eol_files)
         # A name that stands for another service now must not inherit the old one's facts or its place in the schedule.
         kept = {name for name, known in self._targets.items() if _service(targets.get(name)) == _service(known)}
@@ -139,13 +151,15 @@ class App:
         self._targets, self._policies, self._table = targets, policies, table
         self._backend = self._make_backend(config)
         self._full = config.metrics.detail == "full"
+        self._at_second = {}
         for name, target in targets.items():
-            reports = self._store.get(name)
-            if not reports:
-                samples = target_samples(target, policies[target.policy])
-                self._exposition.put(name, render_target(target, samples, full=self._full))
+            self._at_second.setdefault(int(share(name) * JUDGED_EVERY_SECONDS), []).append(name)
+            if self._store.get(name):
+                self._to_render.add(name)
+                self._judge_soon({name})
             else:
-                self._judge_again(name)
+                samples = target_samples(target, policies_of(target, policies))
+                self._exposition.put(name, render_target(target, samples, full=self._full))
         self._own.data_timestamp.labels(SERVER_EOL).set(table.as_of.timestamp())
         self._own.targets.set(len(targets))
         self._own.reload_successful.set(1)
@@ -164,6 +178,8 @@ class App:
             self._own.reload_successful.set(0)
             log.error("reload failed, the old configuration stays: %s", error)
             return False
+        if self._judging is not None:
+            await self._judging
         log.info("configuration reloaded: %d targets", len(self._targets))
         return True
 
@@ -180,31 +196,37 @@ class App:
             where = f"{name} address={result.address}" if result.address else name
             for failure in result.failures:
                 log.warning("target=%s probe=%s reason=%s %s", where, failure.probe, failure.reason, failure.detail)
-        policy, neighbours = self._policies[target.policy], self._keys.neighbours(name)
-        self._publish(assess_all(results, policy, self._now(), self._store.get(name), neighbours, table=self._table))
+        policies, neighbours = policies_of(target, self._policies), self._keys.neighbours(name)
+        self._publish(assess_all(results, policies, self._now(), self._store.get(name), neighbours, table=self._table))
 
     def _publish(self, reports: Sequence[Report]) -> None:
         target = reports[0].target
         self._store.put(reports)
-        lines = render_reports(reports, self._policies[target.policy], full=self._full)
+        lines = render_reports(reports, policies_of(target, self._policies), full=self._full)
         self._exposition.put(target.name, lines)
+        self._to_render.discard(target.name)
         # What others share with this one has changed; their own facts have not.
-        self._to_judge |= self._keys.update(target.name, reports)
-        if self._to_judge and self._judging is None:
-            self._judging = asyncio.create_task(self._judge_others())
+        self._judge_soon(self._keys.update(target.name, reports))
 
     def _judge_again(self, name: str) -> None:
-        """Judge what is known of the target as of now."""
+        """Judge what is known of the target as of now; where that changes nothing, what is shown stays as it is."""
         reports, target = self._store.get(name), self._targets.get(name)
         if reports and target is not None:
-            policy, neighbours = self._policies[target.policy], self._keys.neighbours(name)
-            self._publish(reassess_all(reports, target, policy, self._now(), neighbours, table=self._table))
+            policies, neighbours = policies_of(target, self._policies), self._keys.neighbours(name)
+            anew = reassess_all(reports, target, policies, self._now(), neighbours, table=self._table)
+            if anew != tuple(reports) or name in self._to_render:
+                self._publish(anew)
 
     def _judge_alone(self, name: str) -> None:
         try:
             self._judge_again(name)
         except Exception:  # a named border: one target's bug must not leave the others as they were
             log.exception("judgement of %s", name)
+
+    def _judge_soon(self, names: set[str]) -> None:
+        self._to_judge |= names
+        if self._to_judge and self._judging is None:
+            self._judging = asyncio.create_task(self._judge_others())
 
     async def _judge_others(self) -> None:
         """One at a time: there can be thousands, and scans and scrapes go on in between."""
@@ -213,12 +235,11 @@ class App:
             await asyncio.sleep(0)
         self._judging = None
 
-    def expire(self) -> None:
-        """Let go of facts that do not hold any longer."""
-        now = self._now()
-        for reports in self._store.all():
-            if any(outdated(report, now) for report in reports):
-                self._judge_alone(reports[0].target.name)
+    async def judge_at(self, second: int) -> None:
+        """Judge the targets whose turn it is at this second of `JUDGED_EVERY_SECONDS`, without a scan."""
+        for name in self._at_second.get(second, ()):
+            self._judge_alone(name)
+            await asyncio.sleep(0)
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Body and content type of `/metrics`."""
@@ -288,9 +309,13 @@ async def serve(config_file: Path, config: Config, addresses: list[tuple[str, in
 
 
 async def keep_fresh(app: App, stopping: asyncio.Event) -> None:
-    """Let facts expire until told to stop."""
-    while not stopping.is_set():
+    """Judge all targets again and again, each at a second of its own, until told to stop."""
+    begun = asyncio.get_running_loop().time()
+    for second in itertools.count():
         try:
-            await asyncio.wait_for(stopping.wait(), EXPIRY_CHECK_SECONDS)
+            async with asyncio.timeout_at(begun + second):
+                await stopping.wait()
         except TimeoutError:
-            app.expire()
+            await app.judge_at(second % JUDGED_EVERY_SECONDS)
+        else:
+            return

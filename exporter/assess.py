@@ -1,30 +1,44 @@
-"""Judgement of one target: the facts that hold, under its policy, at one moment. Pure."""
+"""Judgement of one target: the facts that hold, under its policies, at one moment. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from exporter.agreement import disagreements
 from exporter.case import NO_NEIGHBOURS, Case, Neighbours
+from exporter.checks.base import Check, Demand
+from exporter.checks.items import today
 from exporter.checks.registry import CHECKS
 from exporter.derived.registry import DERIVATIONS
-from exporter.model import Addresses, Facts, Finding, Report, ScanResult, Target
+from exporter.model import Addresses, Facts, Finding, Report, ScanResult, Target, Verdict
 from exporter.policies import Policy
 from exporter.probes.registry import PROBES
+from exporter.remedies import remedy
 from exporter.software.files import shipped_table
 from exporter.software.support import SupportTable
 
 
 def judge(case: Case, policy: Policy) -> tuple[Finding, ...]:
-    """A finding for each check that the policy asks for."""
-    findings = []
-    for check in CHECKS:
-        demand = policy.demands.get(check.name)
-        if demand is None:
-            continue
-        outcome = check.judge(case, demand)
-        findings.append(Finding(check.name, outcome.verdict, demand.severity, outcome.summary, outcome.evidence))
-    return tuple(findings)
+    """A finding for each demand that the policy makes."""
+    return tuple(
+        _finding(check, case, demand, policy.name) for check in CHECKS for demand in policy.demands.get(check.name, ())
+    )
+
+
+def _finding(check: Check[Any], case: Case, demand: Demand, policy: str) -> Finding:
+    outcome = check.judge(case, demand)
+    return Finding(
+        check.name,
+        outcome.verdict,
+        demand.severity,
+        outcome.summary,
+        outcome.evidence,
+        policy,
+        check.asks(demand),
+        tuple(dict.fromkeys((demand.source, *outcome.sources))),
+        remedy(check.name, case, demand, outcome) if outcome.verdict is Verdict.FAIL else (),
+    )
 
 
 def held(facts: Facts, target: Target, now: datetime) -> Facts:
@@ -37,15 +51,9 @@ def held(facts: Facts, target: Target, now: datetime) -> Facts:
     return held
 
 
-def outdated(report: Report, now: datetime) -> bool:
-    """Whether the report has facts that do not hold any more."""
-    seen = [probe.kind for probe in PROBES if report.facts.seen_at(probe.kind) is not None]
-    return len(held(report.facts, report.target, now)) < len(seen)
-
-
 def assess(  # noqa: PLR0913 - all that a judgement hangs on
     result: ScanResult,
-    policy: Policy,
+    policies: Sequence[Policy],
     now: datetime,
     previous: Report | None = None,
     neighbours: Neighbours = NO_NEIGHBOURS,
@@ -60,12 +68,12 @@ def assess(  # noqa: PLR0913 - all that a judgement hangs on
     """
     facts = result.facts.over(previous.facts) if previous else result.facts
     last_success = result.ended_at if result.success else previous.last_success_at if previous else None
-    return _report(result, facts, policy, now, last_success, neighbours, table)
+    return _report(result, facts, policies, now, last_success, neighbours, table)
 
 
 def assess_all(  # noqa: PLR0913 - all that a judgement hangs on
     results: Sequence[ScanResult],
-    policy: Policy,
+    policies: Sequence[Policy],
     now: datetime,
     previous: Sequence[Report] = (),
     neighbours: Neighbours = NO_NEIGHBOURS,
@@ -81,25 +89,27 @@ def assess_all(  # noqa: PLR0913 - all that a judgement hangs on
     known = [address for address in before if address is not None]
     if known and all(result.address is None and result.target.addresses is Addresses.ALL for result in results):
         unreached = [replace(result, address=address) for address in known for result in results]
-        reports = [assess(result, policy, now, before[result.address], neighbours, table=table) for result in unreached]
+        reports = [
+            assess(result, policies, now, before[result.address], neighbours, table=table) for result in unreached
+        ]
         if any(_seen_since(report.facts, now - report.target.max_age) for report in reports):
             return _together(reports)
     return _together(
-        assess(result, policy, now, before.get(result.address), neighbours, table=table) for result in results
+        assess(result, policies, now, before.get(result.address), neighbours, table=table) for result in results
     )
 
 
 def reassess_all(  # noqa: PLR0913 - all that a judgement hangs on
     reports: Sequence[Report],
     target: Target,
-    policy: Policy,
+    policies: Sequence[Policy],
     now: datetime,
     neighbours: Neighbours = NO_NEIGHBOURS,
     *,
     table: SupportTable | None = None,
 ) -> tuple[Report, ...]:
     """The reports of one target at a later time, each as `reassess`."""
-    return _together(reassess(report, target, policy, now, neighbours, table=table) for report in reports)
+    return _together(reassess(report, target, policies, now, neighbours, table=table) for report in reports)
 
 
 def _seen_since(facts: Facts, since: datetime) -> bool:
@@ -115,7 +125,7 @@ def _together(reports: Iterable[Report]) -> tuple[Report, ...]:
 def reassess(  # noqa: PLR0913 - all that a judgement hangs on
     report: Report,
     target: Target,
-    policy: Policy,
+    policies: Sequence[Policy],
     now: datetime,
     neighbours: Neighbours = NO_NEIGHBOURS,
     *,
@@ -126,13 +136,13 @@ def reassess(  # noqa: PLR0913 - all that a judgement hangs on
     Facts that do not hold any longer go, and the rest is judged anew.
     """
     result = replace(report.result, target=target)
-    return _report(result, report.facts, policy, now, report.last_success_at, neighbours, table)
+    return _report(result, report.facts, policies, now, report.last_success_at, neighbours, table)
 
 
 def _report(  # noqa: PLR0913, PLR0917 - all that a report is made of
     result: ScanResult,
     facts: Facts,
-    policy: Policy,
+    policies: Sequence[Policy],
     now: datetime,
     last_success: datetime | None,
     neighbours: Neighbours,
@@ -142,5 +152,8 @@ def _report(  # noqa: PLR0913, PLR0917 - all that a report is made of
     for derivation in DERIVATIONS:
         part = derivation.derive(case)
         if part is not None:
-            case = replace(case, facts=case.facts.with_part(part, now))
-    return Report(result, case.facts, policy.name, judge(case, policy), last_success)
+            # As old as the scan, and not as the judgement: a report that says nothing new is equal to the one before.
+            case = replace(case, facts=case.facts.with_part(part, result.ended_at))
+    names = tuple(policy.name for policy in policies)
+    findings = tuple(finding for policy in policies for finding in judge(case, policy))
+    return Report(result, case.facts, names, findings, last_success, today(case))

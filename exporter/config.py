@@ -174,6 +174,8 @@ IpProtocolChoice = Annotated[IpProtocol, BeforeValidator(_one_of(IpProtocol))]
 
 PolicyCheck = Callable[[str], str | None]
 """Says what is wrong with the name (or path) of a policy, None when nothing is."""
+PolicyName = Callable[[str], str]
+"""The name of a policy that is given by its name or path, and that nothing is wrong with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,25 @@ def _store_name(name: str) -> str:
     return name
 
 
+def _policy(text: str, info: ValidationInfo) -> str:
+    """The name of a shipped policy, or the absolute path of a policy file.
+
+    Raises:
+        ValueError: there is none, or it is wrong.
+    """
+    around = info.context
+    if not isinstance(around, _Surroundings):
+        return text
+    policy = _path(text, around.folder) if is_policy_path(text) else text
+    if policy not in around.wrong_policies:
+        around.wrong_policies[policy] = around.wrong_policy(policy)
+    wrong = around.wrong_policies[policy]
+    if wrong:
+        raise ValueError(wrong)
+    return policy
+
+
+PolicyText = Annotated[str, Field(min_length=1), AfterValidator(_policy)]
 StoreName = Annotated[str, AfterValidator(_store_name)]
 StoreFile = Annotated[str, Field(min_length=1), AfterValidator(_readable_file)]
 
@@ -344,7 +365,8 @@ class MetricsSettings(_Section):
 class _ScanSettings(_Section):
     """What can be said for all targets and for one."""
 
-    policy: str | None = Field(default=None, min_length=1)
+    policy: PolicyText | None = None
+    policies: list[PolicyText] | None = Field(default=None, min_length=1)
     scan_interval: Interval | None = None
     scan_timeout: Duration | None = None
     vulnerability_interval: IntervalOrNever | None = None
@@ -367,19 +389,16 @@ class _ScanSettings(_Section):
             raise ValueError("ca_file and trust_store exclude each other")
         return self
 
-    @field_validator("policy")
-    @classmethod
-    def _policy_loads(cls, value: str | None, info: ValidationInfo) -> str | None:
-        around = info.context
-        if value is None or not isinstance(around, _Surroundings):
-            return value
-        policy = _path(value, around.folder) if is_policy_path(value) else value
-        if policy not in around.wrong_policies:
-            around.wrong_policies[policy] = around.wrong_policy(policy)
-        wrong = around.wrong_policies[policy]
-        if wrong:
-            raise ValueError(wrong)
-        return policy
+    @model_validator(mode="after")
+    def _one_way_to_name_policies(self) -> Self:
+        if self.policies and "policy" in self.model_fields_set:
+            raise ValueError("policy and policies exclude each other")
+        return self
+
+    @property
+    def all_policies(self) -> tuple[str, ...]:
+        """What `policies` says, else `policy`; none where neither does."""
+        return tuple(self.policies or ([self.policy] if self.policy else ()))
 
     @field_validator("proxy_url")
     @classmethod
@@ -400,7 +419,7 @@ class _ScanSettings(_Section):
 class GlobalSettings(_ScanSettings):
     """Defaults for every target, and what concerns the exporter as a whole."""
 
-    policy: str = Field(default="kopano-checklist", min_length=1)
+    policy: PolicyText = "kopano-checklist"
     scan_interval: Interval = timedelta(hours=6)
     timeout: Duration = timedelta(seconds=5)
     connections_per_host: Count = 4
@@ -533,7 +552,7 @@ class Config(_Section):
     targets: list[TargetSettings] = Field(default_factory=list)
 
 
-def load_config(path: Path, wrong_policy: PolicyCheck) -> Config:
+def load_config(path: Path, wrong_policy: PolicyCheck, policy_name: PolicyName) -> Config:
     """Read and validate the file. Relative paths in it are relative to its folder, and come back absolute.
 
     Raises:
@@ -545,6 +564,7 @@ def load_config(path: Path, wrong_policy: PolicyCheck) -> Config:
         problems += _duplicates(config, document) + _too_long(config, document) + _too_old(config, document)
         problems += _too_often(config, document) + _unknown_stores(config, document)
         problems += _out_of_reach(config, document) + _resolved_elsewhere(config, document)
+        problems += _policies_twice(config, document, policy_name)
     if problems or config is None:
         raise ConfigError(problems)
     return config
@@ -659,4 +679,20 @@ def _resolved_elsewhere(config: Config, document: Document) -> list[Problem]:
             if choice is not any_of_them:
                 message = f"is {choice}, but it is the proxy that resolves the name; it can only be {any_of_them}"
                 problems.append(document.problem(("targets", index, key), message))
+    return problems
+
+
+def _policies_twice(config: Config, document: Document, policy_name: PolicyName) -> list[Problem]:
+    """Policies of one list that have the same name, by which series and findings tell them apart."""
+    sections: list[tuple[tuple[str | int, ...], _ScanSettings]] = [(("global",), config.global_)]
+    sections += [(("targets", index), target) for index, target in enumerate(config.targets)]
+    names: dict[str, str] = {}
+    problems = []
+    for section, settings in sections:
+        seen: set[str] = set()
+        for index, policy in enumerate(settings.policies or ()):
+            name = names[policy] = names.get(policy) or policy_name(policy)
+            if name in seen:
+                problems.append(document.problem((*section, "policies", index), f"policy {name!r} is there twice"))
+            seen.add(name)
     return problems

@@ -22,7 +22,10 @@ from exporter.policies import Policy
 from exporter.probes.registry import PROBES
 from exporter.software.files import shipped_table
 
-TARGET_INFO = Family("tls_posture_target_info", "Identity and configuration of the target (as of the last scan)")
+TARGET_INFO = Family(
+    "tls_posture_target_info",
+    "Identity and configuration of the target; several policies are joined by commas (as of the last scan)",
+)
 SCAN_SUCCESS = Family(
     "tls_posture_scan_success",
     "Whether the last scan reached the server over TLS and every mandatory probe answered (as of the last scan)",
@@ -66,7 +69,7 @@ CHECK_PASSED = Family(
 )
 COMPLIANT = Family(
     "tls_posture_compliant",
-    "1 when every applicable check passes, 0 when one fails, absent when none fails but one is unknown "
+    "1 when every applicable check of the policy passes, 0 when one fails, absent when none fails but one is unknown "
     "(as of the last scan)",
 )
 
@@ -101,7 +104,7 @@ FULL_DETAIL = frozenset(
 )
 
 
-def target_samples(target: Target, policy: Policy) -> Iterator[Sample]:
+def target_samples(target: Target, policies: Sequence[Policy]) -> Iterator[Sample]:
     """What is known of a target before its first scan."""
     identity = {
         "host": target.host,
@@ -109,17 +112,17 @@ def target_samples(target: Target, policy: Policy) -> Iterator[Sample]:
         "protocol": target.protocol,
         "starttls": target.starttls or "",
         "server_name": target.server_name or "",
-        "policy": policy.name,
+        "policy": ",".join(policy.name for policy in policies),
         "zone": "",
     }
     yield Sample(TARGET_INFO, 1, identity)
     yield Sample(INTERVAL, target.scan_interval.total_seconds())
 
 
-def report_samples(report: Report, policy: Policy) -> Iterator[Sample]:
+def report_samples(report: Report, policies: Sequence[Policy]) -> Iterator[Sample]:
     """Every sample of a target that was scanned, unknown facts left out."""
     result = report.result
-    yield from target_samples(report.target, policy)
+    yield from target_samples(report.target, policies)
     yield Sample(SCAN_SUCCESS, result.success)
     for probe, answered in result.probes.items():
         yield Sample(PROBE_SUCCESS, answered, {"probe": probe})
@@ -140,11 +143,16 @@ def report_samples(report: Report, policy: Policy) -> Iterator[Sample]:
         facts = report.facts.get(part.kind)
         if facts is not None:
             yield from part.samples(facts)
-    for check in CHECKS:
-        demand = policy.demands.get(check.name)
-        if demand is not None:
-            yield from check.samples(report.facts, demand, policy.name)
+    for policy in policies:
+        yield from _of_checks(report, policy)
     yield from _judgement(report)
+
+
+def _of_checks(report: Report, policy: Policy) -> Iterator[Sample]:
+    for check in CHECKS:
+        demands = policy.demands.get(check.name)
+        if demands:
+            yield from check.samples(report.facts, demands, policy.name, report.judged_on)
 
 
 def _address_samples(report: Report) -> Iterator[Sample]:
@@ -158,10 +166,12 @@ def _address_samples(report: Report) -> Iterator[Sample]:
 def _judgement(report: Report) -> Iterator[Sample]:
     for finding in report.findings:
         if finding.verdict in {Verdict.PASS, Verdict.FAIL}:
-            labels = {"policy": report.policy, "check": finding.check, "severity": finding.severity}
+            labels = {"policy": finding.policy, "check": finding.check, "severity": finding.severity}
             yield Sample(CHECK_PASSED, finding.verdict is Verdict.PASS, labels)
-    if report.compliant is not None:
-        yield Sample(COMPLIANT, report.compliant, {"policy": report.policy})
+    for policy in report.policies:
+        compliant = report.compliant_with(policy)
+        if compliant is not None:
+            yield Sample(COMPLIANT, compliant, {"policy": policy})
 
 
 def _number(value: float) -> str:
@@ -184,9 +194,9 @@ Lines = Mapping[Family, str]
 """The text of one target's samples, by family."""
 
 
-def render_reports(reports: Sequence[Report], policy: Policy, *, full: bool) -> Lines:
+def render_reports(reports: Sequence[Report], policies: Sequence[Policy], *, full: bool) -> Lines:
     """The reports of one target as text, those of an address with its label."""
-    parts = [render_target(one.target, report_samples(one, policy), one.address, full=full) for one in reports]
+    parts = [render_target(one.target, report_samples(one, policies), one.address, full=full) for one in reports]
     parts.append(render_target(reports[0].target, _address_samples(reports[0]), full=full))
     return {family: "".join(part.get(family, "") for part in parts) for part in parts for family in part}
 

@@ -6,7 +6,7 @@ Facts say what was seen, findings what that means; both travel in a `Report`. `N
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
@@ -157,6 +157,7 @@ class Target:
     Attributes:
         name: unique; the `target` label. Default `host:port`.
         host: DNS name (A-label form) or IP literal without brackets.
+        policies: names or files of those that it is held against, each by itself.
         protocol: what is spoken inside TLS (`https`, `imaps`, `smtp`, ..., `tls` when nothing is assumed).
         starttls: the dialogue before TLS, or None for TLS from the first byte.
         server_name: sent as SNI and matched against the certificate; None sends none.
@@ -175,14 +176,14 @@ class Target:
         max_age: how long facts outlive the last scan that could tell.
         mail_domain: whose mail the server takes, for what stands in the DNS below that domain; None when not said.
         distribution: whose packages the server's software is, by its operator's word (`debian 12`); None when not said.
-        questions: what its policy needs to know of the DNS beside CAA.
+        questions: what its policies need to know of the DNS beside CAA.
         clients: ids of those whose connections show in metrics.
     """
 
     name: str
     host: str
     port: int
-    policy: str
+    policies: tuple[str, ...]
     protocol: str = "https"
     starttls: str | None = None
     server_name: str | None = None
@@ -328,12 +329,31 @@ class ScanResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Remedy:
+    """What to change on one kind of server so that a check passes.
+
+    Attributes:
+        server: `nginx`, `Apache`, `HAProxy`, `Postfix`, `Dovecot`, or `any` where no server's configuration is meant.
+        lines: of its configuration, as they are to stand there; empty where there are none to give.
+        note: what to do, or to mind, in a sentence or two.
+    """
+
+    server: str
+    lines: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What one check of one policy says of one target.
 
     Attributes:
         summary: one sentence for a person.
         evidence: what was seen, grouped (protocol -> offending suites, ...); empty when there is none to name.
+        policy: name of the policy that asks for it.
+        asked: what the policy asks for, in a sentence.
+        sources: where that is written.
+        remedy: what to change, for each kind of server it may be; only of failures.
     """
 
     check: str
@@ -341,6 +361,10 @@ class Finding:
     severity: Severity
     summary: str
     evidence: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    policy: str = ""
+    asked: str = ""
+    sources: tuple[str, ...] = ()
+    remedy: tuple[Remedy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,19 +382,22 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The latest word on one target at one address: last scan, facts that still hold, findings under its policy.
+    """The latest word on one target at one address: last scan, facts that still hold, findings under its policies.
 
     `facts` may be older than `result` where the last scan could not tell; see `Facts.seen_at`.
 
     Attributes:
+        policies: names of those it was judged by, in the order of the target's; each finding names its own.
+        judged_on: day (UTC), by which it goes what a policy asks for.
         disagreements: of all addresses of the target, in the report of each; None when no two could be compared.
     """
 
     result: ScanResult
     facts: Facts
-    policy: str
+    policies: tuple[str, ...]
     findings: tuple[Finding, ...]
     last_success_at: datetime | None
+    judged_on: date
     disagreements: tuple[Disagreement, ...] | None = None
 
     @property
@@ -385,11 +412,18 @@ class Report:
 
     @property
     def compliant(self) -> bool | None:
-        """True when all applicable checks pass, False when one fails, None when none fails but one is unknown.
+        """True when all policies are met, False when one is not, else None."""
+        met = {self.compliant_with(policy) for policy in self.policies}
+        if False in met:
+            return False
+        return True if met == {True} else None
 
-        None as well when no check applies at all: nothing was judged.
+    def compliant_with(self, policy: str) -> bool | None:
+        """True when all its applicable checks pass, False when one fails, None when none fails but one is unknown.
+
+        None as well when none of them applies at all: nothing was judged.
         """
-        verdicts = {finding.verdict for finding in self.findings} - {Verdict.NOT_APPLICABLE}
+        verdicts = {one.verdict for one in self.findings if one.policy == policy} - {Verdict.NOT_APPLICABLE}
         if Verdict.FAIL in verdicts:
             return False
         return True if verdicts == {Verdict.PASS} else None

@@ -16,14 +16,26 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class FindingForm(_Form):
-    """One finding."""
+class RemedyForm(_Form):
+    """What to change on one kind of server."""
 
+    server: str = Field(description="`any` where no server's configuration is meant")
+    lines: list[str] = Field(description="of its configuration, as they are to stand there")
+    note: str
+
+
+class FindingForm(_Form):
+    """What one policy says of one check."""
+
+    policy: str
     check: str
     verdict: Verdict
     severity: Severity
     summary: str
-    evidence: dict[str, list[str]]
+    evidence: dict[str, list[str]] = Field(description="what was seen, grouped")
+    asked: str = Field(description="what the policy asks for")
+    sources: list[str] = Field(description="where that is written")
+    remedy: list[RemedyForm] = Field(description="what to change so that the check passes; only of failures")
 
 
 class FailureForm(_Form):
@@ -147,14 +159,16 @@ class ReportForm(_Form):
     port: int
     protocol: str
     labels: dict[str, str]
-    policy: str
+    policies: dict[str, bool | None] = Field(
+        description="policy -> whether it is met; null when nothing fails but something is unknown, or nothing applies"
+    )
     scanned_at: datetime = Field(description="end of the scan")
     duration_seconds: float
     connections: int
     bytes_sent: int = Field(description="TCP payload, what a proxy is told included")
     bytes_received: int
     success: bool
-    compliant: bool | None
+    compliant: bool | None = Field(description="true when all policies are met, false when one is not")
     facts: FactsForm
     seen_at: dict[str, datetime] = Field(description="probe -> when it last could tell: the age of its facts")
     findings: list[FindingForm]
@@ -172,11 +186,15 @@ class ReportsForm(_Form):
 def _finding(finding: Finding) -> FindingForm:
     evidence = {key: list(values) for key, values in finding.evidence.items()}
     return FindingForm(
+        policy=finding.policy,
         check=finding.check,
         verdict=finding.verdict,
         severity=finding.severity,
         summary=finding.summary,
         evidence=evidence,
+        asked=finding.asked,
+        sources=list(finding.sources),
+        remedy=[RemedyForm(server=one.server, lines=list(one.lines), note=one.note) for one in finding.remedy],
     )
 
 
@@ -211,7 +229,7 @@ def report_form(report: Report) -> ReportForm:
         port=target.port,
         protocol=target.protocol,
         labels=dict(target.labels),
-        policy=report.policy,
+        policies={policy: report.compliant_with(policy) for policy in report.policies},
         scanned_at=result.ended_at,
         duration_seconds=result.duration_seconds,
         connections=result.connections,

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from exporter.model import MOST_ADDRESSES, Disagreement, Finding, Report, Verdict
+from exporter.model import MOST_ADDRESSES, Disagreement, Failure, Finding, Report, Verdict
 
 _MARKS = {
     Verdict.PASS: ("pass", "green"),
@@ -17,7 +17,10 @@ _MARKS = {
     Verdict.NOT_APPLICABLE: ("n/a", "dim"),
 }
 _SHOWN_ITEMS = 3
-"""Of one list of evidence; the JSON report has them all."""
+"""Of one list of evidence; an explanation and the JSON report have them all."""
+_INDENT = " " * 12
+ANY_SERVER = "any"
+"""What a remedy calls itself where no server's configuration is meant."""
 
 
 def _plain(text: str) -> str:
@@ -35,32 +38,60 @@ def _evidence(finding: Finding) -> str:
     return "\n".join(lines)
 
 
-def _verdict(report: Report) -> tuple[str, str]:
-    match report.compliant:
+def _verdict(compliant: bool | None) -> Text:
+    match compliant:
         case True:
-            return "complies", "bold green"
+            return Text("complies", "bold green")
         case False:
-            return "DOES NOT COMPLY", "bold red"
+            return Text("DOES NOT COMPLY", "bold red")
         case None:
-            return "unknown", "bold yellow"
+            return Text("unknown", "bold yellow")
 
 
-def _table(report: Report) -> Table:
+def _table(failures: Sequence[Failure], findings: Sequence[Finding]) -> Table:
     table = Table(header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Check", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)
     table.add_column("Why", overflow="fold")
-    for failure in report.result.failures:
+    for failure in failures:
         why = f"{failure.reason}: {failure.detail}"
         table.add_row(Text(f"({failure.probe})"), Text("failed", style="yellow"), Text(_plain(why)))
-    for finding in report.findings:
+    for finding in findings:
         mark, style = _MARKS[finding.verdict]
         why_text = Text(_plain(finding.summary))
         evidence = "" if finding.verdict is Verdict.PASS else _evidence(finding)
         if evidence:
             why_text.append(f"\n{evidence}", style="dim")
-        table.add_row(Text(finding.check), Text(mark, style=style), why_text)
+        table.add_row(Text(_title(finding, findings)), Text(mark, style=style), why_text)
     return table
+
+
+def _title(finding: Finding, of_policy: Sequence[Finding]) -> str:
+    """The check; with its severity where the policy makes several demands of it."""
+    several = sum(other.check == finding.check for other in of_policy) > 1
+    return f"{finding.check} ({finding.severity})" if several else finding.check
+
+
+def _explanation(finding: Finding) -> Iterator[RenderableType]:
+    """What was seen in full, what was asked and where that is written; of a failure also what to change."""
+    mark, style = _MARKS[finding.verdict]
+    yield Text.assemble((finding.check, "bold"), "  ", (mark, style), "  ", (finding.severity, "dim"))
+    seen = [finding.summary, *(f"{group}: {', '.join(items)}" for group, items in finding.evidence.items())]
+    for label, lines in (("seen", seen), ("asked", [finding.asked]), ("source", finding.sources)):
+        yield _labelled(label, "\n".join(map(_plain, lines)))
+    for remedy in finding.remedy:
+        server = "" if remedy.server == ANY_SERVER else remedy.server
+        yield _labelled("change", _plain(": ".join(part for part in (server, remedy.note) if part)))
+        yield from (Text(_plain(f"{_INDENT}{line}"), style="cyan", no_wrap=True) for line in remedy.lines)
+
+
+def _labelled(label: str, text: str) -> Table:
+    """The text beside the label, as wide as the terminal."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    grid.add_row(f"  {label:<6}", Text(text))
+    return grid
 
 
 def _differences(disagreement: Disagreement) -> Iterator[Text]:
@@ -80,12 +111,15 @@ def _of_all_addresses(report: Report) -> Iterator[Text]:
         yield from _differences(disagreement)
 
 
-def print_reports(console: Console, reports: Sequence[Report]) -> None:
-    """For each target its name and verdict, then a line a check; with several addresses, in what they disagree."""
+def print_reports(console: Console, reports: Sequence[Report], *, explain: bool = False) -> None:
+    """For each target its name and verdict, then a line a check; with several addresses, in what they disagree.
+
+    With `explain`, below it of all that does not pass: what was seen, what was asked, and what to change.
+    """
     for _, several in groupby(reports, lambda report: report.target.name):
         of_target = list(several)
         for report in of_target:
-            _print_report(console, report)
+            _print_report(console, report, explain=explain)
         lines = list(_of_all_addresses(of_target[0]))
         for line in lines:
             console.print(line)
@@ -93,13 +127,28 @@ def print_reports(console: Console, reports: Sequence[Report]) -> None:
             console.print()
 
 
-def _print_report(console: Console, report: Report) -> None:
-    verdict, style = _verdict(report)
-    result = report.result
+def _print_report(console: Console, report: Report, *, explain: bool) -> None:
+    result, several = report.result, len(report.policies) > 1
     address = f"  {report.address}" if report.address is not None else ""
-    line = Text.assemble((_plain(report.target.name), "bold"), address, "  ", (verdict, style))
-    line.append(
-        f"  policy {report.policy}, {result.connections} connections, {result.duration_seconds:.1f} s", style="dim"
-    )
+    line = Text.assemble((_plain(report.target.name), "bold"), address, "  ", _verdict(report.compliant))
+    policies = f"{len(report.policies)} policies" if several else f"policy {', '.join(report.policies)}"
+    line.append(f"  {policies}, {result.connections} connections, {result.duration_seconds:.1f} s", style="dim")
     console.print(line)
-    console.print(_table(report))
+    if several and result.failures:
+        console.print(_table(result.failures, ()))
+    for policy in report.policies:
+        findings = [finding for finding in report.findings if finding.policy == policy]
+        if several:
+            console.print(Text.assemble((policy, "bold"), "  ", _verdict(report.compliant_with(policy))))
+        console.print(_table(() if several else result.failures, findings))
+        if explain:
+            _print_explanations(console, findings)
+
+
+def _print_explanations(console: Console, findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        if finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN}:
+            for part in _explanation(finding):
+                # Lines of a configuration are copied: the terminal may wrap them, we may not.
+                console.print(part, soft_wrap=isinstance(part, Text))
+            console.print()

@@ -212,6 +212,7 @@ _MESSAGES = {
     "literal_error": "{input} is not {expected}",
     "list_type": "is not a list",
     "frozen_set_type": "is not a list",
+    "tuple_type": "is not a list",
     "too_short": "is empty",
     "dict_type": "is not a mapping",
     "model_type": "is not a mapping",
@@ -237,11 +238,25 @@ def validate(document: Document, model: type[M], context: object = None) -> tupl
     except ValidationError as error:
         for item in error.errors(include_url=False):
             is_key = item["loc"][-1:] == ("[key]",)
-            path = item["loc"][:-1] if is_key else item["loc"]
+            path = _own(document.data, item["loc"][:-1] if is_key else item["loc"])
             if not document.unread(path):
                 at_key = is_key or item["type"] == "extra_forbidden"
                 problems.append(document.problem(path, _message(item), at_key=at_key))
         return None, problems
+
+
+def _own(data: object, path: Path_) -> Path_:
+    """The path as it is in the file: what a model adds to short forms is not there, what is missing is looked for."""
+    kept: list[str | int] = []
+    for part in path:
+        if isinstance(data, dict) and isinstance(part, str):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            continue
+        kept.append(part)
+    return tuple(kept)
 
 
 def _message(item: Any) -> str:  # noqa: ANN401 - pydantic_core.ErrorDetails, or its like

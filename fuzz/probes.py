@@ -38,7 +38,7 @@ from fuzz.memory import NAME, NOW, Peer, end_of, pieces, run
 
 F = TypeVar("F")
 
-_TARGET = Target("fuzz", NAME, 443, policy="", server_name=NAME)
+_TARGET = Target("fuzz", NAME, 443, policies=(), server_name=NAME)
 
 _MOST_GROWTH = 20
 """Characters that one byte may come to in a report: as an escape in JSON, or as a part of an object identifier."""

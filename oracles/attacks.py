@@ -161,7 +161,7 @@ def scan_ours(job: Job) -> Told:
             result = await scan(target, environment)
         finally:
             await workers.close()
-        return assess(result, KOPANO, environment.now()).facts.get(Vulnerabilities)
+        return assess(result, (KOPANO,), environment.now()).facts.get(Vulnerabilities)
 
     found = asyncio.run(run())
     if found is None:

@@ -174,7 +174,7 @@ def target_of(job: Job) -> Target:
         "oracles",
         HOST,
         job.port,
-        policy="",
+        policies=(),
         starttls=job.starttls,
         server_name=HOST,
         connect_address="127.0.0.1",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import App, _service, make_resolver, read_config, with_questions
+from exporter.app import JUDGED_EVERY_SECONDS, App, _service, make_resolver, read_config, with_questions
 from exporter.checks.dane import DaneDemand
 from exporter.clients.files import shipped_clients
 from exporter.config import Config, ResolverSettings
@@ -76,6 +76,12 @@ async def scanned(app: App, count: int) -> None:
     async with asyncio.timeout(20):
         while len(app.reports()) < count:
             await asyncio.sleep(0.02)
+
+
+async def judge_all(app: App) -> None:
+    """What happens within a minute."""
+    for second in range(JUDGED_EVERY_SECONDS):
+        await app.judge_at(second)
 
 
 def test_targets_show_before_their_first_scan_without_any_verdict(fixture: Fixture) -> None:
@@ -181,10 +187,10 @@ def test_facts_expire_and_then_nothing_is_said(fixture: Fixture) -> None:
             app.start()
             await scanned(app, 1)
             fixture.clock.ahead = timedelta(hours=2, minutes=59)
-            app.expire()
+            await judge_all(app)
             assert 'tls_posture_protocol_accepted{target="a",protocol="TLSv1.2"} 1' in text(app)
             fixture.clock.ahead = timedelta(hours=3, minutes=1)
-            app.expire()
+            await judge_all(app)
             page = text(app)
             assert "tls_posture_protocol_accepted{" not in page
             assert "tls_posture_check_passed{" not in page
@@ -281,10 +287,10 @@ def test_a_resolver_is_believed_about_signatures_only_where_it_is_said_to_valida
 
 def test_the_dns_is_asked_for_what_the_policy_needs_and_no_more() -> None:
     kopano = load_policy("kopano-checklist")
-    assert with_questions(make_target(), kopano).questions == frozenset()
+    assert with_questions(make_target(), [kopano]).questions == frozenset()
     demand = {"severity": "info", "source": "x", "required": True}
-    dane = replace(kopano, demands={"dane": DaneDemand.model_validate(demand)})
-    assert with_questions(make_target(), dane).questions == {DnsQuestion.TLSA}
+    dane = replace(kopano, demands={"dane": (DaneDemand.model_validate(demand),)})
+    assert with_questions(make_target(), [dane]).questions == {DnsQuestion.TLSA}
 
 
 def test_questions_about_records_go_to_the_configured_resolver() -> None:

@@ -3,12 +3,17 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.__main__ import _exit_code
+from exporter.model import Finding, Severity, Verdict
+from exporter.policies import shipped
 from exporter.report import ReportsForm
+from tests.support.facts import report
 from tests.support.processes import free_port
 from tests.support.servers import SEED_NGINX, WEAK_NGINX, Pki, make_pki, nginx
 
@@ -78,7 +83,7 @@ def test_a_missing_config_is_2() -> None:
 
 
 def test_policies_are_listed_and_shown() -> None:
-    assert run("policies", "list").stdout.startswith("kopano-checklist  ")
+    assert "\nkopano-checklist  " in run("policies", "list").stdout
     assert "ECDHE-RSA-AES128-SHA256" in run("policies", "show", "kopano-checklist").stdout
     missing = run("policies", "show", "kopano-check")
     assert missing.returncode == 2
@@ -89,6 +94,37 @@ def test_a_target_that_cannot_be_scanned_is_3() -> None:
     done = run("scan", f"127.0.0.1:{free_port()}")
     assert done.returncode == 3
     assert "connect_refused" in done.stdout
+
+
+def test_a_target_is_held_against_each_policy_named() -> None:
+    policies = ("--policy=kopano-checklist", "--policy=mozilla-modern")
+    done = run("scan", *policies, "--explain", f"127.0.0.1:{free_port()}")
+    assert done.returncode == 3
+    assert "\nkopano-checklist  unknown\n" in done.stdout
+    assert "\nmozilla-modern  unknown\n" in done.stdout
+    assert "  asked   TLSv1.2, TLSv1.3 only" in done.stdout
+
+
+@pytest.mark.parametrize("second", ["kopano-checklist", str(shipped()["kopano-checklist"])])
+def test_a_policy_named_twice_is_2(second: str) -> None:
+    done = run("scan", "--policy=kopano-checklist", f"--policy={second}", f"127.0.0.1:{free_port()}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "tls-posture-exporter: policy given twice: kopano-checklist\n"
+
+
+@pytest.mark.parametrize(
+    ("strict", "lax", "code"),
+    [
+        *((Verdict.PASS, Verdict.PASS, 0), (Verdict.PASS, Verdict.FAIL, 1), (Verdict.UNKNOWN, Verdict.FAIL, 1)),
+        *((Verdict.PASS, Verdict.UNKNOWN, 3), (Verdict.NOT_APPLICABLE, Verdict.PASS, 3)),
+    ],
+)
+def test_the_exit_code_goes_by_all_policies_together(strict: Verdict, lax: Verdict, code: int) -> None:
+    findings = [Finding("check", strict, Severity.INFO, "", policy="strict")]
+    findings.append(Finding("check", lax, Severity.INFO, "", policy="lax"))
+    one = replace(report(), policies=("strict", "lax"), findings=tuple(findings))
+    assert _exit_code([one]) == code
+    assert _exit_code([report(), one]) == code
 
 
 def test_a_reader_that_has_gone_is_no_verdict() -> None:

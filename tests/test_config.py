@@ -50,6 +50,7 @@ def test_a_file_that_says_nothing_gives_the_defaults(tmp_path: Path, text: str) 
     assert config.metrics == MetricsSettings(detail="default")
     assert config.global_.model_dump() == {
         "policy": "kopano-checklist",
+        "policies": None,
         "scan_interval": 6 * HOUR,
         "scan_timeout": None,
         "timeout": 5 * SECOND,
@@ -113,6 +114,7 @@ metrics:
     usual = config.global_
     assert usual.model_dump(exclude={"resolver"}) == {
         "policy": "kopano-checklist",
+        "policies": None,
         "scan_interval": HOUR,
         "scan_timeout": MINUTE,
         "timeout": 2 * SECOND,
@@ -129,7 +131,7 @@ metrics:
         "trust_stores": {"internal": str(tmp_path / "ca.pem")},
         "tls_config": {"cert_file": client, "key_file": client},
         "contact": "https://example.com/scans",
-        "clients": ("android-4.4.2", "java-8u161"),
+        "clients": ["android-4.4.2", "java-8u161"],
         "http": {"path": "/a?b=c", "host": "other.example.com", "user_agent": "scanner/1 (x)", "port": "off"},
     }
     assert usual.resolver is not None
@@ -332,7 +334,7 @@ def test_a_policy_is_looked_at_once_however_many_targets_name_it(tmp_path: Path)
     file = tmp_path / "config.yaml"
     file.write_text("targets:\n" + "".join(f"- {{host: h{n}, policy: strict}}\n" for n in range(3)), encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        load_config(file, wrong_policy)
+        load_config(file, wrong_policy, str)
     assert [problem.line for problem in caught.value.problems] == [2, 3, 4]
     assert asked == ["strict"]
 
@@ -448,3 +450,22 @@ def test_a_file_that_holds_no_key_is_not_quoted(tmp_path: Path) -> None:
     ) as caught:
         _load(tmp_path, text)
     assert CLIENT.key_pem().decode().split("\n")[1] not in str(caught.value)
+
+
+def test_a_target_can_have_several_policies(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_bytes(shipped()["kopano-checklist"].read_bytes().replace(b"name: kopano-checklist", b"name: own"))
+    text = """
+global:
+  policies: [kopano-checklist, own.yaml]
+targets:
+  - a.example
+  - {host: b.example, policy: own.yaml}
+  - {host: c.example, policies: [own.yaml]}
+"""
+    targets = static_targets(_load(tmp_path, text))
+    assert [target.policies for target in targets] == [("kopano-checklist", str(own)), (str(own),), (str(own),)]
+
+
+def test_a_target_without_policies_of_its_own_has_the_checklist() -> None:
+    assert static_targets(Config(targets=[TargetSettings(host="a.example")]))[0].policies == ("kopano-checklist",)

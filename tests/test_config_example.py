@@ -84,24 +84,31 @@ def test_its_commented_options_load_once_their_files_are_there(tmp_path: Path) -
         (tmp_path / "certificates" / f"{name}.key").write_bytes(client.key_pem())
     (tmp_path / "policies").mkdir()
     own_policy = tmp_path / "policies" / "own.yaml"
-    own_policy.write_bytes(shipped()["kopano-checklist"].read_bytes())
+    checklist = shipped()["kopano-checklist"].read_text(encoding="utf-8")
+    own_policy.write_text(checklist.replace("name: kopano-checklist\n", "name: own\n"), encoding="utf-8")
     (tmp_path / "endoflife").mkdir()
     releases = [{"cycle": "1.30", "eol": False}]
     (tmp_path / "endoflife" / "nginx.json").write_text(json.dumps(releases))
     everything = {"result": [{"name": "php", "releases": []}]}
     (tmp_path / "endoflife" / "products.json").write_text(json.dumps(everything))
     file = tmp_path / "config.yaml"
-    file.write_text(re.sub(r"^ *trust_store: .*\n", "", _uncommented(), flags=re.MULTILINE), encoding="utf-8")
+    file.write_text(re.sub(r"^ *(trust_store|policy): .*\n", "", _uncommented(), flags=re.MULTILINE), encoding="utf-8")
 
     config = read_config(file)
 
-    assert config.global_.policy == str(own_policy)
+    assert config.global_.policies == ["kopano-checklist", str(own_policy)]
     assert config.global_.ca_file == str(tmp_path / "certificates" / "own-ca.pem")
     assert config.global_.resolver is not None
     assert config.software.eol_files == [str(tmp_path / "endoflife" / name) for name in ("products.json", "nginx.json")]
     set_somewhere = {name for target in config.targets for name in target.model_fields_set}
-    assert set_somewhere == set(TargetSettings.model_fields) - {"trust_store"}  # excludes ca_file, and is in use
-    assert config.global_.model_fields_set == set(GlobalSettings.model_fields) - {"trust_store"}
+    in_use = {"trust_store", "policy"}  # exclude ca_file and policies
+    assert set_somewhere == set(TargetSettings.model_fields) - in_use
+    assert config.global_.model_fields_set == set(GlobalSettings.model_fields) - in_use
+
+    file.write_text(
+        re.sub(r"^ *(trust_store|policies): .*\n", "", _uncommented(), flags=re.MULTILINE), encoding="utf-8"
+    )
+    assert read_config(file).global_.policy == str(own_policy)
 
 
 def test_no_comment_is_left_that_looks_like_an_option() -> None:

@@ -10,7 +10,7 @@ from exporter.derived.keys import keys_known, served_keys
 from exporter.fleet import KeyIndex
 from exporter.model import Protocol, Report
 from tests.support.facts import GCM, certificates, deployment, facts, handshake, result, steady
-from tests.support.targets import make_target
+from tests.support.targets import NOW, make_target
 
 SSL2, TLS1_2 = Protocol.SSL2, Protocol.TLS1_2
 K1, K2, K3 = "11" * 32, "22" * 32, "33" * 32
@@ -24,7 +24,7 @@ def report(name: str, ssl2: bool | None, *keys: str, complete: bool = True, told
         served = [deployment(key_algorithm="RSA", spki_sha256=key) for key in keys]
         parts.append(certificates(*served, complete=complete))
     seen = facts(*parts)
-    return Report(result(seen, target=make_target(name=name)), seen, "kopano-checklist", (), None)
+    return Report(result(seen, target=make_target(name=name)), seen, ("kopano-checklist",), (), None, NOW.date())
 
 
 def plain(near: Neighbours) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:

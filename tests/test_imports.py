@@ -32,6 +32,7 @@ ORDER = (
         "backends",
         "checks",
         "policies",
+        "remedies",
         "agreement",
         "assess",
         "store",
@@ -114,5 +115,5 @@ def test_imports_run_in_no_circle() -> None:
 def test_checks_and_policies_touch_no_network() -> None:
     """They may name the facts of a probe, and nothing that opens a connection."""
     for name in MODULES:
-        if part(name) in {"checks", "policies", "agreement", "assess", "metrics", "report", "terminal"}:
+        if part(name) in {"checks", "policies", "remedies", "agreement", "assess", "metrics", "report", "terminal"}:
             assert not {one for one in IMPORTS[name] if part(one) in {"net", "scan", "backends"}}

@@ -14,6 +14,7 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.assess import assess
 from exporter.checks.registry import CHECKS
 from exporter.config import RESERVED_LABELS
 from exporter.derived.verdicts import Attack
@@ -29,7 +30,7 @@ from exporter.metrics import (
     target_samples,
     target_text,
 )
-from exporter.model import CipherOrder, Disagreement, Facts, Failure, Family, Protocol, Reason, Report, Sample
+from exporter.model import CipherOrder, Disagreement, Facts, Failure, Family, Protocol, Reason, Report, Sample, Severity
 from exporter.probes.certificate import PROBE as CERTIFICATE
 from exporter.probes.certificate import OcspStatus
 from exporter.probes.registry import PROBES
@@ -78,7 +79,7 @@ CONTRACT: dict[str, set[str]] = {
     "tls_posture_weak_protocols": set(),
     "tls_posture_cipher_suites_accepted": {"protocol"},
     "tls_posture_cipher_suites_noncompliant": {"protocol", "policy"},
-    "tls_posture_cipher_suite_info": {"protocol", "cipher_suite", "compliant"},
+    "tls_posture_cipher_suite_info": {"protocol", "cipher_suite", "compliant", "policy"},
     "tls_posture_cipher_order_enforced": {"protocol"},
     "tls_posture_compression_accepted": set(),
     "tls_posture_forward_secrecy": set(),
@@ -189,10 +190,13 @@ MODERN = report(
 )
 
 
+CIPHER_SUITES = KOPANO.demands["cipher_suites"]
+
+
 def exposition(*reports: Report, full: bool = False) -> Exposition:
     page = Exposition(OwnMetrics())
     for one in reports:
-        page.put(one.target.name, render_target(one.target, report_samples(one, KOPANO), full=full))
+        page.put(one.target.name, render_target(one.target, report_samples(one, [KOPANO]), full=full))
     return page
 
 
@@ -202,7 +206,7 @@ def page_text(page: Exposition, accept: str = TEXT) -> str:
 
 def text(*reports: Report, full: bool = False) -> str:
     """The page without the exporter's own metrics."""
-    return target_text(render_target(r.target, report_samples(r, KOPANO), full=full) for r in reports)
+    return target_text(render_target(r.target, report_samples(r, [KOPANO]), full=full) for r in reports)
 
 
 def values(families: Iterable[Metric]) -> Values:
@@ -254,6 +258,24 @@ def test_both_formats_are_read_back_to_the_same_samples(one: Report, full: bool)
     openmetrics = of_targets(values(parse_openmetrics(page_text(page, OPENMETRICS))))
     assert plain == openmetrics
     assert len(plain) == text(one, full=full).count("\n") - 2 * text(one, full=full).count("# TYPE")
+
+
+def test_each_policy_of_a_target_has_its_own_series_and_none_is_there_twice() -> None:
+    stricter = KOPANO.demands["cipher_suites"][0].model_copy(update={"severity": Severity.INFO})
+    strict = replace(KOPANO, name="strict", demands={**KOPANO.demands, "cipher_suites": (*CIPHER_SUITES, stricter)})
+    policies = [KOPANO, replace(KOPANO, name="lax", demands={"hsts": KOPANO.demands["hsts"]}), strict]
+    one = assess(WORST.result, policies, NOW)
+    shown = target_text([render_reports([one], policies, full=True)])
+    plain = values(parse_text(shown))
+    assert plain == values(parse_openmetrics(f"{shown}# EOF\n"))
+    (info,) = [dict(labels) for name, labels in plain if name == "tls_posture_target_info"]
+    assert info["policy"] == "kopano-checklist,lax,strict"
+    for family, of in (("compliant", 3), ("cipher_suites_noncompliant", 2), ("cipher_suite_info", 2)):
+        found = {dict(labels)["policy"] for name, labels in plain if name == f"tls_posture_{family}"}
+        assert len(found) == of, family
+    checks = [dict(labels) for name, labels in plain if name == "tls_posture_check_passed"]
+    of_suites = [(one["policy"], one["severity"]) for one in checks if one["check"] == "cipher_suites"]
+    assert sorted(of_suites) == [("kopano-checklist", "critical"), ("strict", "critical"), ("strict", "info")]
 
 
 def test_both_formats_are_read_back_to_the_same_samples_with_several_targets() -> None:
@@ -404,7 +426,7 @@ def test_every_family_is_of_the_contract_and_there_once() -> None:
 
 def test_every_family_of_a_probe_or_a_check_is_shown() -> None:
     """One that is missing from `FAMILIES` would be left out of the page without a word."""
-    given_out = {sample.family for sample in report_samples(WORST, KOPANO)}
+    given_out = {sample.family for sample in report_samples(WORST, [KOPANO])}
     declared = {family for probe in PROBES for family in probe.families}
     declared |= {family for check in CHECKS for family in check.families}
     assert given_out | declared <= set(FAMILIES)
@@ -418,7 +440,7 @@ def test_series_carry_the_labels_of_the_contract_and_no_others() -> None:
 
 
 def test_no_label_of_the_operators_can_clash_with_one_of_ours() -> None:
-    used = {name for sample in report_samples(WORST, KOPANO) for name in sample.labels} | {"target"}
+    used = {name for sample in report_samples(WORST, [KOPANO]) for name in sample.labels} | {"target"}
     assert used <= RESERVED_LABELS
     assert set().union(*CONTRACT.values(), {"address", "instance", "job", "type"}) <= RESERVED_LABELS
 
@@ -455,7 +477,7 @@ def test_default_detail_is_at_most_80_series_a_target(
     scanned: Report, most: int, policy_demands: dict[str, Any]
 ) -> None:
     """Of a server as there are today: two protocols, two certificates, all of it wrong; and while no probe answers."""
-    samples = list(report_samples(scanned, replace(KOPANO, demands=policy_demands)))
+    samples = list(report_samples(scanned, [replace(KOPANO, demands=policy_demands)]))
     shown = target_text([render_target(scanned.target, samples, full=False)])
     assert 40 < len(values(parse_text(shown))) <= most
 
@@ -598,7 +620,7 @@ def test_a_target_that_was_never_reached_shows_nothing_but_the_scan() -> None:
 
 
 def test_a_target_that_was_never_scanned_shows_what_is_configured() -> None:
-    shown = target_text([render_target(make_target(), target_samples(make_target(), KOPANO), full=True)])
+    shown = target_text([render_target(make_target(), target_samples(make_target(), [KOPANO]), full=True)])
     assert {name for name, _ in values(parse_text(shown))} == {
         "tls_posture_target_info",
         "tls_posture_scan_interval_seconds",
@@ -684,7 +706,7 @@ def test_removing_a_target_takes_all_its_series_at_once() -> None:
 def test_a_new_report_replaces_all_lines_of_the_old_one() -> None:
     page = exposition(WORST)
     one = report(Facts(), success=False)
-    page.put("test", render_target(one.target, report_samples(one, KOPANO), full=False))
+    page.put("test", render_target(one.target, report_samples(one, [KOPANO]), full=False))
     found = {name for name, _ in of_targets(values(parse_text(page_text(page))))}
     assert found == SCAN_ONLY - {"tls_posture_probe_failure"}
 
@@ -709,7 +731,7 @@ def at_addresses(*addresses: str | None, **changes: Any) -> list[Report]:  # noq
 
 def of_addresses(reports: list[Report]) -> Values:
     page = Exposition(OwnMetrics())
-    page.put("test", render_reports(reports, KOPANO, full=True))
+    page.put("test", render_reports(reports, [KOPANO], full=True))
     plain = of_targets(values(parse_text(page_text(page))))
     assert plain == of_targets(values(parse_openmetrics(page_text(page, OPENMETRICS))))
     return plain
@@ -721,7 +743,7 @@ def test_every_series_of_an_address_has_its_label_and_those_of_the_target_have_n
         address = dict(labels).get("address")
         assert (address is None) is (name in {family.name for family in ADDRESS_FAMILIES}), name
         assert dict(labels)["team"] == WORST.target.labels["team"]
-    given_out = {sample.family for sample in report_samples(WORST, KOPANO)}
+    given_out = {sample.family for sample in report_samples(WORST, [KOPANO])}
     assert {name for name, _ in found} == {family.name for family in given_out | set(ADDRESS_FAMILIES)}
     for address in ("192.0.2.1", "fe80::1%eth0"):
         of_address = {

@@ -73,8 +73,10 @@ def test_facts_are_equal_by_value_and_time() -> None:
 
 
 def judged(*verdicts: Verdict) -> Report:
-    findings = tuple(Finding(f"check{n}", verdict, Severity.INFO, "why") for n, verdict in enumerate(verdicts))
-    return Report(result(), Facts(), "test", findings, None)
+    findings = tuple(
+        Finding(f"check{n}", verdict, Severity.INFO, "why", policy="test") for n, verdict in enumerate(verdicts)
+    )
+    return Report(result(), Facts(), ("test",), findings, None, NOW.date())
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,30 @@ def test_compliance_needs_every_applicable_check_known_and_passed(
     verdicts: list[Verdict], compliant: bool | None
 ) -> None:
     assert judged(*verdicts).compliant is compliant
+
+
+@pytest.mark.parametrize(
+    ("strict", "lax", "compliant"),
+    [
+        (Verdict.PASS, Verdict.PASS, True),
+        (Verdict.FAIL, Verdict.PASS, False),
+        (Verdict.FAIL, Verdict.UNKNOWN, False),
+        (Verdict.PASS, Verdict.UNKNOWN, None),
+        (Verdict.PASS, Verdict.NOT_APPLICABLE, None),
+    ],
+)
+def test_a_target_complies_when_it_meets_each_of_its_policies(
+    strict: Verdict, lax: Verdict, compliant: bool | None
+) -> None:
+    met = {Verdict.PASS: True, Verdict.FAIL: False}
+    findings = tuple(
+        Finding("check", verdict, Severity.INFO, "why", policy=policy)
+        for policy, verdict in (("strict", strict), ("lax", lax))
+    )
+    for order in (("strict", "lax"), ("lax", "strict")):
+        one = Report(result(), Facts(), order, findings, None, NOW.date())
+        assert one.compliant is compliant
+        assert (one.compliant_with("strict"), one.compliant_with("lax")) == (met.get(strict), met.get(lax))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
+import json
 import os
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,13 @@ from exporter.checks.cipher_suites import CipherSuitesDemand
 from exporter.checks.protocols import ProtocolsDemand
 from exporter.errors import ConfigError
 from exporter.model import Severity
-from exporter.policies import load_policy, shipped, wrong_policy
+from exporter.policies import NotExpressed, load_policy, shipped, wrong_policy
+from exporter.policies.form import json_schema
+from exporter.yamlfile import read_document
+from tests.support.json_schema import violations
+
+ROOT = Path(__file__).parent.parent
+SCHEMA = json_schema()
 
 KOPANO_FILE = shipped()["kopano-checklist"]
 
@@ -40,8 +48,20 @@ checks:
 """
 
 
-def write(folder: Path, text: str) -> str:
-    file = folder / "own.yaml"
+ASKS_FOR_NOTHING = [
+    "own.yaml:6:14: checks.protocols: asks for nothing; give it required, allowed or forbidden",
+    "own.yaml:7:9: checks.hsts: is neither a demand nor a list of them",
+    "own.yaml:8:8: checks.caa: is empty",
+]
+TWO_ALIKE = """\
+checks:
+  compression:
+    - {severity: info, source: x, allowed: false}
+    - {severity: info, source: y, allowed: false}"""
+
+
+def write(folder: Path, text: str, name: str = "own.yaml") -> str:
+    file = folder / name
     file.write_text(text, encoding="utf-8")
     return str(file)
 
@@ -55,16 +75,17 @@ def problems(folder: Path, text: str) -> list[str]:
 
 
 def test_the_checklist_allows_exactly_its_ten_suites() -> None:
-    demand = load_policy("kopano-checklist").demands["cipher_suites"]
+    demand = load_policy("kopano-checklist").demands["cipher_suites"][0]
     assert isinstance(demand, CipherSuitesDemand)
-    assert demand.allowed == TEN_SUITES
+    assert {name for entry in demand.allowed or () for name in entry.names} == TEN_SUITES
+    assert all(not entry.days and entry.where is None for entry in demand.allowed or ())
     assert demand.tls13_allowed is None
 
 
 def test_the_checklist_allows_exactly_tls_1_2_and_1_3() -> None:
-    demand = load_policy("kopano-checklist").demands["protocols"]
+    demand = load_policy("kopano-checklist").demands["protocols"][0]
     assert isinstance(demand, ProtocolsDemand)
-    assert demand.allowed == {"TLSv1.2", "TLSv1.3"}
+    assert [entry.text for entry in demand.allowed or ()] == ["TLSv1.2", "TLSv1.3"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +101,7 @@ def test_the_checklist_allows_exactly_tls_1_2_and_1_3() -> None:
     ],
 )
 def test_the_checklist_demands_its_other_steps(check: str, severity: Severity, demanded: dict[str, object]) -> None:
-    demand = load_policy("kopano-checklist").demands[check]
+    demand = load_policy("kopano-checklist").demands[check][0]
     assert demand.severity is severity
     assert demand.source.startswith("step ")
     assert demanded.items() <= demand.model_dump().items()
@@ -93,6 +114,142 @@ def test_the_checklist_demands_nothing_else() -> None:
         *("vulnerabilities", "certificate_valid", "hsts", "hsts_on_errors", "server_software", "caa"),
     }
     assert (policy.name, policy.version, policy.file) == ("kopano-checklist", "2017-10-18", KOPANO_FILE)
+
+
+def test_demands_of_one_check_stand_with_the_worst_first(tmp_path: Path) -> None:
+    three = [
+        f"    - {{severity: {severity}, source: x, allowed: false}}" for severity in ("info", "critical", "warning")
+    ]
+    text = OWN[: OWN.index("  cipher_suites")] + "\n".join(["  compression:", *three, ""])
+    demands = load_policy(write(tmp_path, text)).demands["compression"]
+    assert [demand.severity for demand in demands] == ["critical", "warning", "info"]
+
+
+def test_what_a_policy_is_stands_in_its_head(tmp_path: Path) -> None:
+    head = """\
+source_url: https://policy.example/
+published: 2026-01-30
+not_expressed:
+  - {rule: keys are rotated, section: "3.3", why: cannot be seen from outside}
+checks:"""
+    policy = load_policy(write(tmp_path, OWN.replace("checks:", head)))
+    assert (policy.source_url, policy.published, policy.extends) == (
+        "https://policy.example/",
+        date(2026, 1, 30),
+        None,
+    )
+    assert policy.not_expressed == (
+        NotExpressed(rule="keys are rotated", section="3.3", why="cannot be seen from outside"),
+    )
+
+
+EXTENDING = """\
+name: stricter
+title: Stricter
+version: "1"
+source: the test
+extends: {extends}
+checks:
+"""
+
+
+def test_a_policy_extends_a_shipped_one_check_by_check(tmp_path: Path) -> None:
+    """A section of its own replaces the other as a whole, null drops it, and the rest is inherited but for the head."""
+    text = EXTENDING.format(extends="kopano-checklist")
+    own = "  protocols: {severity: info, source: x, allowed: [TLSv1.3]}\n  caa: null\n  dnssec: null\n"
+    policy, base = load_policy(write(tmp_path, text + own)), load_policy("kopano-checklist")
+    assert list(policy.demands) == [name for name in base.demands if name != "caa"]
+    assert {name for name, demands in policy.demands.items() if demands == base.demands[name]} == set(base.demands) - {
+        *("protocols", "caa")
+    }
+    assert [demand.severity for demand in policy.demands["protocols"]] == ["info"]
+    assert (policy.name, policy.title, policy.source, policy.extends) == (
+        "stricter",
+        "Stricter",
+        "the test",
+        "kopano-checklist",
+    )
+
+
+def test_a_policy_extends_a_file_beside_it_and_that_one_another(tmp_path: Path) -> None:
+    write(tmp_path, OWN)
+    (tmp_path / "below").mkdir()
+    middle = "  compression: {severity: info, source: middle, allowed: false}\n"
+    write(tmp_path, EXTENDING.format(extends="./own.yaml") + middle, "middle.yaml")
+    top = "  caa: {severity: info, source: top, required: true}\n"
+    policy = load_policy(write(tmp_path / "below", EXTENDING.format(extends="../middle.yaml") + top))
+    assert {name: demands[0].source for name, demands in policy.demands.items()} == {
+        "cipher_suites": "nowhere",
+        "compression": "middle",
+        "caa": "top",
+    }
+    write(tmp_path, OWN.replace("nowhere", "here"))
+    os.utime(tmp_path / "own.yaml", ns=(0, 1))
+    assert load_policy(str(tmp_path / "below" / "own.yaml")).demands["cipher_suites"][0].source == "here"
+
+
+@pytest.mark.parametrize(
+    ("extends", "message"),
+    [
+        ("kopano-cheklist", "unknown policy 'kopano-cheklist'; did you mean kopano-checklist?"),
+        ("./none.yaml", "'./none.yaml' is not a file"),
+        ("own.yaml", "goes in a circle: own.yaml extends own.yaml"),
+        ("other.yaml", "goes in a circle: own.yaml extends other.yaml extends own.yaml"),
+        ("7", "7 is not text; put it in quotes"),
+    ],
+)
+def test_what_cannot_be_extended_is_named(tmp_path: Path, extends: str, message: str) -> None:
+    other = write(tmp_path, EXTENDING.format(extends="own.yaml") + "  {}\n", "other.yaml")
+    (problem,) = problems(tmp_path, EXTENDING.format(extends=extends) + "  {}\n")
+    assert problem == f"{Path(other).name if extends == 'other.yaml' else 'own.yaml'}:5:10: extends: {message}"
+
+
+def test_mistakes_of_a_policy_and_of_the_one_it_extends_are_all_named(tmp_path: Path) -> None:
+    write(tmp_path, OWN.replace("TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA385"), "base.yaml")
+    path = write(tmp_path, EXTENDING.format(extends="base.yaml") + "  cca: {}\n  caa: {required: true}\n")
+    assert wrong_policy(path) == (
+        f"policy file {tmp_path}/base.yaml:11:21: checks.cipher_suites.tls13_allowed.0: 'TLS_AES_256_GCM_SHA385' is no "
+        f"registered cipher suite; did you mean TLS_AES_256_GCM_SHA384?; "
+        f"{path}:7:3: checks.cca: unknown key; "
+        f"{path}:8:8: checks.caa.severity: is required; "
+        f"{path}:8:8: checks.caa.source: is required"
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in shipped() if name != "kopano-checklist"])
+def test_every_shipped_policy_says_where_its_source_is_and_of_when(name: str) -> None:
+    policy = load_policy(name)
+    assert policy.source_url is not None
+    assert policy.published is not None
+
+
+def test_the_published_schema_is_as_generated() -> None:
+    """Made by tools/write_policy_schema.py."""
+    file = ROOT / "docs" / "policy.schema.json"
+    assert file.read_text(encoding="utf-8") == json.dumps(SCHEMA, indent=2) + "\n"
+
+
+@pytest.mark.parametrize("name", list(shipped()))
+def test_shipped_policies_are_of_the_published_form(name: str) -> None:
+    assert list(violations(read_document(shipped()[name]).data, SCHEMA)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("severity: info", "severity: bad", "checks.cipher_suites"),
+        ("GCM-SHA384", "GCM-SHA348", "checks.cipher_suites"),
+        ("name: own", "name: Own", "name"),
+        ("  cipher_suites:", "  cipher_suits:", "checks"),
+        ("title: Our own\n", "", ""),
+        ("title: Our own", "published: today\ntitle: Our own", "published"),
+    ],
+)
+def test_the_schema_finds_mistakes(tmp_path: Path, old: str, new: str, where: str) -> None:
+    document = read_document(Path(write(tmp_path, OWN)))
+    assert list(violations(document.data, SCHEMA)) == []
+    document = read_document(Path(write(tmp_path, OWN.replace(old, new))))
+    assert [path for path, _ in violations(document.data, SCHEMA)] == [where]
 
 
 @pytest.mark.parametrize("name", list(shipped()))
@@ -109,10 +266,10 @@ def test_an_own_policy_is_read_by_path(tmp_path: Path) -> None:
     path = write(tmp_path, OWN)
     policy = load_policy(path)
     assert (policy.name, policy.file, list(policy.demands)) == ("own", Path(path), ["cipher_suites"])
-    demand = policy.demands["cipher_suites"]
+    demand = policy.demands["cipher_suites"][0]
     assert isinstance(demand, CipherSuitesDemand)
-    assert demand.allowed == {"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"}
-    assert demand.tls13_allowed == frozenset({"TLS_AES_256_GCM_SHA384"})
+    assert [entry.names for entry in demand.allowed or ()] == [("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",)]
+    assert [entry.names for entry in demand.tls13_allowed or ()] == [("TLS_AES_256_GCM_SHA384",)]
     assert wrong_policy(path) is None
 
 
@@ -163,7 +320,7 @@ def test_a_check_without_a_section_is_not_demanded(tmp_path: Path) -> None:
         (
             "severity: info",
             "severity: bad",
-            ["own.yaml:7:15: checks.cipher_suites.severity: "],
+            ["own.yaml:7:15: checks.cipher_suites.severity: 'bad' is not one of 'critical', 'warning' or 'info'"],
         ),
         ("    source: nowhere\n", "", ["own.yaml:7:5: checks.cipher_suites.source: is required"]),
         ("title: Our own\n", "", ["own.yaml:1:1: title: is required"]),
@@ -173,6 +330,59 @@ def test_a_check_without_a_section_is_not_demanded(tmp_path: Path) -> None:
             "    severity: info",
             "    severity: info\n    severity: info",
             ["own.yaml:8:5: checks.cipher_suites.severity: duplicate key, first on line 7"],
+        ),
+        (
+            "      - ECDHE-RSA-AES256-GCM-SHA384",
+            "      - {where: aed}\n      - {is: [AES128-SHA, AES128-SHB], until: 2027-13-01}\n      - {}\n      - 7",
+            [
+                (
+                    "own.yaml:10:17: checks.cipher_suites.allowed.0.where: 'aed' is no property of cipher suites; "
+                    "did you mean aead?"
+                ),
+                (
+                    "own.yaml:11:27: checks.cipher_suites.allowed.1.is.1: 'AES128-SHB' is no registered cipher suite; "
+                    "did you mean AES128-SHA?"
+                ),
+                "own.yaml:11:47: checks.cipher_suites.allowed.1.until: '2027-13-01' is no day of the calendar",
+                "own.yaml:12:9: checks.cipher_suites.allowed.2: has either `is` or `where`",
+                "own.yaml:13:9: checks.cipher_suites.allowed.3: is neither a name nor a mapping with `is`",
+            ],
+        ),
+        (
+            "[TLS_AES_256_GCM_SHA384]",
+            "[AES128-SHA]",
+            ["own.yaml:7:5: checks.cipher_suites: TLS_RSA_WITH_AES_128_CBC_SHA belongs into allowed"],
+        ),
+        (
+            "title: Our own",
+            "title: Our own\npublished: 30 January 2026",
+            ["own.yaml:3:12: published: '30 January 2026' is no day, such as 2027-01-01"],
+        ),
+        (
+            "title: Our own",
+            "title: Our own\nsource_url: example.org/policy",
+            ["own.yaml:3:13: source_url: 'example.org/policy' does not match "],
+        ),
+        (
+            "title: Our own",
+            "title: Our own\nnot_expressed:\n  - {rule: keys are rotated, why: cannot be seen}",
+            ["own.yaml:4:5: not_expressed.0.section: is required"],
+        ),
+        ("checks:", "checks:\n  protocols: {severity: info, source: x}\n  hsts: 7\n  caa: []", ASKS_FOR_NOTHING),
+        (
+            "checks:",
+            TWO_ALIKE.replace(", source: y, allowed: false", ", source: y"),
+            ["own.yaml:8:7: checks.compression.1.allowed: is required"],
+        ),
+        (
+            "checks:",
+            TWO_ALIKE,
+            [
+                (
+                    "own.yaml:8:18: checks.compression.1.severity: another demand of this check is info, on line 7; "
+                    "each needs its own"
+                )
+            ],
         ),
     ],
 )
@@ -205,11 +415,13 @@ def test_a_shipped_policy_that_is_not_there_is_a_key_error() -> None:
 
 
 def test_the_policy_in_the_readme_loads(tmp_path: Path) -> None:
-    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     (own,) = re.findall(r"```yaml\n(name: own\n.*?)```", text, flags=re.DOTALL)
     file = tmp_path / "own.yaml"
     file.write_text(own, encoding="utf-8")
+    assert list(violations(read_document(file).data, SCHEMA)) == []
     assert set(load_policy(str(file)).demands) == {
-        *("certificate_expiry", "certificate_key", "certificate_chain", "forward_secrecy", "server_software"),
+        *("certificate_expiry", "certificate_lifetime", "certificate_key", "certificate_signature"),
+        *("certificate_chain", "forward_secrecy", "server_software"),
         *("http_redirect", "hsts_preload", "caa_issuer", "dnssec", "dane", "mta_sts", "mta_sts_policy"),
     }

@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from exporter.derived.verdicts import Attack
-from exporter.model import CipherOrder, Disagreement, Facts, Failure, Protocol, Reason, Report
+from exporter.model import (
+    CipherOrder,
+    Disagreement,
+    Facts,
+    Failure,
+    Finding,
+    Protocol,
+    Reason,
+    Remedy,
+    Report,
+    Severity,
+    Verdict,
+)
 from exporter.probes.trust import TrustFailure
 from exporter.report import ReportsForm, json_schema, reports_json
 from tests.support.facts import (
@@ -85,7 +97,7 @@ def test_a_good_target_as_a_document() -> None:
         "port": 443,
         "protocol": "https",
         "labels": {"team": "web"},
-        "policy": "kopano-checklist",
+        "policies": {"kopano-checklist": True},
         "scanned_at": "2026-11-22T12:00:00Z",
         "duration_seconds": 1.5,
         "connections": 27,
@@ -134,12 +146,31 @@ def test_a_good_target_as_a_document() -> None:
         "dnssec": None,
     }
     assert read["findings"][0] == {
+        "policy": "kopano-checklist",
         "check": "protocols",
         "verdict": "pass",
         "severity": "critical",
         "summary": "accepts TLSv1.2, TLSv1.3 only",
         "evidence": {},
+        "asked": "TLSv1.2, TLSv1.3 only",
+        "sources": ["step 2: SSLProtocol all -SSLv2 -SSLv3 -TLSv1 -TLSv1.1"],
+        "remedy": [],
     }
+
+
+def test_each_policy_has_its_verdict_and_each_finding_its_policy_and_its_remedy() -> None:
+    one, remedy = report(), (Remedy("nginx", ("add_header ...;",), "once"),)
+    findings = (
+        Finding("hsts", Verdict.PASS, Severity.INFO, "fine", policy="lax"),
+        Finding("hsts", Verdict.FAIL, Severity.INFO, "gone", {}, "strict", "a header", ("1", "2"), remedy),
+        Finding("caa", Verdict.UNKNOWN, Severity.INFO, "who knows", policy="open"),
+    )
+    read = only(replace(one, policies=("lax", "strict", "open"), findings=findings))
+    assert read["policies"] == {"lax": True, "strict": False, "open": None}
+    assert read["compliant"] is False
+    assert [finding["policy"] for finding in read["findings"]] == ["lax", "strict", "open"]
+    assert read["findings"][1] | {"asked": "a header", "sources": ["1", "2"]} == read["findings"][1]
+    assert read["findings"][1]["remedy"] == [{"server": "nginx", "lines": ["add_header ...;"], "note": "once"}]
 
 
 def test_addresses_and_what_they_disagree_on_are_in_the_entry_of_each() -> None:
@@ -279,6 +310,8 @@ def test_whatever_was_seen_makes_a_valid_document(seen: Any, subject: str) -> No
         lambda read: read.update(extra=1),
         lambda read: read.update(schema_version=2),
         lambda read: read["reports"][0].pop("compliant"),
+        lambda read: read["reports"][0].pop("policies"),
+        lambda read: read["reports"][0]["findings"][0].pop("remedy"),
         lambda read: read["reports"][0]["facts"].pop("http"),
         lambda read: read["reports"][0]["facts"].update(unheard_of=1),
         lambda read: read["reports"][0]["facts"]["cipher_order"].update({"TLSv1.2": "nobody"}),

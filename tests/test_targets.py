@@ -23,7 +23,7 @@ def test_a_bare_host_gets_every_default() -> None:
         name="www.example.com:443",
         host="www.example.com",
         port=443,
-        policy="kopano-checklist",
+        policies=("kopano-checklist",),
         protocol="https",
         server_name="www.example.com",
         connections_per_host=4,
@@ -38,7 +38,7 @@ def test_a_bare_host_gets_every_default() -> None:
 @pytest.mark.parametrize(
     ("option", "usual", "own", "attribute", "expected"),
     [
-        ("policy", "all", "one", "policy", ("all", "one")),
+        ("policy", "all", "one", "policies", (("all",), ("one",))),
         ("scan_interval", "3h", "1h", "scan_interval", (3 * HOUR, HOUR)),
         ("scan_timeout", "3m", "1m", "scan_timeout", (3 * MINUTE, MINUTE)),
         ("timeout", "7s", "500ms", "timeout_seconds", (7.0, 0.5)),

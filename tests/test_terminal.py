@@ -4,16 +4,28 @@ import re
 import unicodedata
 from dataclasses import replace
 from io import StringIO
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from exporter.model import Disagreement, Facts, Failure, Finding, Protocol, Reason, Report, Severity, Verdict
+from exporter.model import (
+    Disagreement,
+    Facts,
+    Failure,
+    Finding,
+    Protocol,
+    Reason,
+    Remedy,
+    Report,
+    Severity,
+    Verdict,
+)
 from exporter.terminal import print_reports
 from tests.support.facts import CBC_RSA, GCM, RC4, facts, handshake, http, report, result, steady, watched
-from tests.support.targets import make_target
+from tests.support.targets import NOW, make_target
 
 GOOD = """\
 test  complies  policy kopano-checklist, 27 connections, 1.5 s
@@ -61,12 +73,11 @@ weak  DOES NOT COMPLY  policy kopano-checklist, 27 connections, 1.5 s
 """
 
 
-def printed(*reports: Report, colour: bool = False) -> str:
+def printed(*reports: Report, colour: bool = False, explain: bool = False, width: int = 80) -> str:
     file = StringIO()
-    console = Console(
-        file=file, width=80, force_terminal=colour, color_system="standard" if colour else None, legacy_windows=False
-    )
-    print_reports(console, reports)
+    system: Literal["standard"] | None = "standard" if colour else None
+    console = Console(file=file, width=width, force_terminal=colour, color_system=system, legacy_windows=False)
+    print_reports(console, reports, explain=explain)
     return file.getvalue()
 
 
@@ -77,7 +88,8 @@ def lines(text: str) -> list[str]:
 
 def judged(*findings: Finding, name: str = "test", failures: tuple[Failure, ...] = ()) -> Report:
     scanned = result(target=make_target(name=name), failures=failures)
-    return Report(scanned, Facts(), "test-policy", findings, None)
+    of_policy = tuple(replace(finding, policy="test-policy") for finding in findings)
+    return Report(scanned, Facts(), ("test-policy",), of_policy, None, NOW.date())
 
 
 def test_a_target_that_does_everything() -> None:
@@ -172,6 +184,108 @@ def test_evidence_that_the_summary_names_is_not_repeated() -> None:
     assert "accepted:" not in printed(judged(finding))
 
 
+NGINX = Remedy("nginx", ("ssl_protocols TLSv1.2 TLSv1.3;", "# " + "long " * 20), "In the http block.")
+ANY = Remedy("any", (), "Take out the old versions wherever this server has them, and then start it anew, please.")
+FAILING = Finding(
+    "protocols",
+    Verdict.FAIL,
+    Severity.CRITICAL,
+    "accepts TLSv1.0",
+    {"accepted": ("TLSv1.0",), "numbers": tuple(str(n) for n in range(1000, 1016))},
+    asked="TLSv1.2, TLSv1.3 only",
+    sources=("section 1", "annex A"),
+    remedy=(NGINX, ANY),
+)
+UNKNOWN = Finding(
+    "caa",
+    Verdict.UNKNOWN,
+    Severity.WARNING,
+    "the CAA records could not be looked up",
+    {"unknown": ("a server failed",)},
+    asked="CAA records",
+    sources=("section 2",),
+)
+OTHERS = (
+    Finding("hsts", Verdict.PASS, Severity.WARNING, "fine", asked="a header"),
+    Finding("dane", Verdict.NOT_APPLICABLE, Severity.WARNING, "not here", asked="records"),
+)
+EXPLAINED = f"""\
+protocols  FAIL  critical
+  seen    accepts TLSv1.0
+          accepted: TLSv1.0
+          numbers: 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009,
+          1010, 1011, 1012, 1013, 1014, 1015
+  asked   TLSv1.2, TLSv1.3 only
+  source  section 1
+          annex A
+  change  nginx: In the http block.
+            ssl_protocols TLSv1.2 TLSv1.3;
+            # {"long " * 20}
+  change  Take out the old versions wherever this server has them, and then
+          start it anew, please.
+
+caa  unknown  warning
+  seen    the CAA records could not be looked up
+          unknown: a server failed
+  asked   CAA records
+  source  section 2
+
+"""
+
+
+def test_all_that_does_not_pass_is_explained_below_the_table_in_full_and_lines_are_not_broken() -> None:
+    one = judged(FAILING, *OTHERS, UNKNOWN)
+    text = "\n".join(lines(printed(one, explain=True)))
+    assert text == "\n".join(lines(printed(one) + EXPLAINED))
+    assert "  numbers: 1000, 1001, 1002 and 13 more" in printed(one)
+
+
+def test_a_wide_terminal_is_used() -> None:
+    text = printed(judged(FAILING), explain=True, width=200)
+    assert "1008, 1009, 1010, 1011" in text
+    assert "  change  Take out the old versions wherever this server has them, and then start it anew, please." in text
+
+
+def test_without_failures_and_gaps_there_is_nothing_to_explain() -> None:
+    assert printed(report(), explain=True) == printed(report())
+
+
+SEVERAL_POLICIES = """\
+test  DOES NOT COMPLY  2 policies, 27 connections, 1.5 s
+
+ Check    Verdict   Why
+ ────────────────────────────────────────
+ (http)   failed    http_timeout: nothing
+
+strict  DOES NOT COMPLY
+
+ Check                  Verdict   Why
+ ────────────────────────────────────────
+ protocols (critical)   pass      fine
+ protocols (info)       FAIL      too old
+ hsts                   pass      fine
+
+lax  complies
+
+ Check       Verdict   Why
+ ──────────────────────────
+ protocols   pass      fine
+
+"""
+
+
+def test_several_policies_have_a_block_each_and_several_demands_their_severity() -> None:
+    findings = (
+        Finding("protocols", Verdict.PASS, Severity.CRITICAL, "fine", policy="strict"),
+        Finding("protocols", Verdict.FAIL, Severity.INFO, "too old", policy="strict"),
+        Finding("hsts", Verdict.PASS, Severity.INFO, "fine", policy="strict"),
+        Finding("protocols", Verdict.PASS, Severity.INFO, "fine", policy="lax"),
+    )
+    one = judged(failures=(Failure("http", Reason.HTTP_TIMEOUT, "nothing"),))
+    several = replace(one, policies=("strict", "lax"), findings=findings)
+    assert lines(printed(several)) == SEVERAL_POLICIES.split("\n")
+
+
 HOSTILE = [
     ("[bold red]loud[/bold red]", "[bold red]loud[/bold red]"),
     ("[/]", "[/]"),
@@ -212,5 +326,7 @@ def test_hostile_text_changes_no_style(text: str, shown: str) -> None:
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_text_leaves_the_terminal_alone(text: str) -> None:
     finding = Finding("check", Verdict.FAIL, Severity.INFO, text, {text: (text,)})
-    output = printed(judged(finding, name=text, failures=(Failure("probe", Reason.INTERNAL, text),)))
+    finding = replace(finding, asked=text, sources=(text,), remedy=(Remedy(text, (text,), text),))
+    failure = Failure("probe", Reason.INTERNAL, text)
+    output = printed(judged(finding, name=text, failures=(failure,)), explain=True)
     assert not {char for char in output if unicodedata.category(char) in {"Cc", "Cf"}} - {"\n"}

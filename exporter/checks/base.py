@@ -1,17 +1,19 @@
 """What a check is. A new one is a file with a `CHECK` of this kind, and an entry in `exporter.checks.registry`."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from exporter.case import Case
+from exporter.checks.items import Dated, today
 from exporter.model import DnsQuestion, Facts, Family, Sample, Severity, Verdict
 
 
-class Demand(BaseModel):
+class Demand(Dated):
     """What a policy asks of one check; its section in the policy file.
 
     Attributes:
@@ -19,10 +21,8 @@ class Demand(BaseModel):
         source: where the demand is written, for people.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     severity: Severity
-    source: str
+    source: str = Field(min_length=1)
 
 
 D = TypeVar("D", bound=Demand)
@@ -30,14 +30,19 @@ D = TypeVar("D", bound=Demand)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A verdict with its reason in one sentence and what it rests on."""
+    """A verdict with its reason in one sentence and what it rests on.
+
+    Attributes:
+        sources: where the parts of the demand are written that it fails by, where they say so themselves.
+    """
 
     verdict: Verdict
     summary: str
     evidence: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    sources: tuple[str, ...] = ()
 
 
-def _no_samples(_facts: Facts, _demand: object, _policy: str) -> Iterable[Sample]:
+def _no_samples(_facts: Facts, _demands: object, _policy: str, _day: date) -> Iterable[Sample]:
     return ()
 
 
@@ -48,20 +53,28 @@ class Check(Generic[D]):
     Attributes:
         name: also its label value, its key in policies and its anchor in the documentation.
         demand: shape of its section in a policy.
-        judge: gives the outcome; raises nothing.
+        verdict: gives the outcome of a demand that is in force; raises nothing.
+        asks: the demand as a phrase: "TLSv1.2, TLSv1.3 only".
         families: metric families that need the policy, beside `tls_posture_check_passed`.
         full: those of them that only `metrics.detail: full` shows.
-        samples: facts, demand and policy name to samples of these families.
+        samples: facts, all demands of a policy, its name and the day (UTC) to samples of these families.
         questions: what has to be looked up for it in the DNS, which nobody else wants to know.
     """
 
     name: str
     demand: type[D]
-    judge: Callable[[Case, D], Outcome]
+    verdict: Callable[[Case, D], Outcome]
+    asks: Callable[[D], str]
     families: tuple[Family, ...] = ()
     full: frozenset[Family] = frozenset()
-    samples: Callable[[Facts, D, str], Iterable[Sample]] = _no_samples
+    samples: Callable[[Facts, Sequence[D], str, date], Iterable[Sample]] = _no_samples
     questions: frozenset[DnsQuestion] = frozenset()
+
+    def judge(self, case: Case, demand: D) -> Outcome:
+        """The outcome; a demand that is not in force does not apply."""
+        if not demand.counts(today(case)):
+            return not_applicable(f"in force{demand.days}")
+        return self.verdict(case, demand)
 
 
 def passed(summary: str) -> Outcome:
@@ -69,9 +82,11 @@ def passed(summary: str) -> Outcome:
     return Outcome(Verdict.PASS, summary)
 
 
-def failed(summary: str, evidence: Mapping[str, tuple[str, ...]] | None = None) -> Outcome:
+def failed(
+    summary: str, evidence: Mapping[str, tuple[str, ...]] | None = None, sources: tuple[str, ...] = ()
+) -> Outcome:
     """It does not."""
-    return Outcome(Verdict.FAIL, summary, evidence or {})
+    return Outcome(Verdict.FAIL, summary, evidence or {}, sources)
 
 
 def unknown(summary: str, evidence: Mapping[str, tuple[str, ...]] | None = None) -> Outcome:

@@ -28,4 +28,6 @@ def _judge(case: Case, _demand: CaaDemand) -> Outcome:
     return passed(f"{len(facts.caa)} CAA record{'s' if len(facts.caa) > 1 else ''} at {facts.caa_domain}")
 
 
-CHECK = Check(name="caa", demand=CaaDemand, judge=_judge)
+CHECK = Check(
+    name="caa", demand=CaaDemand, verdict=_judge, asks=lambda _demand: "CAA records that restrict who may issue"
+)

@@ -45,4 +45,9 @@ def _judge(case: Case, _demand: CaaIssuerDemand) -> Outcome:
             assert_never(facts.worst.state)
 
 
-CHECK = Check(name="caa_issuer", demand=CaaIssuerDemand, judge=_judge)
+CHECK = Check(
+    name="caa_issuer",
+    demand=CaaIssuerDemand,
+    verdict=_judge,
+    asks=lambda _demand: "an issuer that the CAA records allow",
+)

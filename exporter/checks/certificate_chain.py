@@ -46,4 +46,15 @@ def _wrong(deployment: Deployment, demand: CertificateChainDemand) -> Iterator[s
         yield "the root is sent as well"
 
 
-CHECK = Check(name="certificate_chain", demand=CertificateChainDemand, judge=_judge)
+def _asks(demand: CertificateChainDemand) -> str:
+    """What there is to mind, "any chain" where nothing is."""
+    rules = {
+        "no issuer missing": demand.complete,
+        "in order": demand.ordered,
+        "no surplus certificates": not demand.allow_surplus,
+        "no root": not demand.allow_root,
+    }
+    return ", ".join(rule for rule, asked in rules.items() if asked) or "any chain"
+
+
+CHECK = Check(name="certificate_chain", demand=CertificateChainDemand, verdict=_judge, asks=_asks)

@@ -53,4 +53,11 @@ def _left(end: datetime, now: datetime) -> str:
     return f"ended {amount} ago ({day})" if seconds < 0 else f"has {amount} left ({day})"
 
 
-CHECK = Check(name="certificate_expiry", demand=CertificateExpiryDemand, judge=_judge)
+CHECK = Check(
+    name="certificate_expiry",
+    demand=CertificateExpiryDemand,
+    verdict=_judge,
+    asks=lambda demand: (
+        f"{demand.min_days:g} days left, or {demand.min_lifetime_share:.0%} of the lifetime if that is less"
+    ),
+)

@@ -1,53 +1,45 @@
-"""Check `certificate_key`: keys and signatures of all certificates that clients go by are strong enough."""
+"""Check `certificate_key`: keys of all certificates that clients go by are of a good kind and long enough."""
 
 from collections.abc import Iterator
-from typing import Literal
+from datetime import date
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
+from exporter.checks.base import Check, Demand, Outcome, unknown
+from exporter.checks.items import Filled, Item, listed, names_in_force, naming, today
+from exporter.checks.linked import Kind, Word, judge_linked
+from exporter.checks.names import CurveName, KeyName
 from exporter.probes import keys
 from exporter.probes.certificate import CertificateFacts, ServedCertificate
 
-KeyAlgorithm = Literal["RSA", "EC", "DSA", "Ed25519", "Ed448"]
-HashName = Literal["md5", "sha1", "sha224", "sha256", "sha384", "sha512"]
-
 
 class CertificateKeyDemand(Demand):
-    """Kinds of keys, their least sizes, and hashes that no signature may be made with, a root's own aside."""
+    """Kinds of keys, their least sizes, and curves; whatever is left out may be anything.
 
-    allowed: frozenset[KeyAlgorithm] = Field(min_length=1)
-    min_rsa_bits: int = Field(ge=1)
-    min_ec_bits: int = Field(ge=1)
-    forbidden_signature_hashes: frozenset[HashName]
+    Attributes:
+        leaf_only: asks nothing of issuers.
+    """
+
+    allowed: Filled[Item[KeyName]] | None = None
+    min_rsa_bits: int | None = Field(default=None, ge=1)
+    min_ec_bits: int | None = Field(default=None, ge=1)
+    curves: Filled[Item[CurveName]] | None = None
+    leaf_only: bool = False
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> "CertificateKeyDemand":
+        if (self.allowed, self.min_rsa_bits, self.min_ec_bits, self.curves) == (None, None, None, None):
+            raise ValueError("asks for nothing; give it allowed, min_rsa_bits, min_ec_bits or curves")
+        return self
 
 
 def _judge(case: Case, demand: CertificateKeyDemand) -> Outcome:
     facts = case.facts.get(CertificateFacts)
     if facts is None:
         return unknown("the certificate could not be looked at")
-    evidence: dict[str, tuple[str, ...]] = {}
-    open_ones: dict[str, tuple[str, ...]] = {}
-    for deployment in facts.deployments:
-        for certificate in deployment.linked:
-            whose = "" if certificate is deployment.leaf else f" of the issuer {certificate.fingerprint_sha256[:8]}"
-            for found, said in ((evidence, _weak(certificate, demand)), (open_ones, _unclear(certificate, demand))):
-                for text in said:
-                    before = found.get(deployment.title, ())
-                    found[deployment.title] = tuple(dict.fromkeys((*before, f"{text}{whose}")))
-    if evidence:
-        return failed(_summary(evidence), evidence)
-    if open_ones:
-        return unknown(_summary(open_ones), open_ones)
-    leaves = dict.fromkeys(_shown(deployment.leaf) for deployment in facts.deployments)
-    if not facts.deployments_complete:
-        return unknown(f"{' and '.join(leaves)}, but there may be other certificates")
-    return passed(" and ".join(leaves))
-
-
-def _summary(evidence: dict[str, tuple[str, ...]]) -> str:
-    return "; ".join(dict.fromkeys(text for texts in evidence.values() for text in texts))
+    day = today(case)
+    return judge_linked(facts, lambda certificate: _words(certificate, demand, day), _shown, leaf_only=demand.leaf_only)
 
 
 def _shown(certificate: ServedCertificate) -> str:
@@ -56,26 +48,30 @@ def _shown(certificate: ServedCertificate) -> str:
     return certificate.key_algorithm if sized is None else f"{certificate.key_algorithm} {sized}"
 
 
-def _weak(certificate: ServedCertificate, demand: CertificateKeyDemand) -> Iterator[str]:
-    least = _least(certificate, demand)
-    if certificate.key_algorithm not in demand.allowed:
-        yield f"{certificate.key_algorithm} key"
-    elif least is not None and certificate.key_size_bits is not None and certificate.key_size_bits < least:
-        yield f"{certificate.key_algorithm} key of {certificate.key_size_bits} bits"
-    # Nobody goes by what a root says of itself, so its signature need not be strong.
-    if not certificate.self_signed and certificate.signature_hash in demand.forbidden_signature_hashes:
-        yield f"{certificate.signature_hash} signature"
+def _words(certificate: ServedCertificate, demand: CertificateKeyDemand, day: date) -> Iterator[Word]:
+    kind, bits = certificate.key_algorithm, certificate.key_size_bits
+    least = {keys.RSA: demand.min_rsa_bits, keys.EC: demand.min_ec_bits}.get(kind)
+    if demand.allowed is not None and kind not in names_in_force(demand.allowed, day):
+        yield Kind.WRONG, f"{kind} key", naming(demand.allowed, [kind])
+    elif least is not None and bits is None:
+        yield Kind.DARK, f"{kind} key of unknown size", ()
+    elif least is not None and bits is not None and bits < least:
+        yield Kind.WRONG, f"{kind} key of {bits} bits", ()
+    elif kind == keys.EC and demand.curves is not None and certificate.curve is None:
+        yield Kind.DARK, "EC key on an unknown curve", ()
+    elif kind == keys.EC and demand.curves is not None and certificate.curve not in names_in_force(demand.curves, day):
+        yield Kind.WRONG, f"EC key on {certificate.curve}", naming(demand.curves, [str(certificate.curve)])
 
 
-def _unclear(certificate: ServedCertificate, demand: CertificateKeyDemand) -> Iterator[str]:
-    if _least(certificate, demand) is not None and certificate.key_size_bits is None:
-        yield f"{certificate.key_algorithm} key of unknown size"
-    if not certificate.self_signed and certificate.signature_hash is None:
-        yield "signature with an unknown hash"
+def _asks(demand: CertificateKeyDemand) -> str:
+    parts = (
+        (demand.allowed, f"keys of {listed(demand.allowed or ())} only"),
+        (demand.min_rsa_bits, f"RSA of {demand.min_rsa_bits} bits or more"),
+        (demand.min_ec_bits, f"EC of {demand.min_ec_bits} bits or more"),
+        (demand.curves, f"on {listed(demand.curves or ())} only"),
+    )
+    said = ", ".join(text for asked, text in parts if asked is not None)
+    return f"{said}, of the server's own certificate" if demand.leaf_only else said
 
 
-def _least(certificate: ServedCertificate, demand: CertificateKeyDemand) -> int | None:
-    return {keys.RSA: demand.min_rsa_bits, keys.EC: demand.min_ec_bits}.get(certificate.key_algorithm)
-
-
-CHECK = Check(name="certificate_key", demand=CertificateKeyDemand, judge=_judge)
+CHECK = Check(name="certificate_key", demand=CertificateKeyDemand, verdict=_judge, asks=_asks)

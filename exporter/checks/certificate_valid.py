@@ -42,4 +42,9 @@ def _reasons(deployment: Deployment, now: datetime) -> Iterator[str]:
         yield TrustFailure.NOT_YET_VALID
 
 
-CHECK = Check(name="certificate_valid", demand=CertificateValidDemand, judge=_judge)
+CHECK = Check(
+    name="certificate_valid",
+    demand=CertificateValidDemand,
+    verdict=_judge,
+    asks=lambda _demand: "a certificate that clients take",
+)

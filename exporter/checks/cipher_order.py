@@ -1,6 +1,6 @@
-"""Check `cipher_order`: the server's order of preference decides, not the client's."""
+"""Check `cipher_order`: whose order of preference decides, the server's or the client's."""
 
-from typing import Literal
+from enum import StrEnum
 
 from exporter.case import Case
 from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
@@ -8,13 +8,37 @@ from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake import HandshakeFacts
 
 
+class Whose(StrEnum):
+    """Whose order must decide."""
+
+    SERVER = "server"
+    CLIENT = "client"
+    EITHER = "either"
+
+
+_GOOD = {
+    Whose.SERVER: frozenset({CipherOrder.SERVER}),
+    Whose.CLIENT: frozenset({CipherOrder.CLIENT}),
+    Whose.EITHER: frozenset({CipherOrder.SERVER, CipherOrder.CLIENT}),
+}
+_MEANT = {
+    Whose.SERVER: "the server's order",
+    Whose.CLIENT: "the client's order",
+    Whose.EITHER: "one side's order",
+}
+
+
 class CipherOrderDemand(Demand):
-    """Whose order must decide, in each accepted protocol with two suites or more."""
+    """Whose order must decide, in each accepted protocol with two suites or more.
 
-    required: Literal["server"]
+    Attributes:
+        required: with `either` the two may not be mixed within one protocol.
+    """
+
+    required: Whose
 
 
-def _judge(case: Case, _demand: CipherOrderDemand) -> Outcome:
+def _judge(case: Case, demand: CipherOrderDemand) -> Outcome:
     facts = case.facts.get(HandshakeFacts)
     if facts is None or not facts.accepted:
         return unknown("the cipher order is not known")
@@ -24,20 +48,26 @@ def _judge(case: Case, _demand: CipherOrderDemand) -> Outcome:
         if protocol is not Protocol.SSL2  # there the client chooses, always (Hickman, The SSL Protocol, 1.2.1)
         and (len(facts.cipher_suites.get(protocol, ())) != 1 or protocol in facts.incomplete)  # none: not known
     ]
-    other = {
+    orders = {protocol: facts.cipher_order.get(protocol) for protocol in with_choice}
+    wrong = {
         str(protocol): (str(order),)
-        for protocol in with_choice
-        if (order := facts.cipher_order.get(protocol)) in {CipherOrder.CLIENT, CipherOrder.MIXED}
+        for protocol, order in orders.items()
+        if order is not None and order not in _GOOD[demand.required]
     }
-    if other:
-        return failed(f"the server's order does not decide in {', '.join(other)}", other)
+    if wrong:
+        return failed(f"{_MEANT[demand.required]} does not decide in {', '.join(wrong)}", wrong)
     open_ones = tuple(p for p in Protocol if facts.protocols.get(p) is None and p is not Protocol.SSL2)
-    open_ones += tuple(protocol for protocol in with_choice if facts.cipher_order.get(protocol) is None)
+    open_ones += tuple(protocol for protocol, order in orders.items() if order is None)
     if open_ones:
         return unknown(f"whose order decides in {', '.join(open_ones)} could not be told", {"unknown": open_ones})
     if not with_choice:
         return not_applicable("no protocol has two cipher suites to choose from")
-    return passed("the server's order decides")
+    return passed(f"{_MEANT[demand.required]} decides")
 
 
-CHECK = Check(name="cipher_order", demand=CipherOrderDemand, judge=_judge)
+CHECK = Check(
+    name="cipher_order",
+    demand=CipherOrderDemand,
+    verdict=_judge,
+    asks=lambda demand: f"{_MEANT[demand.required]} decides",
+)

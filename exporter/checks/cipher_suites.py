@@ -1,106 +1,183 @@
-"""Check `cipher_suites`: only suites that the policy allows are accepted, in every accepted protocol."""
+"""Check `cipher_suites`: which suites are accepted, in every accepted protocol, and in what order they stand."""
 
-import difflib
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from datetime import date
 
-from pydantic import AfterValidator
+from pydantic import model_validator
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
+from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.checks.items import SuiteItem, listed, sources, today
+from exporter.checks.suites import Findings, Rules, asked_for, excess, may_lack, misplaced, missing, ordered, rules_of
 from exporter.model import Facts, Family, Protocol, Sample
 from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME, BY_OPENSSL_NAME
+from exporter.probes.handshake.registry import BY_NAME
 
-
-def iana_name(name: str) -> str:
-    """The IANA name of a suite given by its IANA or OpenSSL name.
-
-    Raises:
-        ValueError: there is no such suite; names a near one where there is one.
-    """
-    suite = BY_NAME.get(name) or BY_OPENSSL_NAME.get(name)
-    if suite is None:
-        near = difflib.get_close_matches(name, [*BY_NAME, *BY_OPENSSL_NAME], n=1)
-        raise ValueError(f"{name!r} is no registered cipher suite" + (f"; did you mean {near[0]}?" if near else ""))
-    return suite.name
-
-
-SuiteName = Annotated[str, AfterValidator(iana_name)]
-"""Checked name by name, so that each wrong one is reported where it stands."""
+_MOST_NAMED = 6
+"""Suites that a sentence names; of more it gives the number."""
 
 
 class CipherSuitesDemand(Demand):
-    """Allow-list of suites, by IANA or OpenSSL name.
+    """Suites by IANA or OpenSSL name, or by what they are.
 
     Attributes:
-        allowed: for SSLv2 to TLSv1.2.
-        tls13_allowed: for TLSv1.3; None allows all of them, where a source speaks of TLS 1.2 only.
+        allowed: for SSLv2 to TLSv1.2; None for all of them.
+        tls13_allowed: for TLSv1.3; None for all of them. A policy that gives `allowed` says it itself, since forgetting
+            it would allow what nobody thought of.
+        forbidden: in any protocol.
+        required: each must be accepted, where a protocol that it is for is.
+        prefer: of two or more entries, suites of an earlier one stand before those of a later one, where the server's
+            order decides.
     """
 
-    allowed: frozenset[SuiteName]
-    tls13_allowed: frozenset[SuiteName] | None
+    allowed: tuple[SuiteItem, ...] | None = None
+    tls13_allowed: tuple[SuiteItem, ...] | None = None
+    forbidden: tuple[SuiteItem, ...] = ()
+    required: tuple[SuiteItem, ...] = ()
+    prefer: tuple[SuiteItem, ...] = ()
 
-    def allows(self, protocol: Protocol, suite: str) -> bool:
-        """Whether this suite (IANA name) may be accepted in this protocol."""
-        if protocol is Protocol.TLS1_3:
-            return self.tls13_allowed is None or suite in self.tls13_allowed
-        return suite in self.allowed
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> "CipherSuitesDemand":
+        if self.allowed is None and self.tls13_allowed is None and not (self.forbidden or self.required or self.prefer):
+            raise ValueError("asks for nothing; give it allowed, tls13_allowed, forbidden, required or prefer")
+        if self.allowed is not None and "tls13_allowed" not in self.model_fields_set:
+            raise ValueError("needs tls13_allowed beside allowed; null allows all suites of TLSv1.3")
+        if len(self.prefer) == 1:
+            raise ValueError("prefer needs two entries at least, to put one before the other")
+        for entries, tls13, right in ((self.allowed, True, "tls13_allowed"), (self.tls13_allowed, False, "allowed")):
+            for name in (name for entry in entries or () for name in entry.names):
+                if (name in BY_NAME and BY_NAME[name].tls13) is tls13:
+                    raise ValueError(f"{name} belongs into {right}")
+        return self
 
-
-def _excess(facts: HandshakeFacts, demand: CipherSuitesDemand, protocol: Protocol) -> tuple[str, ...]:
-    return tuple(suite for suite in facts.cipher_suites.get(protocol, ()) if not demand.allows(protocol, suite))
-
-
-def _may_lack(facts: HandshakeFacts, protocol: Protocol) -> bool:
-    """Whether there may be accepted suites that the list does not have; an accepted protocol has at least one."""
-    accepted = facts.protocols.get(protocol)
-    return accepted is None or protocol in facts.incomplete or (accepted and not facts.cipher_suites.get(protocol))
+    def rules(self, day: date) -> Rules:
+        """What it says on this day."""
+        return rules_of(self.allowed, self.tls13_allowed, (self.forbidden, self.required, self.prefer), day)
 
 
 def _judge(case: Case, demand: CipherSuitesDemand) -> Outcome:
     facts = case.facts.get(HandshakeFacts)
     if facts is None or not facts.accepted:
         return unknown("the cipher suites are not known")
-    excess = {str(protocol): _excess(facts, demand, protocol) for protocol in facts.accepted}
-    evidence = {protocol: suites for protocol, suites in excess.items() if suites}
-    if evidence:
-        count = len({suite for suites in evidence.values() for suite in suites})
-        where = ", ".join(evidence)
-        return failed(
-            f"accepts {count} cipher suite{'s' if count > 1 else ''} that the policy does not allow ({where})", evidence
-        )
-    judged = [protocol for protocol in Protocol if protocol is not Protocol.TLS1_3 or demand.tls13_allowed is not None]
-    open_ones = tuple(protocol for protocol in judged if _may_lack(facts, protocol))
-    if open_ones:
-        return unknown(f"the list of {', '.join(open_ones)} may not be whole", {"unknown": open_ones})
-    return passed("accepts only cipher suites that the policy allows")
+    rules = demand.rules(today(case))
+    too_many, too_few, misordered = parts = excess(facts, rules), missing(facts, rules), misplaced(facts, rules)
+    if any(part.wrong for part in parts):
+        said = (*_too_many(too_many), *_too_few(too_few), *_misordered(misordered))
+        evidence = {key: suites for part in parts for key, suites in part.wrong.items()}
+        return failed("; ".join(said), evidence, sources(entry for part in parts for entry in part.entries))
+    return _unknown(parts) or _good(facts, rules)
+
+
+def _too_many(found: Findings) -> Iterator[str]:
+    count = len({suite for suites in found.wrong.values() for suite in suites})
+    if count:
+        where = ", ".join(found.wrong)
+        yield f"accepts {count} cipher suite{'s' if count > 1 else ''} that the policy does not allow ({where})"
+
+
+def _too_few(found: Findings) -> Iterator[str]:
+    for suites in found.wrong.values():
+        yield f"does not accept {', '.join(suites)}"
+
+
+def _misordered(found: Findings) -> Iterator[str]:
+    if found.wrong:
+        yield f"does not prefer what the policy prefers ({', '.join(found.wrong)})"
+
+
+def _unknown(parts: Sequence[Findings]) -> Outcome | None:
+    """What is not known of what is asked; None when nothing is missing."""
+    lists = {protocol for part in parts for protocol in part.open_lists}
+    if lists:
+        names = tuple(protocol.value for protocol in Protocol if protocol in lists)
+        return unknown(f"the list of {', '.join(names)} may not be whole", {"unknown": names})
+    orders = tuple(protocol.value for protocol in Protocol if any(protocol in part.open_orders for part in parts))
+    if orders:
+        return unknown(f"whose order decides in {', '.join(orders)} could not be told", {"unknown": orders})
+    suites = tuple(sorted({suite for part in parts for suite in part.open_suites}))
+    if suites:
+        return unknown(f"it is not known what {', '.join(suites)} is", {"unknown": suites})
+    return None
+
+
+def _good(facts: HandshakeFacts, rules: Rules) -> Outcome:
+    said = []
+    if rules.limits:
+        said.append("accepts only cipher suites that the policy allows")
+    if rules.required and asked_for(facts, rules):
+        said.append("accepts those that it requires")
+    if rules.prefer and ordered(facts):
+        said.append("prefers those that it prefers")
+    if said:
+        return passed("; ".join(said))
+    return not_applicable("nothing of it is in force today, or for what the server accepts")
+
+
+def _asks(demand: CipherSuitesDemand) -> str:
+    return "; ".join(_asked(demand))
+
+
+def _asked(demand: CipherSuitesDemand) -> Iterator[str]:
+    if demand.allowed is not None:
+        yield f"{_shown(demand.allowed)} only"
+    if demand.tls13_allowed is not None:
+        yield f"in TLSv1.3 {_shown(demand.tls13_allowed)} only"
+    if demand.forbidden:
+        yield f"no {_shown(demand.forbidden)}"
+    if demand.required:
+        yield f"{_shown(demand.required)} required"
+    if demand.prefer:
+        yield f"in falling order: {_shown(demand.prefer)}"
+
+
+def _shown(entries: Sequence[SuiteItem]) -> str:
+    """The entries, or the number of suites where there are many."""
+    count = sum(len(entry.names) or 1 for entry in entries)
+    if count > _MOST_NAMED and not any(entry.where or entry.days for entry in entries):
+        return f"{count} cipher suites"
+    return listed(entries) or "none"
 
 
 NONCOMPLIANT = Family(
     "tls_posture_cipher_suites_noncompliant",
     "Number of accepted cipher suites that the policy does not allow (as of the last scan)",
 )
-SUITE_INFO = Family("tls_posture_cipher_suite_info", "1 for each accepted cipher suite (as of the last scan)")
+SUITE_INFO = Family(
+    "tls_posture_cipher_suite_info",
+    "1 for each accepted cipher suite; compliant is empty where it cannot be told (as of the last scan)",
+)
 
 
-def _samples(facts: Facts, demand: CipherSuitesDemand, policy: str) -> Iterator[Sample]:
+def _samples(facts: Facts, demands: Sequence[CipherSuitesDemand], policy: str, day: date) -> Iterator[Sample]:
+    """All demands together: a suite is compliant when each of them allows it."""
     handshake = facts.get(HandshakeFacts)
-    if handshake is None:
+    rules = [rules for demand in demands if demand.counts(day) and (rules := demand.rules(day)).limits]
+    if handshake is None or not rules:
         return
     for protocol in handshake.accepted:
-        excess = _excess(handshake, demand, protocol)
-        if not _may_lack(handshake, protocol):
-            yield Sample(NONCOMPLIANT, len(excess), {"protocol": protocol, "policy": policy})
-        for suite in handshake.cipher_suites.get(protocol, ()):
-            compliant = "false" if suite in excess else "true"
-            yield Sample(SUITE_INFO, 1, {"protocol": protocol, "cipher_suite": suite, "compliant": compliant})
+        suites = handshake.cipher_suites.get(protocol, ())
+        verdicts = {suite: _compliant(rules, protocol, suite) for suite in suites}
+        if not may_lack(handshake, protocol) and None not in verdicts.values():
+            count = sum(verdict is False for verdict in verdicts.values())
+            yield Sample(NONCOMPLIANT, count, {"protocol": protocol, "policy": policy})
+        for suite, verdict in verdicts.items():
+            compliant = "" if verdict is None else str(verdict).lower()
+            labels = {"protocol": protocol, "cipher_suite": suite, "compliant": compliant, "policy": policy}
+            yield Sample(SUITE_INFO, 1, labels)
+
+
+def _compliant(rules: Sequence[Rules], protocol: Protocol, suite: str) -> bool | None:
+    verdicts = {one.allows(protocol, suite) for one in rules}
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True
 
 
 CHECK = Check(
     name="cipher_suites",
     demand=CipherSuitesDemand,
-    judge=_judge,
+    verdict=_judge,
+    asks=_asks,
     families=(NONCOMPLIANT, SUITE_INFO),
     full=frozenset({SUITE_INFO}),
     samples=_samples,

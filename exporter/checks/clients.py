@@ -76,4 +76,9 @@ def _everything(demand: ClientsDemand) -> str:
     return "; ".join([*parts, *([f"{_names(demand.cannot_connect)} cannot"] if demand.cannot_connect else [])])
 
 
-CHECK = Check(name="clients", demand=ClientsDemand, judge=_judge)
+def _asks(demand: ClientsDemand) -> str:
+    parts = [f"{_names(demand.can_connect)} to connect"] if demand.can_connect else []
+    return ", and ".join([*parts, *([f"{_names(demand.cannot_connect)} not to"] if demand.cannot_connect else [])])
+
+
+CHECK = Check(name="clients", demand=ClientsDemand, verdict=_judge, asks=_asks)

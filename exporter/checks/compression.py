@@ -20,4 +20,9 @@ def _judge(case: Case, demand: CompressionDemand) -> Outcome:
     return passed("accepts TLS compression, as allowed" if facts.compression else "refuses TLS compression")
 
 
-CHECK = Check(name="compression", demand=CompressionDemand, judge=_judge)
+CHECK = Check(
+    name="compression",
+    demand=CompressionDemand,
+    verdict=_judge,
+    asks=lambda demand: "TLS compression may be accepted" if demand.allowed else "no TLS compression",
+)

@@ -52,4 +52,10 @@ def _match(case: Case, facts: TlsaFacts, records: tuple[TlsaRecord, ...]) -> Out
     return passed(f"the TLSA records at {facts.name} fit")
 
 
-CHECK = Check(name="dane", demand=DaneDemand, judge=_judge, questions=frozenset({DnsQuestion.TLSA}))
+CHECK = Check(
+    name="dane",
+    demand=DaneDemand,
+    verdict=_judge,
+    asks=lambda _demand: "signed TLSA records that fit the certificates",
+    questions=frozenset({DnsQuestion.TLSA}),
+)

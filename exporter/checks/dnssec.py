@@ -29,4 +29,9 @@ def _judge(case: Case, _demand: DnssecDemand) -> Outcome:
             return unknown("no resolver is configured that is said to validate (resolver: validating)")
 
 
-CHECK = Check(name="dnssec", demand=DnssecDemand, judge=_judge)
+CHECK = Check(
+    name="dnssec",
+    demand=DnssecDemand,
+    verdict=_judge,
+    asks=lambda _demand: "records of the host that are signed by DNSSEC",
+)

@@ -48,4 +48,9 @@ def _judge(case: Case, _demand: ForwardSecrecyDemand) -> Outcome:
             return unknown(f"the list of {names} may not be whole", {"unknown": left_open} if left_open else {})
 
 
-CHECK = Check(name="forward_secrecy", demand=ForwardSecrecyDemand, judge=_judge)
+CHECK = Check(
+    name="forward_secrecy",
+    demand=ForwardSecrecyDemand,
+    verdict=_judge,
+    asks=lambda _demand: "only cipher suites with forward secrecy",
+)

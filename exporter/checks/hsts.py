@@ -39,4 +39,9 @@ def _judge(case: Case, demand: HstsDemand) -> Outcome:
     return passed(f"max-age is {facts.hsts.max_age_seconds}")
 
 
-CHECK = Check(name="hsts", demand=HstsDemand, judge=_judge)
+CHECK = Check(
+    name="hsts",
+    demand=HstsDemand,
+    verdict=_judge,
+    asks=lambda demand: f"an HSTS header with a max-age of {demand.min_max_age_seconds} seconds or more",
+)

@@ -47,4 +47,9 @@ def _lacking(errors: list[HttpResponse], demand: HstsOnErrorsDemand) -> Iterator
             yield f"{response.request} ({response.status})", response.hsts_fields or ("no HSTS header",)
 
 
-CHECK = Check(name="hsts_on_errors", demand=HstsOnErrorsDemand, judge=_judge)
+def _asks(demand: HstsOnErrorsDemand) -> str:
+    requests = ", ".join(request for request in Asked if request in demand.requests)
+    return f"an HSTS header with a max-age of {demand.min_max_age_seconds} seconds or more on errors too ({requests})"
+
+
+CHECK = Check(name="hsts_on_errors", demand=HstsOnErrorsDemand, verdict=_judge, asks=_asks)

@@ -189,4 +189,9 @@ def _worst(told: Mapping[str, Told]) -> tuple[Verdict, str]:
     return Verdict.PASS, "ready for the preload list"
 
 
-CHECK = Check(name="hsts_preload", demand=HstsPreloadDemand, judge=_judge)
+CHECK = Check(
+    name="hsts_preload",
+    demand=HstsPreloadDemand,
+    verdict=_judge,
+    asks=lambda _demand: "all that the preload list of browsers asks for",
+)

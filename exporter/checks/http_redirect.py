@@ -36,4 +36,9 @@ def _judge(case: Case, _demand: HttpRedirectDemand) -> Outcome:
     return failed(f"port {plain.port} answers {plain.status} and does not redirect to https on the same host", evidence)
 
 
-CHECK = Check(name="http_redirect", demand=HttpRedirectDemand, judge=_judge)
+CHECK = Check(
+    name="http_redirect",
+    demand=HttpRedirectDemand,
+    verdict=_judge,
+    asks=lambda _demand: "a redirect from http to https on the same host",
+)

@@ -42,4 +42,10 @@ def _judge(case: Case, demand: MtaStsDemand) -> Outcome:
     return passed(f"{domain} has {', '.join(demand.records)}")
 
 
-CHECK = Check(name="mta_sts", demand=MtaStsDemand, judge=_judge, questions=frozenset({DnsQuestion.MTA_STS}))
+CHECK = Check(
+    name="mta_sts",
+    demand=MtaStsDemand,
+    verdict=_judge,
+    asks=lambda demand: f"records of the mail domain for {' and '.join(demand.records)}",
+    questions=frozenset({DnsQuestion.MTA_STS}),
+)

@@ -51,6 +51,9 @@ def _look_at(case: Case, demand: MtaStsPolicyDemand, facts: StsPolicyFacts, poli
 CHECK = Check(
     name="mta_sts_policy",
     demand=MtaStsPolicyDemand,
-    judge=_judge,
+    verdict=_judge,
+    asks=lambda demand: (
+        f"an MTA-STS policy of the mail domain that covers the server, in mode {' or '.join(demand.modes)}"
+    ),
     questions=frozenset({DnsQuestion.MTA_STS_POLICY}),
 )

@@ -50,4 +50,9 @@ def _said(one: Judged) -> str:
     return f"{_name(one)} {one.support.why}"
 
 
-CHECK = Check(name="server_software", demand=ServerSoftwareDemand, judge=_judge)
+CHECK = Check(
+    name="server_software",
+    demand=ServerSoftwareDemand,
+    verdict=_judge,
+    asks=lambda _demand: "software that still gets security fixes",
+)

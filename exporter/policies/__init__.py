@@ -1,20 +1,15 @@
 """Named policies: YAML files that say, check by check, what is asked for and where that is written."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
+from datetime import date
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from exporter.checks.base import Demand
-from exporter.checks.registry import CHECKS
 from exporter.config import is_policy_path
 from exporter.errors import ConfigError
-from exporter.yamlfile import read_document, validate
+from exporter.policies.form import NotExpressed
+from exporter.policies.loader import read_policy, shipped, unknown_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +17,14 @@ class Policy:
     """One policy.
 
     Attributes:
-        demands: name of each check that it asks for -> its demand; checks it does not name are not judged.
+        source: which document it is taken from, for people.
+        demands: name of each check that it asks for -> its demands, each of another severity, the worst first; checks
+            it does not name are not judged.
         file: where it was read from.
+        source_url: where the source is to be found; None when that is not said.
+        published: the day of the source; None when that is not said.
+        extends: name or path of the policy whose checks it has as well, as it stands in the file.
+        not_expressed: rules of the source that are not judged.
     """
 
     name: str
@@ -31,72 +32,35 @@ class Policy:
     version: str
     source: str
     description: str
-    demands: Mapping[str, Demand]
+    demands: Mapping[str, tuple[Demand, ...]]
     file: Path
-
-
-class _Header(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    title: str
-    version: str
-    source: str
-    description: str = ""
-
-
-def _sections() -> type[BaseModel]:
-    fields: dict[str, Any] = {check.name: (check.demand | None, None) for check in CHECKS}
-    return create_model("Checks", __config__=ConfigDict(extra="forbid", frozen=True), **fields)
-
-
-_PolicyFile = create_model("PolicyFile", __base__=_Header, checks=(_sections(), ...))
-
-
-@lru_cache(maxsize=1)
-def shipped() -> dict[str, Path]:
-    """Name -> file of the policies that come with the program."""
-    folder = Path(str(files(__name__)))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    source_url: str | None = None
+    published: date | None = None
+    extends: str | None = None
+    not_expressed: tuple[NotExpressed, ...] = ()
 
 
 def wrong_policy(policy: str) -> str | None:
     """What is wrong with a policy's name or path, None when it can be loaded."""
-    if is_policy_path(policy):
-        try:
-            load_policy(policy)
-        except ConfigError as error:
-            return f"policy file {error.problems[0]}"
-        return None
-    names = list(shipped())
-    if policy in names:
-        return None
-    near = difflib.get_close_matches(policy, names, n=1)
-    return f"unknown policy {policy!r}; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}")
+    if not is_policy_path(policy):
+        return unknown_policy(policy)
+    try:
+        load_policy(policy)
+    except ConfigError as error:
+        return f"policy file {'; '.join(map(str, error.problems))}"
+    return None
 
 
 def load_policy(policy: str) -> Policy:
     """A shipped policy by name, or a policy file by path (read again when it changed).
 
     Raises:
-        ConfigError: there is no such policy, or its file has mistakes (all of them are named).
+        ConfigError: there is no such policy, or its file or one that it extends has mistakes (all of them are named).
         KeyError: there is no shipped policy of this name.
     """
     path = Path(policy) if is_policy_path(policy) else shipped()[policy]
-    try:
-        changed = path.stat().st_mtime_ns
-    except OSError:
-        changed = 0  # reading it says what is wrong
-    return _load(path, changed)
+    header, demands = read_policy(path)
+    return Policy(**dict(header), demands=demands, file=path)
 
 
-@lru_cache(maxsize=256)
-def _load(path: Path, _changed: int) -> Policy:
-    document = read_document(path)
-    parsed, problems = validate(document, _PolicyFile)
-    if problems or parsed is None:
-        raise ConfigError(problems)
-    content = parsed.model_dump(exclude={"checks"})
-    sections = parsed.checks  # type: ignore[attr-defined]
-    demands = {check.name: demand for check in CHECKS if (demand := getattr(sections, check.name)) is not None}
-    return Policy(**content, demands=demands, file=path)
+__all__ = ["NotExpressed", "Policy", "load_policy", "shipped", "wrong_policy"]

@@ -40,7 +40,7 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
         name=settings.effective_name,
         host=settings.host,
         port=settings.effective_port,
-        policy=settings.policy or defaults.policy,
+        policies=settings.all_policies or defaults.all_policies,
         protocol=settings.effective_protocol,
         starttls=settings.starttls,
         server_name=None if is_ip(server_name) else server_name,

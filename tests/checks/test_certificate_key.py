@@ -15,7 +15,7 @@ FIELDS: dict[str, Any] = {
     "allowed": ["RSA", "EC", "Ed25519"],
     "min_rsa_bits": 2048,
     "min_ec_bits": 256,
-    "forbidden_signature_hashes": ["md5", "sha1"],
+    "curves": ["P-256", "P-384", {"is": "P-521", "until": "2026-11-21", "source": "3.4"}],
 }
 DEMAND = CertificateKeyDemand.model_validate(FIELDS)
 EC = "EC abababab"
@@ -51,33 +51,25 @@ def rsa(bits: int | None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - f
             "1.2.3 key",
             {"1.2.3 abababab": ("1.2.3 key",)},
         ),
-        (certificate(signature_hash="sha1"), V.FAIL, "sha1 signature", {EC: ("sha1 signature",)}),
-        (certificate(signature_hash="sha1", self_signed=True), V.PASS, "EC P-256", {}),
-        (certificate(signature_hash="intrinsic"), V.PASS, "EC P-256", {}),
         (
-            certificates(deployment(issuer(signature_hash="sha1", **rsa(1024)))),
+            certificate(key_size_bits=521, curve="P-521"),
             V.FAIL,
-            "RSA key of 1024 bits of the issuer efefefef; sha1 signature of the issuer efefefef",
-            {EC: ("RSA key of 1024 bits of the issuer efefefef", "sha1 signature of the issuer efefefef")},
+            "EC key on P-521",
+            {EC: ("EC key on P-521",)},
         ),
-        (certificates(deployment(issuer(signature_hash="sha1"), path=(0,))), V.PASS, "EC P-256", {}),
+        (certificate(curve=None), V.UNKNOWN, "EC key on an unknown curve", {EC: ("EC key on an unknown curve",)}),
+        (
+            certificates(deployment(issuer(**rsa(1024)))),
+            V.FAIL,
+            "RSA key of 1024 bits of the issuer efefefef",
+            {EC: ("RSA key of 1024 bits of the issuer efefefef",)},
+        ),
+        (certificates(deployment(issuer(**rsa(1024)), path=(0,))), V.PASS, "EC P-256", {}),
         (
             certificate(**rsa(None)),
             V.UNKNOWN,
             "RSA key of unknown size",
             {"RSA abababab": ("RSA key of unknown size",)},
-        ),
-        (
-            certificate(signature_hash=None),
-            V.UNKNOWN,
-            "signature with an unknown hash",
-            {EC: ("signature with an unknown hash",)},
-        ),
-        (
-            certificate(signature_hash=None, key_size_bits=192),
-            V.FAIL,
-            "EC key of 192 bits",
-            {EC: ("EC key of 192 bits",)},
         ),
         (
             certificates(deployment(), complete=False),
@@ -87,7 +79,7 @@ def rsa(bits: int | None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - f
         ),
     ],
 )
-def test_keys_and_signatures_are_as_strong_as_demanded(
+def test_keys_are_as_strong_as_demanded(
     seen: CertificateFacts, verdict: Verdict, summary: str, evidence: dict[str, tuple[str, ...]]
 ) -> None:
     outcome = CHECK.judge(case(seen), DEMAND)
@@ -100,10 +92,51 @@ def test_without_facts_nothing_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"allowed": []}, {"allowed": ["ECDSA"]}, {"min_rsa_bits": 0}, {"forbidden_signature_hashes": ["SHA-1"]}],
+    ("asked", "seen", "verdict"),
+    [
+        ({"min_rsa_bits": 2048}, certificate(key_algorithm="DSA", curve=None), V.PASS),
+        ({"curves": ["P-384"]}, certificates(deployment(issuer(**rsa(1024)), **rsa(1024))), V.PASS),
+        ({"allowed": ["EC"]}, certificate(key_size_bits=None, curve=None), V.PASS),
+        ({"min_ec_bits": 384}, certificate(), V.FAIL),
+        ({"allowed": ["RSA"]}, certificate(**rsa(None)), V.FAIL),
+        ({"allowed": ["RSA"], "leaf_only": True}, certificate(**rsa(None)), V.PASS),
+        ({"allowed": ["RSA"], "leaf_only": True}, certificate(), V.FAIL),
+    ],
+)
+def test_what_is_left_out_may_be_anything_and_so_may_issuers_where_only_the_leaf_counts(
+    asked: dict[str, Any], seen: CertificateFacts, verdict: Verdict
+) -> None:
+    demand = CertificateKeyDemand.model_validate({"severity": "info", "source": "test"} | asked)
+    assert CHECK.judge(case(seen), demand).verdict is verdict
+
+
+def test_a_lapsed_entry_says_where_it_is_written() -> None:
+    assert CHECK.judge(case(certificate(key_size_bits=521, curve="P-521")), DEMAND).sources == ("3.4",)
+
+
+def test_a_demand_is_said_in_words() -> None:
+    assert CHECK.asks(DEMAND) == (
+        "keys of RSA, EC, Ed25519 only, RSA of 2048 bits or more, EC of 256 bits or more, "
+        "on P-256, P-384, P-521 until 2026-11-21 only"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"allowed": []}, "is empty"),
+        ({"allowed": ["ECDSA"]}, "'ECDSA' is no kind of key; did you mean DSA?"),
+        ({"curves": ["P256"]}, "'P256' is no curve of keys; did you mean P-256?"),
+        ({"min_rsa_bits": 0}, "greater than or equal to 1"),
+    ],
     ids=str,
 )
-def test_a_demand_that_means_nothing_is_an_error(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match=next(iter(wrong))):
+def test_a_demand_that_means_nothing_is_an_error(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))) as raised:
         CertificateKeyDemand.model_validate(FIELDS | wrong)
+    assert [message in error["msg"] for error in raised.value.errors()] == [True]
+
+
+def test_a_demand_must_ask_for_something() -> None:
+    with pytest.raises(ValidationError, match="asks for nothing"):
+        CertificateKeyDemand.model_validate({"severity": "info", "source": "test"})

@@ -98,3 +98,27 @@ def test_the_server_decides_wherever_there_is_a_choice(
 def test_without_a_handshake_nothing_is_known() -> None:
     outcome = CHECK.judge(case(), DEMAND)
     assert (outcome.verdict, outcome.summary) == (Verdict.UNKNOWN, "the cipher order is not known")
+
+
+@pytest.mark.parametrize(
+    ("whose", "order", "verdict", "summary"),
+    [
+        ("client", CLIENT, Verdict.PASS, "the client's order decides"),
+        ("client", SERVER, Verdict.FAIL, "the client's order does not decide in TLSv1.2"),
+        ("client", MIXED, Verdict.FAIL, "the client's order does not decide in TLSv1.2"),
+        ("either", CLIENT, Verdict.PASS, "one side's order decides"),
+        ("either", SERVER, Verdict.PASS, "one side's order decides"),
+        ("either", MIXED, Verdict.FAIL, "one side's order does not decide in TLSv1.2"),
+        ("either", None, Verdict.UNKNOWN, "whose order decides in TLSv1.2 could not be told"),
+    ],
+)
+def test_a_policy_may_want_the_clients_order_or_either(
+    whose: str, order: CipherOrder | None, verdict: Verdict, summary: str
+) -> None:
+    demand = CipherOrderDemand.model_validate({"severity": "info", "source": "test", "required": whose})
+    outcome = CHECK.judge(case(handshake(TWO, order={TLS1_2: order})), demand)
+    assert (outcome.verdict, outcome.summary) == (verdict, summary)
+
+
+def test_a_demand_is_said_in_words() -> None:
+    assert CHECK.asks(DEMAND) == "the server's order decides"

@@ -57,7 +57,7 @@ def test_where_nothing_was_derived_nothing_is_known() -> None:
 def test_every_wrong_name_is_reported_at_its_own_place_with_a_near_one() -> None:
     with pytest.raises(ValidationError) as raised:
         VulnerabilitiesDemand.model_validate(FIELDS | {"forbidden": ["hartbleed", "rc4", "zzzz", 7]})
-    errors = {error["loc"]: error["msg"] for error in raised.value.errors()}
+    errors = {error["loc"][:2]: error["msg"] for error in raised.value.errors()}
     assert set(errors) == {("forbidden", 0), ("forbidden", 2), ("forbidden", 3)}
     assert errors["forbidden", 0].endswith("'hartbleed' is no attack that is looked for; did you mean heartbleed?")
     assert "known are heartbleed, ccs_injection" in errors["forbidden", 2]
@@ -67,3 +67,29 @@ def test_every_wrong_name_is_reported_at_its_own_place_with_a_near_one() -> None
 def test_a_demand_names_what_it_forbids_and_nothing_else(fields: dict[str, list[str]]) -> None:
     with pytest.raises(ValidationError):
         VulnerabilitiesDemand.model_validate(FIELDS | fields)
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "verdict", "summary", "sources"),
+    [
+        (
+            [{"is": "robot", "from": "2026-11-22", "source": "7.2"}, "rc4"],
+            Verdict.FAIL,
+            "is open to robot, rc4",
+            ("7.2",),
+        ),
+        ([{"is": "robot", "from": "2026-11-23"}, "rc4"], Verdict.FAIL, "is open to rc4", ()),
+        (
+            [{"is": ["robot", "rc4"], "until": "2026-11-21"}],
+            Verdict.NOT_APPLICABLE,
+            "nothing of it is in force today",
+            (),
+        ),
+    ],
+)
+def test_an_attack_counts_on_its_days_alone(
+    forbidden: list[object], verdict: Verdict, summary: str, sources: tuple[str, ...]
+) -> None:
+    demand = VulnerabilitiesDemand.model_validate(FIELDS | {"forbidden": forbidden})
+    outcome = CHECK.judge(case(derived(robot=True, rc4=True)), demand)
+    assert (outcome.verdict, outcome.summary, outcome.sources) == (verdict, summary, sources)

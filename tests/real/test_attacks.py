@@ -45,7 +45,7 @@ async def scanned(port: int, **changes: object) -> Report:
         result = await scan(target, environment)
     finally:
         await workers.close()
-    return assess(result, KOPANO, environment.now())
+    return assess(result, (KOPANO,), environment.now())
 
 
 def verdicts(port: int, **changes: object) -> Mapping[Attack, bool | None]:

@@ -72,11 +72,11 @@ def _scan(folder: Path, port: int, policy: Policy, pki: Pki, records: list[str],
         resolver = Resolver(configure=False)
         resolver.nameservers, resolver.port, resolver.lifetime = ["127.0.0.1"], asked, 3
         environment = Environment(now=make_environment().now, resolver=RecordResolver(resolver, validating=True))
-        target = with_questions(make_target(port, ca_file=str(pki.bundle), timeout_seconds=3), policy)
+        target = with_questions(make_target(port, ca_file=str(pki.bundle), timeout_seconds=3), [policy])
         result = asyncio.run(scan(target, environment))
     assert result.success, result.failures
     _asked_for(result.facts)
-    return {finding.check: finding for finding in assess(result, policy, result.ended_at).findings}
+    return {finding.check: finding for finding in assess(result, [policy], result.ended_at).findings}
 
 
 def _asked_for(facts: Facts) -> None:

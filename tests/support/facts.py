@@ -252,7 +252,7 @@ def result(
 def report(seen: Facts | None = None, **changes: Any) -> Report:  # noqa: ANN401 - any argument of `result`
     """The report after such a scan under the shipped checklist, judged as it ended."""
     scanned = result(seen, **changes)
-    return assess(scanned, KOPANO, scanned.ended_at)
+    return assess(scanned, (KOPANO,), scanned.ended_at)
 
 
 steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

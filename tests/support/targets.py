@@ -25,7 +25,7 @@ def make_target(port: int = 443, **changes: Any) -> Target:  # noqa: ANN401 - an
         "name": "test",
         "host": "www.test.example",
         "port": port,
-        "policy": "kopano-checklist",
+        "policies": ("kopano-checklist",),
         "server_name": "www.test.example",
         "connect_address": "127.0.0.1",
         "timeout_seconds": 1.0,

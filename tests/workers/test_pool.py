@@ -278,7 +278,7 @@ def test_workers_end_with_the_program_even_when_that_is_killed(tmp_path: Path) -
 async def dialing(handler: Handler) -> AsyncIterator[Dialer]:
     """To a server that behaves so."""
     async with plain_server(handler) as port:
-        yield Dialer(Target("test", "127.0.0.1", port, "policy", timeout_seconds=0.3), HostGate())
+        yield Dialer(Target("test", "127.0.0.1", port, ("policy",), timeout_seconds=0.3), HostGate())
 
 
 async def fetched(answer: Handler) -> tuple[object, Dialer]:

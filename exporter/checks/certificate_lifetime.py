@@ -1,0 +1,42 @@
+"""Check `certificate_lifetime`: no certificate of the server is made for longer than the policy has it."""
+
+import math
+
+from pydantic import Field
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
+from exporter.probes.certificate import CertificateFacts, ServedCertificate
+
+_DAY_SECONDS = 86_400
+
+
+class CertificateLifetimeDemand(Demand):
+    """Most days from notBefore to notAfter of the server's own certificate, whose last second is not counted."""
+
+    max_days: float = Field(ge=1)
+
+
+def _judge(case: Case, demand: CertificateLifetimeDemand) -> Outcome:
+    facts = case.facts.get(CertificateFacts)
+    if facts is None:
+        return unknown("the certificate could not be looked at")
+    most = demand.max_days * _DAY_SECONDS
+    long = {one.title: (f"{_days(one.leaf):g} days",) for one in facts.deployments if one.leaf.lifetime_seconds > most}
+    summary = f"is made for {max(_days(one.leaf) for one in facts.deployments):g} days"
+    if long:
+        return failed(f"{summary}, more than {demand.max_days:g}", long)
+    return passed(summary) if facts.deployments_complete else unknown(f"{summary}, but there may be other certificates")
+
+
+def _days(leaf: ServedCertificate) -> float:
+    """Rounded up, so that what is too long also looks like that."""
+    return math.ceil(leaf.lifetime_seconds / _DAY_SECONDS * 100) / 100
+
+
+CHECK = Check(
+    name="certificate_lifetime",
+    demand=CertificateLifetimeDemand,
+    verdict=_judge,
+    asks=lambda demand: f"a certificate made for {demand.max_days:g} days at most",
+)

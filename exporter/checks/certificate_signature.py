@@ -1,0 +1,82 @@
+"""Check `certificate_signature`: signatures of all certificates that clients go by are made with good algorithms.
+
+Nobody goes by what a root says of itself, so its signature need not be good.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+from pydantic import model_validator
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, unknown
+from exporter.checks.items import Filled, Item, in_force, listed, names_in_force, naming, today
+from exporter.checks.linked import Kind, Word, judge_linked
+from exporter.checks.names import SIGNATURE_ALGORITHMS, HashName, SignatureName
+from exporter.probes.certificate import CertificateFacts, ServedCertificate
+from exporter.probes.certificate.facts import INTRINSIC
+
+
+class CertificateSignatureDemand(Demand):
+    """Hashes and algorithms of signatures.
+
+    Attributes:
+        allowed: hashes; all of them where it is left out. An algorithm that has its own (Ed25519, ML-DSA) is none of
+            their business.
+        forbidden: hashes.
+        allowed_algorithms: by OpenSSL's names.
+    """
+
+    allowed: Filled[Item[HashName]] | None = None
+    forbidden: tuple[Item[HashName], ...] = ()
+    allowed_algorithms: Filled[Item[SignatureName]] | None = None
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> "CertificateSignatureDemand":
+        if self.allowed is None and not self.forbidden and self.allowed_algorithms is None:
+            raise ValueError("asks for nothing; give it allowed, forbidden or allowed_algorithms")
+        return self
+
+
+def _judge(case: Case, demand: CertificateSignatureDemand) -> Outcome:
+    facts = case.facts.get(CertificateFacts)
+    if facts is None:
+        return unknown("the certificate could not be looked at")
+    day = today(case)
+    return judge_linked(facts, lambda certificate: _words(certificate, demand, day), _shown)
+
+
+def _shown(certificate: ServedCertificate) -> str:
+    return certificate.signature_algorithm
+
+
+def _words(certificate: ServedCertificate, demand: CertificateSignatureDemand, day: date) -> Iterator[Word]:
+    if certificate.self_signed:
+        return
+    hashed, algorithm = certificate.signature_hash, certificate.signature_algorithm
+    allowed = None if demand.allowed is None else names_in_force(demand.allowed, day)
+    if hashed is None:
+        if allowed is not None or demand.forbidden:
+            yield Kind.DARK, "signature with an unknown hash", ()
+    elif hashed in names_in_force(demand.forbidden, day):
+        yield Kind.WRONG, f"{hashed} signature", naming(in_force(demand.forbidden, day), [hashed])
+    elif allowed is not None and hashed != INTRINSIC and hashed not in allowed:
+        yield Kind.WRONG, f"{hashed} signature", naming(demand.allowed or (), [hashed])
+    if demand.allowed_algorithms is None or algorithm in names_in_force(demand.allowed_algorithms, day):
+        return
+    if algorithm in SIGNATURE_ALGORITHMS:
+        yield Kind.WRONG, f"signature by {algorithm}", naming(demand.allowed_algorithms, [algorithm])
+    else:  # an object identifier, or a name that another version of OpenSSL has for it
+        yield Kind.DARK, f"signature by {algorithm}", ()
+
+
+def _asks(demand: CertificateSignatureDemand) -> str:
+    parts = (
+        (demand.allowed, f"signatures with {listed(demand.allowed or ())} only"),
+        (demand.forbidden or None, f"no signatures with {listed(demand.forbidden)}"),
+        (demand.allowed_algorithms, f"signatures by {listed(demand.allowed_algorithms or ())} only"),
+    )
+    return "; ".join(text for asked, text in parts if asked is not None)
+
+
+CHECK = Check(name="certificate_signature", demand=CertificateSignatureDemand, verdict=_judge, asks=_asks)

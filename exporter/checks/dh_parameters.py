@@ -1,0 +1,75 @@
+"""Check `dh_parameters`: the primes of finite-field key exchanges up to TLS 1.2 are large enough, or well-known."""
+
+from pydantic import Field, model_validator
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.checks.names import NAMED_PRIMES
+from exporter.checks.suites import may_lack
+from exporter.model import Protocol
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.keyexchange import Prime
+from exporter.probes.handshake.registry import BY_NAME, KeyExchange
+
+_FINITE = {"DH", "DHE", "ADH"}
+
+
+class DhParametersDemand(Demand):
+    """Least size of primes.
+
+    Attributes:
+        min_bits: None for any size.
+        named_only: only the primes of RFC 7919.
+    """
+
+    min_bits: int | None = Field(default=None, ge=1)
+    named_only: bool = False
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> "DhParametersDemand":
+        if self.min_bits is None and not self.named_only:
+            raise ValueError("asks for nothing; give it min_bits, or named_only: true")
+        return self
+
+
+def _judge(case: Case, demand: DhParametersDemand) -> Outcome:
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None or not facts.accepted:
+        return unknown("the key exchanges are not known")
+    wrong = tuple(dict.fromkeys(_shown(prime) for prime in facts.primes if not _good(prime, demand)))
+    if wrong:
+        return failed(f"uses {', '.join(wrong)}", {"primes": wrong})
+    dark = tuple(p.value for p in Protocol if p not in {Protocol.SSL2, Protocol.TLS1_3} and may_lack(facts, p))
+    if dark:
+        return unknown(f"the list of {', '.join(dark)} may not be whole", {"unknown": dark})
+    accepted = [name for p in facts.accepted if p is not Protocol.TLS1_3 for name in facts.cipher_suites.get(p, ())]
+    finite = dict.fromkeys(name for name in accepted if name not in BY_NAME or BY_NAME[name].agreement in _FINITE)
+    unread = tuple(name for name in finite if not facts.primes or not _is_read(name))
+    if unread:
+        return unknown(f"the prime of {', '.join(unread)} was not seen", {"unknown": unread})
+    if not facts.primes:
+        return not_applicable("no finite-field key exchange is accepted")
+    return passed(f"uses {', '.join(dict.fromkeys(map(_shown, facts.primes)))}")
+
+
+def _good(prime: Prime, demand: DhParametersDemand) -> bool:
+    large = demand.min_bits is None or prime.bits >= demand.min_bits
+    return large and (not demand.named_only or prime.name in NAMED_PRIMES)
+
+
+def _is_read(name: str) -> bool:
+    """Whether the message that has the prime is read in this suite: not with a PSK, and static DH has none."""
+    return name in BY_NAME and BY_NAME[name].key_exchange is KeyExchange.DH
+
+
+def _shown(prime: Prime) -> str:
+    """`ffdhe2048`, or `a prime of 1024 bits`."""
+    return prime.name if prime.name in NAMED_PRIMES else f"a prime of {prime.bits} bits"
+
+
+def _asks(demand: DhParametersDemand) -> str:
+    size = "" if demand.min_bits is None else f" of {demand.min_bits} bits or more"
+    return f"primes{size}{', of RFC 7919 only' if demand.named_only else ''}"
+
+
+CHECK = Check(name="dh_parameters", demand=DhParametersDemand, verdict=_judge, asks=_asks)

@@ -1,0 +1,141 @@
+"""Check `extensions`: which extensions of TLS and SSL a server has, and which it has not.
+
+All of them belong to protocols before TLS 1.3, where the best of them is built in and the others are gone; only
+`ocsp_stapling` goes on there, and is encrypted.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from pydantic import model_validator
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.checks.items import Item, in_force, listed, names_in_force, naming, sources, today
+from exporter.checks.names import ExtensionName
+from exporter.checks.suites import may_lack
+from exporter.model import Protocol
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.observed import ENCRYPT_THEN_MAC, FLAGS, HEARTBEAT, OCSP_STAPLING
+from exporter.probes.handshake.registry import BY_NAME
+
+_CLASSIC = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
+
+
+class ExtensionsDemand(Demand):
+    """What must be there in each protocol up to TLS 1.2, and what must not be in any."""
+
+    required: tuple[Item[ExtensionName], ...] = ()
+    forbidden: tuple[Item[ExtensionName], ...] = ()
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> "ExtensionsDemand":
+        if not self.required and not self.forbidden:
+            raise ValueError("asks for nothing; give it required or forbidden")
+        return self
+
+
+class _State(Enum):
+    """What is known of one extension."""
+
+    HAS = auto()
+    LACKS = auto()
+    DARK = auto()
+    NONE = auto()
+    """The question does not arise."""
+
+
+def _judge(case: Case, demand: ExtensionsDemand) -> Outcome:
+    day = today(case)
+    required, forbidden = names_in_force(demand.required, day), names_in_force(demand.forbidden, day)
+    if not required and not forbidden:
+        return not_applicable("nothing of it is in force today")
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None or not facts.accepted:
+        return unknown("the extensions are not known")
+    everywhere = {name: _everywhere(facts, name) for name in required}
+    anywhere = {name: _anywhere(facts, name) for name in forbidden}
+    missing = tuple(name for name, state in everywhere.items() if state is _State.LACKS)
+    excess = tuple(name for name, state in anywhere.items() if state is _State.HAS)
+    if missing or excess:
+        said = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(excess)}"] * bool(excess)
+        evidence = {key: names for key, names in (("missing", missing), ("accepted", excess)) if names}
+        broken = (*naming(in_force(demand.required, day), missing), *naming(in_force(demand.forbidden, day), excess))
+        return failed(" and ".join(said), evidence, sources(broken))
+    states = everywhere | anywhere
+    dark = tuple(name for name, state in states.items() if state is _State.DARK)
+    if dark:
+        return unknown(f"not known of {', '.join(dark)}", {"unknown": dark})
+    if set(states.values()) == {_State.NONE}:
+        return not_applicable(f"{', '.join(states)}: nothing that they are for is accepted")
+    has = [name for name, state in everywhere.items() if state is _State.HAS]
+    lacks = [name for name, state in anywhere.items() if state is _State.LACKS]
+    return passed(" and ".join([f"has {', '.join(has)}"] * bool(has) + [f"lacks {', '.join(lacks)}"] * bool(lacks)))
+
+
+def _everywhere(facts: HandshakeFacts, name: str) -> _State:
+    """Whether all protocols have it that it is for."""
+    match facts.extensions.get(name):
+        case False:
+            return _State.LACKS
+        case None:
+            return _State.NONE if _pointless(facts, name) else _State.DARK
+        case True:
+            return _State.DARK if name in FLAGS and _open(facts) else _State.HAS
+
+
+def _anywhere(facts: HandshakeFacts, name: str) -> _State:
+    """Whether any protocol has it: a "no" of the facts is one of them all only where there is no more than one."""
+    if facts.extensions.get(name) or (name == HEARTBEAT and True in facts.heartbeat.values()):
+        return _State.HAS
+    if _pointless(facts, name):
+        return _State.NONE
+    accepted = [protocol for protocol in _CLASSIC if facts.protocols.get(protocol)]
+    if _open(facts) or (name == OCSP_STAPLING and facts.protocols.get(Protocol.TLS1_3) is not False):
+        return _State.DARK
+    if name == HEARTBEAT and all(protocol in facts.heartbeat for protocol in accepted):
+        return _State.LACKS
+    of_one = len(accepted) == 1 or name not in FLAGS
+    return _State.LACKS if of_one and facts.extensions.get(name) is False else _State.DARK
+
+
+def _open(facts: HandshakeFacts) -> bool:
+    """Whether a protocol may be accepted that was not looked at."""
+    return any(facts.protocols.get(protocol) is None for protocol in _CLASSIC)
+
+
+def _pointless(facts: HandshakeFacts, name: str) -> bool:
+    """Whether nothing that the server accepts has use for it."""
+    if any(facts.protocols.get(protocol) is None for protocol in (*_CLASSIC, Protocol.TLS1_3)):
+        return False
+    accepted = [protocol for protocol in _CLASSIC if facts.protocols[protocol]]
+    if name == OCSP_STAPLING:
+        return False
+    if not accepted:
+        return True
+    return _NEEDS[name](facts, accepted) if name in _NEEDS else False
+
+
+def _no_cbc(facts: HandshakeFacts, accepted: list[Protocol]) -> bool:
+    suites = [BY_NAME.get(name) for protocol in accepted for name in facts.cipher_suites.get(protocol, ())]
+    return not any(may_lack(facts, protocol) for protocol in accepted) and not any(s is None or s.cbc for s in suites)
+
+
+def _one_protocol(facts: HandshakeFacts, accepted: list[Protocol]) -> bool:
+    return len(accepted) + bool(facts.protocols[Protocol.TLS1_3]) == 1
+
+
+_NEEDS: dict[str, Callable[[HandshakeFacts, list[Protocol]], bool]] = {
+    ENCRYPT_THEN_MAC: _no_cbc,
+    "fallback_scsv": _one_protocol,
+    "downgrade_marks": _one_protocol,
+}
+"""When an extension is of no use though TLS 1.2 or older is accepted (RFC 7366; RFC 7507; RFC 8446, 4.1.3)."""
+
+
+def _asks(demand: ExtensionsDemand) -> str:
+    required = [f"{listed(demand.required)} required"] * bool(demand.required)
+    return "; ".join([*required, *[f"no {listed(demand.forbidden)}"] * bool(demand.forbidden)])
+
+
+CHECK = Check(name="extensions", demand=ExtensionsDemand, verdict=_judge, asks=_asks)

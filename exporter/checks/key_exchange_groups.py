@@ -1,0 +1,53 @@
+"""Check `key_exchange_groups`: which elliptic curves and other named groups keys are agreed on with.
+
+Up to TLS 1.2 a finite field shows as its prime; that is `dh_parameters`. In TLS 1.3 it is a group like any other.
+"""
+
+from exporter.case import Case
+from exporter.checks.base import Check, Outcome, not_applicable, unknown
+from exporter.checks.items import today
+from exporter.checks.listing import Had, NamesDemand, asks_names, judge_names
+from exporter.checks.names import GroupName
+from exporter.checks.suites import may_lack
+from exporter.model import Protocol
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.registry import BY_NAME
+
+_ON_CURVES = {"ECDHE", "AECDH"}
+
+
+class KeyExchangeGroupsDemand(NamesDemand[GroupName]):
+    """Groups, by their names at IANA."""
+
+
+def _judge(case: Case, demand: KeyExchangeGroupsDemand) -> Outcome:
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None or not facts.accepted:
+        return unknown("the key exchange groups are not known")
+    names = tuple(dict.fromkeys(name for listing in facts.groups.values() for name in listing.names))
+    dark = tuple(protocol.value for protocol in Protocol if not _whole(facts, protocol))
+    if not names and not dark and not demand.required:
+        return not_applicable("no key exchange with groups is accepted")
+    gap = f"the list of groups of {', '.join(dark)} may not be whole"
+    return judge_names(Had(names, None if dark else (), gap), demand, today(case))
+
+
+def _whole(facts: HandshakeFacts, protocol: Protocol) -> bool:
+    """Whether there are no groups but those at hand: SSL 2 has none at all, TLS 1.3 is never without."""
+    if protocol is Protocol.SSL2 or facts.protocols.get(protocol) is False:
+        return True
+    if facts.protocols.get(protocol) is None:
+        return False
+    listing = facts.groups.get(protocol)
+    if listing is not None:
+        return listing.complete
+    return protocol is not Protocol.TLS1_3 and not may_lack(facts, protocol) and not _uses_curves(facts, protocol)
+
+
+def _uses_curves(facts: HandshakeFacts, protocol: Protocol) -> bool:
+    """Whether a suite is accepted that has a group, or may have one."""
+    suites = [BY_NAME.get(name) for name in facts.cipher_suites.get(protocol, ())]
+    return any(suite is None or suite.agreement in _ON_CURVES for suite in suites)
+
+
+CHECK = Check(name="key_exchange_groups", demand=KeyExchangeGroupsDemand, verdict=_judge, asks=asks_names)

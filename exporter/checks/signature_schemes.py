@@ -1,0 +1,37 @@
+"""Check `signature_schemes`: what the server signs its key exchange with in TLS 1.2.
+
+Older protocols have one way alone, and TLS 1.3 encrypts it.
+"""
+
+from exporter.case import Case
+from exporter.checks.base import Check, Outcome, not_applicable, unknown
+from exporter.checks.items import today
+from exporter.checks.listing import Had, NamesDemand, asks_names, judge_names
+from exporter.checks.names import SchemeName
+from exporter.checks.suites import may_lack
+from exporter.model import Protocol
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.registry import BY_NAME
+
+
+class SignatureSchemesDemand(NamesDemand[SchemeName]):
+    """Signature schemes, by their names at IANA."""
+
+
+def _judge(case: Case, demand: SignatureSchemesDemand) -> Outcome:
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None or not facts.accepted or facts.protocols.get(Protocol.TLS1_2) is None:
+        return unknown("the signature schemes are not known")
+    if not facts.protocols[Protocol.TLS1_2]:
+        return not_applicable("only TLSv1.2 shows signature schemes, and it is not accepted")
+    listing = facts.signature_schemes
+    if listing is None:
+        suites = [BY_NAME.get(name) for name in facts.cipher_suites.get(Protocol.TLS1_2, ())]
+        if may_lack(facts, Protocol.TLS1_2) or any(suite is None or suite.signed for suite in suites):
+            return unknown("no signature was seen in TLSv1.2")
+        return not_applicable("no key exchange in TLSv1.2 is signed")
+    gap = "the list of signature schemes may not be whole"
+    return judge_names(Had(listing.names, () if listing.complete else None, gap), demand, today(case))
+
+
+CHECK = Check(name="signature_schemes", demand=SignatureSchemesDemand, verdict=_judge, asks=asks_names)

@@ -1,0 +1,133 @@
+"""Reads policies: the file, the one that it extends, and all that is wrong with either."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from exporter.checks.base import Demand
+from exporter.checks.registry import CHECKS
+from exporter.config import is_policy_path
+from exporter.errors import ConfigError, Problem
+from exporter.model import Severity
+from exporter.policies.form import Header, PolicyFile
+from exporter.yamlfile import Document, read_document, validate
+
+Demands = Mapping[str, tuple[Demand, ...]]
+_WORST_FIRST = list(Severity)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One policy file by itself.
+
+    Attributes:
+        header: None when there are problems.
+        sections: name of each check that the file names -> its demands, None for one that is dropped.
+        extends: as it stands in the file.
+        place: of `extends`, without a message.
+    """
+
+    header: Header | None
+    sections: Mapping[str, tuple[Demand, ...] | None]
+    problems: tuple[Problem, ...]
+    extends: str | None
+    place: Problem
+
+
+@lru_cache(maxsize=1)
+def shipped() -> dict[str, Path]:
+    """Name -> file of the policies that come with the program."""
+    folder = Path(str(files("exporter.policies")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def unknown_policy(name: str) -> str | None:
+    """What to say of a name that no shipped policy has; None when there is one."""
+    names = list(shipped())
+    if name in names:
+        return None
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"unknown policy {name!r}; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}")
+
+
+def read_policy(path: Path, below: tuple[Path, ...] = ()) -> tuple[Header, Demands]:
+    """What stands in a policy file, and what it demands with the one that it extends.
+
+    `below` are the files that extend it, the first one first.
+
+    Raises:
+        ConfigError: one of the files cannot be used; has what is wrong with each.
+    """
+    part = _part(path, _changed(path))
+    problems, inherited = list(part.problems), {}
+    if part.extends is not None:
+        try:
+            inherited = dict(_inherited(path, part, (*below, path)))
+        except ConfigError as error:
+            problems += error.problems
+    if problems or part.header is None:
+        raise ConfigError(problems)
+    demands = inherited | dict(part.sections)
+    return part.header, {check.name: those for check in CHECKS if (those := demands.get(check.name)) is not None}
+
+
+def _inherited(path: Path, part: Part, below: tuple[Path, ...]) -> Demands:
+    extends = str(part.extends)
+    if not is_policy_path(extends):
+        wrong = unknown_policy(extends)
+        if wrong is not None:
+            raise ConfigError([replace(part.place, message=wrong)])
+    base = path.parent / extends if is_policy_path(extends) else shipped()[extends]
+    same = [one.resolve() == base.resolve() for one in below]
+    if any(same):
+        circle = " extends ".join(one.name for one in (*below[same.index(True) :], base))
+        raise ConfigError([replace(part.place, message=f"goes in a circle: {circle}")])
+    if not base.is_file():
+        raise ConfigError([replace(part.place, message=f"{extends!r} is not a file")])
+    return read_policy(base, below)[1]
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0  # reading it says what is wrong
+
+
+@lru_cache(maxsize=256)
+def _part(path: Path, _changed: int) -> Part:
+    document = read_document(path)
+    parsed, problems = validate(document, PolicyFile)
+    data = document.data if isinstance(document.data, dict) else {}
+    sections: dict[str, Any] = {}
+    if parsed is not None:
+        checks = parsed.checks  # type: ignore[attr-defined]
+        sections = {name: _sorted(getattr(checks, name)) for name in checks.model_fields_set}
+        problems += _same_severities(document, checks)
+    header = None if problems or parsed is None else Header(**parsed.model_dump(exclude={"checks"}))
+    extends = data.get("extends") if isinstance(data.get("extends"), str) else None
+    return Part(header, sections, tuple(problems), extends, document.problem(("extends",), ""))
+
+
+def _sorted(demands: tuple[Demand, ...] | None) -> tuple[Demand, ...] | None:
+    """The worst first."""
+    if demands is None:
+        return None
+    return tuple(sorted(demands, key=lambda demand: _WORST_FIRST.index(demand.severity)))
+
+
+def _same_severities(document: Document, checks: Any) -> list[Problem]:  # noqa: ANN401 - a model made at run time
+    """Demands of one check are told apart by their severity, in metrics as everywhere."""
+    problems = []
+    for name in checks.model_fields_set:
+        severities = [demand.severity for demand in getattr(checks, name) or ()]
+        for index, severity in enumerate(severities):
+            if severity in severities[:index]:
+                first = document.problem(("checks", name, severities.index(severity), "severity"), "").line
+                message = f"another demand of this check is {severity}, on line {first}; each needs its own"
+                problems.append(document.problem(("checks", name, index, "severity"), message))
+    return problems

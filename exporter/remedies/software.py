@@ -1,0 +1,79 @@
+"""The remedy for software that nobody mends any more: which releases are maintained now."""
+
+import re
+from datetime import datetime
+
+from exporter.case import Case
+from exporter.checks.base import Demand, Outcome
+from exporter.derived.software import Judged, Software
+from exporter.model import Remedy
+from exporter.remedies.servers import BY_PRODUCT, Server
+from exporter.software.packages import WINDOWS
+from exporter.software.shown import Shown
+from exporter.software.support import SupportTable, support
+
+MOST_NAMED = 6
+"""Releases of one product in a remedy: the newest."""
+
+_NAMES = {
+    "apache-http-server": "Apache httpd",
+    "microsoft-iis": "IIS",
+    "windows-server": "Windows Server",
+    "eclipse-jetty": "Jetty",
+    "amazon-linux": "Amazon Linux",
+    "php": "PHP",
+    "openssl": "OpenSSL",
+    "haproxy": "HAProxy",
+    "mysql": "MySQL",
+    "mariadb": "MariaDB",
+    "rhel": "RHEL",
+    "nginx": "nginx",
+}
+"""Products as they write themselves, where a capital letter does not do."""
+
+
+def server_software(case: Case, _demand: Demand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """What to update each product to that is out of support."""
+    facts = case.facts.get(Software)
+    found: dict[Server, list[str]] = {}
+    for one in facts.outdated if facts else ():
+        found.setdefault(BY_PRODUCT.get(one.shown.product, Server.ANY), []).append(_update(one, case))
+    if not found:
+        return (Remedy(Server.ANY, (), "Update the software to a release that is maintained."),)
+    return tuple(Remedy(server, (), " ".join(dict.fromkeys(notes))) for server, notes in found.items())
+
+
+def _update(one: Judged, case: Case) -> str:
+    """What to do about it: `Update nginx 1.18.0 to nginx 1.30 or newer`."""
+    shown, package, table = one.shown, one.shown.package, case.table
+    of_distribution = package is not None and package.distribution != WINDOWS and package.release is not None
+    name = package.distribution if package and of_distribution else shown.product
+    part = None if of_distribution else table.part_of.get(name)
+    goal = _goal(part.product if part else name, table, case.now)
+    version = f"{_named(shown.product)} {shown.version}" if shown.version else _named(shown.product)
+    if goal is None:
+        return f"Update {version} to a release that is maintained."
+    if of_distribution or part:
+        return f"Update what {version} is part of, to {goal}."
+    return f"Update {version} to {goal}."
+
+
+def _goal(name: str, table: SupportTable, now: datetime) -> str | None:
+    """The oldest release that is maintained, and all newer ones are as well; else all that are, the newest first."""
+    product = table.products.get(name)
+    ordered = sorted(product.releases, key=_numbers, reverse=True) if product else []
+    kept = [cycle for cycle in ordered if support(Shown(name, cycle, ""), table, now).maintained]
+    if not kept:
+        return None
+    if kept == ordered[: len(kept)]:
+        return f"{_named(name)} {kept[-1]} or newer"
+    several = kept[:MOST_NAMED]
+    return f"{_named(name)} {', '.join(several[:-1])}{' or ' if several[:-1] else ''}{several[-1]}"
+
+
+def _numbers(cycle: str) -> list[int]:
+    return [int(number) for number in re.findall(r"[0-9]{1,9}", cycle)]
+
+
+def _named(product: str) -> str:
+    return _NAMES.get(product, product[:1].upper() + product[1:])

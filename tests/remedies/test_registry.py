@@ -1,0 +1,102 @@
+"""What holds for every remedy: there is one for each check, it raises nothing, and its text is fit to be shown."""
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.case import Case
+from exporter.checks.base import Outcome
+from exporter.model import Facts, Protocol, Remedy, Verdict
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.trust import TrustFailure
+from exporter.remedies import remedy
+from exporter.remedies.registry import REMEDIES
+from exporter.remedies.servers import Server
+from tests.remedies.examples import BY_NAME, EXAMPLES, Example, demand, derived
+from tests.support.facts import certificate, facts, handshake_facts, http_everywhere, steady, watched
+from tests.support.targets import NOW
+
+ASKED: Mapping[str, Mapping[str, object]] = {
+    **{example.check: example.asked for example in EXAMPLES},
+    "certificate_valid": {},
+    "certificate_expiry": {"min_days": 30, "min_lifetime_share": 0.3},
+    "certificate_key": {"allowed": ["EC"], "min_ec_bits": 384},
+    "certificate_signature": {"forbidden": ["sha1"]},
+    "certificate_lifetime": {"max_days": 90},
+    "certificate_chain": {"complete": True, "ordered": True, "allow_surplus": False, "allow_root": False},
+    "server_software": {"maintained": True},
+    "mta_sts": {"records": ["mta_sts"]},
+    **{check: {"required": True} for check in ("caa", "caa_issuer", "dnssec", "dane")},
+}
+"""A demand of each check that there is; checks that have none here are asked for in their own tests."""
+
+EVIDENCE = st.dictionaries(
+    st.sampled_from(["TLSv1.2", "SSLv2", "missing", "accepted", "drown", "robot", "logjam", "EC abababab", "max_age"]),
+    st.lists(st.sampled_from(["TLSv1.2", "TLS_RSA_WITH_RC4_128_SHA", "SSLv2 0x010080", "fail: 1", "sha1"])).map(tuple),
+)
+PROTOCOLS = st.sampled_from(["https", "smtp", "imaps", "ldap", "tls"])
+
+
+def test_each_check_has_a_remedy() -> None:
+    assert BY_NAME.keys() <= REMEDIES.keys()
+    assert REMEDIES.keys() - BY_NAME.keys() <= {"grade", "clients"}
+
+
+def test_what_is_no_check_has_none() -> None:
+    example = EXAMPLES[0]
+    outcome = Outcome(Verdict.FAIL, "fails")
+    assert remedy("no_check", Case(watched(), Facts(), NOW), demand(example.check, **example.asked), outcome) == ()
+
+
+def fit(made: tuple[Remedy, ...]) -> bool:
+    """Each has something to say, in one line each."""
+    texts = [text for one in made for text in (*one.lines, one.note)]
+    said = all(one.lines or one.note for one in made)
+    known = all(one.server in set(Server) for one in made)
+    return bool(made) and said and known and all(text.isprintable() and text == text.rstrip() for text in texts)
+
+
+CHAIN = certificate(failures=tuple(TrustFailure), trusted=False, complete=False, surplus=(0, 9), path=())
+
+
+@steady
+@given(check=st.sampled_from(sorted(ASKED)), seen=handshake_facts(), evidence=EVIDENCE, protocol=PROTOCOLS)
+def test_nothing_is_raised_whatever_was_seen(
+    check: str, seen: HandshakeFacts, evidence: Mapping[str, tuple[str, ...]], protocol: str
+) -> None:
+    asked, outcome = demand(check, **ASKED[check]), Outcome(Verdict.FAIL, "fails", evidence)
+    for known in (facts(seen), facts(seen, CHAIN, http_everywhere("max-age=1", "max-age=2"))):
+        case = derived(Case(watched(protocol=protocol, mail_domain="test.example"), known, NOW))
+        assert fit(remedy(check, case, asked, outcome))
+
+
+@pytest.mark.parametrize("check", REMEDIES)
+def test_without_facts_there_is_still_something_to_say(check: str) -> None:
+    other = next(iter(ASKED))
+    asked = demand(check, **ASKED[check]) if check in ASKED else demand(other, **ASKED[other])
+    assert fit(remedy(check, Case(watched(), Facts(), NOW), asked, Outcome(Verdict.FAIL, "fails")))
+
+
+@steady
+@given(seen=handshake_facts())
+def test_no_protocol_is_turned_on_that_is_neither_accepted_nor_required_nor_the_last_resort(
+    seen: HandshakeFacts,
+) -> None:
+    asked = demand("protocols", required=["TLSv1.1"], forbidden=["SSLv2", "SSLv3"])
+    made = remedy("protocols", Case(watched(), facts(seen), NOW), asked, Outcome(Verdict.FAIL, "fails"))
+    line = next(one.lines[0] for one in made if one.server == Server.NGINX)
+    on = {Protocol.TLS1_0 if name == "TLSv1" else Protocol(name) for name in line.rstrip(";").split()[1:]}
+    unknown = {one for one in (Protocol.TLS1_2, Protocol.TLS1_3) if seen.protocols.get(one) is None}
+    assert on <= {*seen.accepted, *unknown, Protocol.TLS1_1} - {Protocol.SSL2, Protocol.SSL3}
+    assert on >= ({*seen.accepted} | {Protocol.TLS1_1}) - {Protocol.SSL2, Protocol.SSL3}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)
+def test_examples_fail_and_their_remedies_are_fit(example: Example) -> None:
+    case = derived(Case(watched(), example.facts, NOW))
+    asked = demand(example.check, **example.asked)
+    outcome = BY_NAME[example.check].judge(case, asked)
+    assert outcome.verdict is Verdict.FAIL
+    assert fit(remedy(example.check, case, asked, outcome))

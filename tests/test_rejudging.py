@@ -1,0 +1,221 @@
+"""What time alone changes, without a scan: hours pass at once, and nobody can be connected to."""
+
+import asyncio
+import json
+import os
+from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from exporter.app import JUDGED_EVERY_SECONDS, App, keep_fresh, read_config
+from exporter.config import Config
+from exporter.model import Facts, IpProtocol
+from exporter.store import MemoryStore, Reports
+from tests.support.clock import run_in_feigned_time
+from tests.support.facts import certificate, facts, good_facts, handshake, http_everywhere, report, showing
+from tests.support.targets import NOW, make_target
+
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+
+
+class CountingStore(MemoryStore):
+    """Tells how often something new was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.puts = 0
+
+    def put(self, reports: Reports) -> None:
+        self.puts += 1
+        super().put(reports)
+
+
+async def nobody(host: str, _port: int, _protocol: IpProtocol) -> tuple[str, ...]:
+    raise AssertionError(f"{host} is looked up, which only a scan does")
+
+
+def write_policy(file: Path, checks: str, *, name: str = "own", extends: str = "") -> Path:
+    head = f"name: {name}\ntitle: Own\nversion: '1'\nsource: our own\n{extends}"
+    file.write_text(f"{head}checks:\n{checks}", encoding="utf-8")
+    return file
+
+
+def write_config(folder: Path, targets: int = 1, head: str = "") -> Config:
+    """Targets `t0`, `t1`, ... under the policy `own.yaml`; what was seen of them counts for days."""
+    lines = "".join(f"  - {{name: t{n}, host: t{n}.example}}\n" for n in range(targets))
+    file = folder / "config.yaml"
+    file.write_text(f"global: {{scan_interval: 1d, policy: own.yaml}}\n{head}targets:\n{lines}", encoding="utf-8")
+    return read_config(file)
+
+
+class Daemon:
+    """An app whose targets have been scanned, and will not be again: its schedule never starts.
+
+    Attributes:
+        store: counts what is shown anew.
+    """
+
+    def __init__(self, seen: Facts, begin: datetime, targets: int = 1) -> None:
+        self.store = CountingStore()
+        for number in range(targets):
+            self.store.put([report(seen, target=make_target(name=f"t{number}"))])
+        self.store.puts = 0
+        self._begin = begin
+        self.app = App(Config(), store=self.store, now=self.now, lookup=nobody)
+
+    def now(self) -> datetime:
+        return self._begin + timedelta(seconds=asyncio.get_running_loop().time())
+
+    async def until(self, moment: datetime) -> None:
+        await asyncio.sleep((moment - self.now()).total_seconds())
+
+    def values(self, start: str) -> list[str]:
+        """Of the samples that begin so."""
+        lines = self.app.metrics("")[0].decode().splitlines()
+        return [line.rpartition(" ")[2] for line in lines if line.startswith(start)]
+
+
+async def living(daemon: Daemon, config: Config, steps: Coroutine[None, None, None]) -> None:
+    """The steps, while the daemon keeps fresh what it shows under this configuration."""
+    stopping = asyncio.Event()
+    daemon.app.apply(config)
+    fresh = asyncio.create_task(keep_fresh(daemon.app, stopping))
+    await steps
+    stopping.set()
+    await fresh
+
+
+CERTIFICATE_VALID = "  certificate_valid: {severity: critical, source: x}\n"
+CERTIFICATE_EXPIRY = "  certificate_expiry: {severity: warning, source: x, min_days: 1, min_lifetime_share: 1}\n"
+MAINTAINED = "  server_software: {severity: warning, source: x, maintained: true}\n"
+HSTS = "  hsts: {severity: warning, source: x, min_max_age_seconds: 1"
+ENDS = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+SHORT_LIVED = facts(certificate(not_after=ENDS))
+BANNER = facts(handshake(), showing(http_everywhere("max-age=1"), ("server", "nginx/1.99.3")))
+EOL = {"name": "nginx", "releases": [{"name": "1.99", "isEol": False, "eolFrom": "2026-11-23"}]}
+NEXT_DAY = datetime(2026, 11, 24, tzinfo=UTC)
+PASSED = 'tls_posture_check_passed{{target="t0",policy="own",check="{}"'
+COMPLIANT = 'tls_posture_compliant{target="t0",policy="own"}'
+
+
+class Change(NamedTuple):
+    """A moment, and the value of a check before and after it; the policy asks for nothing else."""
+
+    what: str
+    check: str
+    demand: str
+    seen: Facts
+    moment: datetime
+    before: str | None
+    after: str | None
+
+
+CHANGES = [
+    Change("a certificate ends", "certificate_valid", CERTIFICATE_VALID, SHORT_LIVED, ENDS, "1", "0"),
+    Change("a day before", "certificate_expiry", CERTIFICATE_EXPIRY, SHORT_LIVED, ENDS - timedelta(days=1), "1", "0"),
+    Change("support ends", "server_software", MAINTAINED, BANNER, NEXT_DAY, "1", "0"),
+    Change("a demand begins", "hsts", f"{HSTS}, from: 2026-11-24}}\n", facts(http_everywhere()), NEXT_DAY, None, "0"),
+    Change("a demand ends", "hsts", f"{HSTS}, until: 2026-11-23}}\n", facts(http_everywhere()), NEXT_DAY, "0", None),
+    Change("max_age", "hsts", f"{HSTS}}}\n", facts(http_everywhere()), NOW + timedelta(days=3), "0", None),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.what)
+def test_a_verdict_changes_within_a_minute_of_its_moment_without_a_connection(tmp_path: Path, change: Change) -> None:
+    write_policy(tmp_path / "own.yaml", change.demand)
+    (tmp_path / "eol.json").write_text(json.dumps({"generated_at": "2026-11-01T00:00:00Z", "result": [EOL]}))
+    config = write_config(tmp_path, head="software: {eol_files: [eol.json]}\n")
+    daemon = Daemon(change.seen, change.moment - 90 * SECOND)
+
+    async def steps() -> None:
+        for moment, value in ((change.moment - SECOND / 2, change.before), (change.moment + MINUTE, change.after)):
+            await daemon.until(moment)
+            for start in (PASSED.format(change.check), COMPLIANT):
+                assert daemon.values(start) == ([] if value is None else [value])
+
+    run_in_feigned_time(living(daemon, config, steps()))
+    assert daemon.store.puts == 2, "once at the start, and once at the moment"
+    assert daemon.store.get("t0")[0].result.ended_at == NOW
+
+
+def test_nothing_is_shown_anew_while_nothing_changes_save_once_a_day(tmp_path: Path) -> None:
+    """Demands count by days, and with them metrics that follow from a policy."""
+    write_policy(tmp_path / "own.yaml", CERTIFICATE_VALID)
+    targets = 20
+    daemon = Daemon(good_facts(), NEXT_DAY - 10 * MINUTE, targets)
+
+    async def steps() -> None:
+        await daemon.until(NEXT_DAY - SECOND / 2)
+        assert daemon.store.puts == targets, "each once at the start"
+        await daemon.until(NEXT_DAY + 5 * MINUTE)
+        assert daemon.store.puts == 2 * targets
+        assert daemon.values("tls_posture_compliant{") == ["1"] * targets
+
+    run_in_feigned_time(living(daemon, write_config(tmp_path, targets), steps()))
+
+
+def test_targets_are_judged_at_seconds_of_their_own(tmp_path: Path) -> None:
+    """Not all at once: a scrape would wait for two thousand of them."""
+    write_policy(tmp_path / "own.yaml", CERTIFICATE_VALID)
+    targets = 120
+    daemon = Daemon(SHORT_LIVED, ENDS - SECOND / 2, targets)
+    changed = []
+
+    async def steps() -> None:
+        await asyncio.sleep(1 / 4)
+        before = daemon.store.puts
+        for _ in range(JUDGED_EVERY_SECONDS):
+            await asyncio.sleep(1)
+            changed.append(daemon.store.puts - before)
+            before = daemon.store.puts
+
+    run_in_feigned_time(living(daemon, write_config(tmp_path, targets), steps()))
+    assert sum(changed) == targets
+    assert max(changed) < 10
+
+
+def test_a_policy_that_was_edited_judges_all_targets_anew_without_a_scan(tmp_path: Path) -> None:
+    policy = write_policy(tmp_path / "own.yaml", CERTIFICATE_VALID)
+    targets = 50
+    daemon = Daemon(facts(certificate(), http_everywhere()), NOW, targets)
+
+    async def run() -> None:
+        daemon.app.apply(write_config(tmp_path, targets))
+        await asyncio.sleep(1)
+        assert daemon.values("tls_posture_compliant{") == ["1"] * targets
+        write_policy(policy, f"{CERTIFICATE_VALID}{HSTS}}}\n")
+        later(policy)
+        daemon.app.apply(write_config(tmp_path, targets))
+        await asyncio.sleep(1)
+        assert daemon.values("tls_posture_compliant{") == ["0"] * targets
+
+    run_in_feigned_time(run())
+
+
+def later(file: Path) -> None:
+    """As if it had been written a second later: clocks of file systems are coarse."""
+    stat = file.stat()
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 10**9))
+
+
+def test_a_policy_of_which_the_one_it_extends_was_edited_judges_anew(tmp_path: Path) -> None:
+    base = write_policy(tmp_path / "base.yaml", f"{HSTS}}}\n", name="base")
+    write_policy(tmp_path / "own.yaml", CERTIFICATE_VALID, extends="extends: base.yaml\n")
+    daemon = Daemon(facts(certificate(), http_everywhere("max-age=5")), NOW)
+
+    async def run() -> None:
+        daemon.app.apply(write_config(tmp_path))
+        await asyncio.sleep(1)
+        assert daemon.values(COMPLIANT) == ["1"]
+        write_policy(base, f"{HSTS.replace('seconds: 1', 'seconds: 10')}}}\n", name="base")
+        later(base)
+        daemon.app.apply(write_config(tmp_path))
+        await asyncio.sleep(1)
+        assert daemon.values(COMPLIANT) == ["0"]
+        assert daemon.values(PASSED.format("hsts")) == ["0"]
+
+    run_in_feigned_time(run())
