@@ -38,6 +38,7 @@ generate: setup
 	$(BIN)/python tools/dashboards.py
 	$(BIN)/python tools/write_clients.py
 	$(BIN)/python tools/policy_pages.py
+	$(BIN)/python tools/grade_rules.py
 
 lock: setup
 	$(LOCK) pyproject.toml -o requirements.lock
@@ -58,10 +59,12 @@ bench: setup
 soak: setup
 	$(BIN)/python -m bench.soak $(SOAK_FLAGS)
 
-# Ours beside other scanners on many servers, then on servers open to attacks: do they agree (oracles/README.md)? An hour.
+# Ours beside other scanners on many servers, on servers open to attacks, and our grade beside testssl.sh's: do they
+# agree (oracles/README.md)? An hour and a half.
 oracles: setup
 	$(BIN)/python -m oracles $(ORACLES_FLAGS)
 	$(BIN)/python -m oracles.attacks $(ATTACKS_FLAGS)
+	$(BIN)/python -m oracles.grades $(GRADES_FLAGS)
 
 # The container image, built and run; needs root, takes a few minutes.
 image:

@@ -98,7 +98,7 @@ FULL_DETAIL = frozenset(
     (
         PROBE_LAST_SUCCESS,
         BYTES,
-        *(family for probe in PROBES for family in probe.full),
+        *(family for part in SHOWN for family in part.full),
         *(family for check in CHECKS for family in check.full),
     )
 )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from exporter.derived.registry import SHOWN
+from exporter.grade import REVISION, Grade, Letter
 from exporter.model import MOST_ADDRESSES, Disagreement, Failure, Finding, Reason, Report, Severity, Verdict
 from exporter.probes.registry import PROBES
 from exporter.simulation.terms import Obstacle
@@ -142,6 +143,36 @@ class DisagreementForm(_Form):
     )
 
 
+class LiftForm(_Form):
+    """One thing that holds the grade down."""
+
+    rule: str = Field(description="its name, or `score`")
+    remedy: str
+
+
+class CategoriesForm(_Form):
+    """Scores out of 100; null where one is not known exactly."""
+
+    protocols: float | None
+    key_exchange: float | None
+    ciphers: float | None
+
+
+class GradeForm(_Form):
+    """The grade by the SSL Labs Server Rating Guide; docs/grade.md has its rules."""
+
+    revision: Literal["2009r"] = REVISION
+    letter: Letter | None = Field(description="null where what is not known may change it")
+    score: float | None = Field(description="0 to 100, before any rule; null where it is not known exactly")
+    trust_ignored_letter: Letter | None = Field(description="as if certificates were trusted and carried the name")
+    capped_by: str = Field(description="the rule that leads to the letter; empty where the score does")
+    caps: list[str] = Field(description="all rules that apply, the one that counts most first")
+    lifts: list[LiftForm] = Field(description="all that has to go for the next better letter")
+    lifted_letter: Letter | None = Field(description="that letter; null where there is none, or it is not known")
+    missing: list[str] = Field(description="rules and scores that are not known and may change a letter")
+    categories: CategoriesForm
+
+
 class ReportForm(_Form):
     """One target, at one address."""
 
@@ -172,7 +203,7 @@ class ReportForm(_Form):
     facts: FactsForm
     seen_at: dict[str, datetime] = Field(description="probe -> when it last could tell: the age of its facts")
     findings: list[FindingForm]
-    grade: None = Field(description="not computed yet")
+    grade: GradeForm | None = Field(description="null where no protocol is known to be accepted")
     failures: list[FailureForm]
 
 
@@ -205,6 +236,22 @@ def _failure(failure: Failure) -> FailureForm:
 def _disagreement(disagreement: Disagreement) -> DisagreementForm:
     said = {address: dict(parts) for address, parts in disagreement.said.items()}
     return DisagreementForm(fact=disagreement.fact, said=said)
+
+
+def _grade(grade: Grade | None) -> GradeForm | None:
+    if grade is None:
+        return None
+    return GradeForm(
+        letter=grade.letter,
+        score=grade.score,
+        trust_ignored_letter=grade.trust_ignored,
+        capped_by=grade.capped_by,
+        caps=list(grade.caps),
+        lifts=[LiftForm(rule=lift.rule, remedy=lift.remedy) for lift in grade.lifts],
+        lifted_letter=grade.lifted,
+        missing=list(grade.missing),
+        categories=CategoriesForm(**grade.categories),
+    )
 
 
 def _facts(report: Report) -> Mapping[str, Any]:
@@ -240,7 +287,7 @@ def report_form(report: Report) -> ReportForm:
         facts=FactsForm.model_validate(_facts(report)),
         seen_at={p.name: at for p in PROBES if (at := report.facts.seen_at(p.kind)) is not None},
         findings=[_finding(finding) for finding in report.findings],
-        grade=None,
+        grade=_grade(report.facts.get(Grade)),
         failures=[_failure(failure) for failure in result.failures],
     )
 

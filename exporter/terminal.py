@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from exporter.grade import Grade, Letter
 from exporter.model import MOST_ADDRESSES, Disagreement, Failure, Finding, Report, Verdict
 
 _MARKS = {
@@ -46,6 +47,24 @@ def _verdict(compliant: bool | None) -> Text:
             return Text("DOES NOT COMPLY", "bold red")
         case None:
             return Text("unknown", "bold yellow")
+
+
+_GOOD, _FAIR = Letter.A_MINUS.rank, Letter.C.rank
+
+
+def _grade(report: Report) -> Text:
+    """The letter, what leads to it, and what it would be if trust did not matter; empty where there is none."""
+    grade = report.facts.get(Grade)
+    if grade is None:
+        return Text()
+    if grade.letter is None:
+        return Text("  grade unknown", "yellow")
+    rank = grade.letter.rank
+    shown = Text(f"  grade {grade.letter}", "green" if rank >= _GOOD else "yellow" if rank >= _FAIR else "red")
+    notes = [grade.capped_by] if grade.capped_by else []
+    if not grade.letter.on_scale and grade.trust_ignored is not None:
+        notes.append(f"else {grade.trust_ignored}")
+    return shown.append(f" ({', '.join(notes)})", "dim") if notes else shown
 
 
 def _table(failures: Sequence[Failure], findings: Sequence[Finding]) -> Table:
@@ -130,10 +149,12 @@ def print_reports(console: Console, reports: Sequence[Report], *, explain: bool 
 def _print_report(console: Console, report: Report, *, explain: bool) -> None:
     result, several = report.result, len(report.policies) > 1
     address = f"  {report.address}" if report.address is not None else ""
-    line = Text.assemble((_plain(report.target.name), "bold"), address, "  ", _verdict(report.compliant))
+    line = Text.assemble(
+        (_plain(report.target.name), "bold"), address, "  ", _verdict(report.compliant), _grade(report)
+    )
     policies = f"{len(report.policies)} policies" if several else f"policy {', '.join(report.policies)}"
     line.append(f"  {policies}, {result.connections} connections, {result.duration_seconds:.1f} s", style="dim")
-    console.print(line)
+    console.print(line, soft_wrap=True)  # one line, however wide
     if several and result.failures:
         console.print(_table(result.failures, ()))
     for policy in report.policies:

@@ -20,6 +20,7 @@ from oracles.scanners import Program
 from oracles.servers import Server
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 AT_ONCE = 2
 """Servers; more than the cores of a small machine make scanners run into their own time limits."""
@@ -108,7 +109,7 @@ def or_why(scan: Callable[[], T]) -> T | str:
         return str(error)
 
 
-def said(ours: T | str, theirs: T | str, compare: Callable[[T, T], Iterable[Statement]]) -> list[Statement]:
+def said(ours: T | str, theirs: U | str, compare: Callable[[T, U], Iterable[Statement]]) -> list[Statement]:
     """What both tell, or that one of them told nothing and why."""
     if isinstance(ours, str) or isinstance(theirs, str):
         why = ours if isinstance(ours, str) else str(theirs)

@@ -24,6 +24,7 @@ ORDER = (
         "probes",
         "case",
         "simulation",
+        "grade",
         "derived",
         "fleet",
         "scan",

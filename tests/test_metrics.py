@@ -124,6 +124,7 @@ CONTRACT: dict[str, set[str]] = {
     "tls_posture_grade_score": set(),
     "tls_posture_grade_rank": set(),
     "tls_posture_grade_info": {"grade", "capped_by"},
+    "tls_posture_grade_trust_ignored_rank": set(),
 }
 """Every family about targets that may be there, with the labels it may carry beside those of the target."""
 
@@ -158,6 +159,7 @@ UNTRUSTED: dict[str, Any] = {
     "trusted": False,
     "failures": (TrustFailure.NAME_MISMATCH, TrustFailure.REVOKED),
 }
+REVOKED = UNTRUSTED | {"hostname_match": True, "failures": (TrustFailure.REVOKED,)}
 ASKED = tuple(probe for probe in PROBES if probe.applies(watched()))
 """The probes of a target under a policy that asks the DNS for no more than CAA."""
 WORST = report(
@@ -182,7 +184,7 @@ WORST = report(
 
 MODERN = report(
     WORST.facts.with_part(handshake(order=dict.fromkeys((Protocol.TLS1_2, Protocol.TLS1_3), CipherOrder.CLIENT)), NOW)
-    .with_part(certificates(deployment(**UNTRUSTED), deployment(key_algorithm="RSA", **UNTRUSTED)), NOW)
+    .with_part(certificates(deployment(**REVOKED), deployment(key_algorithm="RSA", **REVOKED)), NOW)
     .with_part(showing(http_everywhere("max-age=1; includeSubDomains; preload"), ("server", "nginx/1.18.0")), NOW)
     .with_part(caa(("issue", "x"), ("issuewild", "x"), ("iodef", "x")), NOW),
     probes=WORST.result.probes,
@@ -482,7 +484,7 @@ def test_default_detail_is_at_most_80_series_a_target(
     assert 40 < len(values(parse_text(shown))) <= most
 
 
-MOST_SERIES = 100
+MOST_SERIES = 105
 """Of a server with all six protocols, each of which has four series: there is hardly one."""
 
 
@@ -504,6 +506,7 @@ def test_full_detail_adds_suites_and_groups_and_nothing_else() -> None:
     added = {"tls_posture_cipher_suite_info", "tls_posture_key_exchange_group_accepted"}
     added |= {"tls_posture_key_exchange_group_order_enforced", "tls_posture_extension_supported"}
     added |= {"tls_posture_dh_prime_bits", "tls_posture_contradictory_answers"}
+    added |= {"tls_posture_grade_trust_ignored_rank"}
     added |= {"tls_posture_probe_last_success_timestamp_seconds", "tls_posture_scan_bytes"}
     added |= {family.name for family in CERTIFICATE.full}
     assert {family.name for family in FULL_DETAIL} == added
@@ -675,7 +678,7 @@ def test_a_protocol_that_is_not_known_has_no_sample_of_its_own() -> None:
 def test_a_check_that_is_unknown_or_not_applicable_has_no_sample() -> None:
     one = report(facts(handshake(compression=None)), target=make_target(protocol="imaps"))
     shown = {labels["check"] for labels, _ in series(one)["tls_posture_check_passed"]}
-    assert shown == {"protocols", "cipher_suites", "cipher_order"}
+    assert shown == {"protocols", "cipher_suites", "cipher_order", "clients"}
 
 
 def test_one_failure_is_non_compliance_whatever_else_is_unknown() -> None:

@@ -112,6 +112,7 @@ def test_the_checklist_demands_nothing_else() -> None:
     assert set(policy.demands) == {
         *("protocols", "cipher_suites", "cipher_order", "compression"),
         *("vulnerabilities", "certificate_valid", "hsts", "hsts_on_errors", "server_software", "caa"),
+        *("grade", "clients"),
     }
     assert (policy.name, policy.version, policy.file) == ("kopano-checklist", "2017-10-18", KOPANO_FILE)
 

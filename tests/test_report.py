@@ -36,6 +36,7 @@ from tests.support.facts import (
     http,
     report,
     steady,
+    tried,
     watched,
 )
 from tests.support.targets import make_target
@@ -74,6 +75,21 @@ def only(one: Report) -> dict[str, Any]:
     return dict(read)
 
 
+def test_a_grade_says_what_holds_it_and_what_would_lift_it() -> None:
+    seen = facts(handshake(), certificate(trusted=False), http("max-age=0"), tried())
+    grade = only(report(seen))["grade"]
+    assert (grade["letter"], grade["trust_ignored_letter"], grade["lifted_letter"]) == ("T", "A-", "A-")
+    assert (grade["capped_by"], grade["caps"]) == ("not_trusted", ["not_trusted", "bad_hsts", "no_long_hsts"])
+    assert [lift["rule"] for lift in grade["lifts"]] == ["not_trusted"]
+
+
+def test_a_grade_that_is_not_known_says_what_is_missing() -> None:
+    grade = only(report(facts(handshake(), certificate(), http("max-age=1"))))["grade"]
+    assert (grade["letter"], grade["score"], grade["lifts"]) == (None, 93.0, [])
+    assert grade["missing"] == ["ccs_injection"]
+    assert only(report(Facts()))["grade"] is None
+
+
 def test_the_published_schema_is_the_one_of_the_program() -> None:
     """Made by tools/write_schema.py."""
     assert SCHEMA_FILE.read_text(encoding="utf-8") == json.dumps(json_schema(), indent=2) + "\n"
@@ -108,7 +124,18 @@ def test_a_good_target_as_a_document() -> None:
         "seen_at": dict.fromkeys(
             ("handshake", "certificate", "http", "dns", "vulnerabilities"), "2026-11-22T12:00:00Z"
         ),
-        "grade": None,
+        "grade": {
+            "revision": "2009r",
+            "letter": "A+",
+            "score": 93.0,
+            "trust_ignored_letter": "A+",
+            "capped_by": "",
+            "caps": [],
+            "lifts": [],
+            "lifted_letter": None,
+            "missing": [],
+            "categories": {"protocols": 100.0, "key_exchange": 90.0, "ciphers": 90.0},
+        },
         "failures": [],
     }
     assert read["facts"]["cipher_suites"]["TLSv1.2"] == [GCM, GCM_128]

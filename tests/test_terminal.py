@@ -24,11 +24,25 @@ from exporter.model import (
     Verdict,
 )
 from exporter.terminal import print_reports
-from tests.support.facts import CBC_RSA, GCM, RC4, facts, handshake, http, report, result, steady, watched
+from tests.support.facts import (
+    CBC_RSA,
+    GCM,
+    RC4,
+    certificate,
+    facts,
+    good_facts,
+    handshake,
+    http,
+    report,
+    result,
+    steady,
+    tried,
+    watched,
+)
 from tests.support.targets import NOW, make_target
 
 GOOD = """\
-test  complies  policy kopano-checklist, 27 connections, 1.5 s
+test  complies  grade A+  policy kopano-checklist, 27 connections, 1.5 s
 
  Check               Verdict   Why
  ──────────────────────────────────────────────────────────────────────────────
@@ -38,16 +52,19 @@ test  complies  policy kopano-checklist, 27 connections, 1.5 s
  cipher_order        pass      the server's order decides
  compression         pass      refuses TLS compression
  vulnerabilities     pass      is open to none of 12 known attacks
+ clients             pass      Android 2.3.7, Android 4.0.4, Android 4.1.1,
+                               Android 4.2.2 cannot
  certificate_valid   pass      valid until 2026-12-01
  hsts                pass      max-age is 31536000
  hsts_on_errors      pass      1 error response carries the HSTS policy
  server_software     pass      is maintained: nginx 1.30.1
  caa                 pass      1 CAA record at test.example
+ grade               pass      the grade is A+
 
 """
 
 WEAK = """\
-weak  DOES NOT COMPLY  policy kopano-checklist, 27 connections, 1.5 s
+weak  DOES NOT COMPLY  grade unknown  policy kopano-checklist, 27 connections, 1.5 s
 
  Check               Verdict   Why
  ──────────────────────────────────────────────────────────────────────────────
@@ -63,12 +80,22 @@ weak  DOES NOT COMPLY  policy kopano-checklist, 27 connections, 1.5 s
  vulnerabilities     FAIL      is open to beast, rc4
                                beast: TLSv1.0 TLS_RSA_WITH_AES_128_CBC_SHA
                                rc4: TLSv1.0 TLS_RSA_WITH_RC4_128_SHA
+ clients             FAIL      Android 4.0.4, Android 4.1.1, Android 4.2.2 can
+                               connect
+                               android-4.0.4: TLSv1.0
+                               TLS_RSA_WITH_AES_128_CBC_SHA
+                               android-4.1.1: TLSv1.0
+                               TLS_RSA_WITH_AES_128_CBC_SHA
+                               android-4.2.2: TLSv1.0
+                               TLS_RSA_WITH_AES_128_CBC_SHA
  certificate_valid   unknown   the certificate could not be looked at
  hsts                FAIL      max-age is 1, less than 31536000
                                strict_transport_security: max-age=1
  hsts_on_errors      unknown   no error response was seen that counts
  server_software     unknown   the server does not say what it runs on
  caa                 unknown   the CAA records could not be looked up
+ grade               FAIL      the grade is B at best, worse than A+
+                               caps: rc4, tls10, no_tls13 and 1 more
 
 """
 
@@ -106,8 +133,8 @@ def test_a_target_with_failures_gaps_and_evidence() -> None:
 
 
 SEVERAL = """\
-test  192.0.2.1  complies  policy kopano-checklist, 27 connections, 1.5 s
-test  2001:db8::1  complies  policy kopano-checklist, 27 connections, 1.5 s
+test  192.0.2.1  complies  grade A+  policy kopano-checklist, 27 connections, 1.5 s
+test  2001:db8::1  complies  grade A+  policy kopano-checklist, 27 connections, 1.5 s
 16 of 500 addresses were scanned
 addresses disagree on protocols
   192.0.2.1  TLSv1.1: false; TLSv1.0: false
@@ -137,6 +164,25 @@ def test_addresses_stand_below_each_other_and_then_in_what_they_disagree() -> No
     headings = [line for line in lines(text) if re.match(r"[a-z0-9]|  \d", line)]
     assert "\n".join(headings[:-1]) + "\n" == SEVERAL
     assert headings[-1].startswith("another  complies")
+
+
+@pytest.mark.parametrize(
+    ("seen", "shown"),
+    [
+        (good_facts(), "grade A+"),
+        (facts(handshake(), certificate(), http(), tried()), "grade A (no_long_hsts)"),
+        (facts(handshake(), certificate(trusted=False), http(), tried()), "grade T (not_trusted, else A)"),
+        (facts(handshake(), certificate(trusted=False), tried()), "grade T (not_trusted)"),
+        (facts(handshake(), certificate(), tried()), "grade unknown"),
+    ],
+)
+def test_the_headline_has_the_grade_and_what_it_comes_from(seen: Facts, shown: str) -> None:
+    (headline, *_) = lines(printed(report(seen)))
+    assert re.split("  +", headline)[2] == shown
+
+
+def test_without_a_grade_the_headline_has_none() -> None:
+    assert "grade" not in lines(printed(report(Facts())))[0]
 
 
 def test_several_targets_stand_below_each_other() -> None:

@@ -20,6 +20,7 @@ from exporter.checks import (
     dnssec,
     extensions,
     forward_secrecy,
+    grade,
     hsts,
     hsts_on_errors,
     hsts_preload,
@@ -63,4 +64,5 @@ CHECKS: tuple[Check[Any], ...] = (
     dane.CHECK,
     mta_sts.CHECK,
     mta_sts_policy.CHECK,
+    grade.CHECK,
 )

@@ -18,6 +18,7 @@ class Derivation(Generic[F]):
         kind: class of what it gives, which stands among the facts of a report.
         derive: gives it from what the probes saw; None when nothing follows.
         families: its metric families, in the order they are shown.
+        full: those of them that only `metrics.detail: full` shows.
         samples: what was derived to samples of these families; unknown is absent.
         document: likewise to the keys of the report's `facts`.
     """
@@ -27,3 +28,4 @@ class Derivation(Generic[F]):
     families: tuple[Family, ...]
     samples: Callable[[F], Iterable[Sample]]
     document: Callable[[F], dict[str, object]]
+    full: tuple[Family, ...] = ()

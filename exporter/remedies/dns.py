@@ -158,7 +158,7 @@ def mta_sts_policy(case: Case, demand: Demand, outcome: Outcome) -> tuple[Remedy
     mode = policy.mode if policy and policy.mode in modes else modes[0]
     lines = ("version: STSv1", f"mode: {mode}", *(f"mx: {name}" for name in names), f"max_age: {seconds}")
     note = (
-        f"{outcome.summary}. The file is https://mta-sts.{domain}/.well-known/mta-sts.txt, as text/plain, with a certificate "
-        f"for that name; the id in the TXT record of _mta-sts.{domain} changes with it."
+        f"{outcome.summary}. The file is https://mta-sts.{domain}/.well-known/mta-sts.txt, as text/plain, with a "
+        f"certificate for that name; the id in the TXT record of _mta-sts.{domain} changes with it."
     )
     return everywhere(note, *lines)

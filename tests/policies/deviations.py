@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exporter.model import CipherOrder, Protocol, Severity
+from exporter.probes.handshake.facts import ServedChain
 from exporter.probes.handshake.keyexchange import Prime
 from exporter.probes.trust import TrustFailure
 from tests.support.configured import (
@@ -102,6 +103,7 @@ NOT_APPLICABLE = {
 }
 """Without a finite-field key exchange, and without suites in CBC mode."""
 
+EC_CHAIN = ServedChain("ECDSA P-256", (TLS1_0, TLS1_2), (b"leaf", b"issuer"))
 Named = tuple[str, Change, set[tuple[str, Severity]]]
 
 SUITES, KEY = "cipher_suites", "certificate_key"
@@ -125,17 +127,23 @@ DEVIATIONS: dict[str, list[Named]] = {
     "kopano-checklist": [
         ("a suite", with_suite(CCM_8), {(SUITES, C)}),
         ("a suite in CBC mode with SHA-1", with_suite(CBC_SHA), {(SUITES, C)}),
-        ("TLS 1.1", with_suites(TLS1_1, ECDSA_256), {("protocols", C)}),
-        ("no HSTS", with_hsts(None), {("hsts", W), ("hsts_on_errors", W)}),
-        ("compression", COMPRESSION, {("compression", C), ("vulnerabilities", C)}),
+        ("TLS 1.1", with_suites(TLS1_1, ECDSA_256), {("protocols", C), ("grade", W)}),
+        ("no HSTS", with_hsts(None), {("hsts", W), ("hsts_on_errors", W), ("grade", W)}),
+        ("compression", COMPRESSION, {("compression", C), ("vulnerabilities", C), ("grade", W)}),
         ("the client's order", CLIENT_ORDER, {("cipher_order", W)}),
-        ("an attack", with_attack("ccs_injection"), {("vulnerabilities", C)}),
-        ("no trust", UNTRUSTED, {("certificate_valid", C)}),
+        ("an attack", with_attack("ccs_injection"), {("vulnerabilities", C), ("grade", W)}),
+        ("no trust", UNTRUSTED, {("certificate_valid", C), ("grade", W)}),
         ("no CAA records", lambda s: replace(s, caa=()), {("caa", W)}),
         (
             "CAA records that restrict nobody",
             lambda s: replace(s, caa=(("iodef", "mailto:a@test.example"),)),
             {("caa", W)},
+        ),
+        ("software past its end", lambda s: replace(s, software="nginx/1.25.5"), {("server_software", W)}),
+        (
+            "TLS 1.0 with a suite for old clients",
+            both(with_suites(TLS1_0, CBC_SHA), with_hello(chains=(EC_CHAIN,))),
+            {("protocols", C), (SUITES, C), ("vulnerabilities", C), ("clients", Severity.INFO), ("grade", W)},
         ),
     ],
     "mozilla-modern": [

@@ -60,7 +60,8 @@ def test_a_deviation_fails_what_it_is_about_and_nothing_else(
 
 @pytest.mark.parametrize("policy", list(shipped()))
 def test_each_policy_has_eight_deviations_at_least_that_fail_one_check(policy: str) -> None:
-    single = [name for name, _, expected in DEVIATIONS[policy] if len({check for check, _ in expected}) == 1]
+    # The grade sums up what others look at.
+    single = [name for name, _, said in DEVIATIONS[policy] if len({check for check, _ in said} - {"grade"}) == 1]
     assert len(single) >= 8
     assert max(Counter(name for name, _, _ in DEVIATIONS[policy]).values()) == 1
 

@@ -20,6 +20,7 @@ from tests.support.facts import (
     http_everywhere,
     issuer,
     result,
+    showing,
     tried,
     watched,
 )
@@ -54,6 +55,7 @@ class Server:
     leaf: Mapping[str, Any] = field(default_factory=dict)
     issuer: Mapping[str, Any] = field(default_factory=dict)
     hsts: str | None = TWO_YEARS
+    software: str = "nginx/1.30.1"
     attacks: Mapping[str, bool | None] = field(default_factory=lambda: NONE_WORKS)
     caa: tuple[tuple[str, str], ...] = (("issue", "ca.test.example"),)
     at: datetime = NOW
@@ -70,7 +72,7 @@ class Server:
         seen = facts(
             handshake(self.suites, **(hello | dict(self.hello))),
             certificates(deployment(issuer(**self.issuer), **(LEAF | dict(self.leaf)))),
-            http_everywhere(*([self.hsts] if self.hsts else [])),
+            showing(http_everywhere(*([self.hsts] if self.hsts else [])), ("server", self.software)),
             caa(*self.caa),
             tried(self.attacks, at=self.at),
             at=self.at,

@@ -1,0 +1,46 @@
+"""Check `grade`: the grade of the SSL Labs Server Rating Guide is this letter or a better one (docs/grade.md)."""
+
+from typing import Literal
+
+from exporter.case import Case
+from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
+from exporter.grade import Grade, Letter
+
+
+class GradeDemand(Demand):
+    """The least letter, and whether it is the one that a server would get if its certificates were trusted."""
+
+    minimum: Literal[Letter.A_PLUS, Letter.A, Letter.A_MINUS, Letter.B, Letter.C, Letter.D, Letter.E]
+    trust_ignored: bool = False
+
+
+def _judge(case: Case, demand: GradeDemand) -> Outcome:
+    grade = case.facts.get(Grade)
+    if grade is None:
+        return unknown("no protocol is known to be accepted")
+    letter, at_best = (
+        (grade.trust_ignored, grade.at_best_trust_ignored) if demand.trust_ignored else (grade.letter, grade.at_best)
+    )
+    where = " if trust is ignored" if demand.trust_ignored else ""
+    if at_best.rank < demand.minimum.rank:
+        shown = f"is {letter}" if letter else f"is {at_best} at best"
+        return failed(f"the grade {shown}{where}, worse than {demand.minimum}", _held_by(grade, demand))
+    if letter is None:
+        evidence = {"missing": grade.missing}
+        return unknown(f"the grade{where} depends on what is not known: {', '.join(grade.missing)}", evidence)
+    return passed(f"the grade is {letter}{where}")
+
+
+def _held_by(grade: Grade, demand: GradeDemand) -> dict[str, tuple[str, ...]]:
+    """All rules that apply, and what would lift the letter, if it is that letter which counts."""
+    lifts = () if demand.trust_ignored and grade.letter is not grade.trust_ignored else grade.lifts
+    evidence = {"caps": grade.caps, "lifts": tuple(f"{lift.rule}: {lift.remedy}" for lift in lifts)}
+    return {key: said for key, said in evidence.items() if said}
+
+
+def _asks(demand: GradeDemand) -> str:
+    worse = "" if demand.minimum is Letter.A_PLUS else " or better"
+    return f"a grade of {demand.minimum}{worse}{', trust ignored' if demand.trust_ignored else ''}"
+
+
+CHECK = Check(name="grade", demand=GradeDemand, verdict=_judge, asks=_asks)

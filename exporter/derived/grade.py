@@ -1,0 +1,60 @@
+"""The grade of the SSL Labs Server Rating Guide, of what is known now (docs/grade.md)."""
+
+from collections.abc import Iterator
+
+from exporter.case import Case
+from exporter.derived.base import Derivation
+from exporter.derived.material import gather
+from exporter.grade import REVISION, Grade, evaluate
+from exporter.model import Family, Sample
+
+
+def _derive(case: Case) -> Grade | None:
+    material = gather(case)
+    return None if material is None else evaluate(material)
+
+
+SCORE = Family(
+    "tls_posture_grade_score",
+    f"Score by the SSL Labs Server Rating Guide {REVISION}, 0 to 100, before any cap; absent where a part of it is not "
+    "known (as of the last scan)",
+)
+RANK = Family(
+    "tls_posture_grade_rank",
+    "Grade by that guide, computed offline: A+ 7, A 6, A- 5, B 4, C 3, D 2, E 1, F, T and M 0; absent where what is "
+    "not known may change it. Not looked at: POODLE against TLS, Ticketbleed, padding oracles (CVE-2016-2107, "
+    "GOLDENDOODLE and its kin), keys of Debian's OpenSSL, revocation beyond stapled OCSP (as of the last scan)",
+)
+TRUST_IGNORED = Family(
+    "tls_posture_grade_trust_ignored_rank",
+    "The same as if all certificates were trusted and carried the name (as of the last scan)",
+)
+INFO = Family(
+    "tls_posture_grade_info",
+    "1, with the grade and the rule that lowered it, empty where the score did or none (as of the last scan)",
+)
+
+
+def _samples(grade: Grade) -> Iterator[Sample]:
+    if grade.score is not None:
+        yield Sample(SCORE, grade.score)
+    if grade.letter is not None:
+        yield Sample(RANK, grade.letter.rank)
+        yield Sample(INFO, 1, {"grade": grade.letter, "capped_by": grade.capped_by})
+    if grade.trust_ignored is not None:
+        yield Sample(TRUST_IGNORED, grade.trust_ignored.rank)
+
+
+def _document(_grade: Grade) -> dict[str, object]:
+    """Nothing among the facts: it stands beside them in the report, and says nothing that they do not."""
+    return {}
+
+
+DERIVATION = Derivation(
+    kind=Grade,
+    derive=_derive,
+    families=(SCORE, RANK, TRUST_IGNORED, INFO),
+    samples=_samples,
+    document=_document,
+    full=(TRUST_IGNORED,),
+)

@@ -1,0 +1,215 @@
+"""What the grade looks at, gathered from facts: what may be otherwise than it was seen is not known."""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from exporter.case import Case
+from exporter.derived.attacks import CLASSIC, has_blocks_of_64, is_finite_field, is_rc4
+from exporter.derived.negotiation import browsers_get, browsers_lack
+from exporter.derived.verdicts import Attack, Search, search, trait
+from exporter.derived.vulnerabilities import Vulnerabilities
+from exporter.grade import Hsts, Material
+from exporter.grade.material import Sizes
+from exporter.grade.scores import ec_as_rsa
+from exporter.model import Protocol
+from exporter.probes import keys
+from exporter.probes.certificate import CertificateFacts, Deployment, ServedCertificate
+from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.registry import BY_NAME, KeyExchange
+from exporter.probes.http import HttpFacts
+from exporter.probes.trust import TrustFailure
+
+LONG_SECONDS = timedelta(days=180).total_seconds()
+"""The guide has six months; testssl.sh, too, takes 180 days for them."""
+_BEFORE_TLS13 = (Protocol.SSL2, *CLASSIC)
+_NEWER = (Protocol.TLS1_1, Protocol.TLS1_2)
+"""Protocols in which suites of old are not excused by old clients; TLS 1.3 has none of these."""
+_OTHER_RULES = {TrustFailure.INCOMPLETE_CHAIN, TrustFailure.NAME_MISMATCH}
+_BROKEN_HASHES = {"md2", "md4", "md5"}
+
+_BITS: tuple[tuple[str, int], ...] = (
+    (r"_NULL(_|$)|^TLS_SHA\d+_SHA\d+$", 0),
+    (r"_EXPORT1024_", 56),
+    (r"_EXPORT(40)?_|_DES40_|_RC[24]_40_", 40),
+    (r"_3DES_|_DES_192_EDE3_", 112),  # meet in the middle (NIST SP 800-57 part 1)
+    (r"_DES_|_RC[24]_56_", 56),
+    (r"_RC4_64_", 64),
+    (r"_FORTEZZA_CBC_", 80),  # Skipjack
+    (r"_128L?_|_IDEA_|_SEED_|_SM4_|_RC2_CBC_MD5", 128),
+    (r"_256_|_CHACHA20_|_GOST_?28147_|_28147_|_KUZNYECHIK_|_MAGMA_|SALSA20_", 256),
+)
+"""What stands in the name of a suite, the first that does -> bits of its symmetric cipher."""
+
+_is_export = trait(lambda name: "_EXPORT" in name)
+_is_anonymous = trait(lambda name: "_anon_" in name)
+_lacks_forward_secrecy = trait(lambda name: name not in BY_NAME or not BY_NAME[name].forward_secrecy)
+_lacks_aead = trait(lambda name: re.search(r"_GCM_|_CCM(_|$)|_POLY1305_|_MGM_", name) is None)
+
+
+def cipher_bits(name: str) -> int | None:
+    """Bits of the symmetric cipher of a suite, 0 for none; None when its name does not tell."""
+    return next((bits for pattern, bits in _BITS if re.search(pattern, name)), None)
+
+
+def gather(case: Case) -> Material | None:
+    """All that the grade looks at; None where nothing was accepted that is known."""
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None or not facts.accepted:
+        return None
+    verdicts = case.facts.get(Vulnerabilities)
+
+    def open_to(attack: Attack) -> bool | None:
+        return verdicts.verdicts[attack].vulnerable if verdicts is not None else None
+
+    chains = case.facts.get(CertificateFacts)
+    return Material(
+        protocols=facts.protocols,
+        ciphers=_ciphers(facts),
+        keys=_keys(chains),
+        primes=_primes(facts),
+        anonymous=_has(search(facts, CLASSIC, _is_anonymous)),
+        export=_has(search(facts, _BEFORE_TLS13, _is_export)),
+        rc4=_has(search(facts, _BEFORE_TLS13, is_rc4)),
+        only_rc4=_only_rc4(facts),
+        rc4_used=browsers_get(facts, _NEWER, is_rc4),
+        small_blocks_used=browsers_get(facts, _NEWER, has_blocks_of_64),
+        forward_secrecy_used=_not(browsers_lack(facts, _lacks_forward_secrecy)),
+        aead_used=_not(browsers_lack(facts, _lacks_aead)),
+        md5_signature=_signed_with(chains, _BROKEN_HASHES),
+        sha1_signature=_signed_with(chains, {"sha1"}),
+        chain_complete=_all_chains(chains, _complete),
+        trusted=_all_chains(chains, lambda deployment: _trusted(case, deployment)),
+        name_match=_all_chains(chains, lambda deployment: deployment.hostname_match),
+        secure_renegotiation=_secure_renegotiation(facts),
+        hsts=_hsts(case),
+        heartbleed=open_to(Attack.HEARTBLEED),
+        ccs_injection=open_to(Attack.CCS_INJECTION),
+        robot=open_to(Attack.ROBOT),
+        drown=open_to(Attack.DROWN),
+        poodle=open_to(Attack.POODLE),
+        crime=open_to(Attack.CRIME),
+        insecure_renegotiation=open_to(Attack.INSECURE_RENEGOTIATION),
+    )
+
+
+def _not(state: bool | None) -> bool | None:
+    return None if state is None else not state
+
+
+# --- suites -------------------------------------------------------------------------------------------------------
+
+
+def _has(seen: Search) -> bool | None:
+    if seen.found:
+        return True
+    return None if seen.left_open else False
+
+
+def _ciphers(facts: HandshakeFacts) -> Sizes:
+    found = [cipher_bits(name) for protocol in facts.accepted for name in facts.cipher_suites.get(protocol, ())]
+    nothing = search(facts, Protocol, lambda _: False)
+    whole = not nothing.left_open and None not in found
+    return Sizes(tuple(sorted({bits for bits in found if bits is not None})), whole)
+
+
+def _only_rc4(facts: HandshakeFacts) -> bool | None:
+    """False as soon as one suite is known to be another."""
+    others = search(facts, Protocol, lambda name: _not(is_rc4(name)))
+    return _not(_has(others))
+
+
+def _primes(facts: HandshakeFacts) -> Sizes:
+    """Each suite shows its prime when it is accepted, if it shows it at all (`exporter.derived.attacks.logjam`)."""
+    finite = search(facts, CLASSIC, is_finite_field)
+    hidden = any(BY_NAME[name].key_exchange is not KeyExchange.DH for _, name in finite.found)
+    unseen = bool(finite.left_open) or hidden or (bool(finite.found) and not facts.primes)
+    return Sizes(tuple(prime.bits for prime in facts.primes), whole=not unseen)
+
+
+def _secure_renegotiation(facts: HandshakeFacts) -> bool | None:
+    states = [facts.protocols.get(protocol) for protocol in CLASSIC]
+    if not any(states):  # nothing to renegotiate, as far as is known
+        return None if None in states else True
+    extension = facts.extensions.get("secure_renegotiation")
+    return None if extension and None in states else extension
+
+
+# --- certificates -------------------------------------------------------------------------------------------------
+
+
+def _all_chains(chains: CertificateFacts | None, holds: Callable[[Deployment], bool | None]) -> bool | None:
+    """Whether it holds of every chain, those that may not have been seen included."""
+    if chains is None:
+        return None
+    states = {holds(deployment) for deployment in chains.deployments}
+    if False in states:
+        return False
+    return None if None in states or not chains.deployments_complete else True
+
+
+def _complete(deployment: Deployment) -> bool | None:
+    """Whether nothing speaks for a forgotten intermediate; under an unknown authority the root alone may be missing."""
+    if deployment.complete is False:
+        return TrustFailure.INCOMPLETE_CHAIN not in deployment.failures
+    return deployment.complete
+
+
+def _trusted(case: Case, deployment: Deployment) -> bool | None:
+    """Whether nothing speaks against it that has no rule of its own. A chain may have ended since it was seen."""
+    if not deployment.valid_from <= case.now <= deployment.valid_until:
+        return False
+    if deployment.trusted is False:
+        return bool(deployment.failures) and _OTHER_RULES.issuperset(deployment.failures)
+    return deployment.trusted
+
+
+def _signed_with(chains: CertificateFacts | None, hashes: Iterable[str]) -> bool | None:
+    """Nobody goes by what a root says of itself, so its signature does not count."""
+
+    def free_of_them(deployment: Deployment) -> bool | None:
+        signatures = {one.signature_hash for one in deployment.linked if not one.self_signed}
+        if signatures.intersection(hashes):
+            return False
+        return None if None in signatures else True
+
+    return _not(_all_chains(chains, free_of_them))
+
+
+def _keys(chains: CertificateFacts | None) -> Sizes:
+    if chains is None:
+        return Sizes((), whole=False)
+    found = [_key_bits(deployment.leaf) for deployment in chains.deployments]
+    whole = chains.deployments_complete and None not in found
+    return Sizes(tuple(bits for bits in found if bits is not None), whole)
+
+
+def _key_bits(leaf: ServedCertificate) -> int | None:
+    """Of an RSA key that is as strong."""
+    match leaf.key_algorithm:
+        case keys.RSA | keys.DSA:
+            return leaf.key_size_bits
+        case keys.EC:
+            return None if leaf.key_size_bits is None else ec_as_rsa(leaf.key_size_bits)
+        case keys.ED25519:
+            return ec_as_rsa(256)
+        case keys.ED448:
+            return ec_as_rsa(448)
+        case _:
+            return None
+
+
+# --- HTTP ---------------------------------------------------------------------------------------------------------
+
+
+def _hsts(case: Case) -> Hsts | None:
+    if case.target.protocol != "https" or case.target.host_is_ip:
+        return Hsts.NOT_APPLICABLE
+    facts = case.facts.get(HttpFacts)
+    if facts is None:
+        return None
+    if facts.hsts is None:
+        return Hsts.INVALID if facts.hsts_fields else Hsts.ABSENT
+    if facts.hsts.max_age_seconds == 0:
+        return Hsts.DISABLED
+    return Hsts.LONG if facts.hsts.max_age_seconds >= LONG_SECONDS else Hsts.SHORT

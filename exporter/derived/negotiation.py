@@ -1,0 +1,97 @@
+"""Which suite a browser would get, from what a server accepts and whose order decides. Nothing is connected."""
+
+from collections.abc import Iterator, Sequence
+
+from exporter.derived.attacks import CLASSIC
+from exporter.derived.verdicts import Trait
+from exporter.model import CipherOrder, Protocol
+from exporter.probes.handshake import HandshakeFacts
+
+_GCM = ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384")
+_CHACHA = "CHACHA20_POLY1305_SHA256"
+_CBC = ("AES_128_CBC_SHA", "AES_256_CBC_SHA")
+_CBC_SHA2 = ("AES_256_CBC_SHA384", "AES_128_CBC_SHA256")
+_ECDHE = ("ECDHE_ECDSA", "ECDHE_RSA")
+
+
+def _suites(exchanges: Sequence[str], ciphers: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"TLS_{exchange}_WITH_{cipher}" for cipher in ciphers for exchange in exchanges)
+
+
+BROWSERS: tuple[tuple[str, ...], ...] = (
+    (
+        *_suites(_ECDHE, (*_GCM, _CHACHA, *_CBC)),
+        *_suites(("RSA",), (*_GCM, *_CBC)),
+    ),
+    (
+        *_suites(_ECDHE, (*reversed(_GCM), *_CBC_SHA2, *reversed(_CBC))),
+        *_suites(("DHE_RSA",), (*reversed(_GCM), *reversed(_CBC))),
+        *_suites(("RSA",), (*reversed(_GCM), *_CBC_SHA2[1:], *reversed(_CBC))),
+        *_suites((*_ECDHE, "RSA"), ("3DES_EDE_CBC_SHA", "RC4_128_SHA")),
+        "TLS_RSA_WITH_RC4_128_MD5",
+    ),
+)
+"""What browsers offer up to TLS 1.2, in their order: one of today, and one of some ten years ago.
+
+They are nobody's exactly. The first has what Chrome and Firefox have in common; the second what Internet Explorer 11
+and Safari 9 had, DHE, 3DES and RC4 among it, which may be the only ones that a server has. None of them offers 3DES or
+RC4 before anything else.
+"""
+
+
+def browsers_get(facts: HandshakeFacts, protocols: Sequence[Protocol], wanted: Trait) -> bool | None:
+    """Whether browsers get such a suite in one of these accepted protocols (up to TLS 1.2).
+
+    A browser that has no suite in common with the server is left out; without any, all suites have to be alike.
+
+    Returns:
+        None when it is not known, as where a list may lack suites, or one browser's order would lead to such a suite
+        and the server's to another.
+    """
+    verdicts = [verdict for protocol in protocols for verdict in _in(facts, protocol, wanted)]
+    if True in verdicts:
+        return True
+    return None if None in verdicts else False
+
+
+def _in(facts: HandshakeFacts, protocol: Protocol, wanted: Trait) -> Iterator[bool | None]:
+    """What each browser gets in this protocol."""
+    accepted = facts.protocols.get(protocol)
+    if accepted is False:
+        return
+    names = facts.cipher_suites.get(protocol, ())
+    if accepted is None or protocol in facts.incomplete or not names:
+        yield None
+        return
+    chosen = [choice for browser in BROWSERS if (choice := _choices(names, browser, facts.cipher_order.get(protocol)))]
+    for choice in chosen or [frozenset(names)]:
+        verdicts = {wanted(name) for name in choice}
+        yield verdicts.pop() if len(verdicts) == 1 else None
+
+
+def _choices(names: Sequence[str], browser: Sequence[str], order: CipherOrder | None) -> frozenset[str]:
+    """The suites of which one is chosen: one where it is known whose order decides, none without a common one."""
+    by_server = next((name for name in names if name in browser), None)
+    by_client = next((name for name in browser if name in names), None)
+    if by_server is None or by_client is None:
+        return frozenset()
+    match order:
+        case CipherOrder.SERVER:
+            return frozenset({by_server})
+        case CipherOrder.CLIENT:
+            return frozenset({by_client})
+        case _:
+            return frozenset({by_server, by_client})
+
+
+def browsers_lack(facts: HandshakeFacts, lacking: Trait) -> bool | None:
+    """Whether some browser gets a suite that lacks something which every suite of TLS 1.3 has.
+
+    Older browsers have TLS 1.2 at most, so it is looked at beside TLS 1.3; what is older still, where there is neither.
+    """
+    if facts.protocols.get(Protocol.TLS1_2) is not False:
+        return browsers_get(facts, (Protocol.TLS1_2,), lacking)
+    if facts.protocols.get(Protocol.TLS1_3) is not False:
+        return False if facts.protocols.get(Protocol.TLS1_3) else None
+    older = next((one for one in reversed(CLASSIC) if facts.protocols.get(one) is not False), None)
+    return True if older is None else browsers_get(facts, (older,), lacking)

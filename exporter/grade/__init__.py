@@ -1,0 +1,12 @@
+"""The grade of the SSL Labs Server Rating Guide, computed from facts alone. docs/grade.md has its rules and decisions.
+
+`material` is what it looks at, `scores` the numeric tables, `rules` the rest of the guide as one table, `evaluate` puts
+them together.
+"""
+
+from exporter.grade.evaluate import Grade, Lift, evaluate
+from exporter.grade.letters import Letter
+from exporter.grade.material import Hsts, Material
+from exporter.grade.rules import NOT_LOOKED_AT, REVISION, RULES, Rule
+
+__all__ = ["NOT_LOOKED_AT", "REVISION", "RULES", "Grade", "Hsts", "Letter", "Lift", "Material", "Rule", "evaluate"]

@@ -1,0 +1,129 @@
+"""From material to a grade: no letter unless it is the same whatever the unknown may be."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.grade.letters import Letter
+from exporter.grade.material import Material
+from exporter.grade.rules import RULES, Rule
+from exporter.grade.scores import Scores, letter_of, score
+
+OUTSIDE = (Letter.T, Letter.M)
+"""The first that applies stands: without trust, the name does not matter any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """One thing that holds the letter down.
+
+    Attributes:
+        rule: its name; one of the categories of the score where that is too low.
+        remedy: what would lift it, for a person.
+    """
+
+    rule: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What is known of the grade.
+
+    Attributes:
+        letter: None when it depends on something that is not known.
+        trust_ignored: likewise, as if the certificates were trusted and carried the name.
+        at_best: what the letter can be at most; itself where it is known.
+        at_best_trust_ignored: likewise.
+        score: 0 to 100, before any rule; None when it is not known exactly.
+        categories: likewise, of protocols, key exchange and ciphers.
+        caps: names of all rules that are known to apply, the one that counts most first.
+        capped_by: name of the first of those that lead to this letter; empty where the score does.
+        lifts: all that has to go for the next better letter.
+        lifted: that letter; None where there is none, or it is not known.
+        missing: names of what is not known and may change the letter, with or without trust: rules and categories.
+    """
+
+    letter: Letter | None
+    trust_ignored: Letter | None
+    at_best: Letter
+    at_best_trust_ignored: Letter
+    score: float | None
+    categories: Mapping[str, float | None]
+    caps: tuple[str, ...]
+    capped_by: str
+    lifts: tuple[Lift, ...]
+    lifted: Letter | None
+    missing: tuple[str, ...]
+
+
+def evaluate(material: Material) -> Grade:
+    """The grade, as far as it is known."""
+    verdicts = {rule: rule.applies(material) for rule in RULES}
+    applying = [rule for rule, applies in verdicts.items() if applies]
+    perhaps = [rule for rule, applies in verdicts.items() if applies is None]
+    scores = score(material)
+    letter = _settled(applying, perhaps, scores)
+    ignoring = [[rule for rule in rules if rule.effect.on_scale] for rules in (applying, perhaps)]
+    lifts, lifted = _lifts(letter, applying, perhaps, scores)
+    total = scores.total.exact
+    return Grade(
+        letter=letter,
+        trust_ignored=_settled(ignoring[0], ignoring[1], scores),
+        at_best=_letter(applying, scores.total.high),
+        at_best_trust_ignored=_letter(ignoring[0], scores.total.high),
+        score=total,
+        categories={name: part.exact for name, part in scores.categories.items()},
+        caps=tuple(rule.name for rule in sorted(applying, key=_severity)),
+        capped_by=next((rule.name for rule in applying if rule.effect is letter), ""),
+        lifts=lifts,
+        lifted=lifted,
+        missing=tuple(
+            dict.fromkeys((*_missing(applying, perhaps, scores), *_missing(ignoring[0], ignoring[1], scores)))
+        ),
+    )
+
+
+def _severity(rule: Rule) -> tuple[bool, int]:
+    """What is outside the scale first, then the lowest."""
+    return rule.effect.on_scale, rule.effect.rank
+
+
+def _letter(rules: Iterable[Rule], total: float) -> Letter:
+    """The letter where these rules apply, and no others."""
+    effects = {rule.effect for rule in rules}
+    outside = next((letter for letter in OUTSIDE if letter in effects), None)
+    return outside or min((letter_of(total), *effects), key=lambda letter: letter.rank)
+
+
+def _settled(applying: Collection[Rule], perhaps: Collection[Rule], scores: Scores) -> Letter | None:
+    """The letter, if the worst that may be is the same as the best."""
+    best = _letter(applying, scores.total.high)
+    return best if _letter((*applying, *perhaps), scores.total.low) is best else None
+
+
+def _missing(applying: Collection[Rule], perhaps: Collection[Rule], scores: Scores) -> Iterator[str]:
+    """What may change the letter by itself, if anything may."""
+    best = _letter(applying, scores.total.high)
+    for rule in perhaps:
+        if _letter((*applying, rule), scores.total.high) is not best:
+            yield rule.name
+    if _letter(applying, scores.total.low) is not best:
+        yield from (name for name, part in scores.categories.items() if part.exact is None)
+
+
+def _lifts(
+    letter: Letter | None, applying: Collection[Rule], perhaps: Collection[Rule], scores: Scores
+) -> tuple[tuple[Lift, ...], Letter | None]:
+    """What holds the letter, and the one that would be without it."""
+    if letter is None or letter is Letter.A_PLUS:
+        return (), None
+    if not letter.on_scale:
+        holding = [rule for rule in applying if not rule.effect.on_scale]
+    else:
+        holding = [rule for rule in applying if rule.effect is letter]
+    lifts = [Lift(rule.name, rule.remedy) for rule in holding]
+    if letter.on_scale and letter_of(scores.total.high) is letter:
+        lifts.append(Lift("score", f"raise the score, which is {scores.total.high:g} at most"))
+        return tuple(lifts), None
+    left = [rule for rule in applying if rule not in holding]
+    return tuple(lifts), _settled(left, perhaps, scores)

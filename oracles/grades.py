@@ -1,0 +1,247 @@
+"""Run as a program: our grade of many servers beside that of testssl.sh.
+
+`make oracles` runs it too; README.md in this folder says how to read it. It fails where two grades differ and
+grades.yaml does not explain it, and where an explanation there explains nothing any more.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from exporter.assess import assess
+from exporter.grade import Grade, Letter
+from exporter.model import Target
+from exporter.scan import scan
+from exporter.workers import Workers
+from oracles import explanations as book
+from oracles import matrix, runs, scanners
+from oracles.compare import SCAN, UNKNOWN, Statement, not_started
+from oracles.explanations import Explanation
+from oracles.facts import ReportError
+from oracles.graded import NOT_HTTP, SERVERS, Anchored
+from oracles.matrix import Comparison
+from oracles.ratings import Rating, read_rating
+from oracles.scanners import OURS, Job, Scanner
+from oracles.servers import Server
+from tests.support.facts import KOPANO
+from tests.support.targets import make_environment
+
+FILE = Path(__file__).with_name("grades.yaml")
+NAME = "testssl"
+FACT = "grade"
+LIMIT_SECONDS = 600
+
+TESTSSL_TESTS = ("-p", "-s", "-f", "-P", "-S", "-h", "-U")
+"""All that its rating needs; client simulation is no part of it."""
+
+
+# --- scanners -----------------------------------------------------------------------------------------------------
+
+
+def scanner_for(made: Anchored) -> Scanner[Rating]:
+    """testssl.sh, with our authorities added to those it trusts."""
+    tests = (f"--add-ca={made.anchors}", *TESTSSL_TESTS)
+    return Scanner(
+        NAME,
+        partial(scanners.ask_testssl, tests=tests),
+        lambda job: read_rating(job.report, starttls=job.starttls is not None),
+        scanners.TESTSSL,
+        dialogues={name: name for name in ("smtp", "imap")},
+        limit_seconds=LIMIT_SECONDS,
+    )
+
+
+def target_of(server: Server, port: int, made: Anchored) -> Target:
+    """The server as a target of ours, attacks included."""
+    return replace(
+        scanners.target_of(Job(port, server.starttls, Path())),
+        protocol=server.starttls or NOT_HTTP.get(server.name, "https"),
+        ca_file=str(made.anchors),
+        vulnerability_interval=timedelta(days=1),
+    )
+
+
+def grade_of(target: Target) -> Grade:
+    """What a whole scan of ours comes to.
+
+    Raises:
+        ReportError: it could not tell of any protocol.
+    """
+
+    async def run() -> Grade | None:
+        workers = Workers()
+        environment = replace(make_environment(), workers=workers)
+        try:
+            result = await scan(target, environment)
+        finally:
+            await workers.close()
+        return assess(result, [KOPANO], environment.now()).facts.get(Grade)
+
+    found = asyncio.run(run())
+    if found is None:
+        raise ReportError("ours knows of no protocol that is accepted")
+    return found
+
+
+# --- comparison ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Both grades of one server, or why there is none."""
+
+    server: Server
+    ours: Grade | str
+    theirs: Rating | str
+    comparison: Comparison
+
+
+def said(letter: Letter | None) -> str:
+    """As statements have it."""
+    return letter or UNKNOWN
+
+
+def statements(ours: Grade, theirs: Rating) -> Iterator[Statement]:
+    """The letters."""
+    yield Statement(FACT, "", said(ours.letter), said(theirs.letter))
+
+
+def compare_on(  # noqa: PLR0913 - what a run is made of
+    server: Server,
+    stop: threading.Event,
+    *,
+    scanner: Scanner[Rating],
+    explained: Sequence[Explanation],
+    made: Anchored,
+    scratch: Path,
+    folder: Path,
+    reread: bool,
+) -> Result:
+    """Ours and testssl.sh on one server."""
+    place = scratch / server.name
+    place.mkdir()
+    try:
+        with server.start(place, made) as port:
+            ours = runs.or_why(partial(grade_of, target_of(server, port, made)))
+            job = Job(port, server.starttls, folder / server.name / NAME)
+            theirs = runs.or_why(partial(scanner.scan, job, stop, reread=reread))
+    except AssertionError as error:  # it did not start
+        comparison = matrix.compare(server.name, NAME, [not_started(error)], ())
+        return Result(server, str(error), str(error), comparison)
+    told = runs.said(ours, theirs, statements)
+    return Result(server, ours, theirs, matrix.compare(server.name, NAME, told, explained))
+
+
+# --- output -------------------------------------------------------------------------------------------------------
+
+
+def show(console: Console, results: Sequence[Result]) -> None:
+    """The table: of each server both grades and what they come from."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), title="Grades", title_style="bold")
+    for heading in ("", "ours", "rules that apply", "trust ignored", "testssl.sh", "its reasons", "right"):
+        table.add_column(heading, overflow="fold")
+    for result in results:
+        ours, theirs = result.ours, result.theirs
+        us = ("–", ours, "–") if isinstance(ours, str) else _cells(ours)
+        them = ("–", theirs) if isinstance(theirs, str) else (said(theirs.letter), ", ".join(theirs.reasons))
+        table.add_row(result.server.name, *us, *them, _right(result.comparison))
+    console.print(table)
+
+
+def _cells(grade: Grade) -> tuple[str, str, str]:
+    rules = grade.caps if grade.letter else tuple(f"{name}?" for name in grade.missing)
+    return said(grade.letter), ", ".join(rules), said(grade.trust_ignored)
+
+
+def _right(comparison: Comparison) -> Text:
+    """Who is right by grades.yaml, where they differ."""
+    for explanation in comparison.explained.values():
+        return Text(explanation.right, "yellow") if explanation else Text("!", "bold red")
+    return Text("=", "green")
+
+
+def document(results: Sequence[Result]) -> list[dict[str, object]]:
+    """One object a server."""
+    return [
+        {
+            "server": result.server.name,
+            OURS: result.ours if isinstance(result.ours, str) else _ours(result.ours),
+            NAME: result.theirs if isinstance(result.theirs, str) else _theirs(result.theirs),
+            "comparisons": matrix.document([result.comparison]),
+        }
+        for result in results
+    ]
+
+
+def _ours(grade: Grade) -> Mapping[str, object]:
+    return {"letter": grade.letter, "score": grade.score, "caps": grade.caps, "missing": grade.missing}
+
+
+def _theirs(rating: Rating) -> Mapping[str, object]:
+    return {"letter": rating.letter, "reasons": rating.reasons, "own": rating.own}
+
+
+# --- run ----------------------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare what the command line asks for; the exit status."""
+    options = runs.parse("oracles.grades", __doc__, {NAME: scanners.TESTSSL}, SERVERS, arguments)
+    output, progress = runs.consoles()
+    explained = load()
+    if scanners.TESTSSL.missing:
+        output.print(f"left out: {scanners.TESTSSL.missing}")
+        return 0
+    began = time.monotonic()
+    with runs.folder_for(options.reports) as folder, tempfile.TemporaryDirectory(prefix="oracles-") as scratch:
+        made = Anchored(Path(scratch))
+        task = partial(
+            compare_on,
+            scanner=scanner_for(made),
+            explained=explained,
+            made=made,
+            scratch=Path(scratch),
+            folder=folder,
+            reread=options.reports is not None,
+        )
+        results = runs.on_each(options.servers, task, progress, lambda result: len(result.comparison.unexplained))
+    comparisons = [result.comparison for result in results]
+    compared = {(comparison.server, comparison.scanner) for comparison in comparisons}
+    stale = book.stale(explained, SERVERS, compared, matrix.used(comparisons))
+    show(output, results)
+    matrix.show_remarks(output, comparisons, stale)
+    about = runs.describe({NAME: scanners.TESTSSL})
+    own = {result.theirs.own for result in results if not isinstance(result.theirs, str)}
+    about["rated_by"] = "testssl.sh" if own == {True} else "ratings.py, from what testssl.sh found"
+    about["seconds"] = round(time.monotonic() - began)
+    output.print_json(data={**about, "grades": matrix.totals(comparisons)})
+    if options.json:
+        whole = {**about, "servers": document(results), "stale": stale}
+        options.json.write_text(json.dumps(whole, indent=2) + "\n")
+    return int(bool(stale) or any(comparison.unexplained for comparison in comparisons))
+
+
+def load() -> tuple[Explanation, ...]:
+    """The explanations of grades.yaml.
+
+    Raises:
+        ConfigError: with every mistake in it.
+    """
+    return book.load(SERVERS, {NAME}, FILE, (SCAN, FACT))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
