@@ -18,17 +18,20 @@ def _judge(case: Case, demand: GradeDemand) -> Outcome:
     grade = case.facts.get(Grade)
     if grade is None:
         return unknown("no protocol is known to be accepted")
-    letter, at_best = (
-        (grade.trust_ignored, grade.at_best_trust_ignored) if demand.trust_ignored else (grade.letter, grade.at_best)
+    at_best, at_worst = (
+        (grade.at_best_trust_ignored, grade.at_worst_trust_ignored)
+        if demand.trust_ignored
+        else (grade.at_best, grade.at_worst)
     )
     where = " if trust is ignored" if demand.trust_ignored else ""
     if at_best.rank < demand.minimum.rank:
-        shown = f"is {letter}" if letter else f"is {at_best} at best"
+        shown = f"is {at_best}" if at_best is at_worst else f"is {at_best} at best"
         return failed(f"the grade {shown}{where}, worse than {demand.minimum}", _held_by(grade, demand))
-    if letter is None:
+    if at_worst.rank < demand.minimum.rank:
         evidence = {"missing": grade.missing}
         return unknown(f"the grade{where} depends on what is not known: {', '.join(grade.missing)}", evidence)
-    return passed(f"the grade is {letter}{where}")
+    better = "" if at_best is at_worst else " or better"
+    return passed(f"the grade is {at_worst}{better}{where}")
 
 
 def _held_by(grade: Grade, demand: GradeDemand) -> dict[str, tuple[str, ...]]:

@@ -1,13 +1,12 @@
 """What the grade looks at, gathered from facts: what may be otherwise than it was seen is not known."""
 
-import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from exporter.case import Case
 from exporter.derived.attacks import CLASSIC, has_blocks_of_64, is_finite_field, is_rc4
 from exporter.derived.negotiation import browsers_get, browsers_lack
-from exporter.derived.verdicts import Attack, Search, search, trait
+from exporter.derived.verdicts import Attack, Search, Trait, search
 from exporter.derived.vulnerabilities import Vulnerabilities
 from exporter.grade import Hsts, Material
 from exporter.grade.material import Sizes
@@ -16,9 +15,10 @@ from exporter.model import Protocol
 from exporter.probes import keys
 from exporter.probes.certificate import CertificateFacts, Deployment, ServedCertificate
 from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME, KeyExchange
+from exporter.probes.handshake.registry import BY_ANY_NAME, BY_NAME, CipherSuite, KeyExchange
 from exporter.probes.http import HttpFacts
 from exporter.probes.trust import TrustFailure
+from exporter.probes.vulnerabilities import VulnerabilityFacts
 
 LONG_SECONDS = timedelta(days=180).total_seconds()
 """The guide has six months; testssl.sh, too, takes 180 days for them."""
@@ -28,28 +28,21 @@ _NEWER = (Protocol.TLS1_1, Protocol.TLS1_2)
 _OTHER_RULES = {TrustFailure.INCOMPLETE_CHAIN, TrustFailure.NAME_MISMATCH}
 _BROKEN_HASHES = {"md2", "md4", "md5"}
 
-_BITS: tuple[tuple[str, int], ...] = (
-    (r"_NULL(_|$)|^TLS_SHA\d+_SHA\d+$", 0),
-    (r"_EXPORT1024_", 56),
-    (r"_EXPORT(40)?_|_DES40_|_RC[24]_40_", 40),
-    (r"_3DES_|_DES_192_EDE3_", 112),  # meet in the middle (NIST SP 800-57 part 1)
-    (r"_DES_|_RC[24]_56_", 56),
-    (r"_RC4_64_", 64),
-    (r"_FORTEZZA_CBC_", 80),  # Skipjack
-    (r"_128L?_|_IDEA_|_SEED_|_SM4_|_RC2_CBC_MD5", 128),
-    (r"_256_|_CHACHA20_|_GOST_?28147_|_28147_|_KUZNYECHIK_|_MAGMA_|SALSA20_", 256),
-)
-"""What stands in the name of a suite, the first that does -> bits of its symmetric cipher."""
 
-_is_export = trait(lambda name: "_EXPORT" in name)
-_is_anonymous = trait(lambda name: "_anon_" in name)
-_lacks_forward_secrecy = trait(lambda name: name not in BY_NAME or not BY_NAME[name].forward_secrecy)
-_lacks_aead = trait(lambda name: re.search(r"_GCM_|_CCM(_|$)|_POLY1305_|_MGM_", name) is None)
+def _trait(has: Callable[[CipherSuite], bool]) -> Trait:
+    """Of registered suites, SSL 2's among them; a bare number may be anything. A table: it is asked of every suite."""
+    return {name: has(suite) for name, suite in BY_ANY_NAME.items()}.get
+
+
+_is_export = _trait(lambda suite: suite.export)
+_is_anonymous = _trait(lambda suite: suite.anonymous)
+_lacks_forward_secrecy = _trait(lambda suite: not suite.forward_secrecy)
+_lacks_aead = _trait(lambda suite: not suite.aead)
 
 
 def cipher_bits(name: str) -> int | None:
-    """Bits of the symmetric cipher of a suite, 0 for none; None when its name does not tell."""
-    return next((bits for pattern, bits in _BITS if re.search(pattern, name)), None)
+    """Strength of the cipher of a suite, 0 for none; None when the suite is not registered."""
+    return BY_ANY_NAME[name].bits if name in BY_ANY_NAME else None
 
 
 def gather(case: Case) -> Material | None:
@@ -81,15 +74,15 @@ def gather(case: Case) -> Material | None:
         chain_complete=_all_chains(chains, _complete),
         trusted=_all_chains(chains, lambda deployment: _trusted(case, deployment)),
         name_match=_all_chains(chains, lambda deployment: deployment.hostname_match),
-        secure_renegotiation=_secure_renegotiation(facts),
+        secure_renegotiation=_has_extension(facts, "secure_renegotiation"),
         hsts=_hsts(case),
         heartbleed=open_to(Attack.HEARTBLEED),
-        ccs_injection=open_to(Attack.CCS_INJECTION),
+        ccs_injection=_ccs_injection(facts, open_to(Attack.CCS_INJECTION)),
         robot=open_to(Attack.ROBOT),
         drown=open_to(Attack.DROWN),
         poodle=open_to(Attack.POODLE),
         crime=open_to(Attack.CRIME),
-        insecure_renegotiation=open_to(Attack.INSECURE_RENEGOTIATION),
+        insecure_renegotiation=_insecure_renegotiation(case, facts, open_to),
     )
 
 
@@ -127,12 +120,37 @@ def _primes(facts: HandshakeFacts) -> Sizes:
     return Sizes(tuple(prime.bits for prime in facts.primes), whole=not unseen)
 
 
-def _secure_renegotiation(facts: HandshakeFacts) -> bool | None:
+# --- extensions and attacks ----------------------------------------------------------------------------------------
+
+
+def _has_extension(facts: HandshakeFacts, name: str) -> bool | None:
+    """Whether each protocol up to TLS 1.2 has it; true as well where there is none."""
     states = [facts.protocols.get(protocol) for protocol in CLASSIC]
-    if not any(states):  # nothing to renegotiate, as far as is known
+    if not any(states):
         return None if None in states else True
-    extension = facts.extensions.get("secure_renegotiation")
+    extension = facts.extensions.get(name)
     return None if extension and None in states else extension
+
+
+def _ccs_injection(facts: HandshakeFacts, tried: bool | None) -> bool | None:
+    """A flaw of OpenSSL's, mended in 1.0.1h of June 2014; the extended master secret came with 1.1.0 of August 2016.
+
+    So who has that in every protocol need not be tried (OpenSSL's CHANGES and its advisory of 5 June 2014).
+    """
+    return False if tried is None and _has_extension(facts, "extended_master_secret") else tried
+
+
+def _insecure_renegotiation(case: Case, facts: HandshakeFacts, open_to: Callable[[Attack], bool | None]) -> bool | None:
+    """The guide looks at what clients get: a server without RFC 5746 that granted them nothing keeps its A-.
+
+    It may still ask for a renegotiation itself, which the verdict on the attack therefore leaves open.
+    """
+    verdict = open_to(Attack.INSECURE_RENEGOTIATION)
+    if verdict is not None or _has_extension(facts, "secure_renegotiation") is not False:
+        return verdict
+    answer = (case.facts.get(VulnerabilityFacts) or VulnerabilityFacts()).tried.get(Attack.CLIENT_RENEGOTIATION)
+    refused = answer is not None and not answer.detail  # else it says how many were granted
+    return False if refused and open_to(Attack.CLIENT_RENEGOTIATION) is False else None
 
 
 # --- certificates -------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from exporter.derived.attacks import CLASSIC
 from exporter.derived.verdicts import Trait
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.registry import BY_NAME, for_ecdsa
 
 _GCM = ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384")
 _CHACHA = "CHACHA20_POLY1305_SHA256"
@@ -45,8 +46,7 @@ def browsers_get(facts: HandshakeFacts, protocols: Sequence[Protocol], wanted: T
     A browser that has no suite in common with the server is left out; without any, all suites have to be alike.
 
     Returns:
-        None when it is not known, as where a list may lack suites, or one browser's order would lead to such a suite
-        and the server's to another.
+        None when it is not known, as where a list may lack suites, or more than one may be chosen.
     """
     verdicts = [verdict for protocol in protocols for verdict in _in(facts, protocol, wanted)]
     if True in verdicts:
@@ -70,18 +70,22 @@ def _in(facts: HandshakeFacts, protocol: Protocol, wanted: Trait) -> Iterator[bo
 
 
 def _choices(names: Sequence[str], browser: Sequence[str], order: CipherOrder | None) -> frozenset[str]:
-    """The suites of which one is chosen: one where it is known whose order decides, none without a common one."""
-    by_server = next((name for name in names if name in browser), None)
-    by_client = next((name for name in browser if name in names), None)
-    if by_server is None or by_client is None:
-        return frozenset()
+    """The suites of which one is chosen, none without a common one.
+
+    By the client's order a server may still choose the certificate first (HAProxy). Where nobody's order is known to
+    decide, it is one than which no other stands further in front in both: that holds as well for servers that go by the
+    client among suites which they like as much (BoringSSL), or where it likes ChaCha20 best.
+    """
+    common = [name for name in browser if name in names]
     match order:
         case CipherOrder.SERVER:
-            return frozenset({by_server})
+            return frozenset([name for name in names if name in browser][:1])
         case CipherOrder.CLIENT:
-            return frozenset({by_client})
+            ecdsa = [name for name in common if for_ecdsa(BY_NAME[name].code)]
+            return frozenset([*ecdsa[:1], *[name for name in common if name not in ecdsa][:1]])
         case _:
-            return frozenset({by_server, by_client})
+            places = [names.index(name) for name in common]
+            return frozenset(name for at, name in enumerate(common) if places[at] == min(places[: at + 1]))
 
 
 def browsers_lack(facts: HandshakeFacts, lacking: Trait) -> bool | None:

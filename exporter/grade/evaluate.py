@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from exporter.grade.letters import Letter
 from exporter.grade.material import Material
 from exporter.grade.rules import RULES, Rule
-from exporter.grade.scores import Scores, letter_of, score
+from exporter.grade.scores import Range, Scores, letter_of, score
 
 OUTSIDE = (Letter.T, Letter.M)
 """The first that applies stands: without trust, the name does not matter any more."""
@@ -32,8 +32,8 @@ class Grade:
     Attributes:
         letter: None when it depends on something that is not known.
         trust_ignored: likewise, as if the certificates were trusted and carried the name.
-        at_best: what the letter can be at most; itself where it is known.
-        at_best_trust_ignored: likewise.
+        at_best, at_worst: what the letter can be at most and at least; itself where it is known.
+        at_best_trust_ignored, at_worst_trust_ignored: likewise.
         score: 0 to 100, before any rule; None when it is not known exactly.
         categories: likewise, of protocols, key exchange and ciphers.
         caps: names of all rules that are known to apply, the one that counts most first.
@@ -46,7 +46,9 @@ class Grade:
     letter: Letter | None
     trust_ignored: Letter | None
     at_best: Letter
+    at_worst: Letter
     at_best_trust_ignored: Letter
+    at_worst_trust_ignored: Letter
     score: float | None
     categories: Mapping[str, float | None]
     caps: tuple[str, ...]
@@ -58,20 +60,24 @@ class Grade:
 
 def evaluate(material: Material) -> Grade:
     """The grade, as far as it is known."""
-    verdicts = {rule: rule.applies(material) for rule in RULES}
-    applying = [rule for rule, applies in verdicts.items() if applies]
-    perhaps = [rule for rule, applies in verdicts.items() if applies is None]
+    verdicts = [(rule, rule.applies(material)) for rule in RULES]
+    applying = [rule for rule, applies in verdicts if applies]
+    perhaps = [rule for rule, applies in verdicts if applies is None]
     scores = score(material)
-    letter = _settled(applying, perhaps, scores)
+    total = scores.total
     ignoring = [[rule for rule in rules if rule.effect.on_scale] for rules in (applying, perhaps)]
-    lifts, lifted = _lifts(letter, applying, perhaps, scores)
-    total = scores.total.exact
+    best, worst = _reach(applying, perhaps, total)
+    best_ignoring, worst_ignoring = _reach(ignoring[0], ignoring[1], total)
+    letter = best if best is worst else None
+    lifts, lifted = _lifts(letter, applying, perhaps, total)
     return Grade(
         letter=letter,
-        trust_ignored=_settled(ignoring[0], ignoring[1], scores),
-        at_best=_letter(applying, scores.total.high),
-        at_best_trust_ignored=_letter(ignoring[0], scores.total.high),
-        score=total,
+        trust_ignored=best_ignoring if best_ignoring is worst_ignoring else None,
+        at_best=best,
+        at_worst=worst,
+        at_best_trust_ignored=best_ignoring,
+        at_worst_trust_ignored=worst_ignoring,
+        score=total.exact,
         categories={name: part.exact for name, part in scores.categories.items()},
         caps=tuple(rule.name for rule in sorted(applying, key=_severity)),
         capped_by=next((rule.name for rule in applying if rule.effect is letter), ""),
@@ -95,24 +101,24 @@ def _letter(rules: Iterable[Rule], total: float) -> Letter:
     return outside or min((letter_of(total), *effects), key=lambda letter: letter.rank)
 
 
-def _settled(applying: Collection[Rule], perhaps: Collection[Rule], scores: Scores) -> Letter | None:
-    """The letter, if the worst that may be is the same as the best."""
-    best = _letter(applying, scores.total.high)
-    return best if _letter((*applying, *perhaps), scores.total.low) is best else None
+def _reach(applying: Collection[Rule], perhaps: Collection[Rule], total: Range) -> tuple[Letter, Letter]:
+    """The best and the worst that the letter may be."""
+    return _letter(applying, total.high), _letter((*applying, *perhaps), total.low)
 
 
 def _missing(applying: Collection[Rule], perhaps: Collection[Rule], scores: Scores) -> Iterator[str]:
     """What may change the letter by itself, if anything may."""
-    best = _letter(applying, scores.total.high)
+    total = scores.total
+    best = _letter(applying, total.high)
     for rule in perhaps:
-        if _letter((*applying, rule), scores.total.high) is not best:
+        if _letter((*applying, rule), total.high) is not best:
             yield rule.name
-    if _letter(applying, scores.total.low) is not best:
+    if _letter(applying, total.low) is not best:
         yield from (name for name, part in scores.categories.items() if part.exact is None)
 
 
 def _lifts(
-    letter: Letter | None, applying: Collection[Rule], perhaps: Collection[Rule], scores: Scores
+    letter: Letter | None, applying: Collection[Rule], perhaps: Collection[Rule], total: Range
 ) -> tuple[tuple[Lift, ...], Letter | None]:
     """What holds the letter, and the one that would be without it."""
     if letter is None or letter is Letter.A_PLUS:
@@ -122,8 +128,9 @@ def _lifts(
     else:
         holding = [rule for rule in applying if rule.effect is letter]
     lifts = [Lift(rule.name, rule.remedy) for rule in holding]
-    if letter.on_scale and letter_of(scores.total.high) is letter:
-        lifts.append(Lift("score", f"raise the score, which is {scores.total.high:g} at most"))
+    if letter.on_scale and letter_of(total.high) is letter:
+        lifts.append(Lift("score", f"raise the score, which is {total.high:g} at most"))
         return tuple(lifts), None
     left = [rule for rule in applying if rule not in holding]
-    return tuple(lifts), _settled(left, perhaps, scores)
+    best, worst = _reach(left, perhaps, total)
+    return tuple(lifts), best if best is worst else None

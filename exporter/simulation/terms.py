@@ -238,12 +238,16 @@ def _certificate_curve(client: Client, server: Server, protocol: Protocol) -> Te
 # --- limits of the client ---------------------------------------------------------------------------------------------
 
 
+_KINDS = {RSA: {RSA}, DSA: {DSA}, EC: {EC, ED25519, ED448}}
+"""Kind of key that a suite up to TLS 1.2 wants -> those that will do; EdDSA goes by the suites of ECDSA."""
+
+
 def limits(client: Client, server: Server, protocol: Protocol, suite: int) -> Term:
     """That the client goes along with what comes with a suite up to TLS 1.2."""
     terms = [_prime(client, server, suite)]
-    if _key_for(suite) == RSA:
-        deployments = server.certificate.deployments if server.certificate else ()
-        terms.append(_rsa_size(client, [one for one in deployments if one.leaf.key_algorithm == RSA]))
+    deployments = server.certificate.deployments if server.certificate else ()
+    kinds = _KINDS[_key_for(suite)]
+    terms.append(_rsa_size(client, [one for one in deployments if one.leaf.key_algorithm in kinds]))
     if client.limits.refuses_sha1 and signed(suite) and protocol is not Protocol.TLS1_2:
         terms.append(Term(met=False, obstacle=Obstacle.SHA1_SIGNATURE, detail=f"{protocol} signs with SHA-1"))
     return together(terms)
@@ -273,7 +277,7 @@ def _prime(client: Client, server: Server, suite: int) -> Term:
 
 
 def _rsa_size(client: Client, deployments: list[Deployment]) -> Term:
-    """RSA keys in the chains that it may be given."""
+    """RSA keys in the chains that it may be given, whatever the kind of their leaves."""
     least = client.limits.min_rsa_bits
     if least is None:
         return MET

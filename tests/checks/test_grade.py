@@ -40,6 +40,9 @@ def judge(material: Material | None, minimum: str, *, trust_ignored: bool = Fals
         (UNKNOWN_TRUST, "C", True, Verdict.PASS, "the grade is A+ if trust is ignored"),
         ({"robot": None, "rc4": True}, "A", False, Verdict.FAIL, "the grade is B at best, worse than A"),
         ({"robot": None, "rc4": True}, "B", False, Verdict.UNKNOWN, "the grade depends on what is not known: robot"),
+        ({"hsts": None}, "A-", False, Verdict.PASS, "the grade is A- or better"),
+        ({"hsts": None}, "A", False, Verdict.UNKNOWN, "the grade depends on what is not known: bad_hsts, no_long_hsts"),
+        ({"crime": None, "trusted": None}, "C", True, Verdict.PASS, "the grade is C or better if trust is ignored"),
     ],
 )
 def test_a_grade_is_held_against_the_minimum(

@@ -46,6 +46,8 @@ def test_no_client_offers_signals_or_grease() -> None:
         ("android-9", Protocol.TLS1_0, Protocol.TLS1_3),
         ("android-15", Protocol.TLS1_2, Protocol.TLS1_3),
         ("java-7u25", Protocol.SSL3, Protocol.TLS1_0),
+        ("java-11", Protocol.TLS1_0, Protocol.TLS1_3),
+        ("java-17", Protocol.TLS1_2, Protocol.TLS1_3),
         ("openssl-0.9.8y", Protocol.SSL3, Protocol.TLS1_0),
         ("thunderbird-153", Protocol.TLS1_2, Protocol.TLS1_3),
     ],

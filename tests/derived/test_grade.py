@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from exporter.derived.attacks import is_rc4
+from exporter.derived.attacks import is_cbc, is_rc4
 from exporter.derived.grade import DERIVATION
 from exporter.derived.material import gather
-from exporter.derived.negotiation import BROWSERS, browsers_get
+from exporter.derived.negotiation import BROWSERS, browsers_get, browsers_lack
 from exporter.grade import Hsts, Material
 from exporter.grade.material import Sizes
 from exporter.model import CipherOrder, Protocol
@@ -62,7 +62,8 @@ def test_a_private_authority_has_its_grade_without_trust_beside_it() -> None:
 
 
 def test_what_is_not_known_has_no_series() -> None:
-    assert samples(handshake(), certificate(), GOOD_HTTP) == {"tls_posture_grade_score": [({}, 93)]}
+    old = handshake(extensions={"secure_renegotiation": True, "extended_master_secret": False})
+    assert samples(old, certificate(), GOOD_HTTP) == {"tls_posture_grade_score": [({}, 93)]}
     assert samples(handshake(open_protocols=[TLS11])) == {}
 
 
@@ -107,6 +108,31 @@ def test_what_a_browser_gets_follows_from_the_order(
     assert browsers_get(seen, [TLS12], is_rc4) is rc4
 
 
+CBC_256 = "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"
+ECDSA_CBC = "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"
+
+
+@pytest.mark.parametrize(
+    ("names", "order", "lacks"),
+    [
+        # Nobody's favourite, but no other stands in front of it in both lists.
+        ((GCM_RSA, CBC_256, GCM), CipherOrder.MIXED, None),
+        ((GCM_RSA, CBC_256, GCM), None, None),
+        ((GCM_RSA, CBC_256, GCM), CipherOrder.SERVER, False),
+        # Behind another in both lists.
+        ((GCM_RSA, GCM, CBC_256), CipherOrder.MIXED, False),
+        ((GCM_RSA, GCM, CBC_256), None, False),
+        # By the client's order, and perhaps with the certificate chosen first.
+        ((ECDSA_CBC, GCM), CipherOrder.CLIENT, None),
+        ((GCM_128, ECDSA_CBC, GCM), CipherOrder.CLIENT, False),
+    ],
+)
+def test_every_suite_that_may_be_chosen_counts(
+    names: tuple[str, ...], order: CipherOrder | None, lacks: bool | None
+) -> None:
+    assert browsers_lack(handshake({TLS12: names}, order={TLS12: order}), is_cbc) is lacks
+
+
 def test_a_list_that_may_lack_suites_tells_nothing_of_the_choice() -> None:
     assert browsers_get(handshake({TLS12: (GCM,)}, incomplete=[TLS12]), [TLS12], is_rc4) is None
     assert browsers_get(handshake({TLS12: (GCM,)}), [TLS11, TLS12], is_rc4) is False
@@ -149,6 +175,13 @@ def test_hsts_is_for_web_servers_with_names() -> None:
     assert gathered(handshake(), GOOD_HTTP, protocol="imaps").hsts is Hsts.NOT_APPLICABLE
     assert gathered(handshake(), GOOD_HTTP, host="192.0.2.1").hsts is Hsts.NOT_APPLICABLE
     assert gathered(handshake()).hsts is None
+
+
+def test_a_server_with_extended_master_secret_has_no_openssl_that_takes_early_change_cipher_specs() -> None:
+    both = {"secure_renegotiation": True, "extended_master_secret": True}
+    assert gathered(handshake(extensions=both)).ccs_injection is False
+    assert gathered(handshake(extensions=both, open_protocols=[TLS11])).ccs_injection is None
+    assert gathered(handshake(extensions=both | {"extended_master_secret": None})).ccs_injection is None
 
 
 def test_secure_renegotiation_is_of_protocols_that_have_renegotiation() -> None:

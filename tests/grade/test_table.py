@@ -16,6 +16,7 @@ from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.keyexchange import Prime
 from exporter.probes.trust import TrustFailure
+from exporter.probes.vulnerabilities import Tried, VulnerabilityFacts
 from tests.support.facts import (
     GCM,
     GCM_128,
@@ -204,10 +205,18 @@ ROWS = (
         tried=tried({**NONE_WORKS, "client_renegotiation": True}),
     ),
     Row(
-        "neither RFC 5746 nor renegotiation, as far as is known",
+        "no RFC 5746, and some renegotiation granted",
         None,
         93,
         handshake=handshake(extensions={"secure_renegotiation": False}),
+        tried=VulnerabilityFacts({**TRIED.tried, "client_renegotiation": Tried(False, "granted 2 in a row", NOW)}),
+    ),
+    Row(
+        "no RFC 5746, and it is not known whether there is renegotiation",
+        None,
+        93,
+        handshake=handshake(extensions={"secure_renegotiation": False}),
+        tried=tried({"ccs_injection": False}),
     ),
     Row("MD5 signature", "F", 93, "md5_signature", certificate=certificate(signature_hash="md5")),
     Row("MD5 signature of an issuer", "F", 93, "md5_signature", certificate=of_issuer("md5")),
@@ -275,6 +284,13 @@ ROWS = (
     ),
     Row("missing intermediate", "B", 93, "incomplete_chain", certificate=untrusted(T.INCOMPLETE_CHAIN, complete=False)),
     # --- A-
+    Row(
+        "no RFC 5746, and no renegotiation for those who ask",
+        "A-",
+        93,
+        "no_secure_renegotiation",
+        handshake=handshake(extensions={"secure_renegotiation": False}),
+    ),
     Row(
         "no RFC 5746 and no renegotiation in TLSv1.3",
         GOOD,
@@ -368,7 +384,31 @@ ROWS = (
         ignored="B",
     ),
     # --- unknown, where it matters and where not
-    Row("attacks that are never tried", None, 93, tried=None, target={"vulnerability_interval": None}),
+    Row("attacks that are never tried", GOOD, 93, tried=None, target={"vulnerability_interval": None}),
+    Row(
+        "attacks that are never tried, on a server that may have an old OpenSSL",
+        None,
+        93,
+        handshake=handshake(extensions={"secure_renegotiation": True, "extended_master_secret": False}),
+        tried=None,
+        target={"vulnerability_interval": None},
+    ),
+    Row(
+        "attacks that are never tried, on a server with RSA key exchange",
+        None,
+        93,
+        handshake=suites(GCM_RSA),
+        tried=None,
+        target={"vulnerability_interval": None},
+    ),
+    Row(
+        "CCS injection that worked, whatever else speaks against it",
+        "F",
+        93,
+        "ccs_injection",
+        handshake=handshake(extensions={"secure_renegotiation": True, "extended_master_secret": True}),
+        tried=tried({**NONE_WORKS, "ccs_injection": True}),
+    ),
     Row(
         "the same with SSLv2",
         "F",
@@ -430,10 +470,8 @@ def test_a_server_that_shares_its_key_with_one_that_speaks_ssl2_is_open_to_drown
 
 
 def test_every_rule_caps_some_set_of_facts() -> None:
-    """DROWN has a test of its own; a server without RFC 5746 may always be one that renegotiates all the same."""
-    assert {row.capped_by for row in ROWS} == {rule.name for rule in RULES} - {"drown", "no_secure_renegotiation"} | {
-        ""
-    }
+    """DROWN has a test of its own."""
+    assert {row.capped_by for row in ROWS} == {rule.name for rule in RULES} - {"drown"} | {""}
 
 
 @pytest.mark.parametrize("facts", [(), (certificate(),), (handshake({}),)], ids=["nothing", "chain", "no protocol"])

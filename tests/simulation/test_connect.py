@@ -330,6 +330,21 @@ CASES: list[
         (NO, TLS1_2, AES128, None, O.RSA_TOO_SMALL),
     ),
     (
+        "an RSA key that is too small, behind a leaf with an ECDSA key",
+        client(GCM_ECDSA, limits=Limits(min_rsa_bits=2048)),
+        seen(
+            {TLS1_2: [GCM_ECDSA]},
+            certificate_facts=certificates(deployment(issuer(**RSA_LEAF | {"key_size_bits": 1024}))),
+        ),
+        (NO, TLS1_2, GCM_ECDSA, "x25519", O.RSA_TOO_SMALL),
+    ),
+    (
+        "no RSA keys behind a leaf with an ECDSA key",
+        client(GCM_ECDSA, limits=Limits(min_rsa_bits=2048)),
+        seen({TLS1_2: [GCM_ECDSA]}, certificate_facts=BOTH),
+        (YES, TLS1_2, GCM_ECDSA, "x25519", None),
+    ),
+    (
         "RSA keys that are not known",
         client(AES128, limits=Limits(min_rsa_bits=2048)),
         seen({TLS1_2: [AES128]}, certificate_facts=None),
@@ -574,6 +589,14 @@ def test_android_from_4_4_2_on_can_connect_to_it() -> None:
         *("android-4.4.2", "android-5.0", "android-6.0", "android-7.0", "android-8.1"),
         *("android-9", "android-11", "android-13", "android-15"),
     ]
+
+
+def test_clients_that_were_tried_refuse_primes_of_1000_bits_and_take_1024() -> None:
+    suites = {TLS1_2: [DHE]}
+    for name in ("openjdk-17", "java-17", "node-20", "gnutls-3.7"):
+        one = CLIENTS[name]
+        assert connect(one, seen(suites, primes=(Prime(1000),))).obstacle is Obstacle.DH_TOO_SMALL
+        assert connect(replace(one, groups=(0x17,)), seen(suites, primes=(Prime(1024),))).connects is True
 
 
 def test_java_7_cannot_take_a_prime_of_2048_bits() -> None:
