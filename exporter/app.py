@@ -310,8 +310,11 @@ async def serve(config_file: Path, config: Config, addresses: list[tuple[str, in
 
 async def keep_fresh(app: App, stopping: asyncio.Event) -> None:
     """Judge all targets again and again, each at a second of its own, until told to stop."""
-    begun = asyncio.get_running_loop().time()
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
     for second in itertools.count():
+        # Whole rounds that a standstill has cost are not made up for; nobody's turn is left out of the next one.
+        begun += max(0, (loop.time() - begun - second) // JUDGED_EVERY_SECONDS) * JUDGED_EVERY_SECONDS
         try:
             async with asyncio.timeout_at(begun + second):
                 await stopping.wait()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from os.path import commonprefix
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -98,10 +99,23 @@ def _explanation(finding: Finding) -> Iterator[RenderableType]:
     seen = [finding.summary, *(f"{group}: {', '.join(items)}" for group, items in finding.evidence.items())]
     for label, lines in (("seen", seen), ("asked", [finding.asked]), ("source", finding.sources)):
         yield _labelled(label, "\n".join(map(_plain, lines)))
+    shared = _shared([remedy.note for remedy in finding.remedy])
+    if shared:
+        yield _labelled("change", _plain(shared))
     for remedy in finding.remedy:
         server = "" if remedy.server == ANY_SERVER else remedy.server
-        yield _labelled("change", _plain(": ".join(part for part in (server, remedy.note) if part)))
+        note = remedy.note.removeprefix(shared).strip()
+        if server or note:
+            yield _labelled("" if shared else "change", _plain(": ".join(part for part in (server, note) if part)))
         yield from (Text(_plain(f"{_INDENT}{line}"), style="cyan", no_wrap=True) for line in remedy.lines)
+
+
+def _shared(notes: Sequence[str]) -> str:
+    """The sentences that all of several notes begin with, which need not be read for each server again."""
+    if len(notes) < 2:
+        return ""
+    alike = commonprefix([f"{note} " for note in notes])  # noqa: RUF071 - characters are meant
+    return alike[: alike.rfind(". ") + 1]
 
 
 def _labelled(label: str, text: str) -> Table:

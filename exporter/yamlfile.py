@@ -169,6 +169,8 @@ def read_document(path: Path) -> Document:
         raise ConfigError([_at(file, None, (), f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([_at(file, None, (), "is not UTF-8")]) from error
+    except ValueError as error:  # of a path that no file can have
+        raise ConfigError([_at(file, None, (), f"cannot be read: {error}")]) from error
     try:
         _refuse_depth(file, text)
         return Document(file, yaml.compose(text, Loader=_Loader), len(text) + SPARE_NODES)
@@ -205,6 +207,7 @@ _MESSAGES = {
     "int_parsing": "is not a whole number",
     "int_from_float": "is not a whole number",
     "float_type": "is not a number",
+    "finite_number": "is not a finite number",
     "float_parsing": "is not a number",
     "greater_than_equal": "{input} is less than {ge}",
     "less_than_equal": "{input} is more than {le}",

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import time
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from exporter.errors import ConfigError
 from exporter.model import Severity
 from exporter.policies import NotExpressed, load_policy, shipped, wrong_policy
 from exporter.policies.form import json_schema
+from exporter.policies.loader import MOST_BELOW
 from exporter.yamlfile import read_document
 from tests.support.json_schema import violations
 
@@ -197,12 +199,24 @@ def test_a_policy_extends_a_file_beside_it_and_that_one_another(tmp_path: Path) 
         ("own.yaml", "goes in a circle: own.yaml extends own.yaml"),
         ("other.yaml", "goes in a circle: own.yaml extends other.yaml extends own.yaml"),
         ("7", "7 is not text; put it in quotes"),
+        ('"./a\\0.yaml"', "'./a\\x00.yaml' is not a file"),
+        (f"./{'a' * 300}.yaml", f"'./{'a' * 300}.yaml' is not a file"),
     ],
 )
 def test_what_cannot_be_extended_is_named(tmp_path: Path, extends: str, message: str) -> None:
     other = write(tmp_path, EXTENDING.format(extends="own.yaml") + "  {}\n", "other.yaml")
     (problem,) = problems(tmp_path, EXTENDING.format(extends=extends) + "  {}\n")
     assert problem == f"{Path(other).name if extends == 'other.yaml' else 'own.yaml'}:5:10: extends: {message}"
+
+
+def test_a_chain_of_policies_has_an_end(tmp_path: Path) -> None:
+    for number in range(400):
+        write(tmp_path, EXTENDING.format(extends=f"./{number + 1}.yaml") + "  {}\n", f"{number}.yaml")
+    with pytest.raises(ConfigError) as raised:
+        load_policy(str(tmp_path / "0.yaml"))
+    assert [str(problem).removeprefix(f"{tmp_path}/") for problem in raised.value.problems] == [
+        f"{MOST_BELOW}.yaml:5:10: extends: is the end of a chain of more than {MOST_BELOW} policies"
+    ]
 
 
 def test_mistakes_of_a_policy_and_of_the_one_it_extends_are_all_named(tmp_path: Path) -> None:
@@ -279,6 +293,16 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert load_policy(path).title == "Our own"
     write(tmp_path, OWN.replace("Our own", "Another"))
     os.utime(path, ns=(0, 1))  # however coarse the file system's clock is
+    assert load_policy(path).title == "Another"
+
+
+def test_a_file_in_place_of_another_is_read_again_though_both_are_of_one_time(tmp_path: Path) -> None:
+    """Images and stores of packages give all files the same time."""
+    path, other = write(tmp_path, OWN), write(tmp_path, OWN.replace("Our own", "Another"), "other.yaml")
+    os.utime(path, ns=(0, 1))
+    os.utime(other, ns=(0, 1))
+    assert load_policy(path).title == "Our own"
+    Path(other).replace(path)
     assert load_policy(path).title == "Another"
 
 
@@ -395,11 +419,47 @@ def test_every_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: st
         assert problem.startswith(start)
 
 
+NUMBERS = """
+  dh_parameters: {severity: info, source: x, min_bits: true, named_only: 1}
+  certificate_key: {severity: info, source: x, min_rsa_bits: 2048.5, leaf_only: "no"}
+  certificate_lifetime: {severity: info, source: x, max_days: 1.0e999}
+  certificate_expiry: {severity: info, source: x, min_days: true, min_lifetime_share: "0.5"}
+  hsts: {severity: info, source: x, min_max_age_seconds: "31536000"}
+"""
+
+
+def test_numbers_are_numbers_and_switches_are_true_or_false(tmp_path: Path) -> None:
+    assert problems(tmp_path, OWN[: OWN.index("checks:")] + f"checks:{NUMBERS}") == [
+        "own.yaml:6:56: checks.dh_parameters.min_bits: is not a whole number",
+        "own.yaml:6:74: checks.dh_parameters.named_only: is neither true nor false",
+        "own.yaml:7:62: checks.certificate_key.min_rsa_bits: is not a whole number",
+        "own.yaml:7:81: checks.certificate_key.leaf_only: is neither true nor false",
+        "own.yaml:8:63: checks.certificate_lifetime.max_days: is not a finite number",
+        "own.yaml:9:61: checks.certificate_expiry.min_days: is not a number",
+        "own.yaml:9:87: checks.certificate_expiry.min_lifetime_share: is not a number",
+        "own.yaml:10:58: checks.hsts.min_max_age_seconds: is not a whole number",
+    ]
+
+
+def test_many_wrong_names_are_soon_answered(tmp_path: Path) -> None:
+    """A list in the names of another library has hundreds of them."""
+    wrong = ", ".join(f"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA{number}" for number in range(600, 700))
+    begun = time.process_time()
+    found = problems(tmp_path, OWN.replace("ECDHE-RSA-AES256-GCM-SHA384", f"{{is: [{wrong}]}}"))
+    assert len(found) == 100
+    assert all(problem.endswith("did you mean TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256?") for problem in found)
+    assert time.process_time() - begun < 10
+
+
 def test_a_missing_policy_file_is_an_error(tmp_path: Path) -> None:
     path = str(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match=r"none\.yaml:1:1: cannot be read: No such file"):
         load_policy(path)
     assert wrong_policy(path) == f"policy file {path}:1:1: cannot be read: No such file or directory"
+
+
+def test_a_path_that_no_file_can_have_is_an_error() -> None:
+    assert wrong_policy("./a\0.yaml") == "policy file a\0.yaml:1:1: cannot be read: embedded null byte"
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

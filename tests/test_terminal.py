@@ -286,6 +286,26 @@ def test_all_that_does_not_pass_is_explained_below_the_table_in_full_and_lines_a
     assert "  numbers: 1000, 1001, 1002 and 13 more" in printed(one)
 
 
+def test_what_is_to_change_on_every_server_is_said_once() -> None:
+    said = "Accept TLSv1.2 only. See 1.2"
+    remedies = (
+        Remedy("nginx", ("ssl_protocols TLSv1.2;",), f"{said}. In the http block."),
+        Remedy("Apache", ("SSLProtocol +TLSv1.2",), f"{said}."),
+        Remedy("HAProxy", (), f"{said}. In the global section."),
+    )
+    text = lines(printed(judged(replace(FAILING, remedy=remedies)), explain=True))
+    assert text[text.index("  change  Accept TLSv1.2 only. See 1.2.") :] == [
+        "  change  Accept TLSv1.2 only. See 1.2.",
+        "          nginx: In the http block.",
+        "            ssl_protocols TLSv1.2;",
+        "          Apache",
+        "            SSLProtocol +TLSv1.2",
+        "          HAProxy: In the global section.",
+        "",
+        "",
+    ]
+
+
 def test_a_wide_terminal_is_used() -> None:
     text = printed(judged(FAILING), explain=True, width=200)
     assert "1008, 1009, 1010, 1011" in text

@@ -8,12 +8,14 @@ from exporter.case import Case
 from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
 from exporter.probes.certificate import CertificateFacts, ServedCertificate
 
+_DAY_SECONDS = 86_400
+
 
 class CertificateExpiryDemand(Demand):
     """The smaller one counts: days for certificates of a year, the share of its lifetime for one of six days."""
 
-    min_days: float = Field(ge=0)
-    min_lifetime_share: float = Field(ge=0, le=1)
+    min_days: float = Field(ge=0, strict=True)
+    min_lifetime_share: float = Field(ge=0, le=1, strict=True)
 
 
 def _judge(case: Case, demand: CertificateExpiryDemand) -> Outcome:
@@ -37,7 +39,7 @@ def _judge(case: Case, demand: CertificateExpiryDemand) -> Outcome:
 
 def _least(certificate: ServedCertificate, demand: CertificateExpiryDemand) -> timedelta:
     lifetime = max(0, certificate.lifetime_seconds)  # some end before they begin
-    return min(timedelta(days=demand.min_days), timedelta(seconds=lifetime * demand.min_lifetime_share))
+    return timedelta(seconds=min(demand.min_days * _DAY_SECONDS, lifetime * demand.min_lifetime_share))
 
 
 def _where(certificate: ServedCertificate, leaf: ServedCertificate) -> str:

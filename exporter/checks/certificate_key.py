@@ -22,10 +22,10 @@ class CertificateKeyDemand(Demand):
     """
 
     allowed: Filled[Item[KeyName]] | None = None
-    min_rsa_bits: int | None = Field(default=None, ge=1)
-    min_ec_bits: int | None = Field(default=None, ge=1)
+    min_rsa_bits: int | None = Field(default=None, ge=1, strict=True)
+    min_ec_bits: int | None = Field(default=None, ge=1, strict=True)
     curves: Filled[Item[CurveName]] | None = None
-    leaf_only: bool = False
+    leaf_only: bool = Field(default=False, strict=True)
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> "CertificateKeyDemand":

@@ -14,7 +14,7 @@ _DAY_SECONDS = 86_400
 class CertificateLifetimeDemand(Demand):
     """Most days from notBefore to notAfter of the server's own certificate, whose last second is not counted."""
 
-    max_days: float = Field(ge=1)
+    max_days: float = Field(ge=1, strict=True)
 
 
 def _judge(case: Case, demand: CertificateLifetimeDemand) -> Outcome:

@@ -9,7 +9,7 @@ from datetime import date
 from pydantic import model_validator
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, unknown
+from exporter.checks.base import Check, Demand, Outcome, not_applicable, unknown
 from exporter.checks.items import Filled, Item, in_force, listed, names_in_force, naming, today
 from exporter.checks.linked import Kind, Word, judge_linked
 from exporter.checks.names import SIGNATURE_ALGORITHMS, HashName, SignatureName
@@ -43,11 +43,13 @@ def _judge(case: Case, demand: CertificateSignatureDemand) -> Outcome:
     if facts is None:
         return unknown("the certificate could not be looked at")
     day = today(case)
+    if not (demand.allowed or demand.allowed_algorithms or in_force(demand.forbidden, day)):
+        return not_applicable("nothing of it is in force today")
     return judge_linked(facts, lambda certificate: _words(certificate, demand, day), _shown)
 
 
 def _shown(certificate: ServedCertificate) -> str:
-    return certificate.signature_algorithm
+    return "self-signed" if certificate.self_signed else certificate.signature_algorithm
 
 
 def _words(certificate: ServedCertificate, demand: CertificateSignatureDemand, day: date) -> Iterator[Word]:
@@ -56,7 +58,7 @@ def _words(certificate: ServedCertificate, demand: CertificateSignatureDemand, d
     hashed, algorithm = certificate.signature_hash, certificate.signature_algorithm
     allowed = None if demand.allowed is None else names_in_force(demand.allowed, day)
     if hashed is None:
-        if allowed is not None or demand.forbidden:
+        if allowed is not None or in_force(demand.forbidden, day):
             yield Kind.DARK, "signature with an unknown hash", ()
     elif hashed in names_in_force(demand.forbidden, day):
         yield Kind.WRONG, f"{hashed} signature", naming(in_force(demand.forbidden, day), [hashed])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import groupby
 
 from pydantic import model_validator
 
@@ -131,11 +132,15 @@ def _asked(demand: CipherSuitesDemand) -> Iterator[str]:
 
 
 def _shown(entries: Sequence[SuiteItem]) -> str:
-    """The entries, or the number of suites where there are many."""
-    count = sum(len(entry.names) or 1 for entry in entries)
-    if count > _MOST_NAMED and not any(entry.where or entry.days for entry in entries):
-        return f"{count} cipher suites"
-    return listed(entries) or "none"
+    """The entries; of names, where they are many, the number of those with the same days."""
+    if sum(len(entry.names) or 1 for entry in entries) <= _MOST_NAMED:
+        return listed(entries) or "none"
+    said: list[str] = []
+    for (by_name, days), several in groupby(entries, lambda entry: (entry.where is None, entry.days)):
+        of_one_kind = list(several)
+        count = sum(len(entry.names) for entry in of_one_kind)
+        said.append(f"{count} cipher suites{days}" if by_name and count > 1 else listed(of_one_kind))
+    return ", ".join(said)
 
 
 NONCOMPLIANT = Family(

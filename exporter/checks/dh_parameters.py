@@ -22,8 +22,8 @@ class DhParametersDemand(Demand):
         named_only: only the primes of RFC 7919.
     """
 
-    min_bits: int | None = Field(default=None, ge=1)
-    named_only: bool = False
+    min_bits: int | None = Field(default=None, ge=1, strict=True)
+    named_only: bool = Field(default=False, strict=True)
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> "DhParametersDemand":

@@ -84,12 +84,19 @@ def read_expression(text: object) -> Expression:
 
 def _term(tokens: list[str]) -> Callable[[CipherSuite], bool]:
     """The next term, taken from the front of the tokens."""
+    turned = False
+    while tokens and tokens[0] == "not":
+        turned = not turned
+        tokens.pop(0)
     if not tokens:
         raise ValueError("there is no term behind the last word")
+    term = _property(tokens)
+    return (lambda suite: not term(suite)) if turned else term
+
+
+def _property(tokens: list[str]) -> Callable[[CipherSuite], bool]:
+    """What is asked of the next property, taken from the front of the tokens."""
     word = tokens.pop(0)
-    if word == "not":
-        inner = _term(tokens)
-        return lambda suite: not inner(suite)
     if word in FLAGS:
         if tokens and tokens[0] in {*_COMPARED, "=="}:
             raise ValueError(f"{word} either holds or not; it is compared with nothing")

@@ -10,7 +10,7 @@ from exporter.probes.http import HttpFacts
 class HstsDemand(Demand):
     """Least max-age, in seconds."""
 
-    min_max_age_seconds: int = Field(ge=1)
+    min_max_age_seconds: int = Field(ge=1, strict=True)
 
 
 def what_was_answered(case: Case) -> HttpFacts | Outcome:

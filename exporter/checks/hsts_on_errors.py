@@ -21,7 +21,7 @@ class HstsOnErrorsDemand(Demand):
     Browsers never send what `malformed` asks for.
     """
 
-    min_max_age_seconds: int = Field(default=1, ge=1)
+    min_max_age_seconds: int = Field(default=1, ge=1, strict=True)
     requests: frozenset[Asked] = Field(default=frozenset(Asked), min_length=1)
 
 

@@ -65,7 +65,7 @@ class Dated(BaseModel):
         until: the last day; None for ever after.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     from_: Day | None = Field(default=None, alias="from")
     until: Day | None = None

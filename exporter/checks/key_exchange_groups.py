@@ -5,7 +5,7 @@ Up to TLS 1.2 a finite field shows as its prime; that is `dh_parameters`. In TLS
 
 from exporter.case import Case
 from exporter.checks.base import Check, Outcome, not_applicable, unknown
-from exporter.checks.items import today
+from exporter.checks.items import names_in_force, today
 from exporter.checks.listing import Had, NamesDemand, asks_names, judge_names
 from exporter.checks.names import GroupName
 from exporter.checks.suites import may_lack
@@ -26,7 +26,7 @@ def _judge(case: Case, demand: KeyExchangeGroupsDemand) -> Outcome:
         return unknown("the key exchange groups are not known")
     names = tuple(dict.fromkeys(name for listing in facts.groups.values() for name in listing.names))
     dark = tuple(protocol.value for protocol in Protocol if not _whole(facts, protocol))
-    if not names and not dark and not demand.required:
+    if not names and not dark and not names_in_force(demand.required, today(case)):
         return not_applicable("no key exchange with groups is accepted")
     gap = f"the list of groups of {', '.join(dark)} may not be whole"
     return judge_names(Had(names, None if dark else (), gap), demand, today(case))

@@ -2,6 +2,9 @@
 
 import difflib
 from collections.abc import Callable, Collection
+from functools import lru_cache
+from heapq import nlargest
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, WithJsonSchema
@@ -15,15 +18,25 @@ from exporter.probes.keys import ALGORITHMS, CURVES
 
 _MOST_SHOWN = 20
 """Of known names, where none is near."""
+_COMPARED = 16
+"""Names that are looked at closely, which takes half a millisecond each: a list can have hundreds of wrong ones."""
 
 
 def near(name: str, names: Collection[str]) -> str:
     """What to say after "unknown": the nearest name, else all where they are few; nothing where they are many."""
     written = {one.lower(): one for one in names}
-    found = difflib.get_close_matches(name.lower(), written, n=1)
+    pairs = _pairs(name.lower())
+    alike = nlargest(_COMPARED, written, key=lambda one: len(pairs & _pairs(one)) / len(one))
+    found = difflib.get_close_matches(name.lower(), alike, n=1)
     if found:
         return f"; did you mean {written[found[0]]}?"
     return f"; known are {', '.join(names)}" if len(names) <= _MOST_SHOWN else ""
+
+
+@lru_cache(maxsize=4096)
+def _pairs(name: str) -> frozenset[str]:
+    """Characters that stand beside each other."""
+    return frozenset(map("".join, pairwise(name)))
 
 
 def known(what: str, names: Collection[str]) -> Callable[[str], str]:

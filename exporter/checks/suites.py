@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from exporter.checks.expressions import ALL_SUITES
 from exporter.checks.items import SuiteItem, in_force
@@ -77,8 +78,9 @@ def carries(suite: CipherSuite) -> frozenset[Protocol]:
     return frozenset(_ALL[_ALL.index(suite.since) : _ALL.index(Protocol.TLS1_3)])
 
 
+@lru_cache(maxsize=1024)
 def carriers(entry: SuiteItem) -> frozenset[Protocol]:
-    """The protocols that suites of this entry are for."""
+    """The protocols that suites of this entry are for: hundreds are gone through, and each judgement asks."""
     return frozenset[Protocol]().union(*(carries(suite) for suite in ALL_SUITES if entry.matches(suite.name)))
 
 

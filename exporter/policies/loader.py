@@ -1,6 +1,7 @@
 """Reads policies: the file, the one that it extends, and all that is wrong with either."""
 
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,6 +19,8 @@ from exporter.yamlfile import Document, read_document, validate
 
 Demands = Mapping[str, tuple[Demand, ...]]
 _WORST_FIRST = list(Severity)
+MOST_BELOW = 16
+"""Policies that extend each other in a chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def read_policy(path: Path, below: tuple[Path, ...] = ()) -> tuple[Header, Deman
     Raises:
         ConfigError: one of the files cannot be used; has what is wrong with each.
     """
-    part = _part(path, _changed(path))
+    part = _part(path, _state(path))
     problems, inherited = list(part.problems), {}
     if part.extends is not None:
         try:
@@ -82,24 +85,28 @@ def _inherited(path: Path, part: Part, below: tuple[Path, ...]) -> Demands:
         if wrong is not None:
             raise ConfigError([replace(part.place, message=wrong)])
     base = path.parent / extends if is_policy_path(extends) else shipped()[extends]
+    if not os.path.isfile(base):  # noqa: PTH113 - the method of Path raises where this says no
+        raise ConfigError([replace(part.place, message=f"{extends!r} is not a file")])
     same = [one.resolve() == base.resolve() for one in below]
     if any(same):
         circle = " extends ".join(one.name for one in (*below[same.index(True) :], base))
         raise ConfigError([replace(part.place, message=f"goes in a circle: {circle}")])
-    if not base.is_file():
-        raise ConfigError([replace(part.place, message=f"{extends!r} is not a file")])
+    if len(below) > MOST_BELOW:
+        raise ConfigError([replace(part.place, message=f"is the end of a chain of more than {MOST_BELOW} policies")])
     return read_policy(base, below)[1]
 
 
-def _changed(path: Path) -> int:
+def _state(path: Path) -> tuple[int, ...]:
+    """What is another one when the file is: its time alone is the same for all files of an image."""
     try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0  # reading it says what is wrong
+        found = path.stat()
+    except (OSError, ValueError):
+        return ()  # reading it says what is wrong
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
 @lru_cache(maxsize=256)
-def _part(path: Path, _changed: int) -> Part:
+def _part(path: Path, _state: tuple[int, ...]) -> Part:
     document = read_document(path)
     parsed, problems = validate(document, PolicyFile)
     data = document.data if isinstance(document.data, dict) else {}

@@ -13,7 +13,7 @@ from exporter.probes import keys
 from exporter.probes.certificate import CertificateFacts, Deployment, ServedCertificate
 from exporter.probes.keys import ALGORITHMS
 from exporter.probes.trust import TrustFailure
-from exporter.remedies.servers import Change, Server, everywhere, listed, remedies
+from exporter.remedies.servers import Change, Server, everywhere, listed, quoted, remedies
 
 _RSA_SIZES = (2048, 3072, 4096, 8192, 16384)
 _CURVE_BITS = {
@@ -57,8 +57,8 @@ def valid(case: Case, _demand: Demand, outcome: Outcome) -> tuple[Remedy, ...]:
 
 
 def _invalid(case: Case, one: Deployment, reasons: list[str]) -> Iterator[str]:
-    name, issuer = case.target.verified_name, one.linked[-1].issuer if one.path else one.leaf.issuer
-    names = listed(one.subject_alternative_names[:8]) or "no name at all"
+    name, issuer = case.target.verified_name, quoted(one.linked[-1].issuer if one.path else one.leaf.issuer)
+    names = listed([quoted(other) for other in one.subject_alternative_names[:8]]) or "no name at all"
     texts = {
         TrustFailure.EXPIRED: f"Renew the certificate {one.title}: it, or an issuer of it, ended on "
         f"{one.valid_until:%Y-%m-%d}. Let renewal be automatic (ACME), and the server load the new one.",
@@ -80,7 +80,7 @@ def _invalid(case: Case, one: Deployment, reasons: list[str]) -> Iterator[str]:
 
 def _missing(one: Deployment) -> str:
     last = one.linked[-1] if one.path else one.leaf
-    return f"Serve the certificate of {last.issuer} as well, behind that of {last.subject}."
+    return f"Serve the certificate of {quoted(last.issuer)} as well, behind that of {quoted(last.subject)}."
 
 
 def expiry(case: Case, _demand: Demand, outcome: Outcome) -> tuple[Remedy, ...]:
@@ -88,7 +88,7 @@ def expiry(case: Case, _demand: Demand, outcome: Outcome) -> tuple[Remedy, ...]:
     notes = []
     for one in _failing(case, outcome):
         first = min(one.linked or one.chain, key=lambda certificate: certificate.not_after)
-        what = f"certificate {one.title}" if first is one.leaf else f"certificate of the issuer {first.subject}"
+        what = f"certificate {one.title}" if first is one.leaf else f"certificate of the issuer {quoted(first.subject)}"
         late = "ended" if first.not_after < case.now else "ends"
         notes.append(f"Renew now: the {what} {late} on {first.not_after:%Y-%m-%d}.")
     renewal = "Let renewal be automatic (ACME) and begin with a third of the lifetime left; the server has to load it."
@@ -145,7 +145,7 @@ def signature(case: Case, _demand: Demand, outcome: Outcome) -> tuple[Remedy, ..
 
 
 def _signed(certificate: ServedCertificate) -> str:
-    return f"{certificate.signature_algorithm} for {certificate.subject}"
+    return f"{certificate.signature_algorithm} for {quoted(certificate.subject)}"
 
 
 def lifetime(case: Case, demand: Demand, outcome: Outcome) -> tuple[Remedy, ...]:
@@ -163,12 +163,14 @@ def chain(case: Case, _demand: Demand, outcome: Outcome) -> tuple[Remedy, ...]:
     notes = []
     for one in _failing(case, outcome):
         wanted = [
-            certificate.subject for certificate in one.linked if certificate is one.leaf or not certificate.self_signed
+            quoted(certificate.subject)
+            for certificate in one.linked
+            if certificate is one.leaf or not certificate.self_signed
         ]
-        notes.append(f"For {one.title} serve, in this order: {'; '.join(wanted) or one.leaf.subject}.")
+        notes.append(f"For {one.title} serve, in this order: {'; '.join(wanted) or quoted(one.leaf.subject)}.")
         if one.complete is False:
             notes.append(_missing(one))
-        surplus = [one.chain[place].subject for place in one.surplus if 0 <= place < len(one.chain)]
+        surplus = [quoted(one.chain[place].subject) for place in one.surplus if 0 <= place < len(one.chain)]
         if surplus:
             notes.append(f"Take out {listed(list(dict.fromkeys(surplus)))}.")
     return _told(case, [*notes, "The root need not be served."], files=True)

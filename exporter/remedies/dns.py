@@ -15,7 +15,7 @@ from exporter.probes.dns import DnsFacts
 from exporter.probes.mta_sts import MtaStsFacts
 from exporter.probes.mta_sts_policy import StsPolicyFacts
 from exporter.probes.tlsa import TlsaFacts
-from exporter.remedies.servers import everywhere, listed
+from exporter.remedies.servers import everywhere, listed, quoted
 
 _NOBODY_ELSE = "Every CA that is to issue for the name needs a line."
 _LOOK_UP = (
@@ -55,7 +55,11 @@ def caa(case: Case, _demand: Demand, _outcome: Outcome) -> tuple[Remedy, ...]:
     lines = tuple(f'{owner}. CAA 0 issue "{authority.domains[0]}"' for authority in known)
     notes = [f"Publish which CAs may issue for {owner}."]
     if others or not known:
-        whose = f"The certificate here is of {listed(others)}" if others else "The certificate was not seen: of its CA"
+        whose = (
+            f"The certificate here is of {listed(list(map(quoted, others)))}"
+            if others
+            else "The certificate was not seen: of its CA"
+        )
         notes.append(
             f"{whose}, {_LOOK_UP}."
             if others

@@ -26,6 +26,7 @@ def _policy(case: Case, least: int, *, preload: bool = False) -> str:
 
 
 def _header(value: str, *, malformed: bool = False) -> Change:
+    what = f"Send the header with every response: {value}."
     lines = {
         Server.NGINX: (f'add_header {_FIELD} "{value}" always;',),
         Server.APACHE: (f'Header always set {_FIELD} "{value}"',),
@@ -36,9 +37,13 @@ def _header(value: str, *, malformed: bool = False) -> Change:
         Server.APACHE: "In the virtual host, with mod_headers. Take out other lines for it, or it is sent twice.",
         Server.HAPROXY: "In the frontend; it counts for errors of HAProxy itself too.",
     }
+    if "includeSubDomains" in value:
+        what += " It is for all names below this one too: each of them needs TLS, or browsers cannot reach it."
+    if "preload" in value:
+        what += " To be taken from the preload list again takes months."
     if malformed:
         notes[Server.HAPROXY] += " What is no request at all it answers by itself, and nothing changes that."
-    return Change(f"Send the header with every response: {value}.", lines, notes, tls=False)
+    return Change(what, lines, notes, tls=False)
 
 
 def hsts(case: Case, demand: Demand, _outcome: Outcome) -> tuple[Remedy, ...]:

@@ -50,6 +50,10 @@ PLACES: Mapping[Server, str] = {
 since the name that the client asks for comes later."""
 
 
+_LONGEST_QUOTED = 200
+"""Characters of a name in a certificate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What is to change.
@@ -113,6 +117,11 @@ def _joined(lines: Iterable[str]) -> tuple[str, ...]:
 def everywhere(note: str, *lines: str) -> tuple[Remedy, ...]:
     """A remedy that hangs on no server's configuration."""
     return (Remedy(Server.ANY, lines, note),)
+
+
+def quoted(text: str) -> str:
+    """What somebody else wrote, so that nobody takes it for our words."""
+    return repr(text if len(text) <= _LONGEST_QUOTED else f"{text[:_LONGEST_QUOTED]}...")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -54,6 +54,13 @@ def test_an_issuer_that_ends_soon_fails_as_well() -> None:
     assert dict(outcome.evidence) == {"EC abababab": ("the issuer efefefef has 10 days left (2026-12-02)",)}
 
 
+def test_no_number_of_days_is_too_large() -> None:
+    asked = CertificateExpiryDemand.model_validate(FIELDS | {"min_days": 1e300})
+    seen = certificate(chain=deployment(ISSUER, **lasting(365 * DAY, 200 * DAY)).chain)
+    outcome = CHECK.judge(case(seen), asked)
+    assert (outcome.verdict, outcome.summary) == (V.PASS, "the first to end has 200 days left (2027-06-10)")
+
+
 def test_a_certificate_off_the_path_does_not_count() -> None:
     old = issuer(not_before=NOW - 900 * DAY, not_after=NOW - DAY)
     seen = certificates(deployment(ISSUER, old, path=(0, 1), **lasting(365 * DAY, 200 * DAY)))

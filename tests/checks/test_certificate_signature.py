@@ -13,6 +13,7 @@ EC = "EC abababab"
 FORBIDDEN = {"forbidden": ["md5", {"is": "sha1", "source": "4.2"}]}
 ALLOWED = {"allowed": ["sha256", {"is": "sha384", "until": "2026-11-21", "source": "4.3"}]}
 BY = {"allowed_algorithms": ["ecdsa-with-SHA256", "ED25519"]}
+NOT_IN_FORCE = V.NOT_APPLICABLE, "nothing of it is in force today", ()
 PURE = {"signature_hash": "intrinsic", "signature_algorithm": "ED25519"}
 
 
@@ -25,7 +26,7 @@ def demand(asked: dict[str, Any]) -> CertificateSignatureDemand:
     [
         (FORBIDDEN, certificate(), V.PASS, "ecdsa-with-SHA256", ()),
         (FORBIDDEN, certificate(signature_hash="sha1"), V.FAIL, "sha1 signature", ("4.2",)),
-        (FORBIDDEN, certificate(signature_hash="sha1", self_signed=True), V.PASS, "ecdsa-with-SHA256", ()),
+        (FORBIDDEN, certificate(signature_hash="sha1", self_signed=True), V.PASS, "self-signed", ()),
         (
             FORBIDDEN,
             certificates(deployment(issuer(signature_hash="sha1"))),
@@ -36,6 +37,15 @@ def demand(asked: dict[str, Any]) -> CertificateSignatureDemand:
         (
             FORBIDDEN,
             certificates(deployment(issuer(signature_hash="sha1"), path=(0,))),
+            V.PASS,
+            "ecdsa-with-SHA256",
+            (),
+        ),
+        ({"forbidden": [{"is": "sha1", "from": "2026-11-23"}]}, certificate(), *NOT_IN_FORCE),
+        ({"forbidden": [{"is": "sha1", "until": "2026-11-21"}]}, certificate(signature_hash=None), *NOT_IN_FORCE),
+        (
+            {"forbidden": [{"is": "sha1", "until": "2026-11-21"}]} | BY,
+            certificate(signature_hash=None),
             V.PASS,
             "ecdsa-with-SHA256",
             (),

@@ -7,6 +7,7 @@ from exporter.checks.cipher_suites import CHECK, NONCOMPLIANT, SUITE_INFO, Ciphe
 from exporter.checks.names import iana_name
 from exporter.model import CipherOrder, Protocol, Verdict
 from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.registry import SUITES
 from tests.support.facts import (
     CBC_RSA,
     GCM,
@@ -427,6 +428,9 @@ def test_suites_are_forbidden_allowed_required_and_preferred(
     assert (outcome.verdict, outcome.summary, outcome.sources) == (verdict, summary, sources)
 
 
+MANY = [suite.name for suite in SUITES if suite.cbc and suite.agreement == "DHE"][:9]
+
+
 def test_evidence_names_what_is_missing_and_what_stands_in_the_wrong_place() -> None:
     asked = demand(required=[GCM_128], prefer=PREFER["prefer"], forbidden=[RC4])
     outcome = CHECK.judge(case(handshake({TLS1_2: (CBC_RSA, GCM, RC4)})), asked)
@@ -444,6 +448,16 @@ def test_evidence_names_what_is_missing_and_what_stands_in_the_wrong_place() -> 
         (
             {"tls13_allowed": [TLS13_AES], "forbidden": [{"where": "cbc", "from": "2030-01-01"}]},
             f"in TLSv1.3 {TLS13_AES} only; no suites with cbc from 2030-01-01",
+        ),
+        (
+            {
+                "allowed": [*MANY[:2], {"is": MANY[2:5], "until": "2029-12-31"}, *MANY[5:], {"where": "aead"}],
+                "tls13_allowed": [TLS13_AES],
+            },
+            (
+                "2 cipher suites, 3 cipher suites until 2029-12-31, 4 cipher suites, suites with aead only; "
+                f"in TLSv1.3 {TLS13_AES} only"
+            ),
         ),
         ({"required": [GCM], **PREFER}, f"{GCM} required; in falling order: suites with aead, suites with cbc"),
     ],

@@ -61,6 +61,13 @@ def without(suites: dict[Protocol, tuple[str, ...]], **beside: Any) -> Handshake
         (FORBIDDEN, seen("secp256r1"), V.PASS, "accepts secp256r1, x25519", ()),
         # lists of suites tell where no group was seen
         (ALLOWED, without({TLS1_2: (CBC_RSA,)}), V.NOT_APPLICABLE, "no key exchange with groups is accepted", ()),
+        (
+            ALLOWED | {"required": [{"is": "x25519", "from": "2026-11-23"}]},
+            without({TLS1_2: (CBC_RSA,)}),
+            V.NOT_APPLICABLE,
+            "no key exchange with groups is accepted",
+            (),
+        ),
         (REQUIRED, without({TLS1_2: (CBC_RSA,)}), V.FAIL, "does not accept x25519", ("4.4",)),
         (ALLOWED, without({TLS1_2: (GCM,)}), V.UNKNOWN, "the list of groups of TLSv1.2 may not be whole", ()),
         (ALLOWED, without({SSL3: (GCM,)}), V.UNKNOWN, "the list of groups of SSLv3 may not be whole", ()),

