@@ -6,7 +6,7 @@ from exporter.case import Case
 from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
 from exporter.model import Protocol
 from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME
+from exporter.probes.handshake.registry import BY_ANY_NAME
 
 
 class ForwardSecrecyDemand(Demand):
@@ -16,18 +16,19 @@ class ForwardSecrecyDemand(Demand):
 
 
 def _without(facts: HandshakeFacts, protocol: Protocol) -> tuple[str, ...]:
-    """The accepted suites that are not known to have it; no cipher kind of SSL 2 has."""
+    """The accepted suites that are known to be without it, as all cipher kinds of SSL 2 are."""
     names = facts.cipher_suites.get(protocol, ())
-    return tuple(name for name in names if name not in BY_NAME or not BY_NAME[name].forward_secrecy)
+    return tuple(name for name in names if name in BY_ANY_NAME and not BY_ANY_NAME[name].forward_secrecy)
 
 
 def _left_open(facts: HandshakeFacts) -> tuple[str, ...]:
-    """Protocols that may have other suites than those at hand."""
+    """Protocols that may have other suites than those at hand, or have one that is a number alone."""
     return tuple(
         protocol
         for protocol in Protocol
         if facts.protocols.get(protocol) is None
         or (facts.protocols[protocol] and (protocol in facts.incomplete or not facts.cipher_suites.get(protocol)))
+        or any(name not in BY_ANY_NAME for name in facts.cipher_suites.get(protocol, ()))
     )
 
 
@@ -45,7 +46,7 @@ def _judge(case: Case, _demand: ForwardSecrecyDemand) -> Outcome:
         case None:
             left_open = _left_open(facts)
             names = ", ".join(left_open) or "suites"
-            return unknown(f"the list of {names} may not be whole", {"unknown": left_open} if left_open else {})
+            return unknown(f"the suites of {names} are not all known", {"unknown": left_open} if left_open else {})
 
 
 CHECK = Check(

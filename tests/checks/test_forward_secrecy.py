@@ -39,8 +39,14 @@ SSL2_KIND = "SSL_CK_RC4_128_WITH_MD5"
         (
             handshake({TLS1_1: (), TLS1_2: (GCM,)}, incomplete=[TLS1_2], open_protocols=[SSL3]),
             Verdict.UNKNOWN,
-            "the list of SSLv3, TLSv1.1, TLSv1.2 may not be whole",
+            "the suites of SSLv3, TLSv1.1, TLSv1.2 are not all known",
             {"unknown": ("SSLv3", "TLSv1.1", "TLSv1.2")},
+        ),
+        (
+            handshake({TLS1_2: (GCM, "0xFEED")}),
+            Verdict.UNKNOWN,
+            "the suites of TLSv1.2 are not all known",
+            {"unknown": ("TLSv1.2",)},
         ),
         (handshake({}), Verdict.UNKNOWN, "the cipher suites are not known", {}),
     ],

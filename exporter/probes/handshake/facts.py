@@ -8,7 +8,7 @@ from types import MappingProxyType
 from exporter.model import CipherOrder, Family, Protocol, Sample
 from exporter.probes.handshake.keyexchange import Prime
 from exporter.probes.handshake.parameters import POST_QUANTUM_GROUPS
-from exporter.probes.handshake.registry import BY_NAME
+from exporter.probes.handshake.registry import BY_ANY_NAME
 
 WEAK_PROTOCOLS = (Protocol.SSL2, Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1)
 """RFC 6176, RFC 7568, RFC 8996."""
@@ -94,10 +94,11 @@ class HandshakeFacts:
     def forward_secrecy(self) -> bool | None:
         """Whether every accepted suite has it; None when a list may lack suites and those at hand all have it."""
         names = [name for protocol in self.accepted for name in self.cipher_suites.get(protocol, ())]
-        if any(name not in BY_NAME or not BY_NAME[name].forward_secrecy for name in names):
+        suites = [BY_ANY_NAME.get(name) for name in names]
+        if any(suite is not None and not suite.forward_secrecy for suite in suites):
             return False
         unknown = self.incomplete or any(self.protocols.get(protocol) is None for protocol in Protocol)
-        listed = all(self.cipher_suites.get(protocol) for protocol in self.accepted)
+        listed = None not in suites and all(self.cipher_suites.get(protocol) for protocol in self.accepted)
         return None if unknown or not names or not listed else True
 
     @property
