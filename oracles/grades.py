@@ -6,6 +6,8 @@ grades.yaml does not explain it, and where an explanation there explains nothing
 
 import asyncio
 import json
+import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -33,17 +35,20 @@ from oracles.explanations import Explanation
 from oracles.facts import ReportError
 from oracles.graded import NOT_HTTP, SERVERS, Anchored
 from oracles.matrix import Comparison
-from oracles.ratings import Rating, read_rating
-from oracles.scanners import OURS, Job, Scanner
+from oracles.ratings import Rating, rates, read_derived, read_own
+from oracles.scanners import OURS, Job, Program, Scanner
 from oracles.servers import Server
 from tests.support.facts import KOPANO
 from tests.support.targets import make_environment
 
 FILE = Path(__file__).with_name("grades.yaml")
-NAME = "testssl"
+OWN, DERIVED = "testssl", "ratings"
+"""Whose grade stands beside ours: testssl.sh's own, or the one of ratings.py for what testssl.sh found."""
 FACT = "grade"
-LIMIT_SECONDS = 600
+LIMIT_SECONDS = 900
 
+VARIABLE = "TESTSSL"
+"""Of the environment: another testssl.sh than the one on the path."""
 TESTSSL_TESTS = ("-p", "-s", "-f", "-P", "-S", "-h", "-U")
 """All that its rating needs; client simulation is no part of it."""
 
@@ -51,14 +56,31 @@ TESTSSL_TESTS = ("-p", "-s", "-f", "-P", "-S", "-h", "-U")
 # --- scanners -----------------------------------------------------------------------------------------------------
 
 
-def scanner_for(made: Anchored) -> Scanner[Rating]:
-    """testssl.sh, with our authorities added to those it trusts."""
+def testssl() -> Program:
+    """The testssl.sh to be asked."""
+    name = os.environ.get(VARIABLE) or "testssl"
+    path = str(Path(shutil.which(name) or name).absolute())  # scans run in folders of their own
+    pattern = r"testssl(?:\.sh)?\S* +(?:version +)?(?:\x1b\[1m)?(\d[\w.]*)"  # newer ones print it bold
+    return Program(partial(scanners.program_version, [path, "--version"], pattern), path, "testssl.sh")
+
+
+def scanner_for(program: Program, made: Anchored) -> Scanner[Rating]:
+    """This testssl.sh, with our authorities added to those it trusts."""
     tests = (f"--add-ca={made.anchors}", *TESTSSL_TESTS)
+
+    def command(job: Job, dialogue: str | None) -> list[str]:
+        _, *flags = scanners.ask_testssl(job, dialogue, tests)
+        return [program.name, *flags]
+
+    def read(job: Job) -> Rating:
+        return read_own(job.report) if own else read_derived(job.report, starttls=job.starttls is not None)
+
+    own = rates(program.version())
     return Scanner(
-        NAME,
-        partial(scanners.ask_testssl, tests=tests),
-        lambda job: read_rating(job.report, starttls=job.starttls is not None),
-        scanners.TESTSSL,
+        OWN if own else DERIVED,
+        command,
+        read,
+        program,
         dialogues={name: name for name in ("smtp", "imap")},
         limit_seconds=LIMIT_SECONDS,
     )
@@ -136,13 +158,13 @@ def compare_on(  # noqa: PLR0913 - what a run is made of
     try:
         with server.start(place, made) as port:
             ours = runs.or_why(partial(grade_of, target_of(server, port, made)))
-            job = Job(port, server.starttls, folder / server.name / NAME)
+            job = Job(port, server.starttls, folder / server.name / scanner.name)
             theirs = runs.or_why(partial(scanner.scan, job, stop, reread=reread))
     except AssertionError as error:  # it did not start
-        comparison = matrix.compare(server.name, NAME, [not_started(error)], ())
+        comparison = matrix.compare(server.name, scanner.name, [not_started(error)], ())
         return Result(server, str(error), str(error), comparison)
     told = runs.said(ours, theirs, statements)
-    return Result(server, ours, theirs, matrix.compare(server.name, NAME, told, explained))
+    return Result(server, ours, theirs, matrix.compare(server.name, scanner.name, told, explained))
 
 
 # --- output -------------------------------------------------------------------------------------------------------
@@ -179,7 +201,7 @@ def document(results: Sequence[Result]) -> list[dict[str, object]]:
         {
             "server": result.server.name,
             OURS: result.ours if isinstance(result.ours, str) else _ours(result.ours),
-            NAME: result.theirs if isinstance(result.theirs, str) else _theirs(result.theirs),
+            result.comparison.scanner: result.theirs if isinstance(result.theirs, str) else _theirs(result.theirs),
             "comparisons": matrix.document([result.comparison]),
         }
         for result in results
@@ -191,7 +213,7 @@ def _ours(grade: Grade) -> Mapping[str, object]:
 
 
 def _theirs(rating: Rating) -> Mapping[str, object]:
-    return {"letter": rating.letter, "reasons": rating.reasons, "own": rating.own}
+    return {"letter": rating.letter, "reasons": rating.reasons}
 
 
 # --- run ----------------------------------------------------------------------------------------------------------
@@ -199,18 +221,20 @@ def _theirs(rating: Rating) -> Mapping[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare what the command line asks for; the exit status."""
-    options = runs.parse("oracles.grades", __doc__, {NAME: scanners.TESTSSL}, SERVERS, arguments)
+    program = testssl()
+    options = runs.parse("oracles.grades", __doc__, {OWN: program}, SERVERS, arguments)
     output, progress = runs.consoles()
     explained = load()
-    if scanners.TESTSSL.missing:
-        output.print(f"left out: {scanners.TESTSSL.missing}")
-        return 0
+    if program.missing:
+        output.print(f"left out: {program.missing} ({program.name})")
+        return int(VARIABLE in os.environ)  # what is asked for by name must be there
     began = time.monotonic()
     with runs.folder_for(options.reports) as folder, tempfile.TemporaryDirectory(prefix="oracles-") as scratch:
         made = Anchored(Path(scratch))
+        scanner = scanner_for(program, made)
         task = partial(
             compare_on,
-            scanner=scanner_for(made),
+            scanner=scanner,
             explained=explained,
             made=made,
             scratch=Path(scratch),
@@ -223,9 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stale = book.stale(explained, SERVERS, compared, matrix.used(comparisons))
     show(output, results)
     matrix.show_remarks(output, comparisons, stale)
-    about = runs.describe({NAME: scanners.TESTSSL})
-    own = {result.theirs.own for result in results if not isinstance(result.theirs, str)}
-    about["rated_by"] = "testssl.sh" if own == {True} else "ratings.py, from what testssl.sh found"
+    about = runs.describe({scanner.name: program})
     about["seconds"] = round(time.monotonic() - began)
     output.print_json(data={**about, "grades": matrix.totals(comparisons)})
     if options.json:
@@ -240,7 +262,7 @@ def load() -> tuple[Explanation, ...]:
     Raises:
         ConfigError: with every mistake in it.
     """
-    return book.load(SERVERS, {NAME}, FILE, (SCAN, FACT))
+    return book.load(SERVERS, {OWN, DERIVED}, FILE, (SCAN, FACT))
 
 
 if __name__ == "__main__":

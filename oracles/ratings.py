@@ -1,9 +1,9 @@
 """Grades of testssl.sh: its own where it has one, else what its later versions make of the same findings.
 
-testssl.sh rates since 3.2; Debian 12 has 3.0.8, which finds the same things and does not rate them. Its caps are few
-and plain, so they are written down here, as 3.3dev has them (set_grade_cap and set_grade_warning in its source), with
-what is odd about them. Scores are not: without a cap they are never below 80, since every suite has at least 128 bits,
-every key 1024, and one of TLS 1.2 and TLS 1.3 is accepted.
+testssl.sh rates since 3.2: `read_own` takes its word. Debian 12 has 3.0.8, which finds the same things and does not
+rate them: `read_derived` does. Its caps are few and plain, so they are written down here, as 3.3dev has them
+(set_grade_cap and set_grade_warning in its source), with what is odd about them. Scores are not: without a cap they are
+never below 80, since every suite has at least 128 bits, every key 1024, and one of TLS 1.2 and TLS 1.3 is accepted.
 """
 
 import json
@@ -16,9 +16,10 @@ from typing import Any
 from exporter.grade import Letter
 from oracles.facts import ReportError
 
-OWN = "overall_grade"
-"""Id of the finding with testssl.sh's own grade, and of those with its reasons."""
-_OWN_REASON = re.compile(r"grade_cap_reason_\d+")
+FIRST_THAT_RATES = (3, 2)
+_GRADE = "overall_grade"
+"""Id of the finding with testssl.sh's own grade; below, of those with its reasons."""
+_REASON = re.compile(r"grade_cap_(reason|warning)_\d+")
 WEAK_KEY, INSECURE_KEY = 2048, 1024
 
 
@@ -28,12 +29,10 @@ class Rating:
 
     Attributes:
         reasons: why it is no better, in words.
-        own: testssl.sh said so itself.
     """
 
     letter: Letter
     reasons: tuple[str, ...]
-    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,31 +113,50 @@ CAPS: tuple[tuple[Letter, str, Test], ...] = (
 AEAD never count: in its source, their tests look for what is never there."""
 
 
-def read_rating(report: Path, *, starttls: bool) -> Rating:
-    """From testssl.sh's flat JSON.
+def rates(version: str) -> bool:
+    """Whether a testssl.sh of this version has a grade of its own."""
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= FIRST_THAT_RATES
+
+
+def read_own(report: Path) -> Rating:
+    """testssl.sh's own word, from its flat JSON.
+
+    Raises:
+        ReportError: it did not reach the server, or did not rate it.
+    """
+    findings = _read(report)
+    for text in findings.texts(_GRADE):
+        return Rating(Letter(text), tuple(text for name, _, text in findings.all if _REASON.fullmatch(name)))
+    raise ReportError("testssl.sh gave no grade")
+
+
+def read_derived(report: Path, *, starttls: bool) -> Rating:
+    """What its later versions would say to the findings of 3.0, from its flat JSON.
 
     Raises:
         ReportError: it did not reach the server.
     """
+    return rate(_read(report, starttls=starttls))
+
+
+def _read(report: Path, *, starttls: bool = False) -> Findings:
     found: list[dict[str, Any]] = json.loads(report.read_text())
     findings = Findings(
         tuple((re.sub(r" <.*>", "", one["id"]), one["severity"], one["finding"]) for one in found), starttls
     )
     if not findings.texts("TLS1_2"):
         raise ReportError(f"testssl.sh did not reach the server: {[one['finding'] for one in found][-3:]}")
-    for text in findings.texts(OWN):
-        reasons = tuple(reason for name, _, reason in findings.all if _OWN_REASON.fullmatch(name))
-        return Rating(Letter(text), reasons, own=True)
-    return rate(findings)
+    return findings
 
 
 def rate(findings: Findings) -> Rating:
-    """What testssl.sh would make of its findings."""
+    """What 3.3dev would make of these findings."""
     applying = list(_applying(findings))
     outside = [letter for letter, _ in applying if not letter.on_scale]
     lowest = min((letter for letter, _ in applying), key=lambda letter: letter.rank, default=Letter.A_PLUS)
     letter = outside[-1] if outside else lowest  # the last one set stands
-    return Rating(letter, tuple(reason for _, reason in applying), own=False)
+    return Rating(letter, tuple(reason for _, reason in applying))
 
 
 def _applying(findings: Findings) -> Iterator[tuple[Letter, str]]:

@@ -1,7 +1,7 @@
-"""How testssl.sh's findings become a grade, and how it is set beside ours; the findings are of testssl.sh 3.0.8."""
+"""How testssl.sh's grade is read, or made of what 3.0.8 found, and how it is set beside ours."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from io import StringIO
@@ -16,10 +16,10 @@ from exporter.grade import Grade, Letter, evaluate
 from oracles import grades, matrix
 from oracles.compare import Statement
 from oracles.facts import ReportError
-from oracles.graded import NOT_HTTP, SERVERS
+from oracles.graded import NOT_HTTP, SERVERS, Anchored
 from oracles.grades import Result, load, show, statements
-from oracles.ratings import CAPS, Findings, Rating, rate, read_rating
-from oracles.scanners import TESTSSL, Scanner
+from oracles.ratings import CAPS, Findings, Rating, rate, rates, read_derived, read_own
+from oracles.scanners import TESTSSL, Job, Scanner
 from oracles.servers import Server
 from tests.grade.test_rules import GOOD
 
@@ -52,7 +52,7 @@ FOUND: Mapping[str, tuple[str, str]] = {
     "DROWN": ("OK", "not vulnerable on this host and port"),
     "RC4": ("OK", "not vulnerable"),
 }
-"""Of the server `nginx`."""
+"""Of the server `nginx`, by testssl.sh 3.0.8."""
 OLD = {"TLS1": ("LOW", "offered (deprecated)"), "TLS1_1": ("LOW", "offered (deprecated)")}
 NO_TLS13 = {"TLS1_3": ("INFO", "not offered + downgraded to weaker protocol")}
 
@@ -107,23 +107,86 @@ def written(folder: Path, found: Mapping[str, tuple[str, str]]) -> Path:
 def test_findings_have_their_grade(
     tmp_path: Path, changed: dict[str, tuple[str, str]], letter: str, reasons: tuple[str, ...]
 ) -> None:
-    rating = read_rating(written(tmp_path, {**FOUND, **changed}), starttls=False)
-    assert rating == Rating(Letter(letter), reasons, own=False)
+    rating = read_derived(written(tmp_path, {**FOUND, **changed}), starttls=False)
+    assert rating == Rating(Letter(letter), reasons)
 
 
 def test_starttls_is_a_t(tmp_path: Path) -> None:
-    assert read_rating(written(tmp_path, FOUND), starttls=True) == Rating(Letter.T, ("STARTTLS",), own=False)
+    assert read_derived(written(tmp_path, FOUND), starttls=True) == Rating(Letter.T, ("STARTTLS",))
+
+
+RATED: Mapping[str, tuple[str, str]] = {
+    "TLS1_2": ("OK", "offered"),
+    "secure_renego": ("CRITICAL", "VULNERABLE"),
+    "final_score": ("INFO", "93"),
+    "overall_grade": ("OK", "A"),
+    "grade_cap_reason_1": ("INFO", "Grade capped to A. HSTS is not offered"),
+    "grade_cap_warning_1": ("INFO", "Secure renegotiation is not supported"),
+}
+"""Names and words of testssl.sh 3.2.1."""
 
 
 def test_a_version_that_rates_is_taken_at_its_word(tmp_path: Path) -> None:
-    said = {"overall_grade": ("LOW", "B"), "grade_cap_reason_1": ("INFO", "Grade capped to B. TLS 1.1 offered")}
-    rating = read_rating(written(tmp_path, {**FOUND, **said}), starttls=True)
-    assert rating == Rating(Letter.B, ("Grade capped to B. TLS 1.1 offered",), own=True)
+    reasons = ("Grade capped to A. HSTS is not offered", "Secure renegotiation is not supported")
+    assert read_own(written(tmp_path, RATED)) == Rating(Letter.A, reasons)
 
 
-def test_a_scan_without_protocols_is_no_report(tmp_path: Path) -> None:
+def test_a_version_that_rates_and_did_not_is_no_report(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="gave no grade"):
+        read_own(written(tmp_path, FOUND))
+
+
+@pytest.mark.parametrize("read", [read_own, partial(read_derived, starttls=False)])
+def test_a_scan_without_protocols_is_no_report(tmp_path: Path, read: Callable[[Path], Rating]) -> None:
     with pytest.raises(ReportError, match="did not reach"):
-        read_rating(written(tmp_path, {"scanProblem": ("FATAL", "Can't connect")}), starttls=False)
+        read(written(tmp_path, {"scanProblem": ("FATAL", "Can't connect")}))
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [("3.0.8", False), ("3.1", False), ("3.2.1", True), ("3.3dev", True), ("4.0", True), ("unknown", False)],
+)
+def test_testssl_rates_since_version_3_2(version: str, expected: bool) -> None:
+    assert rates(version) is expected
+
+
+def program(folder: Path, version: str) -> Path:
+    """A program that prints what `testssl.sh --version` does."""
+    file = folder / "testssl.sh"
+    file.write_text(f"#!/bin/sh\nprintf '{version} from \\033[1mhttps://testssl.sh/\\033[m\\n'\n")
+    file.chmod(0o755)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("printed", "version", "whose"),
+    [
+        ("    testssl       3.0.8", "3.0.8", "ratings"),
+        ("  \\033[1mtestssl\\033[m version \\033[1m3.2.1\\033[m", "3.2.1", "testssl"),
+        ("    testssl.sh       3.2.1", "3.2.1", "testssl"),
+    ],
+)
+def test_the_environment_names_another_testssl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str, version: str, whose: str
+) -> None:
+    file = program(tmp_path, printed)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TESTSSL", "./testssl.sh")
+    found = grades.testssl()
+    assert (found.missing, found.version()) == (None, version)
+    scanner = grades.scanner_for(found, Anchored(tmp_path))
+    assert scanner.name == whose
+    command = scanner.command(Job(443, None, tmp_path), None)
+    assert command[0] == str(file)
+    assert f"--add-ca={tmp_path / 'anchors.pem'}" in command
+
+
+def test_one_that_is_named_and_is_not_there_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TESTSSL", str(tmp_path / "none"))
+    assert grades.main([]) == 1
+    assert "left out" in capsys.readouterr().out
 
 
 def test_each_cap_has_a_reason_of_its_own() -> None:
@@ -135,17 +198,19 @@ A_PLUS: Grade = evaluate(GOOD)
 
 
 def test_both_letters_are_set_side_by_side() -> None:
-    same = Rating(Letter.A_PLUS, (), own=False)
+    same = Rating(Letter.A_PLUS, ())
     assert list(statements(A_PLUS, same)) == [Statement("grade", "", "A+", "A+")]
 
 
 def test_the_book_explains_what_it_says_and_nothing_else() -> None:
     book = load()
-    caddy = matrix.compare("caddy", "testssl", [Statement("grade", "", "A", "A+")], book)
+    caddy = matrix.compare("caddy", "ratings", [Statement("grade", "", "A", "A+")], book)
     assert not caddy.unexplained
-    other = matrix.compare("caddy", "testssl", [Statement("grade", "", "B", "A+")], book)
+    other = matrix.compare("caddy", "ratings", [Statement("grade", "", "B", "A+")], book)
     assert len(other.unexplained) == 1
-    nginx = matrix.compare("nginx", "testssl", [Statement("grade", "", "A", "A+")], book)
+    newer = matrix.compare("caddy", "testssl", [Statement("grade", "", "A", "A+")], book)
+    assert len(newer.unexplained) == 1  # another scanner's word
+    nginx = matrix.compare("nginx", "ratings", [Statement("grade", "", "A", "A+")], book)
     assert len(nginx.unexplained) == 1
 
 
@@ -158,8 +223,8 @@ def test_the_table_shows_both_grades_and_who_is_right() -> None:
     def result(name: str, theirs: str) -> Result:
         said = [Statement("grade", "", "A+", theirs)]
         server = Server(name, lambda _folder, _made: nullcontext(1))
-        rating = Rating(Letter(theirs), ("some reason",), own=False)
-        return Result(server, A_PLUS, rating, matrix.compare(name, "testssl", said, load()))
+        rating = Rating(Letter(theirs), ("some reason",))
+        return Result(server, A_PLUS, rating, matrix.compare(name, "ratings", said, load()))
 
     file = StringIO()
     show(Console(file=file, width=160), [result("nginx", "A+"), result("dovecot-imap", "T"), result("caddy", "B")])
