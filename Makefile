@@ -6,7 +6,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links --no-header
 
-.PHONY: demo test setup setup-demo check format generate lock image fuzz bench soak oracles clean
+.PHONY: demo test setup setup-demo check format generate lock image fuzz bench soak oracles pictures clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -34,8 +34,8 @@ format: setup
 # Files that are generated and committed; the tests compare them.
 generate: setup
 	$(BIN)/python tools/write_schema.py
+	$(BIN)/python -m tools.dashboards
 	$(BIN)/python tools/write_policy_schema.py
-	$(BIN)/python tools/dashboards.py
 	$(BIN)/python tools/write_clients.py
 	$(BIN)/python tools/policy_pages.py
 	$(BIN)/python tools/grade_rules.py
@@ -69,6 +69,11 @@ oracles: setup
 # The container image, built and run; needs root, takes a few minutes.
 image:
 	tools/make-image
+
+# Pictures of the dashboards with the data of a fleet of real servers (tools/pictures); eight minutes. Needs Debian's
+# chromium, nodejs and npm besides what the tests need, and fetches Grafana's components.
+pictures: setup
+	$(BIN)/python -m tools.pictures $(PICTURES_FLAGS)
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.support.demonstration import demo_address, prometheus
+
+__all__ = ["demo_address", "prometheus"]  # fixtures that several modules share
+
 # `make fuzz` runs the property tests long, `make test` short.
 settings.register_profile("short", max_examples=80, deadline=None)
 settings.register_profile("long", max_examples=3000, deadline=None)

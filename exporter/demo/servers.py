@@ -127,6 +127,7 @@ def write_config(folder: Path, authority: Authority, good_port: int, weak_port: 
         f"""global:
   scan_interval: 30s
   ca_file: {authority.bundle}
+  clients: [android-4.2.2, android-4.4.2, java-8u161, chromium-156]
   resolver: {{nameservers: [127.0.0.1], port: {dns_port}}}
 targets:
   - name: meets-the-checklist

@@ -7,11 +7,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 START_SECONDS = 20
+
+T = TypeVar("T")
 
 
 def find_program(name: str) -> str:
@@ -65,6 +68,18 @@ def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             f"{process.args!r} does not listen: {log.read_text(errors='replace')[-2000:]}"
         )
         time.sleep(0.02)
+
+
+def wait_for(what: str, seconds: float, check: Callable[[], T]) -> T:
+    """Poll until the check gives something true; what cannot be reached yet is asked again."""
+    give_up = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(OSError):
+            found = check()
+            if found:
+                return found
+        assert time.monotonic() < give_up, f"waited {seconds} s for {what}"
+        time.sleep(0.1)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,69 @@
+"""The dashboards as they are committed, taken apart."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent.parent / "grafana"
+
+Dashboard = dict[str, Any]
+Panel = dict[str, Any]
+
+DASHBOARDS: Mapping[str, Dashboard] = {
+    file.name: json.loads(file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.json"))
+}
+each_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=list(DASHBOARDS))
+
+HIDDEN = "hidden"
+"""In place of the heading of a column that is only sorted by."""
+
+SCRAPE_LABELS = {"job", "instance"}
+
+_ALL = {
+    "$__rate_interval": "5m",
+    "$job": ".+",
+    "$instance": ".+",
+    "$target": "fails-the-checklist",
+    "$address": ".*",
+}
+"""What Grafana puts in place of the variables when nothing is chosen but a target of the demonstration."""
+
+
+def panels(dashboard: Dashboard) -> list[Panel]:
+    """The panels that show something."""
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def exprs(dashboard: Dashboard) -> Iterator[str]:
+    """Every expression of a dashboard."""
+    return (target["expr"] for panel in panels(dashboard) for target in panel["targets"])
+
+
+def substituted(expr: str, **chosen: str) -> str:
+    """The expression with Grafana's variables filled in: what is chosen, else all."""
+    for name, value in {**_ALL, **{f"${name}": value for name, value in chosen.items()}}.items():
+        expr = expr.replace(name, value)
+    return expr
+
+
+def columns(panel: Panel) -> dict[str, str]:
+    """Of a table, field name -> heading."""
+    names: dict[str, str] = panel["transformations"][-1]["options"]["renameByName"]
+    return names
+
+
+def expression(file: str, title: str, name: str = "") -> str:
+    """The expression of a panel with this title: by its legend, or the heading of its column."""
+    (panel,) = (panel for panel in panels(DASHBOARDS[file]) if panel["title"] == title)
+    by_name = {target["legendFormat"]: target["expr"] for target in panel["targets"]}
+    if panel["type"] == "table":
+        names = columns(panel)
+        by_name = {
+            names.get(f"Value #{target['refId']}", names.get("Value", HIDDEN)): target["expr"]
+            for target in panel["targets"]
+        }
+    found: str = by_name[name] if name else panel["targets"][0]["expr"]
+    return found

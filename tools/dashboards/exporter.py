@@ -1,0 +1,224 @@
+"""The dashboard of the exporters themselves."""
+
+from tools.dashboards.frame import EXPORTER, dashboard, exporters
+from tools.dashboards.panels import (
+    COUNT,
+    GREEN,
+    GRID_WIDTH,
+    RED,
+    YELLOW,
+    Json,
+    Panel,
+    Scale,
+    bad_from_one,
+    graph,
+    number_of,
+    steps,
+)
+from tools.dashboards.queries import ALL, BUILD, EXPORTERS, EXPORTERS_UP, count, of_exporters, without
+from tools.dashboards.shared import (
+    LAST_SCAN,
+    NOTHING,
+    exporters_down,
+    failed_probes,
+    overdue_scans,
+    scan_connections,
+    scan_durations,
+)
+from tools.dashboards.tables import HIDDEN, Column, Frame, number, plain, table, verdict
+
+EXPORTER_KEY = "job, instance"
+
+DATA_OLD_DAYS, DATA_TOO_OLD_DAYS = 180, 365
+"""Of the table of releases: software without an announced end counts as maintained for a year after its date."""
+
+RELOADED = ALL.series("tls_posture_exporter_config_last_reload_successful")
+RELOAD_TIME = ALL.series("tls_posture_exporter_config_last_reload_success_timestamp_seconds")
+DATA_TIME = ALL.series("tls_posture_exporter_data_timestamp_seconds")
+STARTED = of_exporters("process_start_time_seconds")
+
+
+def by_exporter(metric: str, function: str = "max") -> str:
+    """One value an exporter."""
+    return f"{function} by ({EXPORTER_KEY}) ({ALL.series(metric)})"
+
+
+def own(metric: str) -> str:
+    """A metric of each exporter's process."""
+    return f"max by ({EXPORTER_KEY}) ({of_exporters(metric)})"
+
+
+def state() -> list[Panel]:
+    """Whether the exporters run, as configured."""
+    restarts = f"changes({ALL.series('process_start_time_seconds')}[1d]) and on ({EXPORTER_KEY}) {EXPORTERS}"
+    return [
+        exporters_down(),
+        number_of(
+            "Reloads failed",
+            "Exporters whose last reload of the configuration failed: they go on with the one before. Red from 1.",
+            count(f"{RELOADED} == 0", RELOADED),
+            bad_from_one(RED),
+            NOTHING,
+        ),
+        number_of(
+            "Restarts within a day",
+            "How often exporters were started anew. Facts are gone with it until the next scans. Yellow from 1.",
+            f"sum({restarts})",
+            bad_from_one(YELLOW),
+            "No data: no exporter was seen within a day",
+        ),
+        number_of(
+            "Targets",
+            "Targets that the exporters watch. Yellow when there is none.",
+            f"sum({ALL.series('tls_posture_exporter_targets')})",
+            steps(YELLOW, (1, GREEN)),
+            NOTHING,
+        ),
+        number_of(
+            "Never scanned",
+            "Targets of which no scan has ended yet, by address where each is scanned. Yellow from 1: right after a "
+            "start this is as it should be, later it is not.",
+            count(without(ALL.targets, LAST_SCAN), ALL.targets),
+            bad_from_one(YELLOW),
+            "No data: no exporter of this choice has a target",
+        ),
+        overdue_scans(),
+        instances(),
+    ]
+
+
+def instances() -> Panel:
+    """A row an exporter."""
+    version = f"max by ({EXPORTER_KEY}, version, python) ({BUILD})"
+    data_days = f"(time() - min by ({EXPORTER_KEY}) ({DATA_TIME})) / 86400"
+    old = steps(GREEN, (DATA_OLD_DAYS, YELLOW), (DATA_TOO_OLD_DAYS, RED))
+    return table(
+        "Exporters",
+        "Red: down, or the last reload of the configuration failed. The shipped data, such as ends of support, is "
+        "yellow from half a year on, as of when it is judged by, and red from a year on.",
+        [
+            Column("State", f"max by ({EXPORTER_KEY}) ({EXPORTERS_UP})", verdict(("down", RED), ("up", GREEN))),
+            Column("Version known", version, HIDDEN),
+            Column("Targets", by_exporter("tls_posture_exporter_targets"), plain("unknown")),
+            Column(
+                "Last reload",
+                by_exporter("tls_posture_exporter_config_last_reload_successful", "min"),
+                verdict(("failed", RED), ("worked", GREEN)),
+            ),
+            Column(
+                "Configured since",
+                f"1000 * max by ({EXPORTER_KEY}) ({RELOAD_TIME})",
+                plain("unknown", unit="dateTimeAsIso"),
+            ),
+            Column("Started", f"1000 * max by ({EXPORTER_KEY}) ({STARTED})", plain("unknown", unit="dateTimeAsIso")),
+            Column("Age of shipped data", data_days, number(old, "unknown", unit="suffix: d")),
+        ],
+        Frame({"instance": "Exporter", "version": "Version", "python": "Python"}, GRID_WIDTH, 6, sort_by="State"),
+        "No data: no exporter was seen within a day",
+    )
+
+
+def scans() -> list[Panel]:
+    """Whether the scans keep up."""
+    done = ALL.series("tls_posture_exporter_scans_total")
+    crashed = ALL.series("tls_posture_exporter_worker_restarts_total")
+    probes = ALL.series("tls_posture_probe_success")
+    duration = ALL.series("tls_posture_scan_duration_seconds")
+    connections = ALL.series("tls_posture_scan_connections")
+    return [
+        graph(
+            "Scans by outcome",
+            "Scans that ended, a minute. The dashed line is 0: where the green line, success, lies on it, none works.",
+            [(f"60 * sum by (outcome) (rate({done}[$__rate_interval]))", "{{outcome}}")],
+            Scale("cpm", steps(RED, (0, GREEN)), {"min": 0}, colours={"success": GREEN, "failure": RED}),
+            NOTHING,
+        ),
+        failed_probes((f"sum by (instance) ({probes} == bool 0)", "all of {{instance}}")),
+        graph(
+            "Lag of the schedule",
+            "How late the last scan that came due was started, by exporter. The dashed lines: from a minute on "
+            "(yellow) the places for concurrent scans are short, from five minutes on (red) far too few.",
+            [(f"max by (instance) ({ALL.series('tls_posture_exporter_scan_lag_seconds')})", "{{instance}}")],
+            Scale("s", steps(GREEN, (60, YELLOW), (300, RED)), {"min": 0}),
+            NOTHING,
+        ),
+        graph(
+            "Scans running and waiting",
+            "Scans that run, and scans that are due and wait for a place. The dashed line at 1 is of those that wait: "
+            "for a moment this is usual, for long the places for concurrent scans are too few.",
+            [
+                (f"sum({ALL.series('tls_posture_exporter_scans_running')})", "running"),
+                (f"sum({ALL.series('tls_posture_exporter_scans_waiting')})", "waiting"),
+            ],
+            Scale("none", bad_from_one(YELLOW), COUNT, colours={"running": GREEN, "waiting": YELLOW}),
+            NOTHING,
+        ),
+        graph(
+            "Worker restarts",
+            "Workers that crashed, or were killed since they were late, by exporter; each cost the probe it was busy "
+            "with. The dashed line at 1: from there on a server or a library upsets them.",
+            [(f"sum by (instance) (increase({crashed}[$__rate_interval]))", "{{instance}}")],
+            Scale("none", bad_from_one(RED), COUNT),
+            NOTHING,
+        ),
+        scan_durations([(f"quantile(0.5, {duration})", "median"), (f"max({duration})", "longest")]),
+        scan_connections([(f"quantile(0.5, {connections})", "median"), (f"max({connections})", "most")]),
+    ]
+
+
+def cost() -> list[Panel]:
+    """What the exporters take from the machine, and from Prometheus."""
+    descriptors = f"{own('process_open_fds')} / {own('process_max_fds')}"
+    samples = f"max by (instance) ({of_exporters('scrape_samples_scraped')})"
+    scrape = f"max by (instance) ({of_exporters('scrape_duration_seconds')})"
+    cpu = f"rate({ALL.series('process_cpu_seconds_total')}[$__rate_interval]) and on ({EXPORTER_KEY}) {BUILD}"
+    return [
+        graph(
+            "Duration of a scrape",
+            "How long Prometheus waits for the metrics of each exporter, which come from memory. The dashed lines: "
+            "from a second on (yellow) there are very many targets or the machine is short of time, at ten (red) "
+            "Prometheus by default gives up.",
+            [(scrape, "{{instance}}")],
+            Scale("s", steps(GREEN, (1, YELLOW), (10, RED)), {"min": 0}),
+            NOTHING,
+        ),
+        graph(
+            "Samples of a scrape",
+            "Samples that each exporter shows: by default at most 80 a target. The dashed line at a hundred thousand: "
+            "from there on sharing the targets among exporters is worth a thought.",
+            [(samples, "{{instance}}")],
+            Scale("none", steps(GREEN, (100_000, YELLOW)), COUNT),
+            NOTHING,
+        ),
+        graph(
+            "Memory",
+            "Resident memory of each exporter, without its worker processes. The dashed line at one GiB (yellow): from "
+            "there on it is more than thousands of targets need.",
+            [(f"max by (instance) ({of_exporters('process_resident_memory_bytes')})", "{{instance}}")],
+            Scale("bytes", steps(GREEN, (2**30, YELLOW)), {"min": 0}),
+            NOTHING,
+        ),
+        graph(
+            "Processor",
+            "Share of one processor that each exporter takes, without its worker processes. The dashed line at 0.8 "
+            "(yellow): it runs on one, and from there on scans wait for it.",
+            [(f"max by (instance) ({cpu})", "{{instance}}")],
+            Scale("percentunit", steps(GREEN, (0.8, YELLOW)), {"min": 0}),
+            NOTHING,
+        ),
+        graph(
+            "Open files",
+            "Share of the files and connections that each exporter may have open. The dashed lines at half (yellow) "
+            "and nine tenths (red): then scans fail for want of them.",
+            [(f"max by (instance) ({descriptors})", "{{instance}}")],
+            Scale("percentunit", steps(GREEN, (0.5, YELLOW), (0.9, RED)), {"min": 0, "max": 1}),
+            NOTHING,
+        ),
+    ]
+
+
+def exporter() -> Json:
+    """The dashboard of the exporters themselves."""
+    sections = {"State": state(), "Scans": scans(), "Cost": cost()}
+    about = "Whether the exporters get their work done, and what it costs. What they found is on the other dashboards."
+    return dashboard(EXPORTER, about, exporters("tls_posture_exporter_build_info"), sections)

@@ -1,0 +1,174 @@
+"""PromQL that the dashboards share.
+
+A name of a target is unique within one exporter only, so what is judged on its own has the key job, instance, target,
+and address where each address is scanned. What is unknown is an absent sample: nothing here may turn that into a value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+KEY = "job, instance, target, address"
+CHECK_KEY = f"{KEY}, policy, check"
+
+MOST_POLICIES = 5
+"""Up to how many policies of a target it can be told that it meets all; with more it is unknown, unless one fails."""
+
+BY_NAME = 'host!~"[0-9.]+|.*:.*"'
+"""Not by address: for addresses there is no CAA (RFC 8659), and browsers keep no HSTS policy (RFC 6797, 8.1.1)."""
+
+
+def without(left: str, right: str) -> str:
+    """The targets on the left that have no sample on the right."""
+    return f"{left} unless on ({KEY}) {right}"
+
+
+def count(condition: str, among: str) -> str:
+    """How many meet the condition; 0 only while `among` has samples, so that no data never reads as zero."""
+    return f"count({condition}) or 0 * count({among})"
+
+
+def onto(rows: str, values: str, key: str = KEY) -> str:
+    """The value of each target, once for each of its rows; the rows must have one sample each."""
+    return f"0 * {rows} + on ({key}) group_left () {values}"
+
+
+def told_or(values: str, code: int, among: str) -> str:
+    """The values, and the code for the targets that have none: a tile must not vanish when nothing is known."""
+    return f"({values}) or on ({KEY}) {code} * max by ({KEY}) ({among})"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The samples that are chosen above the panels.
+
+    Attributes:
+        matchers: label matchers with the variables of the dashboard.
+        a_day_ago: as of this moment a day ago. Not of some time around it: series that came and went in it, say those
+            of two grades, would stand side by side.
+    """
+
+    matchers: str
+    a_day_ago: bool = False
+
+    def series(self, metric: str, *matchers: str) -> str:
+        """The samples of the metric."""
+        selector = f"{metric}{{{', '.join([self.matchers, *matchers])}}}"
+        return f"{selector} offset 1d" if self.a_day_ago else selector
+
+    def then(self) -> "Selection":
+        """The same a day ago."""
+        return replace(self, a_day_ago=True)
+
+    def per_target(self, metric: str, function: str = "min", key: str = KEY) -> str:
+        """One value a target, the operator's own labels dropped."""
+        return f"{function} by ({key}) ({self.series(metric)})"
+
+    @property
+    def targets(self) -> str:
+        """1 for each target."""
+        return self.series("tls_posture_target_info")
+
+    def of_named(self, metric: str) -> str:
+        """The samples of targets with a DNS name."""
+        return f"({self.series(metric)} and on ({KEY}) {self.named_targets})"
+
+    def of_web(self, metric: str) -> str:
+        """The samples of targets with a DNS name that speak HTTPS."""
+        return f"({self.series(metric)} and on ({KEY}) {self.web_targets})"
+
+    @property
+    def named_targets(self) -> str:
+        """1 for each target with a DNS name."""
+        return self.series("tls_posture_target_info", BY_NAME)
+
+    @property
+    def web_targets(self) -> str:
+        """1 for each target with a DNS name that speaks HTTPS."""
+        return self.series("tls_posture_target_info", 'protocol="https"', BY_NAME)
+
+    @property
+    def checks(self) -> str:
+        """1 for a check that passes, 0 for one that fails."""
+        return self.series("tls_posture_check_passed")
+
+    def failing(self, key: str = KEY) -> str:
+        """How many checks fail, each counted once, whichever policies ask for it."""
+        return f"sum by ({key}) (min by ({key}, check) ({self.checks}) == bool 0)"
+
+    @property
+    def verdict(self) -> str:
+        """Over all policies of a target: 0 with one that it fails, 1 when it meets all, else absent.
+
+        That a policy has no sample can only be seen by how many names `target_info` joins.
+        """
+        by_policy = self.series("tls_posture_compliant")
+        # The first that matches counts: a target with three names has two and one as well.
+        counts = [
+            self.series("tls_posture_target_info", f'policy=~"([^,]+,){{{commas}}}.+"')
+            for commas in range(MOST_POLICIES, 0, -1)
+        ]
+        numbers = ["Inf", *(str(number) for number in range(MOST_POLICIES, 1, -1))]
+        many = " or ".join(f"{number} * {names}" for number, names in zip(numbers, counts, strict=True))
+        policies = f"max by ({KEY}) ({many} or {self.targets})"
+        fails = f"min by ({KEY}) ({by_policy}) == 0"
+        return f"({fails} or (count by ({KEY}) ({by_policy} == 1) == on ({KEY}) {policies}) ^ 0)"
+
+    @property
+    def grade(self) -> str:
+        """`tls_posture_grade_rank`, with T and M told from F: -1 and -2."""
+        rank = self.per_target("tls_posture_grade_rank")
+        special = f"({self.grade_info('T')} or 2 * {self.grade_info('M')})"
+        return f"({rank} - on ({KEY}) {special} or {rank})"
+
+    def grade_info(self, letter: str) -> str:
+        """1 for each target with this grade."""
+        info = self.series("tls_posture_grade_info", f'grade="{letter}"')
+        return f"max by ({KEY}) ({info})"
+
+    @property
+    def grades(self) -> str:
+        """1 for each grade of a target; there is one, but while it changes."""
+        return self.per_target("tls_posture_grade_info", "max", f"{KEY}, grade")
+
+    @property
+    def data_age(self) -> str:
+        """Seconds since the last successful scan."""
+        return f"(time() - {self.per_target('tls_posture_last_success_timestamp_seconds', 'max')})"
+
+    @property
+    def data_age_in_intervals(self) -> str:
+        """The same in scan intervals of the target."""
+        return f"{self.data_age} / {self.per_target('tls_posture_scan_interval_seconds', 'max')}"
+
+    @property
+    def not_after(self) -> str:
+        """End of validity of the leaf certificates, one for each kind of key."""
+        return self.series("tls_posture_certificate_not_after_timestamp_seconds")
+
+    def lifetime_left(self, key: str = KEY) -> str:
+        """Share of the certificate's lifetime that is left, of several the least."""
+        begin = self.series("tls_posture_certificate_not_before_timestamp_seconds")
+        return f"min by ({key}) (({self.not_after} - time()) / ({self.not_after} - {begin}))"
+
+
+ALL = Selection('job=~"$job", instance=~"$instance"')
+"""Of all exporters chosen."""
+WHOLE = Selection(f'{ALL.matchers}, target="$target"')
+"""Of one target, all its addresses together."""
+ONE = Selection(f'{WHOLE.matchers}, address=~"$address"')
+"""Of one target, or some of its addresses."""
+
+BUILD = ALL.series("tls_posture_exporter_build_info")
+EXPORTERS = f"last_over_time({BUILD}[1d])"
+"""`up` alone would count every job of the Prometheus server when all jobs are chosen."""
+EXPORTERS_UP = f"{ALL.series('up')} and on (job, instance) {EXPORTERS}"
+
+
+def of_exporters(metric: str) -> str:
+    """A metric that other programs have as well, of exporters only."""
+    return f"{ALL.series(metric)} and on (job, instance) {BUILD}"
+
+
+def any_of(checks: Sequence[str]) -> str:
+    """The matcher for these checks."""
+    return f'check=~"{"|".join(checks)}"'

@@ -1,0 +1,81 @@
+"""Words and panels that stand on more than one dashboard."""
+
+from collections.abc import Sequence
+
+from tools.dashboards.panels import COUNT, GREEN, RED, YELLOW, Panel, Scale, bad_from_one, graph, number_of, steps
+from tools.dashboards.queries import ALL, EXPORTERS, EXPORTERS_UP, count
+
+NOTHING = "No data: no exporter of this choice is scraped"
+GONE = "No data: no exporter of this choice watches this target"
+
+BY_ADDRESS = "{{address}} {{instance}}"
+"""The legend of what is one value a target: there may be several exporters, or addresses."""
+
+YES, NO = ("yes", GREEN), ("no", RED)
+
+LAST_SCAN = ALL.series("tls_posture_last_scan_timestamp_seconds")
+INTERVAL = ALL.series("tls_posture_scan_interval_seconds")
+
+
+def exporters_down() -> Panel:
+    """Exporters that cannot be scraped."""
+    return number_of(
+        "Exporters down",
+        "Exporters that were seen within the last day and that Prometheus cannot scrape now. Nothing of their targets "
+        "is counted. Red from 1. Exporters have no labels of targets: a filter by those leaves this panel empty.",
+        count(f"({EXPORTERS_UP}) == 0", EXPORTERS),
+        bad_from_one(RED),
+        "No data: no exporter was seen within a day",
+    )
+
+
+def overdue_scans() -> Panel:
+    """Targets that should have been scanned by now."""
+    return number_of(
+        "Overdue scans",
+        "Targets whose last scan, successful or not, ended more than two of their scan intervals ago. Everything "
+        "shown of them is old. Red from 1.",
+        count(f"time() - {LAST_SCAN} > 2 * {INTERVAL}", LAST_SCAN),
+        bad_from_one(RED),
+        "No data: no target has been scanned",
+    )
+
+
+def failed_probes(everything: tuple[str, str]) -> Panel:
+    """Why probes fail; the query and legend are of all of them."""
+    return graph(
+        "Failed probes by reason",
+        "Probes that could not tell in the last scan of their target. A line named all is 0 when every probe worked; "
+        "reasons have a line only while they occur. The dashed line at 1: from there on something is not known or is "
+        "as of an earlier scan.",
+        [
+            everything,
+            (f"count by (probe, reason) ({ALL.series('tls_posture_probe_failure')})", "{{probe}}: {{reason}}"),
+        ],
+        Scale("none", bad_from_one(RED), COUNT),
+        "No data: no target has been scanned",
+    )
+
+
+def scan_durations(queries: Sequence[tuple[str, str]]) -> Panel:
+    """How long scans take."""
+    return graph(
+        "Duration of the last scan",
+        "Wall time of the last scan. The dashed lines: half of the default deadline of two minutes (yellow), and the "
+        "deadline (red).",
+        queries,
+        Scale("s", steps(GREEN, (60, YELLOW), (120, RED)), {"min": 0}),
+        "No data: nothing has been scanned",
+    )
+
+
+def scan_connections(queries: Sequence[tuple[str, str]]) -> Panel:
+    """What scans cost those who are scanned."""
+    return graph(
+        "Connections of the last scan",
+        "TCP connections that the last scan opened to a target. Some dozens are usual. The dashed line at 150: from "
+        "there on it is worth a look, as the owner may take the scan for an attack.",
+        queries,
+        Scale("none", steps(GREEN, (150, YELLOW)), COUNT),
+        "No data: nothing has been scanned",
+    )

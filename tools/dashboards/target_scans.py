@@ -1,0 +1,60 @@
+"""The part of the target dashboard about its scans."""
+
+from tools.dashboards.frame import TO_EXPORTER
+from tools.dashboards.panels import GREEN, RED, Panel
+from tools.dashboards.queries import KEY, ONE, onto
+from tools.dashboards.shared import BY_ADDRESS, GONE, NO, YES, scan_connections, scan_durations
+from tools.dashboards.tables import Column, Frame, plain, table, verdict
+
+
+def scans() -> list[Panel]:
+    """Whether the scans work, and what they cost the target."""
+    durations = ONE.per_target("tls_posture_scan_duration_seconds", "max")
+    connections = ONE.per_target("tls_posture_scan_connections", "max")
+    return [
+        last_scan(),
+        probes(),
+        scan_durations([(durations, f"duration {BY_ADDRESS}")]),
+        scan_connections([(connections, f"connections {BY_ADDRESS}")]),
+    ]
+
+
+def last_scan() -> Panel:
+    """When the target was scanned, and what by."""
+    age = ONE.per_target("tls_posture_last_scan_timestamp_seconds", "max")
+    return table(
+        "Scans",
+        "How the last scan went, how long ago, and how old the data is: the time since the last one that was "
+        "successful. Red: it failed. An exporter's name leads to its dashboard.",
+        [
+            Column(
+                "Last scan", ONE.per_target("tls_posture_scan_success"), verdict(("failed", RED), ("worked", GREEN))
+            ),
+            Column("Time since", f"time() - {age}", plain("never scanned", unit="s")),
+            Column("Age of the data", ONE.data_age, plain("never scanned with success", unit="s")),
+            Column("Interval", ONE.per_target("tls_posture_scan_interval_seconds", "max"), plain("–", unit="s")),
+        ],
+        Frame({}, 12, 6, links={"Exporter": TO_EXPORTER}),
+        GONE,
+    )
+
+
+def probes() -> Panel:
+    """A row a probe, with the reason where it failed."""
+    key = f"{KEY}, probe"
+    answered = ONE.per_target("tls_posture_probe_success", "min", key)
+    reasons = ONE.per_target("tls_posture_probe_failure", "max", f"{key}, reason")
+    return table(
+        "Probes",
+        "Whether each probe could tell in its last run, and why not. Red: it could not. Probes that have not run are "
+        "not listed.",
+        [
+            Column(
+                "Could tell",
+                f"{onto(reasons, answered, key)} or on ({key}) {answered}",
+                verdict(NO, YES),
+            )
+        ],
+        Frame({"probe": "Probe", "reason": "Reason"}, 12, 6),
+        "No data: the target has not been scanned",
+    )
