@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.certificates import Issued, dns, issue, p256, pem_file, rsa_key
 from tests.support.processes import find_program, free_port, running
-from tests.support.servers import SEED_NGINX, WEAK_NGINX, Pki, tlslite
+from tests.support.servers import SEED_NGINX, WEAK_NGINX, Pki, this_distribution, tlslite
 from tests.support.stacks import caddy
 from tests.support.starttls_servers import dovecot, slapd
 from tests.support.vulnerable import TLS, old_openssl
@@ -19,6 +19,8 @@ DOMAIN = "demo.example"
 TLS_1_2_AND_UP = "minVersion=[3,3]"
 """For tlslite-ng, which has key exchange with ML-KEM."""
 WITH_CAA = ("shop", "www", "api", "intranet", "reports", "wiki", "mail")
+KNOWN = ("shop", "www", "intranet", "reports")
+"""Of which the operator says whose packages they run."""
 NO_HSTS_NGINX = SEED_NGINX.partition("add_header")[0]
 
 
@@ -128,10 +130,10 @@ class Fleet:
             ("reports", "office", SEED_NGINX, [leaf("reports", age_days=84)]),
         ):
             port = free_port()
-            self._target(name, team, port)
+            self._target(name, team, port, **({"distribution": this_distribution()} if name in KNOWN else {}))
             yield name, Site(f"{name}.{DOMAIN}", port, directives, certificates)
         port, certificate = free_port(), leaf("api")
-        self._target("api", "web", port, addresses="all")
+        self._target("api", "web", port, addresses="all", distribution=this_distribution())
         yield "api", Site(f"api.{DOMAIN}", port, SEED_NGINX, [certificate])
         yield "api, forgotten", Site(f"api.{DOMAIN}", port, WEAK_NGINX, [certificate], "127.0.0.2")
 

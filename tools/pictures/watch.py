@@ -30,6 +30,7 @@ PAST_MINUTES = 20
 def _exporter_config(fleet: Fleet, folder: Path, dns_port: int) -> Path:
     """As an operator would write it, but in JSON, which is YAML."""
     defaults = {
+        "policies": ["kopano-checklist", "mozilla-intermediate"],
         "scan_interval": SCAN_INTERVAL,
         "scan_timeout": "20s",
         "timeout": "2s",
