@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tools.dashboards.panels import GREEN, RED, YELLOW, Json, steps
 
 GRADES: Mapping[int, tuple[str, str]] = {
-    7: ("A+", "dark-green"),
+    7: ("A+", "super-light-green"),
     6: ("A", "green"),
     5: ("A-", "light-green"),
     4: ("B", "yellow"),
@@ -13,7 +13,7 @@ GRADES: Mapping[int, tuple[str, str]] = {
     2: ("D", "orange"),
     1: ("E", "dark-orange"),
     0: ("F", "red"),
-    -1: ("T", "dark-red"),
+    -1: ("T", "light-red"),
     -2: ("M", "semi-dark-red"),
 }
 """Code of `Selection.grade` -> letter and colour. T and M stand outside the scale: no trust, another name."""
