@@ -19,7 +19,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from tests.support.names import name_server
-from tests.support.processes import end, find_program, free_port, running
+from tests.support.processes import end, find_program, free_port, running, wait_for
 from tests.support.proxy import counting_proxy
 from tests.support.servers import HOST, SEED_NGINX, WEAK_NGINX, Pki, make_pki, nginx, this_distribution
 
@@ -62,20 +62,6 @@ def get(url: str, **headers: str) -> str:
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - loopback, http
     with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 - as above
         return str(response.read().decode())
-
-
-def wait_for(what: str, seconds: float, check: object) -> object:
-    """Poll until the check gives something true."""
-    give_up = time.monotonic() + seconds
-    while True:
-        try:
-            found = check()  # type: ignore[operator]
-        except OSError:
-            found = None
-        if found:
-            return found
-        assert time.monotonic() < give_up, f"waited {seconds} s for {what}"
-        time.sleep(0.1)
 
 
 @contextmanager
