@@ -3,6 +3,7 @@
 from exporter.model import Protocol
 from exporter.probes.handshake.flight import (
     Answer,
+    CloseNotifyError,
     Flight,
     MalformedError,
     NotTLSError,
@@ -42,7 +43,7 @@ def _fed(*parts: bytes) -> tuple[Answer | None, type[Exception] | None]:
             reader.feed(part)
             if reader.complete:
                 break
-    except (NotTLSError, MalformedError) as error:
+    except (NotTLSError, MalformedError, CloseNotifyError) as error:
         assert reader.answer is None, "an answer was there already"
         return None, type(error)
     return reader.answer, None

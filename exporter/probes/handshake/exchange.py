@@ -7,7 +7,7 @@ from enum import Enum
 from exporter.errors import ProbeError
 from exporter.net.dial import Dialer, PeerFloodError, PeerResetError, PeerSilentError
 from exporter.net.service import ready_for_tls
-from exporter.probes.handshake.flight import Answer, Flight, MalformedError, NotTLSError
+from exporter.probes.handshake.flight import Answer, CloseNotifyError, Flight, MalformedError, NotTLSError
 
 MAX_ANSWER_BYTES = 131072
 """A ServerHello comes first and is small, a chain of certificates has some thousand bytes."""
@@ -22,6 +22,10 @@ class Silence(Enum):
     NO_CONNECTION = "did not accept the connection"
     NOT_TLS = "answered with something that is not TLS"
     MALFORMED = "answered with broken TLS"
+
+
+TURNED_AWAY = frozenset({Silence.CLOSED, Silence.RESET})
+"""How servers refuse that send no alert. Each may be somebody's fault too, so it takes a proof (`doubts`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ async def exchange(dialer: Dialer, hello: bytes, *, whole: bool = True) -> Answe
             unanswered = Unanswered(Silence.RESET)
         except PeerFloodError:
             unanswered = Unanswered(Silence.MALFORMED, f"more than {MAX_ANSWER_BYTES} bytes")
+        except CloseNotifyError:
+            unanswered = Unanswered(Silence.CLOSED)
         except NotTLSError:
             unanswered = Unanswered(Silence.NOT_TLS)
         except MalformedError as error:
@@ -68,7 +74,7 @@ async def exchange_again(  # noqa: PLR0913 - one place for all that a try hangs 
     hello: bytes,
     *,
     reached: bool,
-    retry_closed: bool = True,
+    retry_turned_away: bool = True,
     whole: bool = True,
     count: Callable[[], None] = lambda: None,
 ) -> Answer | Unanswered:
@@ -92,6 +98,6 @@ async def exchange_again(  # noqa: PLR0913 - one place for all that a try hangs 
             break
         if outcome.silence in {Silence.NOT_TLS, Silence.MALFORMED}:
             break  # it did answer, and would do so again
-        if outcome.silence is Silence.CLOSED and not retry_closed:
+        if outcome.silence in TURNED_AWAY and not retry_turned_away:
             break
     return outcome

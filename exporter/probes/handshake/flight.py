@@ -1,6 +1,6 @@
 """Reads what a server sends back to a hello: bytes only, no sockets, no cryptography.
 
-Fed piece by piece, since records split over packets and messages over records. Only its own two errors leave it,
+Fed piece by piece, since records split over packets and messages over records. Only its own three errors leave it,
 whatever the bytes are. Up to TLS 1.2 the messages behind the ServerHello are read too, as far as they come and make
 sense: they are plain text, and what they tell costs nothing.
 """
@@ -13,7 +13,10 @@ from typing import Any
 
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA = 20, 21, 22, 23
 _SERVER_HELLO = 2
-_FATAL = 2
+_WARNING, _FATAL = 1, 2
+_CLOSE_NOTIFY = 0
+_ODD_ALERT_VERSIONS = frozenset({0x0000, 0x0002, 0x0200})
+"""Record versions of alerts that are none of TLS: BearSSL 0.6 answers SSL 3 hellos by 0, s2n-tls SSL 2 hellos by 2."""
 _SSL2_SERVER_HELLO, _SSL2_ERROR = 4, 0
 
 _MAX_RECORD = 16384 + 2048
@@ -36,6 +39,10 @@ class NotTLSError(Exception):
 
 class MalformedError(Exception):
     """It began as TLS and broke its own rules."""
+
+
+class CloseNotifyError(Exception):
+    """An orderly end of the connection (close_notify; RFC 8446, 6.1) in place of an answer, as s2n-tls refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +200,7 @@ class Flight:
         self._raw = bytearray()
         self._messages = bytearray()
         self._warnings = 0
+        self._alerts = bytearray()
         self._rest: dict[str, Any] = {}
 
     def feed(self, data: bytes) -> Answer | None:
@@ -201,13 +209,14 @@ class Flight:
         Raises:
             NotTLSError: what came is no record of SSL or TLS.
             MalformedError: it is, and is broken. What is broken behind a ServerHello just ends the reading.
+            CloseNotifyError: the server ends the connection in place of an answer.
         """
         if self.complete:
             return self.answer
         self._raw += data
         try:
             self._read_records()
-        except (NotTLSError, MalformedError):
+        except (NotTLSError, MalformedError, CloseNotifyError):
             if self.answer is None:
                 raise
             self.complete = True
@@ -222,7 +231,7 @@ class Flight:
                 return
             if self._raw[0] not in {_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA}:
                 raise MalformedError("not a record") if self.started else NotTLSError
-            if len(self._raw) >= 2 and self._raw[1] != 3:
+            if len(self._raw) >= 2 and self._raw[1] != 3 and not self._may_be_odd_alert():
                 raise MalformedError("not a record") if self.started else NotTLSError
             if len(self._raw) < 5:
                 return
@@ -236,27 +245,43 @@ class Flight:
             self.started = True
             self._record(kind, payload)
 
+    def _may_be_odd_alert(self) -> bool:
+        """Whether the bytes so far can be one alert in a record of an odd version."""
+        head = bytes(self._raw[:7])
+        if head[0] != _ALERT or not any(
+            head[1:3] == v.to_bytes(2, "big")[: len(head) - 1] for v in _ODD_ALERT_VERSIONS
+        ):
+            return False
+        return b"\x00\x02".startswith(head[3:5]) and (len(head) < 6 or head[5] in {_WARNING, _FATAL})
+
     def _record(self, kind: int, payload: bytes) -> None:
         match kind:
             case 21:
-                self._alert(payload)
+                self._read_alerts(payload)
             case 22:
                 self._messages += payload
                 self._read_messages()
             case _:
                 raise MalformedError("neither an alert nor a handshake message")
 
-    def _alert(self, payload: bytes) -> None:
-        if len(payload) != 2:
-            raise MalformedError("an alert has two bytes")
-        level, description = payload
+    def _read_alerts(self, payload: bytes) -> None:
+        """One record may hold several alerts, and an alert may be split over records (RFC 5246, 6.2.1)."""
+        if not payload:
+            raise MalformedError("an alert record without an alert")
+        self._alerts += payload
+        while len(self._alerts) >= 2 and not self.complete:
+            level, description = self._alerts[:2]
+            del self._alerts[:2]
+            self._alert(level, description)
+
+    def _alert(self, level: int, description: int) -> None:
+        if description == _CLOSE_NOTIFY:  # of any level: the server is done
+            raise CloseNotifyError
         if isinstance(self.answer, ServerHello) and level == _FATAL:
             self._rest["alert"] = description
             self.complete = True
         elif level == _FATAL:
             self._settle(Alert(description))
-        elif description == 0:  # close_notify: the server is done
-            raise MalformedError("close_notify in place of an answer")
         else:
             self._warnings += 1
             if self._warnings > _MAX_WARNINGS:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from exporter.probes.handshake.flight import (
     Alert,
     Answer,
+    CloseNotifyError,
     Flight,
     MalformedError,
     NotTLSError,
@@ -157,14 +158,44 @@ def test_another_protocol_is_told_as_such(data: bytes) -> None:
         feed(data)
 
 
+@pytest.mark.parametrize("version", [0x0000, 0x0002, 0x0200])
+def test_an_alert_in_a_record_of_an_odd_version_is_an_alert(version: int) -> None:
+    """BearSSL answers SSL 3 hellos by version 0, s2n-tls SSL 2 hellos by version 2."""
+    assert feed(record(21, b"\x02\x28", version)) == Alert(40)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        record(22, b"\x02\x28", 0x0200),
+        record(21, b"\x03\x28", 0),
+        record(21, b"\x02\x28", 0x0100),
+        b"\x15\x02\x00\x00\x03",
+    ],
+)
+def test_nothing_else_of_an_odd_version_is_tls(data: bytes) -> None:
+    with pytest.raises(NotTLSError):
+        feed(data)
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_close_notify_in_place_of_an_answer_is_an_orderly_end(level: int) -> None:
+    with pytest.raises(CloseNotifyError):
+        feed(alert(0, level=level))
+
+
+@pytest.mark.parametrize("data", [record(21, b"\x01\x70\x02\x28"), record(21, b"\x01\x70\x02") + record(21, b"\x28")])
+def test_a_record_may_hold_several_alerts_and_an_alert_several_records(data: bytes) -> None:
+    assert feed(data) == Alert(40)
+
+
 MALFORMED = [
     record(22, b"\x01" + bytes(20)),
     record(22, b"\x02\xff\xff\xff"),
     record(22, b"\x02\x00\x00\x05" + bytes(5)),
     record(23, b"data"),
     record(20, b"\x01"),
-    record(21, b"\x02"),
-    record(21, b"\x01\x00"),
+    record(21, b""),
     alert(112, level=1) * 9,
     alert(112, level=1) + b"HTTP",
     b"\x16\x03\x03\xff\xff",
@@ -209,6 +240,6 @@ def test_only_its_own_errors_leave_it_and_cuts_change_nothing(data: bytes, cuts:
     for parts in ([data], pieces(data, cuts)):
         try:
             outcomes.append(repr(feed(*parts)))
-        except (NotTLSError, MalformedError) as error:
+        except (NotTLSError, MalformedError, CloseNotifyError) as error:
             outcomes.append(type(error).__name__)
     assert outcomes[0] == outcomes[1]
