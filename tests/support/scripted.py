@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
+from exporter.probes.handshake.parameters import GROUP_NAMES
 from exporter.probes.handshake.registry import BY_CODE, KeyExchange
 from tests.support.established import count_established
 
@@ -201,6 +202,9 @@ def scheme_fits(scheme: int, key: str) -> bool:
     return rsa if key == "RSA" else scheme & 0xFF == 3
 
 
+_KNOWN_GROUPS = frozenset(GROUP_NAMES)
+
+
 @dataclass(frozen=True)
 class Stack:
     """A server as rules: the script of `scripted_server`.
@@ -211,6 +215,8 @@ class Stack:
         chacha_first: the server lets a client that puts ChaCha20 in front have it (mixed order).
         compression: methods it takes.
         reads: how many suites of a hello it looks at.
+        reads_groups: how many of the groups that it knows it looks at (mbedTLS).
+        reads_schemes: how many signature schemes of a hello it looks at (wolfSSL).
         refuses_over: it refuses hellos with more suites than that, as it refuses everything.
         refusal: what it says when there is nothing to agree on in a version that it has.
         wrong_version: what it says to a version that it does not have.
@@ -233,6 +239,8 @@ class Stack:
     chacha_first: frozenset[int] = frozenset()
     compression: frozenset[int] = frozenset()
     reads: int = 10_000
+    reads_groups: int = 10_000
+    reads_schemes: int = 10_000
     refuses_over: int = 10_000
     refusal: Reply = field(default_factory=lambda: alert(40))
     wrong_version: Reply = field(default_factory=lambda: alert(70))
@@ -287,11 +295,13 @@ class Stack:
         own = self.groups_in(hello.version)
         if hello.version == 0x0300:
             return own[0] if own else None
-        first, second = (hello.groups, own) if self.groups_by_client else (own, hello.groups)
+        offered = [group for group in hello.groups if group in _KNOWN_GROUPS][: self.reads_groups]
+        first, second = (offered, own) if self.groups_by_client else (own, offered)
         return next((group for group in first if group in second), None)
 
     def _scheme(self, hello: Hello, key: str) -> int | None:
-        first, second = (hello.schemes, self.schemes) if self.schemes_by_client else (self.schemes, hello.schemes)
+        offered = hello.schemes[: self.reads_schemes]
+        first, second = (offered, self.schemes) if self.schemes_by_client else (self.schemes, offered)
         return next((scheme for scheme in first if scheme in second and scheme_fits(scheme, key)), None)
 
     def usable(self, suite: int, hello: Hello) -> bool:

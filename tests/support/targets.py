@@ -54,19 +54,32 @@ def make_session(
     return Session(target, dialer, around.resolver, now, around.workers, known=known or Facts(), deadline=deadline)
 
 
-def read_scripted(script: Script, **changes: Any) -> tuple[HandshakeFacts, Seen]:  # noqa: ANN401 - as above
+def read_scripted(
+    script: Script,
+    *,
+    before: HandshakeFacts | None = None,
+    until_seconds: float | None = None,
+    **changes: Any,  # noqa: ANN401 - as above
+) -> tuple[HandshakeFacts, Seen]:
     """What the engine reads of a scripted server, and what that saw."""
 
     async def run() -> tuple[HandshakeFacts, Seen]:
         async with scripted_server(script) as seen:
-            facts, dialer = await read_handshake(seen.port, **changes)
+            facts, dialer = await read_handshake(seen.port, before=before, until_seconds=until_seconds, **changes)
             assert dialer.connections == seen.connections
             return facts, seen
 
     return asyncio.run(run())
 
 
-async def read_handshake(port: int, **changes: Any) -> tuple[HandshakeFacts, Dialer]:  # noqa: ANN401 - as above
-    """What the engine reads of a server on this port."""
+async def read_handshake(
+    port: int,
+    *,
+    before: HandshakeFacts | None = None,
+    until_seconds: float | None = None,
+    **changes: Any,  # noqa: ANN401 - as above
+) -> tuple[HandshakeFacts, Dialer]:
+    """What the engine reads of a server on this port, after the scan `before`, in so many seconds."""
     dialer = Dialer(make_target(port, **changes), HostGate())
-    return await Engine(dialer).read(), dialer
+    until = None if until_seconds is None else asyncio.get_running_loop().time() + until_seconds
+    return await Engine(dialer, before).read(until), dialer

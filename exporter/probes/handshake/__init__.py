@@ -8,7 +8,7 @@ from exporter.probes.handshake.facts import FAMILIES, FULL, HandshakeFacts, docu
 
 
 async def _run(session: Session) -> HandshakeFacts:
-    facts = await Engine(session.dialer).read()
+    facts = await Engine(session.dialer, session.known.get(HandshakeFacts)).read()
     return replace(facts, greeting=session.dialer.greeting)
 
 

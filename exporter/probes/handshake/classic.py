@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.conversation import Conversation, Sweep
+from exporter.probes.handshake.conversation import SHORT_LIST, Conversation, Sweep
 from exporter.probes.handshake.flight import ServerHello
 from exporter.probes.handshake.order import cipher_order, order_shown, turned
 from exporter.probes.handshake.parameters import APPLICATION_PROTOCOLS, CLASSIC_GROUPS, SCHEMES, USUAL_CURVES
@@ -12,9 +12,6 @@ from exporter.probes.handshake.question import Question
 from exporter.probes.handshake.reading import Reading
 from exporter.probes.handshake.registry import CLASSIC_SUITES, KeyExchange, for_dss, for_ecdsa, layout, signed
 from exporter.probes.handshake.strike import AnyKind, Kind, Taken, settle_group_order, strike_out
-
-SHORT_LIST = 63
-"""Suites of one short list. Some servers do not read past the 64th, and the renegotiation signal takes one place."""
 
 
 def by_authentication(suites: Sequence[int], length: int) -> list[tuple[int, ...]]:
@@ -25,15 +22,10 @@ def by_authentication(suites: Sequence[int], length: int) -> list[tuple[int, ...
 
 
 class ClassicReader:
-    """Reads one server's protocols up to TLS 1.2; what one of them shows of its manners is used for the next.
-
-    Attributes:
-        reads_long_lists: it reads the longest list to its end.
-    """
+    """Reads one server's protocols up to TLS 1.2; what one of them shows of its manners is used for the next."""
 
     def __init__(self, talk: Conversation) -> None:
         self._talk = talk
-        self.reads_long_lists = False
         self._two_certificates = False
         self._mixes_certificates = False
         self._asks_applications = True
@@ -41,7 +33,7 @@ class ClassicReader:
     async def read(self, protocol: Protocol) -> Reading:
         """Everything of this protocol."""
         one_kind = protocol is Protocol.SSL3 or not self._two_certificates
-        if self.reads_long_lists and not self._mixes_certificates and one_kind:
+        if self._talk.reads_long_lists and not self._mixes_certificates and one_kind:
             # One list for all would only show the order between the two kinds of suites, of which there is one.
             return await self._read_lists(protocol, by_authentication(CLASSIC_SUITES, len(CLASSIC_SUITES)), Sweep())
         long = await self._talk.sweep(protocol, CLASSIC_SUITES)
@@ -50,9 +42,9 @@ class ClassicReader:
         self._talk.hangs_up |= long.turned_away
         ended = long.open is None or long.turned_away
         order = None
-        if ended and long.found and not self.reads_long_lists:
+        if ended and long.found and not self._talk.reads_long_lists:
             order = await self._read_to_the_end(protocol, long)
-        if ended and self.reads_long_lists:
+        if ended and self._talk.reads_long_lists:
             return await self._read_lists(protocol, self._hidden(long), long, order)
         return await self._read_lists(protocol, by_authentication(long.left, SHORT_LIST), long)
 
@@ -63,10 +55,13 @@ class ClassicReader:
         """
         if len(sweep.found) > 1:
             preference = await cipher_order(self._talk, protocol, sweep.found, refused=sweep.left)
-            self.reads_long_lists = preference.reads_on
+            self._talk.reads_long_lists = preference.reads_on
             return preference.order
-        answer = await self._talk.ask(protocol, (*sweep.left, *sweep.found))
-        self.reads_long_lists = isinstance(answer, ServerHello) and answer.suite in sweep.found
+        for far in (True, False):
+            answer = await self._talk.put(Question(protocol, (*sweep.left, *sweep.found), far=far))
+            if isinstance(answer, ServerHello) and answer.suite in sweep.found:
+                self._talk.reads_long_lists = True
+                break
         return None
 
     def _hidden(self, sweep: Sweep) -> list[tuple[int, ...]]:
@@ -86,7 +81,7 @@ class ClassicReader:
         found, complete = list(long.found), not long.failed
         sources = 1 if found else 0
         doubts: list[Question] = []
-        if long.turned_away and self.reads_long_lists and (found or not lists):
+        if long.turned_away and self._talk.reads_long_lists and (found or not lists):
             doubts.append(Question(protocol, long.left))
         for suites in lists:
             part = await self._talk.sweep(protocol, suites)
@@ -111,18 +106,23 @@ class ClassicReader:
             again = await self._talk.sweep(protocol, found, lean=False)
             found = again.found + [code for code in found if code not in again.found]
         self._two_certificates |= len({for_ecdsa(code) for code in found}) > 1
-        kinds, taken = await self._strike_out(protocol, found)
+        refused = [code for code in CLASSIC_SUITES if code not in found] if complete and not doubts else []
+        self._talk.refused[protocol] = set(refused)
+        kinds, taken = await self._strike_out(protocol, found, refused if self._talk.reads_long_lists else [])
         order = order_shown(self._talk, protocol, found, taken, order)
         if order is None and len(found) > 1:
             order = (await cipher_order(self._talk, protocol, found)).order
         return Reading(accepted=True, suites=found, complete=complete, order=order, doubts=doubts, kinds=kinds)
 
-    async def _strike_out(self, protocol: Protocol, found: Sequence[int]) -> tuple[list[AnyKind], Taken]:
+    async def _strike_out(
+        self, protocol: Protocol, found: Sequence[int], refused: Sequence[int]
+    ) -> tuple[list[AnyKind], Taken]:
         """Groups, signature schemes and application protocols, as far as answers have shown that there are any.
 
         And what was taken of the suites offered for it. Suites for different kinds of certificates are not mixed:
         OpenSSL chooses the suite first and then fails for want of a scheme, HAProxy the certificate, and ECDSA
-        certificates are used only where the curve of their key is offered.
+        certificates are used only where the curve of their key is offered. The suites that were refused are offered
+        again behind them: hellos that end in a refusal ask other machines behind the address, too.
         """
         talk, seen = self._talk, self._talk.observed.of(protocol)
         curves = _alike([code for code in found if layout(code) is KeyExchange.ECDH])
@@ -142,7 +142,7 @@ class ClassicReader:
             if set(names) == {"applications"}:
                 return Question(protocol, tuple(found[: SHORT_LIST - 1]))  # the favourite in front: h2 wants such
             suites = curves if "groups" in names else first
-            return Question(protocol, turned(suites[: SHORT_LIST - 1]))
+            return Question(protocol, (*turned(suites[: SHORT_LIST - 1]), *refused))
 
         taken = await strike_out(talk, base, kinds)
         if any(kind.name == "groups" for kind in kinds):
@@ -151,7 +151,8 @@ class ClassicReader:
             more = _alike(others)
             first += more
             kinds.append(_schemes(seen.schemes, more))
-            taken += await strike_out(talk, _always(Question(protocol, turned(more[: SHORT_LIST - 1]))), kinds[-1:])
+            question = Question(protocol, (*turned(more[: SHORT_LIST - 1]), *refused))
+            taken += await strike_out(talk, _always(question), kinds[-1:])
         return kinds, taken
 
 

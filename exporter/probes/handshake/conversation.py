@@ -6,14 +6,25 @@ from dataclasses import dataclass, field
 
 from exporter.model import Protocol
 from exporter.net.dial import Dialer
-from exporter.probes.handshake.exchange import Silence, Unanswered, exchange_again
+from exporter.probes.handshake.exchange import TURNED_AWAY, Silence, Unanswered, exchange_again
+from exporter.probes.handshake.facts import HandshakeFacts
 from exporter.probes.handshake.flight import Alert, Answer, ServerHello, SSL2ServerHello
 from exporter.probes.handshake.hello import SHARED_GROUPS, Offer, client_hello, ssl2_client_hello
-from exporter.probes.handshake.lean import lean_question, turned_back, untouched
+from exporter.probes.handshake.lean import (
+    lean_question,
+    reachable_groups,
+    reachable_schemes,
+    turned_back,
+    untouched,
+)
 from exporter.probes.handshake.observed import Observed
-from exporter.probes.handshake.parameters import APPLICATION_PROTOCOLS, CLASSIC_GROUPS, SCHEMES, TLS13_GROUPS
+from exporter.probes.handshake.parameters import APPLICATION_PROTOCOLS
 from exporter.probes.handshake.question import Question
 from exporter.probes.handshake.registry import VERSION_CODES, suite_name
+
+PROTOCOLS_BY_CODE = {code: protocol for protocol, code in VERSION_CODES.items()}
+SHORT_LIST = 63
+"""Suites of one short list. Some servers do not read past the 64th, and the renegotiation signal takes one place."""
 
 PROTOCOL_VERSION = 70
 UNRECOGNIZED_NAME = 112
@@ -24,6 +35,9 @@ REFUSALS = frozenset({40, PROTOCOL_VERSION, 71})
 Others (47 illegal_parameter, 50 decode_error, 80 internal_error, 112 unrecognized_name, ...) complain of the hello, and
 by themselves say nothing about what it offered.
 """
+ASKED_AGAIN, ASKED_AGAIN_ON_SUSPICION = 1, 16
+"""How often a refusal is asked for again, and how often where it was none in the scan before, or that scan was
+contradictory. With 16, one of three machines that answer at random is missed in two scans of a thousand."""
 _PATIENCE = 2
 """After so many answers that broke off behind the ServerHello, nothing behind it is waited for any more."""
 
@@ -62,18 +76,24 @@ class Conversation:
         answered: it has spoken TLS (or SSL 2) at least once.
         agreed: it has answered a hello with its own.
         changed_version: protocols that it refused after it had accepted them.
+        refused: suites that it refused, of protocols that it accepts; taking one later is a contradiction.
+        older_answers: protocols that it answered in although the hello asked for a newer one -> a suite it took.
+        reads_long_lists: it reads the longest list of suites to its end.
+        before: what the scan before found.
         server_name: SNI to send; some servers drop hellos that have one.
         leans: leaner hellos do no harm.
         extras: ask also for what the server may or may not have; some servers drop hellos with much in them.
         names_applications: offer ALPN; a server that has none of those we know may end every handshake for it.
         needs_key_shares: it may not know HelloRetryRequest, so TLS 1.3 hellos carry key shares.
-        hangs_up: closing the connection seems to be how it refuses.
+        hangs_up: ending the connection seems to be how it refuses.
     """
 
-    def __init__(self, dialer: Dialer) -> None:
+    def __init__(self, dialer: Dialer, before: HandshakeFacts | None = None) -> None:
         self._dialer = dialer
+        self.before = before
         self._reached = False
         self._broke_off = 0
+        self._not_offered: dict[Protocol, set[int]] = {}
         self.spent: Counter[str] = Counter()
         self.observed = Observed()
         self.notes: list[str] = []
@@ -82,6 +102,9 @@ class Conversation:
         self.answered = False
         self.agreed = False
         self.changed_version: set[Protocol] = set()
+        self.refused: dict[Protocol, set[int]] = {}
+        self.older_answers: dict[Protocol, int] = {}
+        self.reads_long_lists = False
         self.server_name = dialer.target.server_name
         self.extras = True
         self.names_applications = True
@@ -107,20 +130,22 @@ class Conversation:
     async def put(self, question: Question) -> Answer | Unanswered:
         """The answer to a question.
 
-        What the question leaves open is offered whole, with what the server has chosen before at the end: one that goes
-        by the client's order shows more of what it has, and one that goes by its own shows that it does.
+        What the question leaves open is offered whole, with what the server has chosen before behind what is usual: one
+        that goes by the client's order shows more of what it has, and one that goes by its own shows that it does.
         """
         protocol = question.protocol
         if protocol is Protocol.SSL2:
             return await self._send(question, ssl2_client_hello())
         seen = self.observed.of(protocol)
-        everything = TLS13_GROUPS if protocol is Protocol.TLS1_3 else CLASSIC_GROUPS
+        groups, schemes = reachable_groups(protocol, seen), reachable_schemes(seen)
+        if question.far:
+            groups, schemes = turned_back(groups, seen.groups), turned_back(schemes, seen.schemes)
         offer = Offer(
             VERSION_CODES[protocol],
             question.suites,
             self.server_name,
-            groups=turned_back(everything, seen.groups) if question.groups is None else question.groups,
-            schemes=turned_back(SCHEMES, seen.schemes) if question.schemes is None else question.schemes,
+            groups=groups if question.groups is None else question.groups,
+            schemes=schemes if question.schemes is None else question.schemes,
             applications=self._applications() if question.applications is None else question.applications,
             extras=self.extras,
             fallback=question.fallback,
@@ -134,19 +159,39 @@ class Conversation:
         if isinstance(answer, ServerHello) and answer.version == offer.version and answer.suite in offer.suites:
             self.agreed = True
             self.observed.learn(protocol, offer, answer)
+        self._look_for_contradictions(question, answer)
         return answer
+
+    def _look_for_contradictions(self, question: Question, answer: Answer | Unanswered) -> None:
+        """Whether the answer goes with what this server said before."""
+        protocol, suites = question.protocol, set(question.suites)
+        if isinstance(answer, Alert) and answer.description == PROTOCOL_VERSION and self.observed.of(protocol).suites:
+            self.changed_version.add(
+                protocol
+            )  # a contradiction, unless that is how it refuses everything: see `doubts`
+        if isinstance(answer, Alert) and answer.description in REFUSALS:
+            readable = self.reads_long_lists or len(suites) < SHORT_LIST
+            if question.leaves_nothing_out and readable and suites <= set(self.observed.of(protocol).suites):
+                self.contradict(protocol, "cipher suites")
+        if not isinstance(answer, ServerHello) or answer.suite not in suites:
+            return
+        if answer.version == VERSION_CODES[protocol]:
+            if answer.suite in self.refused.get(protocol, ()):
+                self.contradict(protocol, "cipher suites")
+        elif (older := PROTOCOLS_BY_CODE.get(answer.version)) and answer.version < VERSION_CODES[protocol]:
+            self.older_answers.setdefault(older, answer.suite)
 
     def _applications(self) -> tuple[str, ...]:
         return turned_back(APPLICATION_PROTOCOLS, self.observed.applications) if self.names_applications else ()
 
     async def _send(self, question: Question, hello: bytes) -> Answer | Unanswered:
         protocol = question.protocol
-        # Where closing seems to be how this server refuses, it need not be seen twice each time: the end asks again.
+        # Where this is how the server seems to refuse, it need not be seen twice each time: the end asks again.
         answer = await exchange_again(
             self._dialer,
             hello,
             reached=self._reached,
-            retry_closed=not self.hangs_up,
+            retry_turned_away=not self.hangs_up,
             whole=self._broke_off < _PATIENCE,
             count=lambda: self.spent.update([question.about]),
         )
@@ -174,11 +219,44 @@ class Conversation:
             if question is not None and not grown and not untouched(question, answer, seen):
                 self.leans &= not isinstance(answer, Unanswered)  # some servers drop what they cannot agree on
                 return await self._sweep_plainly(protocol, suites, sweep)
-            if not self._take(sweep, protocol, answer):
+            if not self._take(sweep, protocol, answer) and not await self._goes_on(sweep, protocol):
                 break
         if sweep.failed:
             self.note(f"{protocol}: the server chose {', '.join(map(suite_name, sweep.failed))} and then failed")
         return sweep
+
+    async def _goes_on(self, sweep: Sweep, protocol: Protocol) -> bool:
+        """Ask again for what an alert refused; whether the server takes some of it now.
+
+        Then it sends alerts at random or several machines answer, and its refusals prove nothing. Where it accepts
+        nothing of this protocol, the protocol is asked for again, not the list.
+        """
+        if sweep.open is not None or sweep.wrong_version or not self.observed.of(protocol).suites:
+            return False
+        for _ in range(self.asks_again(protocol, sweep.left)):
+            answer = await self.ask(protocol, sweep.left)
+            if isinstance(answer, ServerHello) and self._take(sweep, protocol, answer):
+                self.contradict(protocol, "cipher suites")
+                return True
+            if not isinstance(answer, Alert):
+                sweep.open = "was refused, and not answered when it was asked for again"
+                break
+        return False
+
+    def asks_again(self, protocol: Protocol, suites: Sequence[int], least: int = ASKED_AGAIN) -> int:
+        """How often to ask again for what was refused: often where the scan before was told something else.
+
+        Once the answers of this scan contradict each other no refusal counts, so none needs a proof.
+        """
+        before = self.before
+        if self.contradictions or any(self.observed.contradictions()):
+            return 0
+        if before is None:
+            return least
+        names = before.cipher_suites.get(protocol, ())
+        changed = any(suite_name(code) in names for code in suites)
+        changed |= bool(before.protocols.get(protocol)) and not self.observed.of(protocol).suites
+        return ASKED_AGAIN_ON_SUSPICION if changed or before.contradictions else least
 
     async def _sweep_plainly(self, protocol: Protocol, suites: Sequence[int], lean: Sweep) -> Sweep:
         """Go on with everything, once a leaner hello showed nothing new: what was left out may be why.
@@ -186,7 +264,7 @@ class Conversation:
         If there is more, it may have been hidden before too, and the order is only to be had from the start.
         """
         rest = await self.first(protocol, lean.left)
-        if rest.found:
+        if rest.found or await self._goes_on(rest, protocol):
             return await self.sweep(protocol, suites, lean=False)
         rest.found, rest.failed = lean.found, lean.failed + rest.failed
         return rest
@@ -210,6 +288,7 @@ class Conversation:
                 return True
             case ServerHello():
                 what = f"0x{answer.version:04X}" if answer.version != version else suite_name(answer.suite)
+                sweep.turned_away = answer.version == version and self._refuses_by(protocol, answer.suite)
                 sweep.open = f"chose {what}, which was not offered"
                 self.note(f"{protocol}: protocol violation: the server {sweep.open}")
             case Alert(description=description) if description == PROTOCOL_VERSION:
@@ -223,9 +302,17 @@ class Conversation:
                 sweep.open = "an SSL 2 greeting"
             case Unanswered():
                 sweep.open = str(answer)
-                sweep.turned_away = answer.silence is Silence.CLOSED
+                sweep.turned_away = answer.silence in TURNED_AWAY
                 sweep.silent = answer.silence in {Silence.TIMEOUT, Silence.NO_CONNECTION}
         return False
+
+    def _refuses_by(self, protocol: Protocol, suite: int) -> bool:
+        """Whether answering with this suite, which was not offered, may be how the server refuses (yaSSL).
+
+        It is always the same then, and the server has shown that it reads lists by choosing several from them.
+        """
+        self._not_offered.setdefault(protocol, set()).add(suite)
+        return len(self._not_offered[protocol]) == 1 and len(self.observed.of(protocol).suites) > 1
 
     def _take_wrong_version(self, sweep: Sweep, protocol: Protocol) -> None:
         """The version is refused, and with it all suites; unless the server has it, and then that takes a proof."""

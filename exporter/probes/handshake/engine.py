@@ -3,11 +3,15 @@
 What counts as a refusal:
 
 - An alert that means one, or an answer in another version.
-- An orderly close without an alert, or an alert that complains of something else, only together with a proof, given at
-  the end and with no other connection open: asked again and again, the server turns these hellos away each time, and
-  answers those before, between and behind them that offer what it is known to accept. (asyncio's servers say no by
-  closing, tlslite-ng by illegal_parameter. A front that limits connections closes what it likes, and fails this.)
-- Silence and resets never; they may be anybody's. What they leave open is unknown.
+- The end of the connection without an alert, orderly or by a reset, and an alert that complains of something else: only
+  together with a proof, given at the end and with no other connection open. Asked again and again, the server turns
+  these hellos away each time, and answers those before, between and behind them that offer what it is known to accept.
+  (asyncio's servers close, Schannel and many load balancers reset, tlslite-ng sends illegal_parameter. A front that
+  limits connections ends what it likes, and fails this.)
+- Silence never; it may be anybody's. What it leaves open is unknown.
+
+An alert is believed twice: the end of a list of suites and old protocols that were refused are asked for again, since
+some servers send alerts at random, and machines that take turns behind one address do not refuse the same.
 
 What makes a list whole: the server refused all that is left of it, and read it to the end, which is proved once by
 putting accepted suites behind those it refused; a server that fails this is asked again in short lists. And it
@@ -19,56 +23,144 @@ of a protocol (`strike`).
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from exporter.errors import ProbeError
 from exporter.model import Protocol, Reason
 from exporter.net.dial import Dialer
-from exporter.probes.handshake.classic import SHORT_LIST, ClassicReader
-from exporter.probes.handshake.conversation import REFUSALS, UNRECOGNIZED_NAME, Conversation
-from exporter.probes.handshake.doubts import SSL2_REFUSALS, prove
-from exporter.probes.handshake.exchange import Silence, Unanswered
+from exporter.probes.handshake.classic import ClassicReader
+from exporter.probes.handshake.conversation import ASKED_AGAIN, REFUSALS, SHORT_LIST, UNRECOGNIZED_NAME, Conversation
+from exporter.probes.handshake.doubts import control_for, prove
+from exporter.probes.handshake.exchange import TURNED_AWAY, Silence, Unanswered
 from exporter.probes.handshake.facts import HandshakeFacts
 from exporter.probes.handshake.flight import Alert, ServerHello, SSL2ServerHello
 from exporter.probes.handshake.question import FALLBACK, Question
 from exporter.probes.handshake.reading import Reading
-from exporter.probes.handshake.registry import CLASSIC_SUITES, SSL2_KINDS
+from exporter.probes.handshake.registry import CLASSIC_SUITES, SSL2_KINDS, TLS13_SUITES, VERSION_CODES
 from exporter.probes.handshake.strike import agreed
 from exporter.probes.handshake.summary import summary
 from exporter.probes.handshake.tls13 import read_tls13
 
 INAPPROPRIATE_FALLBACK = 86
 """RFC 7507, 3."""
+_SLOW = 0.25
+"""Of the time there is: a server whose TLS 1.2 is not read by then is slow. Others take a tenth of it at most."""
 _NEWEST_FIRST = (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3)
 
 
 class Engine:
-    """One reading of one server."""
+    """One reading of one server; `before` is what the scan before found, where that still holds."""
 
-    def __init__(self, dialer: Dialer) -> None:
-        self._talk = Conversation(dialer)
+    def __init__(self, dialer: Dialer, before: HandshakeFacts | None = None) -> None:
+        self._talk = Conversation(dialer, before)
         self._classic = ClassicReader(self._talk)
+        self._readings: dict[Protocol, Reading] = {}
+        self._surveyed: dict[Protocol, Reading] = {}
 
-    async def read(self) -> HandshakeFacts:
+    async def read(self, until: float | None = None) -> HandshakeFacts:
         """All facts that hellos tell.
 
-        TLS 1.2 goes first and alone: it tells whether anybody is there, and how long a list the server reads.
+        `until` is a time of the running loop. What is not finished then is unknown.
 
         Raises:
             ProbeError: the server was not reached, or no protocol was accepted, with the reason.
         """
-        readings = {Protocol.TLS1_2: await self._read_first()}
+        readings = self._readings
+        fallback: bool | None = None
+        refused: frozenset[Question] = frozenset()
+        try:
+            async with asyncio.timeout_at(until):
+                await self._read_all(until)
+                self._doubt_tls13(readings)
+                fallback = await self._refuses_fallback(readings)
+                refused = await self._prove(readings)
+        except TimeoutError:
+            self._take_what_is_there()
+        self._settle(readings, refused)
+        self._take_older_answers(readings)
+        return summary(self._talk, readings, fallback)
+
+    async def _read_all(self, until: float | None) -> None:
+        """TLS 1.2 goes first and alone: it tells whether anybody is there, and how long a list the server reads.
+
+        The older ones follow one after the other. Machines that take turns behind one address answer each of them then.
+        """
+        readings = self._readings
+        survey = asyncio.create_task(self._survey(until))
+        try:
+            readings[Protocol.TLS1_2] = await self._read_first()
+        finally:
+            survey.cancel()
         if Silence.NOT_TLS in self._talk.silences and not self._talk.answered:
             raise self._failure()  # no other version will make TLS of it
-        rest = (Protocol.TLS1_3, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3, Protocol.SSL2)
+        for protocol in (Protocol.TLS1_1, Protocol.TLS1_0):
+            readings[protocol] = await self._read_protocol(protocol)
+        await self._ask_again((Protocol.TLS1_1, Protocol.TLS1_0), least=ASKED_AGAIN)
+
+        async def read(protocol: Protocol) -> None:
+            readings[protocol] = await self._read_protocol(protocol)
+
         async with asyncio.TaskGroup() as group:
-            tasks = {protocol: group.create_task(self._read_protocol(protocol)) for protocol in rest}
-        readings |= {protocol: task.result() for protocol, task in tasks.items()}
+            for protocol in (Protocol.TLS1_3, Protocol.SSL3, Protocol.SSL2):
+                group.create_task(read(protocol))
         if not any(reading.accepted for reading in readings.values()):
             raise self._failure()
-        self._doubt_tls13(readings)
-        fallback = await self._refuses_fallback(readings)
-        await self._settle(readings)
-        return summary(self._talk, readings, fallback)
+        for protocol in (Protocol.TLS1_2, Protocol.TLS1_3, Protocol.SSL3, Protocol.SSL2):
+            await self._ask_again((protocol,), least=0)
+
+    async def _survey(self, until: float | None) -> None:
+        """Of a slow server, whether it accepts the other protocols, before all the suites of one are known."""
+        if until is None:
+            return
+        await asyncio.sleep((until - asyncio.get_running_loop().time()) * _SLOW)
+        for protocol in (Protocol.TLS1_3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.SSL3):
+            sweep = await self._talk.first(protocol, TLS13_SUITES if protocol is Protocol.TLS1_3 else CLASSIC_SUITES)
+            if sweep.wrong_version:
+                self._surveyed[protocol] = Reading(accepted=False)
+
+    async def _ask_again(self, protocols: Sequence[Protocol], *, least: int) -> None:
+        """Ask again for the newest of the protocols that were refused; a server that has an older one takes that.
+
+        `least` is how often where nothing speaks against what was said.
+        """
+        readings, talk = self._readings, self._talk
+        refused = [p for p in protocols if readings[p].accepted is False and not readings[p].doubts]
+        if not refused or not talk.agreed:
+            return
+        suites = {Protocol.SSL2: (), Protocol.TLS1_3: TLS13_SUITES}.get(refused[0], CLASSIC_SUITES)
+        for _ in range(max(talk.asks_again(protocol, suites, least) for protocol in refused)):
+            answer = await talk.ask(refused[0], suites)
+            for protocol in refused:
+                if isinstance(answer, ServerHello) and answer.version == VERSION_CODES[protocol]:
+                    talk.older_answers.setdefault(protocol, answer.suite)
+                elif isinstance(answer, SSL2ServerHello | Unanswered):
+                    readings[protocol].accepted = None
+            if isinstance(answer, SSL2ServerHello):
+                talk.contradict(Protocol.SSL2, "protocol version")
+            if not isinstance(answer, Alert):
+                return
+
+    def _take_older_answers(self, readings: dict[Protocol, Reading]) -> None:
+        """A protocol that the server answered in is accepted, whatever it says when it is asked for it alone."""
+        for protocol, suite in self._talk.older_answers.items():
+            if not readings[protocol].accepted and protocol is not Protocol.SSL2:
+                readings[protocol] = Reading(accepted=True, suites=[suite], complete=False)
+                self._talk.contradict(protocol, "protocol version")
+
+    def _take_what_is_there(self) -> None:
+        """The time ran out: what was accepted so far, and of all else that it is unknown.
+
+        Raises:
+            ProbeError: nothing was accepted so far.
+        """
+        for protocol in Protocol:
+            suites = list(self._talk.observed.of(protocol).suites)
+            if protocol not in self._readings:
+                found = Reading(accepted=True, suites=suites, complete=False) if suites else Reading()
+                self._readings[protocol] = found if suites else self._surveyed.get(protocol, found)
+        if not any(reading.accepted for reading in self._readings.values()):
+            raise ProbeError(Reason.DEADLINE_EXCEEDED, "no protocol was found to be accepted in the time for it")
+        self._talk.note("the time for the scan ran out; not all was asked")
 
     async def _read_protocol(self, protocol: Protocol) -> Reading:
         match protocol:
@@ -111,10 +203,11 @@ class Engine:
                 offered = [kind for kind in dict.fromkeys(kinds) if kind in SSL2_KINDS]
                 if len(offered) != len(kinds):
                     self._talk.note("SSLv2: protocol violation: the server names cipher kinds that were not offered")
-                return Reading(accepted=True, suites=offered, complete=len(offered) == len(kinds))
+                # Without a cipher kind in common OpenSSL went on all the same (CVE-2015-3197).
+                return Reading(accepted=True, suites=offered, complete=0 < len(offered) == len(kinds))
             case Alert() | ServerHello():
                 return Reading(accepted=False)
-            case Unanswered(silence=silence) if silence in SSL2_REFUSALS:
+            case Unanswered(silence=silence) if silence in TURNED_AWAY:
                 return Reading(accepted=False, doubts=[Question(Protocol.SSL2)])
             case Unanswered():
                 return Reading()
@@ -143,26 +236,38 @@ class Engine:
 
     # --- doubts -------------------------------------------------------------------------------------------------------
 
-    async def _settle(self, readings: dict[Protocol, Reading]) -> None:
-        """What was turned away and is not proved to be refused becomes unknown."""
+    async def _prove(self, readings: dict[Protocol, Reading]) -> frozenset[Question]:
+        """The hellos in doubt that were refused."""
         doubts = [doubt for reading in readings.values() for doubt in reading.all_doubts()]
-        refused = await prove(self._talk, doubts, self._control(readings)) if doubts else frozenset()
+        return await prove(self._talk, doubts, self._controls(readings, doubts)) if doubts else frozenset()
+
+    def _settle(self, readings: dict[Protocol, Reading], refused: frozenset[Question]) -> None:
+        """What was turned away and is not proved to be refused becomes unknown."""
         for protocol, reading in readings.items():
             if not reading.settle(refused):
                 self._talk.note(f"{protocol}: the server turns hellos away at times; what it refuses cannot be told")
                 if protocol in self._talk.changed_version:
                     self._talk.contradict(protocol, "protocol version")
 
-    def _control(self, readings: dict[Protocol, Reading]) -> Question | None:
-        """A hello that the server should answer, as like as may be to those in doubt."""
+    def _controls(self, readings: dict[Protocol, Reading], doubts: Sequence[Question]) -> list[Question]:
+        """Hellos that the server should answer, as like as may be to those in doubt."""
+        controls = []
+        for doubt in doubts:
+            seen = self._talk.observed.of(doubt.protocol)
+            control = control_for(doubt, seen.suites, seen.groups, seen.schemes) if seen.suites else None
+            controls += [control] if control and readings[doubt.protocol].accepted else []
+        return controls or self._whole_controls(readings)
+
+    def _whole_controls(self, readings: dict[Protocol, Reading]) -> list[Question]:
+        """For doubts about protocols alone: a hello with all that is refused, and at its end one suite that is not."""
         for protocol in (*_NEWEST_FIRST, Protocol.TLS1_3):
             suites = readings[protocol].suites
-            if suites and protocol is not Protocol.TLS1_3 and self._classic.reads_long_lists:
+            if suites and protocol is not Protocol.TLS1_3 and self._talk.reads_long_lists:
                 others = tuple(code for code in CLASSIC_SUITES if code not in suites)
-                return Question(protocol, (*others, suites[0]))
+                return [Question(protocol, (*others, suites[0]))]
             if suites:
-                return Question(protocol, (suites[0],))
-        return None
+                return [Question(protocol, (suites[0],))]
+        return []
 
     def _failure(self) -> ProbeError:
         """Why no protocol is known to be accepted."""

@@ -8,7 +8,16 @@ from exporter.model import Protocol
 from exporter.probes.handshake.exchange import Unanswered
 from exporter.probes.handshake.flight import Answer, ServerHello
 from exporter.probes.handshake.observed import Seen
-from exporter.probes.handshake.parameters import CLASSIC_GROUPS, MONTGOMERY_CURVES, SCHEMES, for_ecdsa_key, for_rsa_key
+from exporter.probes.handshake.parameters import (
+    CLASSIC_GROUPS,
+    MONTGOMERY_CURVES,
+    SCHEMES,
+    TLS13_GROUPS,
+    USUAL_CURVES,
+    USUAL_SCHEMES,
+    for_ecdsa_key,
+    for_rsa_key,
+)
 from exporter.probes.handshake.question import Question
 from exporter.probes.handshake.registry import for_ecdsa, signed
 
@@ -42,14 +51,40 @@ def lean_question(protocol: Protocol, suites: tuple[int, ...], seen: Seen) -> Qu
     return Question(
         protocol,
         suites,
-        groups=tuple(g for g in turned_back(CLASSIC_GROUPS, seen.groups) if g not in groups) if groups else None,
-        schemes=tuple(s for s in turned_back(SCHEMES, seen.schemes) if s not in struck) if struck else None,
+        groups=tuple(g for g in reachable_groups(protocol, seen) if g not in groups) if groups else None,
+        schemes=tuple(s for s in reachable_schemes(seen) if s not in struck) if struck else None,
     )
+
+
+def reachable_groups(protocol: Protocol, seen: Seen) -> tuple[int, ...]:
+    """All groups of this protocol, in an order that servers with a short memory can stand."""
+    everything = TLS13_GROUPS if protocol is Protocol.TLS1_3 else CLASSIC_GROUPS
+    return within_reach(everything, frozenset(USUAL_CURVES), seen.groups)
+
+
+def reachable_schemes(seen: Seen) -> tuple[int, ...]:
+    """All signature schemes, likewise."""
+    return within_reach(SCHEMES, frozenset(USUAL_SCHEMES), seen.schemes)
 
 
 def turned_back(everything: tuple[T, ...], seen: Sequence[T]) -> tuple[T, ...]:
     """Everything, what was seen at the end."""
     return _moved(everything, tuple(seen)) if seen else everything
+
+
+def within_reach(everything: tuple[T, ...], usual: frozenset[T], seen: Sequence[T]) -> tuple[T, ...]:
+    """Everything: what is usual and was not seen, then what was seen, then the rest.
+
+    Some servers read only the start of a list: wolfSSL 5.5 nineteen schemes, mbedTLS 2.28 eleven of the groups that it
+    knows. What they have stays within their reach this way, and the first choice still shows more of it.
+    """
+    return _within_reach(everything, usual, tuple(seen)) if seen else everything
+
+
+@lru_cache(maxsize=64)
+def _within_reach(everything: tuple[T, ...], usual: frozenset[T], seen: tuple[T, ...]) -> tuple[T, ...]:
+    front = [one for one in everything if one in usual and one not in seen]
+    return (*front, *seen, *[one for one in everything if one not in usual and one not in seen])
 
 
 @lru_cache(maxsize=64)

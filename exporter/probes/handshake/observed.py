@@ -12,7 +12,7 @@ from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.flight import ServerHello
 from exporter.probes.handshake.hello import NO_COMPRESSION, Offer
 from exporter.probes.handshake.keyexchange import Prime, read_key_exchange
-from exporter.probes.handshake.parameters import GROUP_NAMES, SCHEMES
+from exporter.probes.handshake.parameters import GROUP_NAMES, SCHEMES, for_ecdsa_key, for_rsa_key
 from exporter.probes.handshake.registry import BY_CODE, layout, signed
 from exporter.probes.keys import CURVES, key_kind
 
@@ -96,12 +96,14 @@ class Observed:
 
     Attributes:
         applications: ALPN names in the order they were first chosen.
+        reach: (attribute of `Offer`, whether TLS 1.3) -> the furthest place of a list from which something was chosen.
         ssl2_certificate: DER; SSL 2 has one and no chain.
     """
 
     def __init__(self) -> None:
         self._seen: dict[Protocol, Seen] = {}
         self.applications: list[str] = []
+        self.reach: dict[tuple[str, bool], int] = {}
         self.ssl2_certificate: bytes | None = None
 
     def of(self, protocol: Protocol) -> Seen:
@@ -125,23 +127,29 @@ class Observed:
         seen.compresses |= hello.compression != NO_COMPRESSION
         self._learn_extensions(protocol, offer, hello)
         seen.marks.add(DOWNGRADE_MARKS.get(hello.random[-8:]))
-        exchange = read_key_exchange(hello)
-        if exchange is not None:
-            if exchange.group is not None:
-                self._learn_group(protocol, offer, hello.suite, exchange.group)
-            if exchange.prime is not None:
-                seen.primes.add(exchange.prime)
-            offered = SCHEMES if offer.schemes is None else offer.schemes
-            if exchange.scheme in offered and exchange.scheme not in seen.schemes:
-                seen.schemes.append(exchange.scheme)
+        self._learn_key_exchange(protocol, offer, hello)
         if hello.rest.certificates:
             self._learn_chain(protocol, offer, hello)
+
+    def _learn_key_exchange(self, protocol: Protocol, offer: Offer, hello: ServerHello) -> None:
+        seen, exchange = self.of(protocol), read_key_exchange(hello)
+        if exchange is None:
+            return
+        if exchange.group is not None:
+            self._learn_group(protocol, offer, hello.suite, exchange.group)
+        if exchange.prime is not None:
+            seen.primes.add(exchange.prime)
+        offered = SCHEMES if offer.schemes is None else offer.schemes
+        if exchange.scheme is not None and exchange.scheme in offered:
+            self._reaches("schemes", protocol, offered.index(exchange.scheme) + 1)
+            if exchange.scheme not in seen.schemes:
+                seen.schemes.append(exchange.scheme)
 
     def _learn_chain(self, protocol: Protocol, offer: Offer, hello: ServerHello) -> None:
         seen, served = self.of(protocol), hello.rest.certificates
         if served not in seen.chains:
             seen.chains[served] = Chain(key_kind(served[0]), served)
-        occasion = (seen.chains[served].key, layout(hello.suite), signed(hello.suite), offer.schemes)
+        occasion = (seen.chains[served].key, layout(hello.suite), signed(hello.suite), _signatures(offer))
         seen.leaves.setdefault(occasion, set()).add(served[0])
 
     def _learn_group(self, protocol: Protocol, offer: Offer, suite: int, group: int) -> None:
@@ -149,9 +157,19 @@ class Observed:
         if offer.offered_groups and group not in offer.offered_groups:
             seen.other_groups.add(group)
             return
+        if group in offer.offered_groups:
+            self._reaches("groups", protocol, offer.offered_groups.index(group) + 1)
         if group not in seen.groups:
             seen.groups.append(group)
         seen.choices.append(Choice(suite, offer.offered_groups, group))
+
+    def _reaches(self, name: str, protocol: Protocol, place: int) -> None:
+        key = name, protocol is Protocol.TLS1_3
+        self.reach[key] = max(place, self.reach.get(key, 0))
+
+    def reads(self, name: str, protocol: Protocol, length: int) -> bool:
+        """Whether the server was seen to read that many groups or schemes of a list."""
+        return self.reach.get((name, protocol is Protocol.TLS1_3), 0) >= length
 
     def _learn_extensions(self, protocol: Protocol, offer: Offer, hello: ServerHello) -> None:
         seen = self.of(protocol)
@@ -207,6 +225,15 @@ class Observed:
     def group_order(self, protocol: Protocol) -> CipherOrder | None:
         """Whose order decides the group, by the choices at hand; None where they do not tell."""
         return group_order(self.of(protocol).choices)
+
+
+def _signatures(offer: Offer) -> frozenset[tuple[bool, bool, bool]]:
+    """Kinds of signatures that the client takes, by which servers choose among certificates for like keys.
+
+    Each is ECDSA or not, RSA or not, with SHA-1 or MD5 or not: a hello that lacks one of many schemes chooses no other.
+    """
+    schemes = SCHEMES if offer.schemes is None else offer.schemes
+    return frozenset((for_ecdsa_key(one), for_rsa_key(one), one >> 8 in {1, 2}) for one in schemes)
 
 
 def tls13_group(hello: ServerHello) -> int | None:

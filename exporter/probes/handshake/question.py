@@ -13,7 +13,8 @@ SIGNATURES = "signature_schemes"
 class Question:
     """One hello: what it offers in this protocol. None is all there is, and for SSL 2 there is no choice.
 
-    `about` is what it is asked for, by which its connections are counted.
+    `about` is what it is asked for, by which its connections are counted. With `far`, what was seen of groups and
+    schemes is offered behind all the rest: an answer shows that the server reads these lists to the end.
     """
 
     protocol: Protocol
@@ -24,3 +25,10 @@ class Question:
     fallback: bool = False
     share: int | None = None
     about: str = SUITES
+    far: bool = False
+
+    @property
+    def leaves_nothing_out(self) -> bool:
+        """Whether a server that took one of the suites before has no reason to refuse it now."""
+        limited = self.groups is not None or self.schemes is not None or self.share is not None
+        return not (limited or self.fallback or self.far)

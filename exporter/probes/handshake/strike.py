@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from exporter.probes.handshake.conversation import NO_APPLICATION_PROTOCOL, PROTOCOL_VERSION, REFUSALS, Conversation
-from exporter.probes.handshake.exchange import Silence, Unanswered
+from exporter.probes.handshake.exchange import TURNED_AWAY, Silence, Unanswered
 from exporter.probes.handshake.flight import Alert, Answer, ServerHello
 from exporter.probes.handshake.question import APPLICATIONS, GROUPS, SIGNATURES, SUITES, Question
 from exporter.probes.handshake.registry import VERSION_CODES
@@ -30,6 +30,7 @@ class Kind(Generic[T]):
         open: the server may have more.
         doubt: the hello that was turned away without a proper refusal when nothing was left.
         complete: nothing is left, by a refusal or, where there is a `doubt`, if that was one.
+        short: the server does not read long lists of it, so only what is likely is asked for.
         behind: what is offered behind what is left, once that is refused without: the curves of certificates, without
             which OpenSSL does not use these.
     """
@@ -41,6 +42,7 @@ class Kind(Generic[T]):
     open: bool = True
     doubt: Question | None = None
     complete: bool = False
+    short: bool = False
     behind: tuple[T, ...] = ()
     _with_behind: bool = False
 
@@ -58,8 +60,16 @@ class Kind(Generic[T]):
 
     @property
     def left(self) -> tuple[T, ...]:
-        """What the server has not chosen yet."""
-        return tuple([one for one in self.everything if one not in self.seen])
+        """What the server has not chosen yet.
+
+        What servers mostly have stands at the end: where one of it is chosen, all that stands before was read.
+        """
+        left = [one for one in self.everything if one not in self.seen]
+        if not self.likely:
+            return tuple(left)
+        if self.short:
+            return tuple([one for one in left if one in self.likely])
+        return tuple(sorted(left, key=lambda one: one in self.likely))
 
     @property
     def promising(self) -> bool:
@@ -76,6 +86,8 @@ AnyKind = Kind[int] | Kind[str]
 
 _ABOUT = {"suites": SUITES, "groups": GROUPS, "schemes": SIGNATURES, "applications": APPLICATIONS}
 """Kind -> what a hello that limits it is asked for; the first of several counts."""
+
+_SPOKEN = {"groups": "groups", "schemes": "signature schemes"}
 
 Taken = list[tuple[tuple[int, ...], int]]
 """Suites offered, and the one taken."""
@@ -106,9 +118,9 @@ async def strike_out(
         elif len(limited) > 1:
             together = False
         elif not (refused(answer) and limited[0].goes_on()):
-            _enter_refusal(talk, limited[0], question, answer)
+            await _enter_refusal(talk, limited[0], question, answer)
         for kind in (kind for kind in limited if kind.open and not kind.left):
-            kind.close(complete=True)
+            kind.close(complete=not kind.short)
     return taken
 
 
@@ -122,8 +134,9 @@ async def settle_group_order(talk: Conversation, base: Question) -> None:
     """Ask for one suite with the groups in two orders, where the choices at hand do not tell whose order decides."""
     groups = tuple(talk.observed.of(base.protocol).groups)
     if len(groups) > 1 and talk.observed.group_order(base.protocol) is None:
-        for order in (groups, groups[::-1]):
-            await talk.put(replace(base, groups=order, about=GROUPS))
+        for order in (groups[::-1], groups):  # the second only where the first does not tell
+            if talk.observed.group_order(base.protocol) is None:
+                await talk.put(replace(base, groups=order, about=GROUPS))
 
 
 def agreed(answer: Answer | Unanswered, question: Question) -> bool:
@@ -164,12 +177,31 @@ def _enter_none(kind: AnyKind, *, alone: bool) -> None:
         kind.close(complete=False)  # it chose what was not offered, or the answer does not tell
 
 
-def _enter_refusal(talk: Conversation, kind: AnyKind, question: Question, answer: Answer | Unanswered) -> None:
+async def _reads_to_the_end(talk: Conversation, kind: AnyKind, question: Question) -> bool:
+    """Whether the server reads lists as long as this: it chose from so far behind, or does when it is asked to."""
+    if kind.name not in {"groups", "schemes"} or talk.observed.reads(kind.name, question.protocol, len(kind.offered)):
+        return True
+    seen = tuple(one for one in kind.seen if one not in kind.offered)
+    lists: dict[str, Any] = {kind.name: (*kind.offered, *seen)}
+    control = replace(question, **lists)
+    return agreed(await talk.put(control), control)
+
+
+async def _enter_refusal(talk: Conversation, kind: AnyKind, question: Question, answer: Answer | Unanswered) -> None:
     """A hello that lacks only what was seen of this kind was not taken."""
+    turned_away = refused(answer) or isinstance(answer, Alert) or getattr(answer, "silence", None) in TURNED_AWAY
+    if turned_away and not kind.short and not await _reads_to_the_end(talk, kind, question):
+        talk.note(f"{question.protocol}: the server does not read long lists of {_SPOKEN[kind.name]} to the end")
+        kind.short = True
+        if kind.left:
+            return
+    if turned_away and kind.short:
+        kind.close(complete=False)
+        return
     match answer:
         case _ if refused(answer):
             kind.close(complete=True)
-        case Alert() | Unanswered(silence=Silence.CLOSED):
+        case Alert() | Unanswered(silence=Silence.CLOSED | Silence.RESET):
             kind.close(complete=True, doubt=question)
         case ServerHello():
             talk.note(f"{question.protocol}: the server answers hellos with something else than they offer")

@@ -20,34 +20,43 @@ Readings = Mapping[Protocol, Reading]
 def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> HandshakeFacts:
     """The facts that these readings and what was observed beside them come to.
 
-    What the server contradicts itself on is told as a contradiction and else is unknown.
+    Where answers contradict each other, several machines stand behind the address or the server refuses at random:
+    then what was accepted is known, and every "no" and every "all" is unknown.
     """
     accepted = [protocol for protocol in Protocol if readings[protocol].accepted]
     contradictions = tuple(dict.fromkeys((*talk.contradictions, *talk.observed.contradictions())))
-    several = {protocol for protocol in accepted if any(text.startswith(protocol) for text in contradictions)}
+    several = set(Protocol) if contradictions else set()
     return HandshakeFacts(
-        protocols={protocol: readings[protocol].accepted for protocol in Protocol},
+        protocols={protocol: _unless(several, readings[protocol].accepted) for protocol in Protocol},
         cipher_suites={protocol: _suites(protocol, readings[protocol]) for protocol in accepted},
         incomplete=frozenset(p for p in accepted if not readings[p].complete or p in several),
         cipher_order={protocol: None if protocol in several else readings[protocol].order for protocol in accepted},
-        compression=_compression(talk, readings),
+        compression=_unless(several, _compression(talk, readings)),
         groups={protocol: listing for protocol in accepted if (listing := _groups(talk, protocol, readings, several))},
         group_order={p: _group_order(talk, p, readings, several) for p in accepted if p in _WITH_GROUPS},
         extensions={name: talk.observed.flag(name) for name in FLAGS}
-        | {"fallback_scsv": fallback, "downgrade_marks": _downgrade_marks(talk, accepted, readings)},
-        heartbeat=_heartbeat(talk, accepted),
-        applications=_applications(talk, readings),
+        | {
+            "fallback_scsv": None if several else fallback,
+            "downgrade_marks": None if several else _downgrade_marks(talk, accepted, readings),
+        },
+        heartbeat={p: has for p, has in _heartbeat(talk, accepted).items() if has or not several},
+        applications=_applications(talk, readings, several),
         signature_schemes=_schemes(talk, readings, several),
         primes=tuple(sorted({prime for p in accepted for prime in talk.observed.of(p).primes}, key=lambda p: p.bits)),
         chains=tuple(
             ServedChain(chain.key, protocols, chain.certificates) for chain, protocols in talk.observed.chains().items()
         ),
         ssl2_certificate=talk.observed.ssl2_certificate,
-        ignores_supported_groups=_ignores_groups(talk, accepted),
+        ignores_supported_groups=_unless(several, _ignores_groups(talk, accepted)),
         contradictions=contradictions,
         spent=dict(talk.spent),
         notes=tuple(talk.notes),
     )
+
+
+def _unless(several: set[Protocol], value: bool | None) -> bool | None:
+    """The value; where several machines answer, a "no" of one is not known of the others."""
+    return None if several and not value else value
 
 
 def _heartbeat(talk: Conversation, accepted: list[Protocol]) -> dict[Protocol, bool]:
@@ -105,14 +114,14 @@ def _schemes(talk: Conversation, readings: Readings, several: set[Protocol]) -> 
     return Listing(names, complete) if names else None
 
 
-def _applications(talk: Conversation, readings: Readings) -> Listing | None:
+def _applications(talk: Conversation, readings: Readings, several: set[Protocol]) -> Listing | None:
     """Application protocols up to TLS 1.2: in TLS 1.3 they are encrypted. None where no hello asked for them."""
     asked = talk.extras and any(readings[protocol].accepted for protocol in _WITH_EXTENSIONS)
     if not asked:
         return None
     asked_for = any(reading.complete_kind("applications") for reading in readings.values())
     nothing = not talk.observed.applications and talk.names_applications
-    return Listing(tuple(talk.observed.applications), complete=nothing or asked_for)
+    return Listing(tuple(talk.observed.applications), complete=(nothing or asked_for) and not several)
 
 
 def _downgrade_marks(talk: Conversation, accepted: list[Protocol], readings: Readings) -> bool | None:

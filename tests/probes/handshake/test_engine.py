@@ -68,10 +68,11 @@ def test_reads_the_checklist_server_whole_and_in_order() -> None:
     assert facts.forward_secrecy is True
     assert facts.groups == {Protocol.TLS1_2: CURVES, Protocol.TLS1_3: CURVES}
     assert facts.group_order == {Protocol.TLS1_2: CipherOrder.SERVER, Protocol.TLS1_3: CipherOrder.SERVER}
-    # TLS 1.2: ten suites, their end, the order together with the proof; a scheme that was not seen on the way, the ends
-    # of RSA's schemes, ECDSA's and the curves, and a hello that lacked two kinds. TLS 1.3: three suites, both ends, a
-    # hello that lacked both, the order of suites and that of groups. Four old protocols; the fallback.
-    assert seen.connections == 17 + 8 + 4 + 1
+    # TLS 1.2: ten suites, their end twice, the order together with the proof; a scheme that was not seen on the way,
+    # the ends of RSA's schemes, ECDSA's and the curves, and a hello that lacked two kinds. TLS 1.3: three suites, both
+    # ends, a hello that lacked both, whether its groups are read to the end, the order of suites and that of groups.
+    # Four old protocols, the newest of them twice; the fallback.
+    assert seen.connections == 18 + 9 + 5 + 1
 
 
 def test_never_opens_more_connections_at_once_than_allowed() -> None:
@@ -161,7 +162,7 @@ def test_finds_compression_in_any_protocol(version: int, method: int) -> None:
 
 def test_compression_is_unknown_while_an_old_protocol_is() -> None:
     silent = Stack({0x0303: SEED})
-    facts, _ = read(lambda hello: End.RESET if hello.version == 0x0301 else silent(hello))
+    facts, _ = read(lambda hello: End.SILENCE if hello.version == 0x0301 else silent(hello), timeout_seconds=0.2)
     assert facts.protocols[Protocol.TLS1_0] is None
     assert facts.compression is None
 
@@ -213,7 +214,7 @@ def test_silence_on_ssl2_is_no_refusal() -> None:
 # --- what is no refusal -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reply", [End.SILENCE, End.RESET, record(22, bytes(8)), b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+@pytest.mark.parametrize("reply", [End.SILENCE, record(22, bytes(8)), b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 @pytest.mark.parametrize(("version", "protocol"), [(0x0300, Protocol.SSL3), (0x0301, Protocol.TLS1_0)])
 def test_what_is_no_answer_is_no_refusal(reply: Reply, version: int, protocol: Protocol) -> None:
     facts, _ = read(
@@ -280,16 +281,17 @@ def test_a_timeout_is_tried_again_once() -> None:
     assert facts.protocols[Protocol.SSL2] is False
 
 
-def test_a_list_that_ends_in_a_reset_may_lack_suites() -> None:
-    facts, _ = read(Stack({0x0303: SEED, 0x0304: TLS13}, refusal=End.RESET))
+def test_a_list_that_ends_in_silence_may_lack_suites() -> None:
+    facts, _ = read(Stack({0x0303: SEED, 0x0304: TLS13}, refusal=End.SILENCE), timeout_seconds=0.2)
     assert set(names(SEED)) == set(facts.cipher_suites[Protocol.TLS1_2])
     assert facts.incomplete == {Protocol.TLS1_2, Protocol.TLS1_3}
     assert facts.forward_secrecy is None
 
 
-def test_a_close_is_a_refusal_where_a_like_hello_is_answered() -> None:
-    """Asyncio's TLS servers close without an alert; that they answer the same list with one suite more is the proof."""
-    facts, _ = read(Stack({0x0303: SEED, 0x0304: TLS13}, refusal=End.CLOSE, wrong_version=End.CLOSE))
+@pytest.mark.parametrize("end", [End.CLOSE, End.RESET, alert(0, level=1)])
+def test_an_end_without_an_alert_is_a_refusal_where_a_like_hello_is_answered(end: Reply) -> None:
+    """As asyncio, Schannel and s2n-tls refuse; that they answer the same list with one suite more is the proof."""
+    facts, _ = read(Stack({0x0303: SEED, 0x0304: TLS13}, refusal=end, wrong_version=end))
     assert facts.protocols == dict.fromkeys(OLD, False) | {Protocol.TLS1_2: True, Protocol.TLS1_3: True}
     assert facts.cipher_suites == {Protocol.TLS1_2: names(SEED), Protocol.TLS1_3: names(TLS13)}
     assert not facts.incomplete
