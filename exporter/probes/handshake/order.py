@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.conversation import REFUSALS, Conversation
-from exporter.probes.handshake.flight import Alert, ServerHello
+from exporter.probes.handshake.conversation import Conversation
+from exporter.probes.handshake.flight import ServerHello
 from exporter.probes.handshake.question import Question
-from exporter.probes.handshake.registry import for_dss, for_ecdsa, layout, signed, suite_name
+from exporter.probes.handshake.registry import KeyExchange, for_dss, for_ecdsa, layout, signed, suite_name
 
 _ENOUGH = 62
 """Suites that tell the order of a longer list: its first and its last ones, in a list that every server reads whole."""
@@ -51,7 +51,11 @@ async def cipher_order(
         found = [*found[: _ENOUGH // 2], *found[-_ENOUGH // 2 :]]
     first = found[0]
     front, others = _turned(found)
-    order, taken = await _pick(talk, Question(protocol, (*front, *refused, *others), groups), found)
+    suites = (*front, *refused, *others)
+    # Only so much may stand in front that is not in the list: TLS 1.3 is asked with groups of its own.
+    order, taken = await _pick(talk, Question(protocol, suites, groups, far=groups is None), found)
+    if order is None and groups is None:  # lists of groups and schemes may be read in part alone
+        order, taken = await _pick(talk, Question(protocol, suites), found)
     if order is not CipherOrder.CLIENT and (order is None or taken in others):
         return Preference(order, reads_on=order is not None)
     if front and (len(others) > 1 or refused):
@@ -71,10 +75,12 @@ async def cipher_order(
 def _turned(found: Sequence[int]) -> tuple[list[int], list[int]]:
     """What was found the other way round, in two parts: what a client can bring servers to like best, and the rest.
 
-    ChaCha20 suites; if one is the favourite, those with AES-GCM (Go likes ChaCha20 best unless one is in front).
+    ChaCha20 suites; if one is the favourite, those with AES-GCM (Go likes ChaCha20 best unless one is in front). Those
+    with elliptic curves come first: Go looks at the first suite that it knows, and for these alone.
     """
     dear = "_GCM_" if _is_chacha(found[0]) else "CHACHA20"
     front = [code for code in reversed(found) if dear in suite_name(code)]
+    front.sort(key=lambda code: layout(code) is not KeyExchange.ECDH)
     return front, [code for code in reversed(found) if code not in front]
 
 
@@ -102,7 +108,7 @@ def order_shown(
     with each other nor with the order that is known are a contradiction.
     """
     shown = set()
-    for offered, taken in answers:
+    for offered, taken in (answer for answer in answers if answer[1] in found):
         alike = [code for code in found if code in offered and _needs(code) == _needs(taken)]
         in_front = next(code for code in offered if code in alike)
         if len(alike) < 2 or in_front == alike[0] or (known and for_ecdsa(taken) != for_ecdsa(found[0])):
@@ -128,9 +134,7 @@ async def _pick(talk: Conversation, question: Question, found: Sequence[int]) ->
     `found` begins with the server's favourite, the list does not, save for what it does not accept.
     """
     answer = await talk.put(question)
-    refused_known = isinstance(answer, Alert) and answer.description in REFUSALS and set(question.suites) <= set(found)
-    takes_refused = isinstance(answer, ServerHello) and answer.suite in {*question.suites} - {*found}
-    if refused_known or takes_refused:
+    if isinstance(answer, ServerHello) and answer.suite in {*question.suites} - {*found}:
         talk.contradict(question.protocol, "cipher suites")
     if not isinstance(answer, ServerHello) or answer.suite not in found:
         return None, None
