@@ -142,7 +142,7 @@ def test_a_good_target_as_a_document() -> None:
     assert read["facts"]["cipher_suites"]["TLSv1.2"] == [GCM, GCM_128]
     assert read["facts"]["compression"] is False
     policy = {"max_age_seconds": 31536000, "include_subdomains": False, "preload": False}
-    headers, shown = {"strict-transport-security": ["max-age=31536000"]}, {"server": ["nginx/1.30.1"]}
+    headers, shown = {"strict-transport-security": ["max-age=31536000"]}, {"server": ["nginx/1.30.4"]}
     assert read["facts"]["http"] == {
         "status": 200,
         "hsts_fields": ["max-age=31536000"],

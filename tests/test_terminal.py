@@ -57,7 +57,7 @@ test  complies  grade A+  policy kopano-checklist, 27 connections, 1.5 s
  certificate_valid   pass      valid until 2026-12-01
  hsts                pass      max-age is 31536000
  hsts_on_errors      pass      1 error response carries the HSTS policy
- server_software     pass      is maintained: nginx 1.30.1
+ server_software     pass      is maintained: nginx 1.30.4
  caa                 pass      1 CAA record at test.example
  grade               pass      the grade is A+
 

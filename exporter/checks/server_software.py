@@ -1,10 +1,12 @@
 """Check `server_software`: what the server says that it runs on still gets security fixes.
 
 A banner is a hint and no proof: it can be hidden, set to anything, and stay the same over a distribution's fixes. So a
-hidden version is unknown, a distribution's package is unknown as long as its release lasts, and only a series that
-nobody mends any more fails. Both are known where the operator says whose packages they are (`distribution`).
+hidden version is unknown and a distribution's package is unknown as long as its release lasts. Only a series that
+nobody maintains fails, and an old version of a maintained one that no supported distribution carries. Both are known
+where the operator says whose packages they are (`distribution`).
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from exporter.case import Case
@@ -27,14 +29,20 @@ def _judge(case: Case, _demand: ServerSoftwareDemand) -> Outcome:
     if facts is None:
         return unknown("there was nothing to look at")
     if facts.outdated:
-        names = ", ".join(_name(one) for one in facts.outdated)
-        return failed(f"is out of support: {names}", {"outdated": tuple(map(_said, facts.outdated))})
+        return failed(_summary(facts.outdated), {"outdated": tuple(map(_said, facts.outdated))})
     if facts.maintained:
         names = ", ".join(_name(one) for one in facts.products if one.support.maintained)
         return passed(f"is maintained: {names}")
     if not facts.products:
         return unknown("the server does not say what it runs on")
     return unknown("it could not be told whether all is maintained", {"unknown": tuple(_open(facts))})
+
+
+def _summary(outdated: Sequence[Judged]) -> str:
+    ended = [_name(one) for one in outdated if not one.support.behind]
+    behind = [_name(one) for one in outdated if one.support.behind]
+    parts = [f"is out of support: {', '.join(ended)}"] if ended else []
+    return "; ".join([*parts, *([f"lacks the fixes of its series: {', '.join(behind)}"] if behind else [])])
 
 
 def _open(facts: Software) -> list[str]:

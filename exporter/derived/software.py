@@ -55,7 +55,7 @@ class Software:
 
     @property
     def outdated(self) -> tuple[Judged, ...]:
-        """Products whose support has ended."""
+        """Products that are not maintained: their support has ended, or they lack the fixes of their series."""
         return tuple(one for one in self.products if one.support.maintained is False)
 
     @property
@@ -65,7 +65,7 @@ class Software:
 
     @property
     def maintained(self) -> bool | None:
-        """False when one product is out of support.
+        """False when one product is not maintained.
 
         True when the server itself is known to be maintained, and nothing else that can be judged is left open.
         """
@@ -81,7 +81,7 @@ class Software:
 
     @property
     def for_metrics(self) -> tuple[Judged, ...]:
-        """The first few: the server itself, what is out of support, what can be judged, and the rest."""
+        """The first few: the server itself, what is not maintained, what can be judged, and the rest."""
 
         def rank(one: Judged) -> tuple[bool, bool, bool]:
             return not one.shown.main, one.support.maintained is not False, not one.support.judged
@@ -145,8 +145,9 @@ INFO = Family(
 )
 MAINTAINED = Family(
     "tls_posture_server_software_maintained",
-    "0 when the release series of a product that is shown gets no fixes any more, 1 when that of the server itself "
-    "does and no other is in doubt; absent without a version or where a distribution may mend it (as of the last scan)",
+    "0 when a product that is shown lacks fixes: its release series gets none any more, or it is an old version that "
+    "no supported distribution carries. 1 when the server itself is maintained and no other is in doubt; absent "
+    "without a full version or where a distribution may fix it (as of the last scan)",
 )
 ENDS = Family(
     "tls_posture_server_software_eol_timestamp_seconds",

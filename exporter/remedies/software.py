@@ -10,7 +10,7 @@ from exporter.model import Remedy
 from exporter.remedies.servers import BY_PRODUCT, Server
 from exporter.software.packages import WINDOWS
 from exporter.software.shown import Shown
-from exporter.software.support import SupportTable, support
+from exporter.software.support import SupportTable, series_support
 
 MOST_NAMED = 6
 """Releases of one product in a remedy: the newest."""
@@ -33,7 +33,7 @@ _NAMES = {
 
 
 def server_software(case: Case, _demand: Demand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """What to update each product to that is out of support."""
+    """What to update each product to that is not maintained."""
     facts = case.facts.get(Software)
     found: dict[Server, list[str]] = {}
     for one in facts.outdated if facts else ():
@@ -51,6 +51,8 @@ def _update(one: Judged, case: Case) -> str:
     part = None if of_distribution else table.part_of.get(name)
     goal = _goal(part.product if part else name, table, case.now)
     version = f"{_named(shown.product)} {shown.version}" if shown.version else _named(shown.product)
+    if one.support.behind and (newest := _newest(shown, table)):
+        return f"Update {version} to {_named(shown.product)} {newest} or newer."
     if goal is None:
         return f"Update {version} to a release that is maintained."
     if of_distribution or part:
@@ -58,11 +60,17 @@ def _update(one: Judged, case: Case) -> str:
     return f"Update {version} to {goal}."
 
 
+def _newest(shown: Shown, table: SupportTable) -> str | None:
+    """The newest version that is known of the series."""
+    product = table.products[shown.product]
+    return product.newest.get(product.cycle(shown.version or "") or "")
+
+
 def _goal(name: str, table: SupportTable, now: datetime) -> str | None:
     """The oldest release that is maintained, and all newer ones are as well; else all that are, the newest first."""
     product = table.products.get(name)
     ordered = sorted(product.releases, key=_numbers, reverse=True) if product else []
-    kept = [cycle for cycle in ordered if support(Shown(name, cycle, ""), table, now).maintained]
+    kept = [cycle for cycle in ordered if product and series_support(product, cycle, now).maintained]
     if not kept:
         return None
     if kept == ordered[: len(kept)]:

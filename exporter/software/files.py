@@ -7,7 +7,7 @@ version 1 (`/api/v1/products/nginx`), and all of them (`/api/v1/products/full`).
 import difflib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from importlib.resources import files
@@ -24,7 +24,7 @@ from exporter.yamlfile import read_document, validate
 
 M = TypeVar("M", bound=BaseModel)
 
-_OTHERWISE = MappingProxyType({"alpine-linux": "alpine"})
+_OTHERWISE = MappingProxyType({"alpine-linux": "alpine", "vinyl-cache": "varnish"})
 """As the API calls them, where we have a shorter name."""
 
 SHIPPED = Path(str(files("exporter"))) / "data" / "server-eol.yaml"
@@ -46,6 +46,7 @@ def _read_name(value: object) -> object:
 _Date = Annotated[End, BeforeValidator(_read_end)]
 _MaybeDate = Annotated[End | None, BeforeValidator(_read_end)]
 _Name = Annotated[str, BeforeValidator(_read_name), Field(min_length=1)]
+_MaybeName = Annotated[str | None, BeforeValidator(_read_name)]
 
 
 # --- the shipped table ------------------------------------------------------------------------------------------------
@@ -59,12 +60,34 @@ class _CarriedForm(_Strict):
     version: str
     by: str
     release: str
+    follows: bool = False
+
+
+class _ReleaseForm(_Strict):
+    since: date
+    end: _Date
+    newest: str
 
 
 class _ProductForm(_Strict):
     source: str
-    releases: dict[str, _Date]
+    releases: dict[str, _ReleaseForm | _Date]
     carried: list[_CarriedForm] = Field(default_factory=list)
+    carriers_known: list[str] = Field(default_factory=list)
+
+    def product(self, as_of: datetime) -> Product:
+        """The same, as it was at that time."""
+        detailed = {cycle: one for cycle, one in self.releases.items() if isinstance(one, _ReleaseForm)}
+        return Product(
+            as_of,
+            MappingProxyType(
+                {cycle: one.end if isinstance(one, _ReleaseForm) else one for cycle, one in self.releases.items()}
+            ),
+            tuple(Carried(one.version, one.by, one.release, one.follows) for one in self.carried),
+            frozenset(self.carriers_known),
+            MappingProxyType({cycle: one.since for cycle, one in detailed.items()}),
+            MappingProxyType({cycle: one.newest for cycle, one in detailed.items()}),
+        )
 
 
 class _PartForm(_Strict):
@@ -91,14 +114,7 @@ def shipped_table() -> SupportTable:
     if form is None or problems:
         raise ConfigError(problems)
     as_of = datetime.combine(form.as_of, time(), UTC)
-    products = {
-        name: Product(
-            as_of,
-            MappingProxyType(one.releases),
-            tuple(Carried(carried.version, carried.by, carried.release) for carried in one.carried),
-        )
-        for name, one in form.products.items()
-    }
+    products = {name: one.product(as_of) for name, one in form.products.items()}
     parts = {
         name: PartOf(one.product, MappingProxyType({key: tuple(those) for key, those in one.releases.items()}))
         for name, one in form.part_of.items()
@@ -107,6 +123,16 @@ def shipped_table() -> SupportTable:
 
 
 # --- endoflife.date's API ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Release:
+    """One release of a product, of whichever version of the API."""
+
+    cycle: str
+    end: End
+    since: date | None
+    newest: str | None
 
 
 class _Loose(BaseModel):
@@ -119,10 +145,20 @@ class _CycleV0(_Loose):
     cycle: _Name
     eol: _Date
     extended: _MaybeDate = Field(default=None, alias="extendedSupport")
+    since: date | None = Field(default=None, alias="releaseDate")
+    latest: _MaybeName = None
+
+    def release(self, product: str) -> _Release:
+        """The same, of this product."""
+        return _Release(self.cycle, _chosen(product, self.eol, self.extended), self.since, self.latest)
 
 
 class _CyclesV0(RootModel[list[_CycleV0]]):
     pass
+
+
+class _LatestV1(_Loose):
+    name: _Name
 
 
 class _ReleaseV1(_Loose):
@@ -130,6 +166,13 @@ class _ReleaseV1(_Loose):
     ended: bool = Field(alias="isEol")
     end: _MaybeDate = Field(default=None, alias="eolFrom")
     extended: _MaybeDate = Field(default=None, alias="eoesFrom")
+    since: date | None = Field(default=None, alias="releaseDate")
+    latest: _LatestV1 | None = None
+
+    def release(self, product: str) -> _Release:
+        """The same, of this product."""
+        end = _chosen(product, self.ended if self.end is None else self.end, self.extended)
+        return _Release(self.name, end, self.since, self.latest.name if self.latest else None)
 
 
 class _ProductV1(_Loose):
@@ -157,7 +200,8 @@ def load_table(paths: Sequence[str] = ()) -> SupportTable:
     products = dict(table.products)
     for path in paths:
         for name, product in read_products(Path(path)).items():
-            products[name] = replace(product, carried=table.products[name].carried)
+            ours = table.products[name]
+            products[name] = replace(product, carried=ours.carried, carriers_known=ours.carriers_known)
     return replace(table, products=MappingProxyType(products))
 
 
@@ -171,27 +215,33 @@ def read_products(path: Path) -> dict[str, Product]:
     match data:
         case list():
             cycles = _read(path, _CyclesV0, data).root
-            ends = {one.cycle: _chosen(path.stem.lower(), one.eol, one.extended) for one in cycles}
-            found = {path.stem.lower(): ends}
+            name = path.stem.lower()
+            found = {name: [one.release(name) for one in cycles]}
             as_of = changed
         case {"result": list()}:
             everything = _read(path, _AllV1, data)
-            found = {one.name: _ends(one) for one in everything.result}
+            found = {one.name: [each.release(one.name) for each in one.releases] for one in everything.result}
             as_of = everything.generated_at or changed
         case _:
             single = _read(path, _OneV1, data)
-            found = {single.result.name: _ends(single.result)}
+            found = {single.result.name: [one.release(single.result.name) for one in single.result.releases]}
             as_of = single.generated_at or changed
-    found = {_OTHERWISE.get(name, name): ends for name, ends in found.items()}
+    found = {_OTHERWISE.get(name, name): releases for name, releases in found.items()}
     known = shipped_table().products
     recognised = found.keys() & known.keys()
     if not recognised:
         raise ConfigError([Problem(str(path), 1, 1, "", _unrecognised(next(iter(found), ""), list(known)))])
     as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
-    return {
-        name: Product(as_of, MappingProxyType({cycle.lower(): end for cycle, end in found[name].items()}))
-        for name in recognised
-    }
+    return {name: _product(as_of, found[name]) for name in recognised}
+
+
+def _product(as_of: datetime, releases: Sequence[_Release]) -> Product:
+    return Product(
+        as_of,
+        MappingProxyType({one.cycle.lower(): one.end for one in releases}),
+        since=MappingProxyType({one.cycle.lower(): one.since for one in releases if one.since is not None}),
+        newest=MappingProxyType({one.cycle.lower(): one.newest for one in releases if one.newest is not None}),
+    )
 
 
 def _read_json(path: Path) -> tuple[Any, datetime]:
@@ -219,13 +269,6 @@ def _read(path: Path, form: type[M], data: object) -> M:
         if not problems:  # YAML has no quarrel with it: what JSON reads another way is named without its place
             problems = [Problem(str(path), 1, 1, ".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
         raise ConfigError(problems) from error
-
-
-def _ends(product: _ProductV1) -> dict[str, End]:
-    return {
-        one.name: _chosen(product.name, one.ended if one.end is None else one.end, one.extended)
-        for one in product.releases
-    }
 
 
 def _chosen(product: str, end: End, extended: End | None) -> End:

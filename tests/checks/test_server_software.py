@@ -11,6 +11,10 @@ from exporter.probes.http import Asked, HttpFacts, make_response
 from tests.support.facts import case, certificate, handshake
 
 CARRIED = "nginx 1.22.1 may be the one that Debian 12 still mends; it is of 1.22, whose support ended on 2023-04-11"
+BEHIND = (
+    "apache-http-server 2.4.49 is of 2.4, of which 2.4.68 was the newest on 2026-08-22, "
+    "and no supported distribution carries it"
+)
 DEMAND = ServerSoftwareDemand.model_validate({"severity": "warning", "source": "test", "maintained": True})
 
 
@@ -27,13 +31,24 @@ def said(server: str) -> HttpFacts:
 @pytest.mark.parametrize(
     ("server", "verdict", "summary", "evidence"),
     [
-        ("nginx/1.30.1", Verdict.PASS, "is maintained: nginx 1.30.1", {}),
-        ("Apache/2.4.68 PHP/8.4.1", Verdict.PASS, "is maintained: apache-http-server 2.4.68, php 8.4.1", {}),
+        ("nginx/1.30.4", Verdict.PASS, "is maintained: nginx 1.30.4", {}),
+        ("Apache/2.4.68 PHP/8.4.24", Verdict.PASS, "is maintained: apache-http-server 2.4.68, php 8.4.24", {}),
         (
             "nginx/1.18.0",
             Verdict.FAIL,
             "is out of support: nginx 1.18.0",
             {"outdated": ("nginx 1.18.0 is of 1.18, whose support ended on 2021-04-20",)},
+        ),
+        (
+            "Apache/2.4.49 PHP/5.6.40",
+            Verdict.FAIL,
+            "is out of support: php 5.6.40; lacks the fixes of its series: apache-http-server 2.4.49",
+            {
+                "outdated": (
+                    BEHIND,
+                    "php 5.6.40 is of 5.6, whose support ended on 2018-12-31",
+                )
+            },
         ),
         (
             "nginx/1.22.1",

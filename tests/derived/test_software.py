@@ -48,18 +48,20 @@ def metrics(found: Software) -> list[str]:
 @pytest.mark.parametrize(
     ("server", "powered_by", "maintained"),
     [
-        ("nginx/1.30.1", None, True),
-        ("nginx/1.30.1", "PHP/8.4.2", True),
-        ("nginx/1.30.1", "PHP", True),
-        ("nginx/1.30.1", "Express", True),
-        ("Apache/2.4.68 mod_wsgi/4.9 OpenSSL/3.5.1", None, True),
-        ("nginx/1.30.1", "PHP/5.6.40", False),
+        ("nginx/1.30.4", None, True),
+        ("nginx/1.30.4", "PHP/8.4.24", True),
+        ("nginx/1.30.4", "PHP/8.4.2", None),
+        ("nginx/1.30.4", "PHP", True),
+        ("nginx/1.30.4", "Express", True),
+        ("Apache/2.4.68 mod_wsgi/4.9 OpenSSL/3.5.7", None, True),
+        ("Apache/2.4.68 mod_wsgi/4.9 OpenSSL/3.5.1", None, None),
+        ("nginx/1.30.4", "PHP/5.6.40", False),
         ("nginx/1.18.0", "PHP/8.4.2", False),
         ("nginx", "PHP/5.6.40", False),
         ("Apache/2.4.57 (Debian) PHP/7.4.1 OpenSSL/3.0.1", "PHP/5.6.40", False),
-        ("nginx/1.30.1", "PHP/7.4.3-4ubuntu2.18", None),
-        ("nginx/1.30.1", "PHP/9.9.9", None),
-        ("nginx/1.30.1 (Ubuntu)", "PHP/8.4.2", None),
+        ("nginx/1.30.4", "PHP/7.4.3-4ubuntu2.18", None),
+        ("nginx/1.30.4", "PHP/9.9.9", None),
+        ("nginx/1.30.4 (Ubuntu)", "PHP/8.4.2", None),
         ("nginx", "PHP/8.4.2", None),
         ("gws/3", "PHP/8.4.2", None),
         (None, "PHP/8.4.2", None),
@@ -79,7 +81,7 @@ def test_one_that_ended_is_enough_and_to_be_maintained_takes_the_server_itself_a
 
 
 def test_a_product_goes_out_of_support_without_a_scan() -> None:
-    said = [("server", "envoy/1.36.2")]
+    said = [("server", "envoy/1.36.9")]
     ends = datetime(2026, 10, 15, tzinfo=UTC)
     before = derive(said, now=ends - timedelta(seconds=1))
     after = derive(said, now=ends)
@@ -115,15 +117,15 @@ def test_at_most_four_are_shown_those_that_count_first() -> None:
 def test_several_responses_bring_each_product_once() -> None:
     found = derive(
         [("server", "nginx"), ("x-powered-by", "PHP/8.4.2")],
-        [("server", "nginx/1.30.1")],
-        [("server", "nginx/1.30.1"), ("x-powered-by", "PHP/8.4.2")],
+        [("server", "nginx/1.30.4")],
+        [("server", "nginx/1.30.4"), ("x-powered-by", "PHP/8.4.2")],
     )
-    assert [(one.shown.product, one.shown.version) for one in found.products] == [("nginx", "1.30.1"), ("php", "8.4.2")]
-    assert found.texts == (("server", "nginx"), ("x-powered-by", "PHP/8.4.2"), ("server", "nginx/1.30.1"))
+    assert [(one.shown.product, one.shown.version) for one in found.products] == [("nginx", "1.30.4"), ("php", "8.4.2")]
+    assert found.texts == (("server", "nginx"), ("x-powered-by", "PHP/8.4.2"), ("server", "nginx/1.30.4"))
 
 
 def test_the_server_itself_is_the_one_of_the_first_response_that_names_one() -> None:
-    found = derive([("x-powered-by", "PHP/8.4.2")], [("server", "cloudflare")], [("server", "nginx/1.30.1")])
+    found = derive([("x-powered-by", "PHP/8.4.2")], [("server", "cloudflare")], [("server", "nginx/1.30.4")])
     assert [(one.shown.product, one.shown.main) for one in found.products] == [
         ("cloudflare", True),
         ("php", False),

@@ -166,6 +166,7 @@ def test_the_server_that_is_shown_gets_the_lines(shown: str) -> None:
 @pytest.mark.parametrize(
     ("shown", "server", "note"),
     [
+        ("Apache/2.4.49", Server.APACHE, "Update Apache httpd 2.4.49 to Apache httpd 2.4.68 or newer."),
         ("nginx/1.20.0", Server.NGINX, "Update nginx 1.20.0 to nginx 1.30 or newer."),
         ("Apache/2.2.22", Server.APACHE, "Update Apache httpd 2.2.22 to Apache httpd 2.4 or newer."),
         ("HAProxy/1.5", Server.HAPROXY, "Update HAProxy 1.5 to HAProxy 3.4, 3.3, 3.2, 3.0, 2.8 or 2.6."),

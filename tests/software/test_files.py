@@ -106,6 +106,36 @@ def test_of_debian_the_long_term_support_counts_and_of_others_what_is_sold_does_
     assert found["ubuntu"].releases["12"] == date(2026, 6, 10)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"cycle": "2.4", "releaseDate": "2012-02-21", "eol": False, "latest": "2.4.70"}],
+        {
+            "generated_at": STAMP,
+            "result": product(
+                "apache-http-server",
+                release("2.4") | {"releaseDate": "2012-02-21", "latest": {"name": "2.4.70", "date": "2026-10-01"}},
+            ),
+        },
+    ],
+    ids=["v0", "v1"],
+)
+def test_a_file_brings_the_newest_version_and_the_shipped_table_who_carries_older_ones(
+    tmp_path: Path, content: object
+) -> None:
+    table = load_table([str(write(tmp_path, "apache-http-server.json", content))])
+    assert table.products["apache-http-server"].since == {"2.4": date(2012, 2, 21)}
+    verdicts = {"2.4.70": True, "2.4.68": None, "2.4.58": None, "2.4.49": False}
+    for version, maintained in verdicts.items():
+        (shown,) = read_fields([("server", f"Apache/{version}")])
+        assert support(shown, table, NOW).maintained is maintained, version
+
+
+def test_varnish_is_recognised_by_its_new_name(tmp_path: Path) -> None:
+    file = write(tmp_path, "vinyl-cache.json", [{"cycle": "9.0", "eol": "2027-03-16", "latest": None}])
+    assert dict(read_products(file)["varnish"].releases) == {"9.0": date(2027, 3, 16)}
+
+
 def test_a_file_takes_the_place_of_its_product_and_of_nothing_else(tmp_path: Path) -> None:
     later = write(tmp_path, "nginx.json", [{"cycle": "1.22", "eol": "2040-01-01"}])
     table = load_table([str(write(tmp_path, "a.json", {"result": NGINX})), str(later)])

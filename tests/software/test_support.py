@@ -7,7 +7,8 @@ import pytest
 from exporter.software.files import shipped_table
 from exporter.software.packages import OTHER, comment_mark, name_mark, version_mark
 from exporter.software.shown import Package, Shown
-from exporter.software.support import OPEN_END_HOLDS, Carried, PartOf, Product, SupportTable, covers, support
+from exporter.software.support import OPEN_END_HOLDS, Carried, PartOf, Product, SupportTable, support
+from exporter.software.versions import Age, age, covers
 
 AS_OF = datetime(2026, 8, 22, tzinfo=UTC)
 NOON = timedelta(hours=12)
@@ -50,6 +51,32 @@ def shown(version: str | None, product: str = "web", package: Package | None = N
 )
 def test_a_version_is_of_the_cycle_that_its_numbers_begin_with(cycle: str, version: str, expected: bool) -> None:
     assert covers(cycle, version) is expected
+
+
+@pytest.mark.parametrize(
+    ("version", "other", "expected"),
+    [
+        ("2.4.49", "2.4.68", Age.OLDER),
+        ("2.4.68", "2.4.68", Age.SAME),
+        ("2.4.100", "2.4.68", Age.NEWER),
+        ("2.7", "2.11.4", Age.OLDER),
+        ("2.4.68.1", "2.4.68", Age.NEWER),
+        ("1.0.2k", "1.0.2u", Age.OLDER),
+        ("1.0.2", "1.0.2u", Age.OLDER),
+        ("0.9.8zh", "0.9.8z", Age.NEWER),
+        ("9.4.43.v20210629", "9.4.58.v20250814", Age.OLDER),
+        # The rest may not be shown.
+        ("2.4", "2.4.68", Age.UNKNOWN),
+        ("2.3.21", "2.3.21.1", Age.UNKNOWN),
+        # Not written like a release.
+        ("2.4.68-dev", "2.4.68", Age.UNKNOWN),
+        ("11.0.0-M1", "11.0.25", Age.UNKNOWN),
+    ],
+)
+def test_a_version_is_older_or_newer_than_another_where_that_can_be_told(
+    version: str, other: str, expected: Age
+) -> None:
+    assert age(version, other) is expected
 
 
 def test_the_longest_cycle_counts() -> None:
@@ -212,3 +239,128 @@ def test_of_the_shipped_distributions_ends_the_free_ones_count() -> None:
     assert releases["debian"]["12"] == date(2028, 6, 30)
     assert releases["ubuntu"]["18.04"] == date(2023, 5, 31)
     assert releases["rhel"]["7"] == date(2024, 6, 30)
+
+
+IN_SERIES = SupportTable(
+    {
+        "web": Product(
+            AS_OF,
+            {"2.4": False, "2.2": date(2017, 7, 11), "3.0": False},
+            (
+                Carried("2.4.57", "debian", "11"),
+                Carried("2.4.41", "debian", "10"),
+                Carried("2.4.62", "debian", "12", follows=True),
+                Carried("2.2.9", "debian", "12"),
+            ),
+            frozenset({"2.4"}),
+            newest={"2.4": "2.4.68", "3.0": "3.0.5"},
+        ),
+        "debian": TABLE.products["debian"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "maintained", "behind"),
+    [
+        ("2.4.68", True, False),
+        ("2.4.71", True, False),
+        ("2.4.49", False, True),
+        ("2.4.1", False, True),
+        ("2.4.41", False, True),
+        ("2.4.57", None, False),
+        ("2.4.62", None, False),
+        ("2.4.65", None, False),
+        ("2.4", None, False),
+        ("2.2", None, False),
+        ("2.4.69-dev", None, False),
+        ("2.2.1", False, False),
+        ("3.0.5", True, False),
+        ("3.0.1", None, False),
+    ],
+)
+def test_an_old_version_is_maintained_only_where_a_distribution_may_carry_it(
+    version: str, maintained: bool | None, behind: bool
+) -> None:
+    """41 is of a distribution that has ended, 62 and later may be what one has taken since; of 3.0 nobody knows.
+
+    A version that is not shown to the end may be any of those.
+    """
+    found = support(shown(version), IN_SERIES, AS_OF)
+    assert (found.maintained, found.behind) == (maintained, behind)
+
+
+def test_what_is_no_package_is_maintained_by_its_makers_alone() -> None:
+    for version, maintained in {"2.4.57": False, "2.4.65": False, "3.0.1": False, "2.4.68": True, "2.4": None}.items():
+        assert support(shown(version, package=Package("windows")), IN_SERIES, AS_OF).maintained is maintained
+
+
+def test_after_a_year_the_newest_version_of_a_table_says_nothing() -> None:
+    product = Product(AS_OF, {"8.4": date(2028, 12, 31)}, newest={"8.4": "8.4.24"})
+    table = SupportTable({"php": product})
+    later = AS_OF + OPEN_END_HOLDS
+    assert support(shown("8.4.24", "php"), table, later).maintained is True
+    assert support(shown("8.4.24", "php"), table, later + NOON).maintained is None
+
+
+@pytest.mark.parametrize(
+    ("since", "lives", "until"),
+    [
+        # As old as the shortest-lived of its kind, of which only the last five count.
+        (date(2026, 5, 1), [300, 320, 400, 350, 310, 7], date(2026, 5, 1) + timedelta(days=300)),
+        # It has outlived them all.
+        (date(2025, 1, 1), [100, 120], AS_OF.date() + timedelta(days=10)),
+        # Never longer than a year.
+        (date(2026, 8, 1), [4000], AS_OF.date() + OPEN_END_HOLDS),
+        (date(2012, 2, 21), [4000], AS_OF.date() + OPEN_END_HOLDS),
+        (date(2012, 2, 21), [], AS_OF.date() + OPEN_END_HOLDS),
+    ],
+)
+def test_an_open_end_is_believed_as_long_as_series_of_the_product_usually_last(
+    since: date, lives: list[int], until: date
+) -> None:
+    ends = {f"1.{number}": date(2026, 1, 1) - timedelta(days=400 * number) for number in range(len(lives))}
+    begins = {cycle: end - timedelta(days=life) for (cycle, end), life in zip(ends.items(), lives, strict=True)}
+    product = Product(AS_OF, {"2.0": False, **ends}, since={"2.0": since, **begins})
+    assert product.open_until("2.0").date() == until
+
+
+@pytest.mark.parametrize(
+    ("product", "version", "maintained_on_day", "and_today"),
+    [
+        ("traefik", "3.7.11", True, None),
+        ("caddy", "2.11.4", True, None),
+        ("nginx", "1.30.4", True, True),
+        ("apache-http-server", "2.4.68", True, True),
+        ("postfix", "3.8.20", True, True),
+        ("dovecot", "2.4.4", True, True),
+        ("eclipse-jetty", "12.0.38", True, True),
+        ("proftpd", "1.3.9d", True, True),
+        ("squid", "7.6", True, True),
+    ],
+)
+def test_of_series_that_last_months_the_shipped_table_says_nothing_after_some(
+    product: str, version: str, maintained_on_day: bool, and_today: bool | None
+) -> None:
+    table = shipped_table()
+    assert support(shown(version, product), table, AS_OF).maintained is maintained_on_day
+    assert support(shown(version, product), table, datetime(2026, 11, 30, tzinfo=UTC)).maintained is and_today
+
+
+def test_no_newest_version_of_the_shipped_table_fails_when_it_was_made() -> None:
+    table = shipped_table()
+    for name, product in table.products.items():
+        for cycle, newest in product.newest.items():
+            assert product.cycle(newest) == cycle, (name, cycle)
+            found = support(shown(newest, name), table, AS_OF)
+            assert not found.behind, (name, newest)
+            if found.maintained is None:
+                assert "may be the one that" in found.why, (name, newest)
+
+
+def test_what_distributions_carry_fails_in_no_series_of_the_shipped_table() -> None:
+    table = shipped_table()
+    for name, product in table.products.items():
+        for one in product.carried:
+            if one.release not in {"10", "11"} or one.distribution != "debian":
+                assert support(shown(one.version, name), table, AS_OF).maintained is not False, (name, one)

@@ -55,7 +55,7 @@ class Server:
     leaf: Mapping[str, Any] = field(default_factory=dict)
     issuer: Mapping[str, Any] = field(default_factory=dict)
     hsts: str | None = TWO_YEARS
-    software: str = "nginx/1.30.1"
+    software: str = "nginx/1.30.4"
     attacks: Mapping[str, bool | None] = field(default_factory=lambda: NONE_WORKS)
     caa: tuple[tuple[str, str], ...] = (("issue", "ca.test.example"),)
     at: datetime = NOW

@@ -188,7 +188,7 @@ def caa(*records: tuple[str, str], flags: int = 0, domain: str = "test.example")
     return DnsFacts(found, domain if found else None)
 
 
-GOOD_HTTP = showing(http_everywhere("max-age=31536000"), ("server", "nginx/1.30.1"))
+GOOD_HTTP = showing(http_everywhere("max-age=31536000"), ("server", "nginx/1.30.4"))
 GOOD_CAA = caa(("issue", "ca.test.example"))
 
 

@@ -203,9 +203,9 @@ def software() -> Panel:
     ends = ALL.per_target("tls_posture_server_software_eol_timestamp_seconds")
     return table(
         "Software, past its end first",
-        "Software that targets show of their own accord. Red: the release series of one of the products that a target "
-        "shows gets no fixes any more. Unknown: it shows no version, or a distribution may mend it. The end of support "
-        "is the earliest of what the target shows. Targets that show nothing are not listed.",
+        "Software that targets show of their own accord. Red: one of the products that a target shows lacks fixes, "
+        "by its release series or as an old version of it. Unknown: it shows no full version, or a distribution may "
+        "fix it. The end of support is the earliest of what the target shows. Targets without any are not listed.",
         [
             Column("Rank", f"{onto(rows, f'2 * {maintained}')} or {rows}", HIDDEN),  # unknown between the two
             Column("Fixes", onto(rows, maintained), verdict(("none any more", RED), ("maintained", GREEN))),

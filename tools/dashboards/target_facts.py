@@ -259,8 +259,9 @@ def software() -> Panel:
     ends = ONE.per_target("tls_posture_server_software_eol_timestamp_seconds")
     return table(
         "Software",
-        "What the target shows of its own accord. Red: the release series of one of the products gets no fixes any "
-        "more. Unknown: no version is shown, or a distribution may mend it. The end of support is the earliest of all.",
+        "What the target shows of its own accord. Red: one of the products lacks fixes, by its release series or "
+        "as an old version of it. Unknown: no full version is shown, or a distribution may fix it. The end of support "
+        "is the earliest of all.",
         [
             Column("Shown", rows, HIDDEN),
             Column("Fixes", onto(rows, maintained), verdict(("none any more", RED), ("maintained", GREEN))),
