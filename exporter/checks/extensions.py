@@ -15,6 +15,7 @@ from exporter.checks.items import Item, in_force, listed, names_in_force, naming
 from exporter.checks.names import ExtensionName
 from exporter.checks.suites import may_lack
 from exporter.model import Protocol
+from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.observed import ENCRYPT_THEN_MAC, FLAGS, HEARTBEAT, OCSP_STAPLING
 from exporter.probes.handshake.registry import BY_NAME
@@ -54,6 +55,8 @@ def _judge(case: Case, demand: ExtensionsDemand) -> Outcome:
     if facts is None or not facts.accepted:
         return unknown("the extensions are not known")
     everywhere = {name: _everywhere(facts, name) for name in required}
+    if OCSP_STAPLING in everywhere:
+        everywhere[OCSP_STAPLING] = _stapling(everywhere[OCSP_STAPLING], case.facts.get(CertificateFacts))
     anywhere = {name: _anywhere(facts, name) for name in forbidden}
     missing = tuple(name for name, state in everywhere.items() if state is _State.LACKS)
     excess = tuple(name for name, state in anywhere.items() if state is _State.HAS)
@@ -67,7 +70,7 @@ def _judge(case: Case, demand: ExtensionsDemand) -> Outcome:
     if dark:
         return unknown(f"not known of {', '.join(dark)}", {"unknown": dark})
     if set(states.values()) == {_State.NONE}:
-        return not_applicable(f"{', '.join(states)}: nothing that they are for is accepted")
+        return not_applicable(f"{', '.join(states)}: there is nothing on this server that they are for")
     has = [name for name, state in everywhere.items() if state is _State.HAS]
     lacks = [name for name, state in anywhere.items() if state is _State.LACKS]
     return passed(" and ".join([f"has {', '.join(has)}"] * bool(has) + [f"lacks {', '.join(lacks)}"] * bool(lacks)))
@@ -82,6 +85,19 @@ def _everywhere(facts: HandshakeFacts, name: str) -> _State:
             return _State.NONE if _pointless(facts, name) else _State.DARK
         case True:
             return _State.DARK if name in FLAGS and _open(facts) else _State.HAS
+
+
+def _stapling(state: _State, certificates: CertificateFacts | None) -> _State:
+    """The state of stapling, in view of the certificates: there is no response for one that names no OCSP server.
+
+    Of several certificates it may be that one for which nothing is stapled.
+    """
+    if state is _State.HAS:
+        return state
+    named = {one.names_ocsp for one in certificates.deployments} if certificates else {None}
+    if named == {True}:
+        return state
+    return _State.NONE if named == {False} and certificates and certificates.deployments_complete else _State.DARK
 
 
 def _anywhere(facts: HandshakeFacts, name: str) -> _State:

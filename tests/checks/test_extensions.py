@@ -7,8 +7,10 @@ from pydantic import ValidationError
 from exporter.checks.extensions import CHECK, ExtensionsDemand
 from exporter.checks.names import EXTENSIONS
 from exporter.model import Protocol, Verdict
+from exporter.policies import load_policy
+from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
-from tests.support.facts import CBC_RSA, GCM, TLS13_AES, case, handshake
+from tests.support.facts import CBC_RSA, GCM, TLS13_AES, case, certificates, deployment, handshake
 
 SSL3, TLS1_0, TLS1_1, TLS1_2, TLS1_3 = Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2, Protocol.TLS1_3
 V = Verdict
@@ -48,7 +50,7 @@ def forbidden(*names: object) -> dict[str, Any]:
             required(EMS),
             seen(NEW, {EMS: None}),
             V.NOT_APPLICABLE,
-            f"{EMS}: nothing that they are for is accepted",
+            f"{EMS}: there is nothing on this server that they are for",
         ),
         (required(EMS), seen(NEW, {EMS: None}, open_protocols=[TLS1_2]), V.UNKNOWN, f"not known of {EMS}"),
         (required(STAPLING), seen(NEW, {STAPLING: None}), V.UNKNOWN, f"not known of {STAPLING}"),
@@ -57,7 +59,7 @@ def forbidden(*names: object) -> dict[str, Any]:
             required(EtM),
             seen(ONE, {EtM: None}),
             V.NOT_APPLICABLE,
-            f"{EtM}: nothing that they are for is accepted",
+            f"{EtM}: there is nothing on this server that they are for",
         ),
         (required(EtM), seen(ONE, {EtM: None}, incomplete=[TLS1_2]), V.UNKNOWN, f"not known of {EtM}"),
         (required(EtM), seen(OLD, {EtM: None}), V.UNKNOWN, f"not known of {EtM}"),
@@ -67,7 +69,7 @@ def forbidden(*names: object) -> dict[str, Any]:
             required(FALLBACK),
             seen(ONE, {FALLBACK: None}),
             V.NOT_APPLICABLE,
-            f"{FALLBACK}: nothing that they are for is accepted",
+            f"{FALLBACK}: there is nothing on this server that they are for",
         ),
         (required(FALLBACK), seen(ONE | NEW, {FALLBACK: None}), V.UNKNOWN, f"not known of {FALLBACK}"),
         (required(FALLBACK), seen(ONE | NEW, {FALLBACK: True}, open_protocols=[SSL3]), V.PASS, f"has {FALLBACK}"),
@@ -122,6 +124,47 @@ def test_extensions_are_required_everywhere_and_forbidden_anywhere(
     demand = ExtensionsDemand.model_validate({"severity": "warning", "source": "test"} | asked)
     outcome = CHECK.judge(case(facts), demand)
     assert (outcome.verdict, outcome.summary) == (verdict, summary)
+
+
+WITH, WITHOUT, UNREADABLE = (deployment(names_ocsp=named) for named in (True, False, None))
+
+
+@pytest.mark.parametrize(
+    ("stapled", "certificate_facts", "verdict"),
+    [
+        (False, certificates(WITH), V.FAIL),
+        (False, certificates(WITHOUT), V.NOT_APPLICABLE),
+        (False, certificates(UNREADABLE), V.UNKNOWN),
+        (False, certificates(WITH, WITHOUT), V.UNKNOWN),
+        (False, certificates(WITHOUT, complete=False), V.UNKNOWN),
+        (False, certificates(WITH, complete=False), V.FAIL),
+        (False, None, V.UNKNOWN),
+        # A server may be told where to ask.
+        (True, certificates(WITHOUT), V.PASS),
+        (None, certificates(WITH), V.UNKNOWN),
+        (None, certificates(WITHOUT), V.NOT_APPLICABLE),
+    ],
+)
+def test_only_certificates_that_name_an_ocsp_server_can_be_stapled(
+    stapled: bool | None, certificate_facts: CertificateFacts | None, verdict: Verdict
+) -> None:
+    demand = ExtensionsDemand.model_validate({"severity": "warning", "source": "test", "required": [STAPLING]})
+    parts = [seen(ONE, {STAPLING: stapled}), *([certificate_facts] if certificate_facts else [])]
+    assert CHECK.judge(case(*parts), demand).verdict is verdict
+
+
+def test_nist_asks_for_no_stapling_of_a_certificate_without_an_ocsp_server() -> None:
+    """What else it asks for in the same place is judged as before."""
+    policy = load_policy("nist-800-52r2")
+    (demand,) = policy.demands[CHECK.name]
+    assert isinstance(demand, ExtensionsDemand)
+    has = {"secure_renegotiation": True, EMS: True, EtM: None}
+    verdicts = {
+        V.PASS: (has | {STAPLING: False}, WITHOUT),
+        V.FAIL: (has | {STAPLING: False}, WITH),
+    }
+    for verdict, (extensions, one) in verdicts.items():
+        assert CHECK.judge(case(seen(ONE, extensions), certificates(one)), demand).verdict is verdict
 
 
 def test_a_failure_says_where_it_is_written() -> None:

@@ -227,7 +227,11 @@ DEVIATIONS: dict[str, list[Named]] = {
         ("a key on P-521", P_521, {(KEY, W)}),
         ("a SHA-1 signature", SHA1_LEAF, {("certificate_signature", C)}),
         ("a certificate for four years", LONG, {("certificate_lifetime", W)}),
-        ("no OCSP stapling", with_extension("ocsp_stapling", has=False), {("extensions", C)}),
+        (
+            "no OCSP stapling",
+            both(with_leaf(names_ocsp=True), with_extension("ocsp_stapling", has=False)),
+            {("extensions", C)},
+        ),
         ("no extended master secret", with_extension("extended_master_secret", has=False), {("extensions", C)}),
         ("CBC mode without Encrypt-then-MAC", CBC_WITHOUT_ETM, {("extensions", C)}),
         ("compression", COMPRESSION, {("compression", C)}),

@@ -128,7 +128,7 @@ EXAMPLES = (
     _weak("compression", "compression", allowed=False),
     _weak("tickets", "extensions", forbidden=["session_tickets"]),
     _weak("encrypt-then-mac", "extensions", required=["encrypt_then_mac"]),
-    _weak("stapling", "extensions", required=["ocsp_stapling"]),
+    Example("stapling", "extensions", {"required": ["ocsp_stapling"]}, facts(WEAK, certificate(names_ocsp=True))),
     _weak("attacks", "vulnerabilities", forbidden=["beast", "rc4", "crime", "logjam"]),
     Example("HSTS", "hsts", {"min_max_age_seconds": 31536000}, facts(http_everywhere("max-age=300"))),
     Example(

@@ -124,6 +124,7 @@ def deployment(*issuers: ServedCertificate, **changes: Any) -> Deployment:  # no
         "chain": chain,
         "subject_alternative_names": ("DNS:www.test.example",),
         "must_staple": False,
+        "names_ocsp": False,
         "sct_count": 2,
         "path": tuple(range(len(chain))),
         "ordered": True,

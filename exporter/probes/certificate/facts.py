@@ -85,6 +85,7 @@ class Deployment:
         failures: why it is not to be trusted, all that is known.
         trust_detail: OpenSSL's sentence, or what is wrong with the trust store.
         ocsp_stapled: None when nothing was stapled, it was not looked for, or there is nothing to check it with.
+        names_ocsp: the leaf names an OCSP server (RFC 5280, 4.2.2.1); None when that cannot be read.
     """
 
     chain: tuple[ServedCertificate, ...]
@@ -103,6 +104,7 @@ class Deployment:
     failures: tuple[TrustFailure, ...]
     trust_detail: str
     ocsp_stapled: OcspStatus | None = None
+    names_ocsp: bool | None = None
 
     @property
     def leaf(self) -> ServedCertificate:

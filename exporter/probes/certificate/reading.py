@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import PublicKeyAlgorithmOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, PublicKeyAlgorithmOID
 from OpenSSL.crypto import X509
 from OpenSSL.crypto import Error as OpenSSLError
 
@@ -72,6 +72,7 @@ def _read(chain: Chain, name: str, ca_file: str | None, now: datetime, stapled: 
         failures=tuple(failures),
         trust_detail=detail,
         ocsp_stapled=ocsp,
+        names_ocsp=_names_ocsp(leaf),
     )
 
 
@@ -172,6 +173,14 @@ def _must_staple(leaf: x509.Certificate) -> bool | None:
     except UNREADABLE:
         return None
     return features is not None and x509.TLSFeatureType.status_request in features
+
+
+def _names_ocsp(leaf: x509.Certificate) -> bool | None:
+    try:
+        access = extension(leaf, x509.AuthorityInformationAccess)
+    except UNREADABLE:
+        return None
+    return access is not None and any(one.access_method == AuthorityInformationAccessOID.OCSP for one in access)
 
 
 def _sct_count(leaf: x509.Certificate) -> int | None:

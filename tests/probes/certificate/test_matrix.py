@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
-from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, ObjectIdentifier
 
 from exporter.probes.trust import TrustFailure
 from tests.support.certificates import (
@@ -174,6 +174,24 @@ MATRIX = {
         [leaf(more=[x509.TLSFeature([x509.TLSFeatureType.status_request])])],
         facts={"must_staple": True, "sct_count": 0, "ocsp_stapled": None},
     ),
+    "an OCSP server": Case(
+        [
+            leaf(
+                more=[
+                    x509.AuthorityInformationAccess(
+                        [
+                            x509.AccessDescription(
+                                AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier("http://o.example/")
+                            )
+                        ]
+                    )
+                ]
+            )
+        ],
+        facts={"names_ocsp": True},
+    ),
+    "no OCSP server": Case([leaf(more=[AIA])], facts={"names_ocsp": False}),
+    "no access information": Case([leaf()], facts={"names_ocsp": False}),
     "another TLS feature": Case(
         [leaf(more=[x509.TLSFeature([x509.TLSFeatureType.status_request_v2])])], facts={"must_staple": False}
     ),
