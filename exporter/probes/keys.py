@@ -18,7 +18,7 @@ _ALGORITHMS: tuple[tuple[type, str], ...] = (
 ALGORITHMS = tuple(name for _, name in _ALGORITHMS)
 """Label values of `key_algorithm`; a key of any other kind goes by its object identifier."""
 
-_PSS = "RSA-PSS"
+PSS = "RSA-PSS"
 
 CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 """Names of RFC 8422, 5.1.1 -> names of FIPS 186-4, D.1.2, which certificates' keys go by."""
@@ -54,14 +54,14 @@ def read_key(certificate: x509.Certificate) -> Key:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         if pss:  # its parameters may be too strange, what it is stays clear
-            return Key(RSA, None, None, _PSS)
+            return Key(RSA, None, None, PSS)
         raise ValueError(str(error)) from error
     algorithm = next((name for kind, name in _ALGORITHMS if isinstance(key, kind)), None)
     curve = CURVES.get(key.curve.name, key.curve.name) if isinstance(key, ec.EllipticCurvePublicKey) else None
     if curve is not None:
         kind = f"ECDSA {curve}"
     elif pss:
-        kind = _PSS
+        kind = PSS
     else:
         kind = algorithm or type(key).__name__.removesuffix("PublicKey")
     return Key(algorithm or oid.dotted_string, getattr(key, "key_size", None), curve, kind)

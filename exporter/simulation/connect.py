@@ -6,7 +6,7 @@ known of the server stays open: then the answer is None, unless it is the same e
 
 Not looked at: whether the client trusts the certificate (its root store, names, dates, hashes of signatures), whether
 it has one to show if the server wants that, whether it tries again with an older version when a handshake fails, as
-browsers did until 2015, servers that cannot stand some hellos, and what is spoken inside TLS.
+browsers did until 2015, servers that cannot stand some hellos other than ours, and what is spoken inside TLS.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from exporter.clients.client import Client
 from exporter.model import CipherOrder, Protocol
+from exporter.probes.handshake.facts import APPLICATIONS, EXTENSIONS, SERVER_NAME
 from exporter.probes.handshake.registry import BY_CODE, KeyExchange, layout, suite_name
 from exporter.simulation.choice import Candidate, choose
 from exporter.simulation.terms import (
@@ -57,10 +58,28 @@ def connect(client: Client, server: Server) -> Connection:
     those who name it counts as refused to this one too; what is granted is not known to be.
     """
     found = _negotiate(client, server)
-    if found.connects and server.named and not client.sends_sni:
+    if found.connects and (detail := _not_answered(client, server)):
+        return replace(found, connects=None, obstacle=Obstacle.HELLO_NOT_ANSWERED, detail=detail)
+    named = server.named and SERVER_NAME not in server.handshake.asked_without
+    if found.connects and named and not client.sends_sni:
         detail = "it does not name the server, which may have other settings for those who do not"
         return replace(found, connects=None, obstacle=Obstacle.NO_SNI, detail=detail)
     return found
+
+
+def _not_answered(client: Client, server: Server) -> str | None:
+    """What the server did not answer hellos with, and this client sends or may send.
+
+    The table of clients does not have all their extensions: those of SSL 3 send none, and ALPN came with TLS 1.2.
+    """
+    without, newest = server.handshake.asked_without, client.protocols[-1]
+    if SERVER_NAME in without and client.sends_sni:
+        return "the server did not answer hellos with a server name, and it sends one"
+    if EXTENSIONS in without and newest is not Protocol.SSL3:
+        return "the server did not answer hellos with some extensions, and it may send such"
+    if APPLICATIONS in without and newest in {Protocol.TLS1_2, Protocol.TLS1_3}:
+        return "the server did not go on with application protocols that it does not know, and it may name such"
+    return None
 
 
 def _negotiate(client: Client, server: Server) -> Connection:

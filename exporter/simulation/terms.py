@@ -11,6 +11,7 @@ from exporter.clients.client import Client
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.certificate import CertificateFacts, Deployment
 from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.facts import RETRY_REQUEST
 from exporter.probes.handshake.parameters import (
     FFDHE,
     TLS13_GROUPS,
@@ -20,7 +21,7 @@ from exporter.probes.handshake.parameters import (
     scheme_name,
 )
 from exporter.probes.handshake.registry import KeyExchange, for_dss, for_ecdsa, layout, signed
-from exporter.probes.keys import CURVES, DSA, EC, ED448, ED25519, RSA
+from exporter.probes.keys import CURVES, DSA, EC, ED448, ED25519, PSS, RSA
 
 
 class Obstacle(StrEnum):
@@ -37,6 +38,7 @@ class Obstacle(StrEnum):
     SHA1_SIGNATURE = "sha1_signature"
     NO_SECURE_RENEGOTIATION = "no_secure_renegotiation"
     NO_SNI = "no_sni"
+    HELLO_NOT_ANSWERED = "hello_not_answered"
     CONTRADICTIONS = "contradictions"
 
 
@@ -97,6 +99,8 @@ def group(client: Client, server: Server, protocol: Protocol) -> Term:
         return Term(None, obstacle, "the groups are not known")
     offered = list(map(group_name, client.groups))
     common = [name for name in offered if name in listing.names]
+    if common and protocol is Protocol.TLS1_3 and _needs_another_share(client, server, common):
+        return Term(None, obstacle, "the server may not be able to ask for another key share")
     if not common:
         if not listing.complete:
             return Term(None, obstacle, "the server may have other groups than those at hand")
@@ -113,6 +117,13 @@ def group(client: Client, server: Server, protocol: Protocol) -> Term:
             return Term(met=True, choice=common[0])
         case _:
             return MET
+
+
+def _needs_another_share(client: Client, server: Server, common: list[str]) -> bool:
+    """Whether the client sends no key share that will do, and the server was not seen to ask for one."""
+    if RETRY_REQUEST not in server.handshake.asked_without:
+        return False
+    return client.shares is None or not set(map(group_name, client.shares)) & set(common)
 
 
 def _tls13_choice(client: Client, common: list[str], names: tuple[str, ...], order: CipherOrder | None) -> str | None:
@@ -138,18 +149,37 @@ def _tls13_choice(client: Client, common: list[str], names: tuple[str, ...], ord
 
 # --- certificates -----------------------------------------------------------------------------------------------------
 
-_TLS13_SCHEMES = {
+_TLS13_SCHEMES: dict[tuple[str, str | None], frozenset[int]] = {
     (RSA, None): frozenset({0x0804, 0x0805, 0x0806}),
+    (PSS, None): frozenset({0x0809, 0x080A, 0x080B}),
     (EC, "P-256"): frozenset({0x0403}),
     (EC, "P-384"): frozenset({0x0503}),
     (EC, "P-521"): frozenset({0x0603}),
+    (EC, "brainpoolP256r1"): frozenset({0x081A}),
+    (EC, "brainpoolP384r1"): frozenset({0x081B}),
+    (EC, "brainpoolP512r1"): frozenset({0x081C}),
     (ED25519, None): frozenset({0x0807}),
     (ED448, None): frozenset({0x0808}),
+    (DSA, None): frozenset(),
+    ("2.16.840.1.101.3.4.3.17", None): frozenset({0x0904}),
+    ("2.16.840.1.101.3.4.3.18", None): frozenset({0x0905}),
+    ("2.16.840.1.101.3.4.3.19", None): frozenset({0x0906}),
 }
-"""Kind of key and its curve -> what it can sign with in TLS 1.3 (RFC 8446, 4.2.3)."""
-_PSS_SCHEMES = frozenset({0x0809, 0x080A, 0x080B})
-_PSS_KEY = "RSA-PSS"
-"""A key that signs with these alone; `key_algorithm` does not tell it from others."""
+"""Kind of key and its curve -> what it can sign with in TLS 1.3 (RFC 8446, 4.2.3; RFC 8734; draft-ietf-tls-mldsa).
+
+Of a curve that is not here there is none. DSA has none either.
+"""
+_SEVERAL = frozenset({RSA, PSS})
+"""Keys with several schemes, of which the server may have some only."""
+_OLD_KEYS = frozenset({RSA, EC, DSA, ED25519, ED448})
+_X500_RSA = "2.5.8.1.1"
+"""Another name for RSA keys (X.509, 2.5.8.1.1), which some libraries take for such."""
+
+
+def _for_another_key(scheme: int) -> bool:
+    """Whether a scheme is for none of the kinds of keys above, but for SM2, GOST, ML-DSA, or what is not known."""
+    classic = scheme >> 8 <= 0x06 and scheme & 0xFF in {1, 2, 3}  # RFC 5246, 7.4.1.4.1
+    return not (classic or 0x0804 <= scheme <= 0x080B or 0x081A <= scheme <= 0x081C)
 
 
 def tls13_certificate(client: Client, server: Server) -> Term:
@@ -157,7 +187,7 @@ def tls13_certificate(client: Client, server: Server) -> Term:
     obstacle = Obstacle.NO_COMMON_SIGNATURE_SCHEME
     if server.certificate is None:
         return Term(None, obstacle, "the certificates are not known")
-    signing = [(one, _tls13_scheme(client, server, one)) for one in server.certificate.deployments]
+    signing = [(one, _tls13_scheme(client, one)) for one in server.certificate.deployments]
     usable = [one for one, met in signing if met]
     if usable:
         sizes = [_rsa_size(client, [one]) for one in usable]
@@ -169,16 +199,20 @@ def tls13_certificate(client: Client, server: Server) -> Term:
     return Term(met=False, obstacle=obstacle, detail=f"none of its schemes is for a key such as the server's ({kinds})")
 
 
-def _tls13_scheme(client: Client, server: Server, deployment: Deployment) -> bool | None:
-    """Of RSA's three the server may have some only; and a key for PSS alone has others."""
+def _tls13_scheme(client: Client, deployment: Deployment) -> bool | None:
+    """Whether the client offers what the key signs with."""
     leaf = deployment.leaf
-    if leaf.key_algorithm == RSA and any(chain.key == _PSS_KEY for chain in server.handshake.chains):
+    kind, curve = PSS if leaf.key_kind == PSS else leaf.key_algorithm, leaf.curve
+    offered = set(client.schemes or ())
+    wanted = _TLS13_SCHEMES.get((kind, curve))
+    if wanted is None and kind == EC and curve is not None:
+        return False
+    if wanted is None:  # the key cannot be read, or signs with something that has nothing to do with the usual schemes
+        other = kind not in _OLD_KEYS and kind != _X500_RSA
+        return False if other and not any(map(_for_another_key, offered)) else None
+    if kind in _SEVERAL and wanted & offered and not wanted <= offered:
         return None
-    wanted = _TLS13_SCHEMES.get((leaf.key_algorithm, leaf.curve), frozenset())
-    offered = wanted & set(client.schemes or ())
-    if not wanted or (offered and offered != wanted):
-        return None
-    return bool(offered)
+    return bool(wanted & offered)
 
 
 def certificate(client: Client, server: Server, protocol: Protocol, suite: int) -> Term:
@@ -212,7 +246,7 @@ def _fits(scheme: int, kind: str) -> bool:
     if kind == EC:
         return for_ecdsa_key(scheme) or scheme in {0x0807, 0x0808}
     if kind == RSA:
-        return for_rsa_key(scheme) or scheme in _PSS_SCHEMES
+        return for_rsa_key(scheme) or scheme in _TLS13_SCHEMES[PSS, None]
     return scheme & 0xFF == 0x02
 
 
@@ -299,7 +333,8 @@ def renegotiation(client: Client, server: Server) -> Term:
     obstacle, supported = Obstacle.NO_SECURE_RENEGOTIATION, server.handshake.extensions.get("secure_renegotiation")
     if supported:
         return MET
-    classic = [protocol for protocol in server.handshake.accepted if protocol is not Protocol.TLS1_3]
+    states = server.handshake.protocols
+    classic = [one for one in Protocol if one not in {Protocol.SSL2, Protocol.TLS1_3} and states.get(one) is not False]
     # Where protocols differ, it is known only that one of them is without.
     met = False if supported is False and len(classic) == 1 else None
     return Term(met, obstacle, "the server is not known to have secure renegotiation (RFC 5746)")

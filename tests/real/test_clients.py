@@ -2,14 +2,19 @@
 
 import asyncio
 import re
+import socket
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import mldsa
+from OpenSSL import SSL
 
 from exporter.clients.client import Client
 from exporter.clients.files import shipped_clients
@@ -20,6 +25,7 @@ from exporter.probes.handshake.registry import BY_OPENSSL_NAME
 from exporter.scan import scan
 from exporter.simulation.connect import Connection, connect
 from exporter.simulation.terms import Obstacle, Server
+from tests.support.certificates import dns, issue, pem_file
 from tests.support.client_hellos import Agreed, ask
 from tests.support.processes import find_program
 from tests.support.servers import HOST, SEED_NGINX, Pki, apache, make_pki, nginx
@@ -107,6 +113,46 @@ def scanned(port: int) -> Server:
     handshake = result.facts.get(HandshakeFacts)
     assert handshake is not None, result.failures
     return Server(handshake, result.facts.get(CertificateFacts), named=True)
+
+
+@contextmanager
+def ml_dsa_server(folder: Path) -> Iterator[int]:
+    """OpenSSL with a certificate for ML-DSA-65 alone: the one in cryptography, since Debian's is older."""
+    key = mldsa.MLDSA65PrivateKey.generate()
+    one = issue(HOST, names=dns(HOST), key=key)  # type: ignore[arg-type] # the others are classic keys
+    file = str(pem_file(folder / "mldsa.pem", one, key=one))
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.use_certificate_file(file)
+    context.use_privatekey_file(file)
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(SSL.Error):
+            tls = SSL.Connection(context, connection)
+            tls.set_accept_state()
+            tls.do_handshake()
+            tls.shutdown()
+
+    def accept() -> None:
+        with suppress(OSError):  # it was closed
+            while True:
+                Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Thread(target=accept, daemon=True).start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_clients_without_ml_dsa_cannot_connect_to_a_server_with_that_alone(tmp_path: Path) -> None:
+    with ml_dsa_server(tmp_path) as port:
+        server = scanned(port)
+        answered = ask(port, list(CLIENTS.values()))
+    found = {name: connect(one, server) for name, one in CLIENTS.items()}
+    assert {name for name, one in found.items() if one.connects} == {"chromium-156", "openssl-3.5"}
+    assert {name for name, one in found.items() if one.connects is None} == set()
+    assert {name for name, one in answered.items() if one is not None} == {"chromium-156", "openssl-3.5"}
 
 
 def told(found: Connection) -> Agreed | None:

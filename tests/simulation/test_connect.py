@@ -27,7 +27,8 @@ from tests.support.facts import (
     issuer,
     steady,
 )
-from tests.support.targets import NOW
+from tests.support.scripted import End, Stack
+from tests.support.targets import NOW, read_scripted
 
 SSL2, SSL3, TLS1_0, TLS1_1, TLS1_2, TLS1_3 = Protocol
 CLIENTS = shipped_clients().clients
@@ -47,6 +48,7 @@ ALL_SCHEMES = Listing(
 RSA_LEAF = {"key_algorithm": "RSA", "key_size_bits": 2048, "curve": None}
 RSA_DEPLOYMENT = deployment(issuer(**RSA_LEAF), **RSA_LEAF)
 RSA = certificates(RSA_DEPLOYMENT)
+ML_DSA_65 = "2.16.840.1.101.3.4.3.18"
 BOTH = certificates(deployment(), RSA_DEPLOYMENT)
 
 
@@ -87,6 +89,11 @@ def seen(
         "extensions": {"secure_renegotiation": True},
     }
     return Server(handshake(suites, **(usual | changes)), certificate_facts, named)
+
+
+def alone(**leaf: Any) -> CertificateFacts:  # noqa: ANN401 - fields of ServedCertificate
+    """A server whose only certificate has this key."""
+    return certificates(deployment(**leaf))
 
 
 def order(protocol: Protocol, whose: CipherOrder | None) -> dict[Protocol, CipherOrder | None]:
@@ -444,10 +451,119 @@ CASES: list[
         (OPEN, TLS1_3, TLS13, "x25519", O.NO_COMMON_SIGNATURE_SCHEME),
     ),
     (
-        "a key for PSS alone, which is not told from others in TLS 1.3",
+        "a key for PSS alone in TLS 1.3",
         client(TLS13, newest=TLS1_3),
-        seen({TLS1_3: [TLS13]}, chains=(ServedChain("RSA-PSS", (TLS1_2,), (b"pss",)),)),
+        seen({TLS1_3: [TLS13]}, certificate_facts=alone(key_algorithm="RSA", key_kind="RSA-PSS", curve=None)),
+        (NO, TLS1_3, None, None, O.NO_COMMON_SIGNATURE_SCHEME),
+    ),
+    (
+        "a key for PSS alone in TLS 1.3, and all schemes for it",
+        client(TLS13, newest=TLS1_3, schemes=(0x0809, 0x080A, 0x080B)),
+        seen({TLS1_3: [TLS13]}, certificate_facts=alone(key_algorithm="RSA", key_kind="RSA-PSS", curve=None)),
+        (YES, TLS1_3, TLS13, "x25519", None),
+    ),
+    (
+        "a key of a kind that the client has no scheme for",
+        client(TLS13, newest=TLS1_3),
+        seen({TLS1_3: [TLS13]}, certificate_facts=alone(key_algorithm=ML_DSA_65, curve=None)),
+        (NO, TLS1_3, None, None, O.NO_COMMON_SIGNATURE_SCHEME),
+    ),
+    (
+        "ML-DSA with a client that has it",
+        client(TLS13, newest=TLS1_3, schemes=(0x0905, 0x0403)),
+        seen({TLS1_3: [TLS13]}, certificate_facts=alone(key_algorithm=ML_DSA_65, curve=None)),
+        (YES, TLS1_3, TLS13, "x25519", None),
+    ),
+    (
+        "ML-DSA with a client that has another size of it",
+        client(TLS13, newest=TLS1_3, schemes=(0x0906, 0x0403)),
+        seen({TLS1_3: [TLS13]}, certificate_facts=alone(key_algorithm=ML_DSA_65, curve=None)),
+        (NO, TLS1_3, None, None, O.NO_COMMON_SIGNATURE_SCHEME),
+    ),
+    (
+        "a key that is not known, and a scheme that is not either",
+        client(TLS13, newest=TLS1_3, schemes=(0x0709, 0x0403)),
+        seen({TLS1_3: [TLS13]}, certificate_facts=alone(key_algorithm="1.2.643.7.1.1.1.1", curve=None)),
         (OPEN, TLS1_3, TLS13, "x25519", O.NO_COMMON_SIGNATURE_SCHEME),
+    ),
+    (
+        "a DSA key in TLS 1.3",
+        client(TLS13, newest=TLS1_3, schemes=(0x0202, 0x0403)),
+        seen({TLS1_3: [TLS13]}, certificate_facts=alone(key_algorithm="DSA", curve=None)),
+        (NO, TLS1_3, None, None, O.NO_COMMON_SIGNATURE_SCHEME),
+    ),
+    (
+        "a key on a curve that TLS 1.3 has no scheme for",
+        client(TLS13, newest=TLS1_3),
+        seen({TLS1_3: [TLS13]}, certificate_facts=alone(curve="secp256k1")),
+        (NO, TLS1_3, None, None, O.NO_COMMON_SIGNATURE_SCHEME),
+    ),
+    (
+        "a key on a curve that cannot be read",
+        client(TLS13, newest=TLS1_3),
+        seen({TLS1_3: [TLS13]}, certificate_facts=alone(curve=None)),
+        (OPEN, TLS1_3, TLS13, "x25519", O.NO_COMMON_SIGNATURE_SCHEME),
+    ),
+    (
+        "no secure renegotiation, and a protocol that is not known",
+        client(AES128, limits=Limits(wants_secure_renegotiation=True)),
+        seen({TLS1_2: [AES128]}, extensions={"secure_renegotiation": False}, open_protocols=[TLS1_0]),
+        (OPEN, TLS1_2, AES128, None, O.NO_SECURE_RENEGOTIATION),
+    ),
+    # --- hellos that were not answered ---
+    (
+        "a server that drops hellos with extensions",
+        client(GCM),
+        seen({TLS1_2: [GCM]}, asked_without=("extensions",)),
+        (OPEN, TLS1_2, GCM, "x25519", O.HELLO_NOT_ANSWERED),
+    ),
+    (
+        "a server that drops hellos with extensions, and a client without any",
+        client(AES128, oldest=SSL3, newest=SSL3),
+        seen({SSL3: [AES128]}, asked_without=("extensions",)),
+        (YES, SSL3, AES128, None, None),
+    ),
+    (
+        "a server that drops hellos with extensions, and would refuse anyway",
+        client(GCM, newest=TLS1_1),
+        seen({TLS1_2: [GCM]}, asked_without=("extensions",)),
+        (NO, None, None, None, O.NO_COMMON_PROTOCOL),
+    ),
+    (
+        "a server that drops hellos with a name",
+        client(GCM),
+        seen({TLS1_2: [GCM]}, asked_without=("server_name",)),
+        (OPEN, TLS1_2, GCM, "x25519", O.HELLO_NOT_ANSWERED),
+    ),
+    (
+        "a server that drops hellos with a name, and a client that sends none",
+        client(GCM, sends_sni=False),
+        seen({TLS1_2: [GCM]}, asked_without=("server_name",)),
+        (YES, TLS1_2, GCM, "x25519", None),
+    ),
+    (
+        "a server that insists on an application protocol",
+        client(GCM),
+        seen({TLS1_2: [GCM]}, asked_without=("alpn",)),
+        (OPEN, TLS1_2, GCM, "x25519", O.HELLO_NOT_ANSWERED),
+    ),
+    (
+        "a server that insists on an application protocol, and a client from before there were any",
+        client(AES128, newest=TLS1_1),
+        seen({TLS1_0: [AES128]}, asked_without=("alpn",)),
+        (YES, TLS1_0, AES128, None, None),
+    ),
+    (
+        "a server that may not ask for another key share, and a client with one that will do",
+        client(TLS13, newest=TLS1_3, shares=(0x001D,)),
+        seen({TLS1_3: [TLS13]}, asked_without=("hello_retry_request",)),
+        (YES, TLS1_3, TLS13, "x25519", None),
+    ),
+    (
+        "a server that may not ask for another key share, and a client that would have to send one",
+        client(TLS13, newest=TLS1_3, groups=(0x11EC, 0x001D), shares=(0x11EC,)),
+        seen({TLS1_3: [TLS13]}, asked_without=("hello_retry_request",)),
+        (OPEN, TLS1_3, TLS13, None, O.NO_COMMON_GROUP),
     ),
     (
         "a key for PSS alone, and a scheme for it",
@@ -603,6 +719,28 @@ def test_java_7_cannot_take_a_prime_of_2048_bits() -> None:
     suites = {TLS1_0: ["TLS_DHE_RSA_WITH_AES_128_CBC_SHA"]}
     assert connect(CLIENTS["java-7u25"], seen(suites, primes=(Prime(2048),))).obstacle is Obstacle.DH_TOO_LARGE
     assert connect(CLIENTS["java-7u25"], seen(suites, primes=(Prime(1024),))).connects is True
+
+
+def test_only_clients_with_ml_dsa_can_connect_to_a_server_with_that_alone() -> None:
+    server = seen({TLS1_3: [TLS13]}, certificate_facts=alone(key_algorithm=ML_DSA_65, curve=None))
+    assert [name for name, one in CLIENTS.items() if connect(one, server).connects is not False] == [
+        "chromium-156",
+        "openssl-3.5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("extension", "connects", "obstacle"),
+    [(5, None, Obstacle.HELLO_NOT_ANSWERED), (0, None, Obstacle.HELLO_NOT_ANSWERED), (0x7777, True, None)],
+    ids=["status_request", "server_name", "one that nobody sends"],
+)
+def test_a_client_that_sends_what_a_server_drops_is_not_said_to_connect(
+    extension: int, connects: bool | None, obstacle: Obstacle | None
+) -> None:
+    stack = Stack({0x0303: (0xC02F, 0x009C)})
+    facts, _ = read_scripted(lambda hello: End.RESET if extension in hello.extensions else stack(hello))
+    found = connect(CLIENTS["openjdk-17"], Server(facts, RSA, named=True))
+    assert (found.connects, found.obstacle) == (connects, obstacle)
 
 
 # --- what holds for all -----------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ class ServedCertificate:
         signature_hash: `sha256`, ..., or `intrinsic`; None when it is not known.
         is_ca: by its basic constraints; None when they cannot be read.
         self_signed: signed with its own key.
+        key_kind: of the key, finer than its algorithm: `RSA-PSS` is a key that signs with PSS alone; see `keys.Key`.
         fingerprint_sha512: TLSA records may go by it (RFC 6698, 2.1.3), as by the next; None where it was not taken.
         spki_sha512: None as well where the key cannot be read.
     """
@@ -57,6 +58,7 @@ class ServedCertificate:
     self_signed: bool
     fingerprint_sha512: str | None = None
     spki_sha512: str | None = None
+    key_kind: str | None = None
 
     @property
     def lifetime_seconds(self) -> float:

@@ -116,6 +116,7 @@ def read_certificate(certificate: x509.Certificate) -> ServedCertificate:
         self_signed=is_issuer(certificate, certificate),
         fingerprint_sha512=certificate.fingerprint(hashes.SHA512()).hex(),
         spki_sha512=sha512(spki).hexdigest() if spki else None,
+        key_kind=key.kind,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from exporter.model import Protocol
 from exporter.net.dial import Dialer
 from exporter.probes.handshake.exchange import TURNED_AWAY, Silence, Unanswered, exchange_again
-from exporter.probes.handshake.facts import HandshakeFacts
+from exporter.probes.handshake.facts import APPLICATIONS, EXTENSIONS, RETRY_REQUEST, SERVER_NAME, HandshakeFacts
 from exporter.probes.handshake.flight import Alert, Answer, ServerHello, SSL2ServerHello
 from exporter.probes.handshake.hello import SHARED_GROUPS, Offer, client_hello, ssl2_client_hello
 from exporter.probes.handshake.lean import (
@@ -111,6 +111,17 @@ class Conversation:
         self.leans = True
         self.needs_key_shares = False
         self.hangs_up = False
+
+    @property
+    def asked_without(self) -> tuple[str, ...]:
+        """What hellos had to leave out for the server to answer them; see `HandshakeFacts`."""
+        left_out = {
+            EXTENSIONS: not self.extras,
+            SERVER_NAME: self.server_name is None and self._dialer.target.server_name is not None,
+            APPLICATIONS: not self.names_applications,
+            RETRY_REQUEST: self.needs_key_shares,
+        }
+        return tuple(name for name, left in left_out.items() if left)
 
     def note(self, text: str) -> None:
         """Keep the sentence, once."""

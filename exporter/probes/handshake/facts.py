@@ -13,6 +13,10 @@ from exporter.probes.handshake.registry import BY_ANY_NAME
 WEAK_PROTOCOLS = (Protocol.SSL2, Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1)
 """RFC 6176, RFC 7568, RFC 8996."""
 
+EXTENSIONS, SERVER_NAME, APPLICATIONS, RETRY_REQUEST = "extensions", "server_name", "alpn", "hello_retry_request"
+"""What a server may not stand: extensions of TLS 1.2 (status_request, session_ticket, ...), SNI, application protocols
+that it does not know, hellos without a key share (RFC 8446, 4.2.8)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -59,6 +63,7 @@ class HandshakeFacts:
         chains: each distinct chain served up to TLS 1.2.
         ssl2_certificate: DER, as served in SSL 2, which has no chains; None without SSL 2.
         ignores_supported_groups: the server chose a group that was not offered.
+        asked_without: what hellos had to leave out, of the four above, since with it the server did not answer.
         contradictions: what the server said one thing of and then another, as several machines behind one address do.
         spent: connections by what they were opened for.
         greeting: what the server said of itself before TLS; shown as what it tells of its software.
@@ -80,6 +85,7 @@ class HandshakeFacts:
     chains: tuple[ServedChain, ...] = ()
     ssl2_certificate: bytes | None = None
     ignores_supported_groups: bool | None = None
+    asked_without: tuple[str, ...] = ()
     contradictions: tuple[str, ...] = ()
     spent: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     greeting: str | None = None

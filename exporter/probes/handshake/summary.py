@@ -48,6 +48,7 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         ),
         ssl2_certificate=talk.observed.ssl2_certificate,
         ignores_supported_groups=_unless(several, _ignores_groups(talk, accepted)),
+        asked_without=talk.asked_without,
         contradictions=contradictions,
         spent=dict(talk.spent),
         notes=tuple(talk.notes),

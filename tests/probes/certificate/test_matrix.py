@@ -162,7 +162,7 @@ MATRIX = {
     "P-384": Case([leaf(key=ec.generate_private_key(ec.SECP384R1()))], facts={"key_size_bits": 384, "curve": "P-384"}),
     "Ed25519": Case(
         [leaf(key=ed25519.Ed25519PrivateKey.generate())],
-        facts={"key_algorithm": "Ed25519", "key_size_bits": None, "curve": None},
+        facts={"key_algorithm": "Ed25519", "key_kind": "Ed25519", "key_size_bits": None, "curve": None},
     ),
     "Ed448, self-signed": Case(
         [leaf(None, key=ed448.Ed448PrivateKey.generate())],

@@ -602,3 +602,25 @@ def test_what_is_said_of_any_server_is_true(stack: Stack) -> None:
     if facts.compression is not None:
         classic = set(stack.accepted) & set(ALL_CLASSIC)
         assert facts.compression is bool(classic and stack.compression)
+
+
+@pytest.mark.parametrize(
+    ("drops", "expected"),
+    [
+        (lambda _hello: False, ()),
+        (lambda hello: 5 in hello.extensions, ("extensions",)),
+        (lambda hello: 0 in hello.extensions, ("extensions", "server_name")),
+    ],
+    ids=["nothing", "status_request", "server_name"],
+)
+def test_what_hellos_had_to_leave_out_is_said(drops: Callable[[Hello], bool], expected: tuple[str, ...]) -> None:
+    """A server name is left out last, so that of extensions it is not known then."""
+    facts, _ = read(lambda hello: End.RESET if drops(hello) else SEED_STACK(hello))
+    assert facts.asked_without == expected
+
+
+def test_application_protocols_and_empty_key_shares_are_said_too() -> None:
+    stubborn = replace(SEED_STACK, applications=("acme",), refuses_applications=True)
+    assert read(stubborn)[0].asked_without == ("alpn",)
+    assert read(replace(SEED_STACK, retry_requests=False))[0].asked_without == ("hello_retry_request",)
+    assert read(Stack({0x0303: SEED}))[0].asked_without == ()
