@@ -13,7 +13,7 @@ from exporter.probes.handshake.flight import ServerHello
 from exporter.probes.handshake.hello import NO_COMPRESSION, Offer
 from exporter.probes.handshake.keyexchange import Prime, read_key_exchange
 from exporter.probes.handshake.parameters import GROUP_NAMES, SCHEMES, for_ecdsa_key, for_rsa_key
-from exporter.probes.handshake.registry import BY_CODE, layout, signed
+from exporter.probes.handshake.registry import BY_CODE, for_ecdsa, layout, signed
 from exporter.probes.keys import CURVES, key_kind
 
 _HEARTBEAT, _APPLICATIONS, _ENCRYPT_THEN_MAC = 15, 16, 22
@@ -149,7 +149,8 @@ class Observed:
         seen, served = self.of(protocol), hello.rest.certificates
         if served not in seen.chains:
             seen.chains[served] = Chain(key_kind(served[0]), served)
-        occasion = (seen.chains[served].key, layout(hello.suite), signed(hello.suite), _signatures(offer))
+        suite = for_ecdsa(hello.suite), layout(hello.suite), signed(hello.suite)
+        occasion = (seen.chains[served].key, *suite, _signatures(offer))
         seen.leaves.setdefault(occasion, set()).add(served[0])
 
     def _learn_group(self, protocol: Protocol, offer: Offer, suite: int, group: int) -> None:
