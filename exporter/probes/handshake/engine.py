@@ -239,7 +239,18 @@ class Engine:
     async def _prove(self, readings: dict[Protocol, Reading]) -> frozenset[Question]:
         """The hellos in doubt that were refused."""
         doubts = [doubt for reading in readings.values() for doubt in reading.all_doubts()]
-        return await prove(self._talk, doubts, self._controls(readings, doubts)) if doubts else frozenset()
+        covered = self._covered(readings)
+        asked = [doubt for doubt in doubts if doubt not in covered]
+        refused = await prove(self._talk, asked, self._controls(readings, doubts)) if asked else frozenset()
+        return refused | {older for older, newer in covered.items() if newer in refused}
+
+    def _covered(self, readings: dict[Protocol, Reading]) -> dict[Question, Question]:
+        """Doubts of TLS 1.0 -> the like ones of TLS 1.1: who is asked for that and has the older one answers in it."""
+        newer, older = readings[Protocol.TLS1_1], readings[Protocol.TLS1_0]
+        if newer.suites or older.suites:
+            return {}
+        alike = {doubt.suites: doubt for doubt in newer.doubts}
+        return {doubt: alike[doubt.suites] for doubt in older.doubts if doubt.suites in alike}
 
     def _settle(self, readings: dict[Protocol, Reading], refused: frozenset[Question]) -> None:
         """What was turned away and is not proved to be refused becomes unknown."""
@@ -250,13 +261,14 @@ class Engine:
                     self._talk.contradict(protocol, "protocol version")
 
     def _controls(self, readings: dict[Protocol, Reading], doubts: Sequence[Question]) -> list[Question]:
-        """Hellos that the server should answer, as like as may be to those in doubt."""
-        controls = []
+        """Hellos that the server should answer, one like each kind of those in doubt."""
+        controls: dict[tuple[bool, bool], Question] = {}
         for doubt in doubts:
             seen = self._talk.observed.of(doubt.protocol)
             control = control_for(doubt, seen.suites, seen.groups, seen.schemes) if seen.suites else None
-            controls += [control] if control and readings[doubt.protocol].accepted else []
-        return controls or self._whole_controls(readings)
+            if control and readings[doubt.protocol].accepted:
+                controls.setdefault((doubt.groups is None, doubt.schemes is None), control)
+        return list(controls.values()) or self._whole_controls(readings)
 
     def _whole_controls(self, readings: dict[Protocol, Reading]) -> list[Question]:
         """For doubts about protocols alone: a hello with all that is refused, and at its end one suite that is not."""
