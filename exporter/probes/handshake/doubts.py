@@ -24,10 +24,16 @@ async def prove(talk: Conversation, doubts: Sequence[Question], controls: Sequen
         return frozenset()
     refused, waiting = set(doubts), itertools.cycle(controls)
     # Two machines that take turns must not turn away the doubts and answer the controls each: with an odd number of
-    # hellos in between the same machine would answer every control.
-    at_once = max(2 if len(doubts) % 2 else 1, math.ceil(len(controls) / 3))
-    for round_ in (list(doubts), list(reversed(doubts)), []):
-        for control in itertools.islice(waiting, at_once):
+    # hellos in between the same machine would answer every control, so two follow each other in the middle.
+    odd = len(doubts) % 2
+    each = max(1, math.ceil((len(controls) - odd) / 3))
+    rounds: tuple[tuple[int, list[Question]], ...] = (
+        (each, list(doubts)),
+        (each + odd, list(reversed(doubts))),
+        (each, []),
+    )
+    for count, round_ in rounds:
+        for control in itertools.islice(waiting, count):
             if not await _answers(talk, control):
                 return frozenset()
         for question in round_:
