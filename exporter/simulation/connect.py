@@ -93,7 +93,7 @@ def _negotiate(client: Client, server: Server) -> Connection:
             candidates = _candidates(client, server, protocol)
             order = server.handshake.cipher_order.get(protocol)
             found = _agree(protocol, candidates, order, _terms(client, server, protocol))
-            if not any(text.startswith(protocol) for text in server.handshake.contradictions):
+            if not server.handshake.contradictions:
                 return found
             detail = "the server's answers contradict each other"
             return replace(found, connects=None, obstacle=Obstacle.CONTRADICTIONS, detail=detail)
