@@ -210,7 +210,7 @@ class Target:
     @property
     def verified_name(self) -> str:
         """The name or address that the certificate must carry."""
-        return self.server_name or self.host
+        return self.server_name or without_zone(self.host)
 
     @property
     def host_is_ip(self) -> bool:
@@ -228,10 +228,19 @@ def is_ip(text: str) -> bool:
 
 
 def plain_address(literal: str) -> str:
-    """An IP literal in its usual spelling; an IPv4 address in IPv6 clothes (RFC 4291, 2.5.5.2) as what it is."""
+    """An IP literal in its usual spelling; an IPv4 address in IPv6 clothes (RFC 4291, 2.5.5.2) as what it is.
+
+    Only a link-local address needs its zone (RFC 4007, 6); with one behind another, system calls fail.
+    """
     address = ip_address(literal)
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or address)
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return str(address.ipv4_mapped or (address if address.is_link_local else without_zone(str(address))))
+
+
+def without_zone(host: str) -> str:
+    """A host as it stands in certificates and requests: a zone means something on this machine alone (RFC 6874, 1)."""
+    return str(ip_address(host.partition("%")[0])) if "%" in host and is_ip(host) else host
 
 
 def ip_version(literal: str) -> int:

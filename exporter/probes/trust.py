@@ -15,7 +15,7 @@ from OpenSSL import crypto
 from service_identity import CertificateError, VerificationError
 from service_identity.hazmat import DNS_ID, DNSPattern, verify_service_identity
 
-from exporter.model import is_ip
+from exporter.model import is_ip, without_zone
 from exporter.probes.chain import UNREADABLE
 from exporter.probes.issuers import Edition, lacks_intermediate, read_anchors, read_edition
 from exporter.probes.purpose import for_servers
@@ -170,7 +170,7 @@ def matches(leaf: x509.Certificate, name: str) -> bool:
     except x509.ExtensionNotFound:
         return False
     if is_ip(name):
-        return ip_address(name) in names.get_values_for_type(x509.IPAddress)
+        return ip_address(without_zone(name)) in names.get_values_for_type(x509.IPAddress)
     return any(_matches_one(pattern, name) for pattern in names.get_values_for_type(x509.DNSName))
 
 

@@ -81,3 +81,15 @@ def test_addresses_that_failed_give_their_places_back() -> None:
                 pass
 
     asyncio.run(run())
+
+
+def test_a_zone_that_an_address_does_not_need_leads_to_the_same_machine() -> None:
+    """RFC 4007, 6; the system's own functions refuse such a literal."""
+
+    async def run() -> int:
+        async with plain_server(_silent) as upstream, shared_port({"::1": upstream}) as port:
+            dialer = Dialer(make_target(port, host="::1%lo", connect_address=None), HostGate())
+            async with dialer.connect(max_bytes=10):
+                return dialer.connections
+
+    assert asyncio.run(run()) == 1

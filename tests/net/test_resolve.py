@@ -77,6 +77,7 @@ def test_an_address_is_its_own_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found("192.0.2.1") == found("192.0.2.1", IpProtocol.IP4) == ("192.0.2.1",)
     assert found("fe80::1%eth0", IpProtocol.IP6) == ("fe80::1%eth0",)
     assert families == []
+    assert found("::1%lo") == ("::1",), "only a link-local address needs its zone (RFC 4007, 6)"
 
 
 def failure(attempt: Callable[[], object]) -> ProbeError:

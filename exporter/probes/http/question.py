@@ -7,7 +7,7 @@ agent names this program, and whom to ask if one is configured.
 from dataclasses import dataclass
 
 from exporter import __version__
-from exporter.model import Target
+from exporter.model import Target, without_zone
 from exporter.probes.http.facts import Asked
 
 PRODUCT = f"tls-posture-exporter/{__version__}"
@@ -41,8 +41,8 @@ class Question:
 
 
 def host_name(target: Target) -> str:
-    """The host that is asked for: the configured one, else the target's own."""
-    return target.http.host or target.host
+    """The host that is asked for: the configured one, else the target's own, an address without its zone."""
+    return target.http.host or without_zone(target.host)
 
 
 def host_field(target: Target, port: int, usual_port: int) -> str:

@@ -142,6 +142,8 @@ MATCHES: list[tuple[tuple[x509.GeneralName, ...], str, bool]] = [
     ((), HOST, False),
     ((x509.IPAddress(ip_address("127.0.0.1")),), "127.0.0.1", True),
     ((x509.IPAddress(ip_address("::1")),), "::1", True),
+    ((x509.IPAddress(ip_address("fe80::1")),), "fe80::1%eth0", True),
+    ((x509.IPAddress(ip_address("fe80::2")),), "fe80::1%eth0", False),
     (dns("127.0.0.1"), "127.0.0.1", False),
     *((dns(blank), HOST, False) for blank in (f" {HOST}", f"{HOST} ", f"{HOST}\n", "*.test.example ")),
     *(((*dns(odd), *dns(HOST)), HOST, True) for odd in ("10.0.0.1", "*", "*.com", "*.*.example", "a.*.test.example")),

@@ -44,6 +44,7 @@ def test_path_host_and_user_agent_can_be_chosen(pki: Pki) -> None:
         ("www.test.example", 8443, "www.test.example:8443"),
         ("2001:db8::1", 443, "[2001:db8::1]"),
         ("2001:db8::1", 8443, "[2001:db8::1]:8443"),
+        ("fe80::1%eth0", 443, "[fe80::1]"),  # RFC 6874, 1: a zone means something on this machine alone
     ],
 )
 def test_the_port_stands_behind_the_host_unless_it_is_the_usual_one(host: str, port: int, expected: str) -> None:
