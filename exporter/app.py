@@ -9,9 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dns.asyncresolver import Resolver
-from dns.resolver import NoResolverConfiguration
-
 from exporter.assess import assess_all, reassess_all
 from exporter.backends import Backend, LocalBackend
 from exporter.checks.registry import CHECKS
@@ -20,8 +17,10 @@ from exporter.errors import ConfigError
 from exporter.fleet import KeyIndex
 from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics, render_reports, render_target, target_samples
 from exporter.model import Report, Target
+from exporter.net import nameservers
 from exporter.net.gate import HostGate
 from exporter.net.records import RecordResolver
+from exporter.net.resolvconf import SystemResolver
 from exporter.net.resolve import Lookup, resolve_all
 from exporter.policies import Policy, load_policy, wrong_policy
 from exporter.scan import Environment
@@ -46,21 +45,18 @@ def utc_now() -> datetime:
 
 
 def make_resolver(config: Config) -> RecordResolver:
-    """The resolver for DNS records: the configured name servers, else the system's.
+    """The resolver for DNS records: the configured name servers, else the system's, whose changes it follows.
 
     Without either every lookup fails, which makes the answers unknown.
     """
     settings = config.global_.resolver
     if settings is None:
-        try:
-            return RecordResolver(Resolver())
-        except NoResolverConfiguration:
-            log.warning("the system has no resolver; nothing will be known about DNS records")
-            return RecordResolver(Resolver(configure=False))
-    resolver = Resolver(configure=False)
-    resolver.nameservers = list(settings.nameservers)
-    resolver.port = settings.port
-    resolver.lifetime = settings.timeout.total_seconds()
+        system = SystemResolver()
+        resolver = system.read()
+        if not resolver.nameservers:
+            log.warning("the system has no resolver; nothing will be known about DNS records until it has one")
+        return RecordResolver(resolver).follow(system.renewed)
+    resolver = nameservers.make_resolver(settings.nameservers, settings.port, settings.timeout.total_seconds())
     return RecordResolver(resolver, validating=settings.validating)
 
 

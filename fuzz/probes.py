@@ -11,9 +11,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.message
 import dns.nameserver
-import dns.resolver
 from cryptography import x509
-from dns._asyncbackend import Backend
 
 from exporter.errors import ProbeError
 from exporter.model import Facts, Reason, Target
@@ -169,22 +167,6 @@ class _NameServer(dns.nameserver.Nameserver):
         return response
 
 
-class _NoTime(Backend):
-    """Where the resolver would wait before it asks once more, its time is over."""
-
-    async def sleep(self, interval: float) -> None:
-        raise dns.resolver.LifetimeTimeout(timeout=interval, errors=[])  # type: ignore[no-untyped-call]
-
-
-class _Resolver(dns.asyncresolver.Resolver):
-    def __init__(self, data: bytes) -> None:
-        super().__init__(configure=False)
-        self.nameservers = [_NameServer(data)]
-
-    async def resolve(self, *args: Any, **kwargs: Any) -> dns.resolver.Answer:  # noqa: ANN401 - as the resolver has it
-        return await super().resolve(*args, **{**kwargs, "backend": _NoTime()})
-
-
 def dns_response(data: bytes) -> None:
     """The response of a name server, for each name and type that is asked for."""
     facts = _looked_up(caa.PROBE, data)
@@ -200,9 +182,10 @@ def dns_response(data: bytes) -> None:
 
 def _looked_up(probe: Probe[F], data: bytes) -> F | None:
     """What the probe makes of a name server that says this and nothing else; None when it could not tell."""
-    resolver = RecordResolver(_Resolver(data), validating=True)
-    target = replace(_TARGET, mail_domain=NAME)
-    session = Session(target, Dialer(target, HostGate()), resolver, NOW, Workers(), known=Facts(), deadline=0.0)
+    resolver = dns.asyncresolver.Resolver(configure=False)
+    resolver.nameservers = [_NameServer(data)]
+    records, target = RecordResolver(resolver, validating=True), replace(_TARGET, mail_domain=NAME)
+    session = Session(target, Dialer(target, HostGate()), records, NOW, Workers(), known=Facts(), deadline=0.0)
     try:
         facts = run(probe.run(session))
     except ProbeError as error:

@@ -1,6 +1,6 @@
 """DNS records by one resolver for all targets: what many of them share is asked for once.
 
-Owns the cache, its bounds, and what counts as an answer; says nothing about what records mean.
+Owns the cache and its bounds; `nameservers` says what counts as an answer. Nothing here says what records mean.
 """
 
 import asyncio
@@ -8,18 +8,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 from weakref import WeakValueDictionary
 
 import dns.exception
 import dns.flags
 import dns.message
 import dns.rdatatype
-import dns.resolver
 from dns.asyncresolver import Resolver
-from dns.message import ChainingResult
 from dns.name import Name
 from dns.rdata import Rdata
 from dns.rdatatype import RdataType
+
+from exporter.net.nameservers import LookupFailedError, ask_servers, is_of_zone
+
+__all__ = ["LookupFailedError", "RecordResolver", "Records"]
 
 MOST_ENTRIES = 20_000
 """Answers that are kept: those of some thousand targets and their zones, in some megabytes."""
@@ -32,14 +35,10 @@ LONGEST_NEGATIVE_SECONDS = 3_600
 FAILURE_SECONDS = 30
 """RFC 9520, 3.2: a failure is held for at least 1 and at most 300 seconds. Targets of one zone that are scanned in one
 go find it there; a later scan asks again."""
-PAYLOAD_BYTES = 1232
-"""What a datagram may have without being fragmented anywhere (DNS flag day 2020); more comes over TCP."""
+LOOK_EVERY_SECONDS = 3.0
+"""So often it is looked whether the system has other name servers now; a look is one call of stat."""
 
 Key = tuple[Name, RdataType]
-
-
-class LookupFailedError(Exception):
-    """There is no answer: not that there are no records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ class RecordResolver:
         """Make one.
 
         Args:
-            resolver: its name servers, port and limit of time count; it is not changed.
+            resolver: its name servers, port and limits of time count; it is not changed.
             validating: its name servers validate by DNSSEC, and the way to them is safe: then the AD bit is believed.
             clock: seconds from any start; never goes back.
             most_entries: the oldest ones go first.
@@ -109,10 +108,13 @@ class RecordResolver:
         self._bytes = 0
         self._known: OrderedDict[Key, _Entry] = OrderedDict()
         self._asking: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
-        if validating:
-            # RFC 6840, 5.7: AD in a question asks for it in the answer; DO is for resolvers older than that.
-            resolver.set_flags(dns.flags.RD | dns.flags.AD)
-            resolver.use_edns(0, dns.flags.DO, PAYLOAD_BYTES)
+        self._renew: Callable[[], Resolver | None] = lambda: None
+        self._looked_at = clock()
+
+    def follow(self, renew: Callable[[], Resolver | None]) -> Self:
+        """From now on ask the resolver that `renew` gives; None from it means that it is still the same one."""
+        self._renew = renew
+        return self
 
     async def ask(self, name: Name, kind: RdataType) -> Records:
         """The records of this kind at this name, aliases followed by the resolver.
@@ -120,16 +122,30 @@ class RecordResolver:
         Raises:
             LookupFailedError: an error, silence, or a response that is no answer.
         """
+        self._look()
         key, since = (name.canonicalize(), kind), self._clock()
         lock = self._asking.setdefault(key, asyncio.Lock())
         async with lock:
             entry = self._held(key, since)
             if entry is None:
-                entry = await self._look_up(name, kind)
-                self._keep(key, entry)
+                resolver = self.resolver
+                entry = await self._look_up(resolver, name, kind)
+                if resolver is self.resolver:
+                    self._keep(key, entry)
         if isinstance(entry.outcome, str):
             raise LookupFailedError(entry.outcome)
         return entry.outcome
+
+    def _look(self) -> None:
+        """Go on with the resolver that there is now; what another one said may not hold there."""
+        now = self._clock()
+        if now < self._looked_at + LOOK_EVERY_SECONDS:
+            return
+        self._looked_at = now
+        other = self._renew()
+        if other is not None:
+            self.resolver, self._bytes = other, 0
+            self._known.clear()
 
     def _held(self, key: Key, since: float) -> _Entry | None:
         """What still holds, or was found while the question waited: so an answer with a TTL of zero serves them all."""
@@ -145,36 +161,31 @@ class RecordResolver:
         while len(self._known) > self._most_entries or self._bytes > self._most_bytes:
             self._bytes -= self._known.popitem(last=False)[1].size
 
-    async def _look_up(self, name: Name, kind: RdataType) -> _Entry:
+    async def _look_up(self, resolver: Resolver, name: Name, kind: RdataType) -> _Entry:
         try:
-            outcome, seconds = await self._answer(name, kind)
-        except (dns.exception.DNSException, OSError, LookupFailedError) as error:
+            outcome, seconds = await self._answer(resolver, name, kind)
+        except (dns.exception.DNSException, LookupFailedError) as error:
             what = f"{dns.rdatatype.to_text(kind)} of {name.to_text(omit_final_dot=True)}"
             failed = self._clock()
             return _Entry(f"{what}: {error}", failed, failed + FAILURE_SECONDS)
         now = self._clock()
         return _Entry(outcome, now, now + seconds)
 
-    async def _answer(self, name: Name, kind: RdataType, *, followed: bool = False) -> tuple[Records, float]:
+    async def _answer(
+        self, resolver: Resolver, name: Name, kind: RdataType, *, followed: bool = False
+    ) -> tuple[Records, float]:
         """The answer, and for how many seconds it holds; `followed` is asked for the end of aliases that had none."""
-        try:
-            answer = await self.resolver.resolve(
-                name, kind, raise_on_no_answer=False, search=False, lifetime=self.resolver.lifetime
-            )
-        except dns.resolver.NXDOMAIN as error:
-            return self._negative(error.response(name))  # type: ignore[no-untyped-call]
-        response, chain = answer.response, answer.chaining_result
-        if answer.rrset is not None:
-            found = Records(tuple(answer.rrset), chain.canonical_name, self._secure(response))
+        response = await ask_servers(resolver, name, kind, validating=self.validating)
+        chain = response.resolve_chaining()
+        if chain.answer is not None:
+            found = Records(tuple(chain.answer), chain.canonical_name, self._secure(response))
             return found, min(LONGEST_SECONDS, chain.minimum_ttl)
-        if not _says_none(response, chain):
-            raise LookupFailedError("the answer is no answer")
-        if not chain.cnames or _is_of_zone(response, chain.canonical_name):
+        if not chain.cnames or is_of_zone(response, chain.canonical_name):
             return self._negative(response)
         # Without SOA, aliases to nothing look as if the resolver had stopped on the way: its own word is asked for.
         if followed:
             raise LookupFailedError("the aliases have no end")
-        end, seconds = await self._answer(chain.canonical_name, kind, followed=True)
+        end, seconds = await self._answer(resolver, chain.canonical_name, kind, followed=True)
         secure = end.secure and self._secure(response)
         return Records(end.records, end.name, secure), min(seconds, chain.minimum_ttl)
 
@@ -189,23 +200,3 @@ class RecordResolver:
 
     def _secure(self, response: dns.message.Message) -> bool | None:
         return bool(response.flags & dns.flags.AD) if self.validating else None
-
-
-def _says_none(response: dns.message.Message, chain: ChainingResult) -> bool:
-    """Whether an answer without records says that there are none (RFC 2308, 2.2), and is not a referral elsewhere.
-
-    A resolver says so by having recursed, a name server of the zone by the zone's SOA. Neither brings anything but the
-    aliases that led there.
-    """
-    brought = [rrset for rrset in response.answer if rrset.rdtype != dns.rdatatype.RRSIG]
-    if any(rrset not in chain.cnames for rrset in brought if rrset.rdtype != dns.rdatatype.DNAME or not chain.cnames):
-        return False
-    if _is_of_zone(response, chain.canonical_name):
-        return True
-    referral = any(rrset.rdtype == dns.rdatatype.NS for rrset in response.authority)
-    return bool(response.flags & dns.flags.RA) and not referral
-
-
-def _is_of_zone(response: dns.message.Message, name: Name) -> bool:
-    """Whether it has the SOA of a zone that the name can be in."""
-    return any(rrset.rdtype == dns.rdatatype.SOA and name.is_subdomain(rrset.name) for rrset in response.authority)

@@ -1,7 +1,8 @@
 """Lookups that targets share: what is asked once, for how long it is known, and what is never known."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import dns.flags
@@ -11,7 +12,7 @@ import pytest
 from dns.asyncresolver import Resolver
 from dns.message import Message, QueryMessage
 from dns.name import from_text
-from dns.nameserver import Nameserver
+from dns.nameserver import Do53Nameserver, Nameserver
 from dns.rcode import NXDOMAIN, SERVFAIL
 from dns.rdatatype import CAA, TLSA, RdataType
 
@@ -19,10 +20,12 @@ from exporter.net.records import (
     FAILURE_SECONDS,
     LONGEST_NEGATIVE_SECONDS,
     LONGEST_SECONDS,
+    LOOK_EVERY_SECONDS,
     LookupFailedError,
     RecordResolver,
     Records,
 )
+from exporter.net.resolvconf import SystemResolver
 from tests.support.names import Answers, Manner, Odd, Server, running_server
 
 T = TypeVar("T")
@@ -217,7 +220,7 @@ class _Told(Nameserver):
         self.asked += 1
         response = dns.message.make_response(request, recursion_available=True)
         self.tell(request, response)
-        return dns.message.from_wire(response.to_wire())
+        return dns.message.from_wire(response.to_wire(max_size=65535))
 
 
 def told(*lines: str, recursive: bool = True) -> tuple[Records, int]:
@@ -293,3 +296,45 @@ def test_large_answers_do_not_fill_the_memory() -> None:
         return newest, server.asked
 
     assert asyncio.run(body()) == (100, 101)
+
+
+def test_other_name_servers_of_the_system_are_followed(tmp_path: Path) -> None:
+    """What the old ones said does not hold there, and a file that is away for a moment is no end."""
+    file = tmp_path / "resolv.conf"
+
+    def system(servers: Mapping[str, Server]) -> SystemResolver:
+        """Each name server's address leads to a port of ours: 53 is not for tests."""
+
+        class Ported(SystemResolver):
+            def read(self) -> Resolver:
+                resolver = super().read()
+                resolver.nameservers = [
+                    Do53Nameserver("127.0.0.1", servers[str(one)].port) for one in resolver.nameservers
+                ]
+                return resolver
+
+        return Ported(file)
+
+    async def body() -> list[int | str]:
+        found: list[int | str] = []
+        async with (
+            running_server({HOST: [ISSUE]}) as one,
+            running_server({HOST: [ISSUE, ISSUE.replace("ca", "b")]}) as two,
+        ):
+            file.write_text("nameserver 192.0.2.1\n")
+            clock, followed = Clock(), system({"192.0.2.1": one, "192.0.2.2": two})
+            records = RecordResolver(followed.read(), clock=clock).follow(followed.renewed)
+            for text in (None, "nameserver 192.0.2.2\n", "# no network\n", "nameserver 192.0.2.2\noptions edns0\n"):
+                if text is not None:
+                    file.write_text(text)
+                clock.now += LOOK_EVERY_SECONDS
+                try:
+                    found.append(len((await records.ask(from_text(HOST), CAA)).records))
+                except LookupFailedError as error:
+                    found.append(str(error))
+            file.unlink()
+            await records.ask(from_text(HOST), CAA)  # the last look was just now
+            return [*found, len(one.asked), len(two.asked)]
+
+    nobody = f"CAA of {HOST}: there is no name server"
+    assert asyncio.run(body()) == [1, 2, nobody, 2, 1, 2]

@@ -86,7 +86,7 @@ class _Server(asyncio.DatagramProtocol):
         if found is Odd.GARBAGE:
             self.transport.sendto(response.to_wire()[:7], addr)
         elif self._fill(response, name, kind):
-            self.transport.sendto(response.to_wire(), addr)
+            self.transport.sendto(response.to_wire(max_size=65535), addr)
 
     def _fill(self, response: dns.message.Message, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> bool:
         found = self.answers.get(name.to_text(omit_final_dot=True), dns.rcode.NXDOMAIN)

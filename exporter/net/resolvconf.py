@@ -1,0 +1,89 @@
+"""The system's own configuration of name resolution, resolv.conf(5), as glibc reads it."""
+
+import os
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from dns.asyncresolver import Resolver
+
+from exporter.model import is_ip
+from exporter.net.nameservers import make_resolver
+
+RESOLV_CONF = Path("/etc/resolv.conf")
+MOST_NAMESERVERS = 3
+MOST_DOTS = 15
+"""MAXNS and RES_MAXNDOTS of glibc's resolv.h: more name servers are ignored, more dots cut to that."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvConf:
+    """What the file says.
+
+    Attributes:
+        nameservers: IP literals.
+        search: domains that names are looked up in, without a final dot; the root is empty.
+        dots: names with fewer dots than this are looked up in the domains first, others last.
+    """
+
+    nameservers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    dots: int = 1
+
+
+def read_resolv_conf(path: Path = RESOLV_CONF) -> ResolvConf:
+    """What is configured now. A file that cannot be read is as good as an empty one; odd lines are passed over.
+
+    The environment goes before the file (LOCALDOMAIN, RES_OPTIONS). Without a search list there is one all the same
+    where this machine's own name has a domain.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    nameservers: list[str] = []
+    search, options = [socket.gethostname().partition(".")[2]], ""
+    for keyword, *words in (line.split() for line in text.splitlines() if line[:1] not in {"#", ";"} and line.strip()):
+        match keyword:
+            case "nameserver" if words and is_ip(words[0]):
+                nameservers.append(words[0])
+            case "search" | "domain" if words:
+                search = words[:1] if keyword == "domain" else words  # the last of them counts
+            case "options":
+                options += f" {' '.join(words)}"
+    search = os.environ.get("LOCALDOMAIN", "").split() or [domain for domain in search if domain]
+    dots = re.findall(r"(?:^| )ndots:([0-9]+)", f"{options} {os.environ.get('RES_OPTIONS', '')}")
+    return ResolvConf(
+        tuple(nameservers[:MOST_NAMESERVERS]),
+        tuple(domain.removesuffix(".") for domain in search),
+        min(int(dots[-1]), MOST_DOTS) if dots else 1,
+    )
+
+
+class SystemResolver:
+    """The system's name servers, as they are now."""
+
+    def __init__(self, path: Path = RESOLV_CONF) -> None:
+        self._path = path
+        self._seen = self._state()
+
+    def read(self) -> Resolver:
+        """A resolver for them; without any, all its look-ups fail."""
+        return make_resolver(read_resolv_conf(self._path).nameservers)
+
+    def renewed(self) -> Resolver | None:
+        """A new one where the file has changed since the last look; else None."""
+        state = self._state()
+        if state == self._seen:
+            return None
+        self._seen = state
+        return self.read()
+
+    def _state(self) -> tuple[int, ...] | None:
+        """What changes with the file, links followed."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
