@@ -89,8 +89,11 @@ def _covering(deployment: Deployment, host: str) -> Iterator[str]:
 
 
 def _relevant(facts: DnsFacts | None, host: str, name: str) -> CaaSet | None:
-    """The set that a CA looks at before it puts this name into a certificate; None when it is not known."""
-    if facts is None:
+    """The set that a CA looks at before it puts this name into a certificate; None when it is not known.
+
+    Names in certificates are full ones: the records of what a search list makes of the host are not theirs.
+    """
+    if facts is None or facts.name is not None:
         return None
     of_host = CaaSet(facts.caa, facts.caa_domain)
     if not name.startswith("*.") or facts.caa_domain is None or facts.caa_domain.lower() != host:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from exporter.errors import ProbeError
 from exporter.model import IpProtocol, Reason, is_ip, plain_address
+from exporter.net.resolvconf import ResolvConf
 
 Lookup = Callable[[str, int, IpProtocol], Awaitable[tuple[str, ...]]]
 """As `resolve_all`, which is the one that is used outside of tests."""
@@ -76,6 +77,36 @@ async def resolve_all(host: str, port: int, protocol: IpProtocol) -> tuple[str, 
         raise ProbeError(reason, f"{host}: {error.strerror}") from error
     except (OSError, UnicodeError) as error:
         raise ProbeError(Reason.DNS_ERROR, f"{host}: {error}") from error
+
+
+async def searched_name(host: str, port: int, protocol: IpProtocol, conf: ResolvConf) -> str | None:
+    """The full name in the DNS whose addresses `resolve_all` gives for this host.
+
+    With a search list that can be another name than the host: `shop` stands for shop.corp.example, and with `ndots` so
+    can a name with dots. The names are tried as the system's resolver tries them (resolv.conf(5)), but each as it is.
+    None when it is none of them, and the host is a single label: a hosts file, or some other source of names.
+
+    Raises:
+        ProbeError: with `dns_error`; some could not be looked up, so it is open which one it is.
+    """
+    if not conf.search:
+        return host
+    below = [f"{host}.{domain}" if domain else host for domain in conf.search]
+    names = [host, *below] if host.count(".") >= conf.dots else [*below, host]
+    failure: ProbeError | None = None
+    for name in dict.fromkeys(names):
+        try:
+            found = await resolve_all(f"{name}.", port, protocol)
+        except ProbeError as error:
+            failure = failure if error.reason is Reason.DNS_NXDOMAIN else error
+            continue
+        # The system's resolver passes over a domain whose servers fail; only then can it have come to another name.
+        if failure is None or set(found) & set(await resolve_all(host, port, protocol)):
+            return name
+        break
+    if failure is not None:
+        raise failure
+    return host if "." in host else None
 
 
 def _taken(addresses: list[str], host: str, protocol: IpProtocol) -> tuple[str, ...]:

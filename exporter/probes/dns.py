@@ -18,6 +18,8 @@ from dns.rdtypes.ANY.CAA import CAA
 from exporter.errors import ProbeError
 from exporter.model import Family, Reason, Sample
 from exporter.net.records import LookupFailedError, Records
+from exporter.net.resolvconf import read_resolv_conf
+from exporter.net.resolve import searched_name
 from exporter.probes.base import Probe, Session
 from exporter.probes.caa import CaaRecord
 from exporter.probes.certificate import CertificateFacts
@@ -48,24 +50,34 @@ class DnsFacts:
         wildcard: the set for a wildcard that covers the host, where it is another one and a certificate there has such
             a name: the search begins one label above the host (RFC 8659, 3).
         secure: the resolver validated the answer about the host itself by DNSSEC; None where its word is not enough.
+        name: what the system's search list makes of the host; None where it is the name itself.
     """
 
     caa: tuple[CaaRecord, ...]
     caa_domain: str | None
     wildcard: CaaSet | None = None
     secure: bool | None = None
+    name: str | None = None
 
 
-def host_name(session: Session) -> Name:
-    """The host as a name of the DNS.
+async def host_name(session: Session) -> Name:
+    """The host as a name of the DNS: the one whose address is scanned, where a search list makes that another one.
 
     Raises:
-        ProbeError: it cannot be one.
+        ProbeError: it cannot be one, or it is not known which one it is.
     """
+    target, conf = session.target, read_resolv_conf()
+    found: str | None = target.host
+    if target.connect_address is None and target.proxy is None:
+        found = await searched_name(target.host, target.port, target.ip_protocol, conf)
+    elif "." not in target.host and (target.proxy is not None or conf.search):
+        found = None  # nothing was looked up here that would show its domain
+    if found is None:
+        raise ProbeError(Reason.DNS_ERROR, f"{target.host}: it is not known which name of the DNS this stands for")
     try:
-        return from_text(session.target.host)
+        return from_text(found)
     except dns.exception.DNSException as error:
-        raise ProbeError(Reason.DNS_ERROR, f"{session.target.host}: {error}") from error
+        raise ProbeError(Reason.DNS_ERROR, f"{found}: {error}") from error
 
 
 async def look_up(session: Session, name: Name, kind: dns.rdatatype.RdataType) -> Records:
@@ -110,10 +122,13 @@ async def _wildcard(session: Session, name: Name, found: CaaSet) -> CaaSet | Non
 
 
 async def _run(session: Session) -> DnsFacts:
-    name = host_name(session)
+    name = await host_name(session)
     at_host = await look_up(session, name, dns.rdatatype.CAA)
     found = await _climb(session, name)
-    facts = DnsFacts(found.records, found.domain, secure=at_host.secure)
+    asked = name.to_text(omit_final_dot=True)
+    facts = DnsFacts(
+        found.records, found.domain, secure=at_host.secure, name=None if asked == session.target.host else asked
+    )
     try:
         return replace(facts, wildcard=await _wildcard(session, name, found))
     except ProbeError as error:

@@ -58,7 +58,7 @@ async def _bases(session: Session) -> list[Name]:
 
     Else is also where those at the other end are not signed.
     """
-    name = host_name(session)
+    name = await host_name(session)
     at_host = await look_up(session, name, dns.rdatatype.CAA)  # of all questions, the one that is answered already
     return [at_host.name, name] if at_host.secure and at_host.name != name else [name]
 

@@ -9,7 +9,8 @@ import pytest
 
 from exporter.errors import ProbeError
 from exporter.model import IpProtocol, Reason
-from exporter.net.resolve import resolve, resolve_all
+from exporter.net.resolvconf import ResolvConf
+from exporter.net.resolve import resolve, resolve_all, searched_name
 
 Place = tuple[str, int] | tuple[str, int, int, int]
 
@@ -76,8 +77,8 @@ def test_an_address_is_its_own_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     families = answering(monkeypatch)
     assert found("192.0.2.1") == found("192.0.2.1", IpProtocol.IP4) == ("192.0.2.1",)
     assert found("fe80::1%eth0", IpProtocol.IP6) == ("fe80::1%eth0",)
-    assert families == []
     assert found("::1%lo") == ("::1",), "only a link-local address needs its zone (RFC 4007, 6)"
+    assert families == []
 
 
 def failure(attempt: Callable[[], object]) -> ProbeError:
@@ -136,3 +137,73 @@ def test_whoever_stops_waiting_does_not_wait_for_the_system(monkeypatch: pytest.
 
 def test_localhost_is_resolved_by_the_system() -> None:
     assert set(found("localhost")) & {"127.0.0.1", "::1"}
+
+
+ONE, TWO = "192.0.2.1", "192.0.2.2"
+CORP = ResolvConf(search=("corp.example", "lan"))
+KUBERNETES = ResolvConf(search=("shop.svc.cluster.local", "svc.cluster.local"), dots=5)
+BROKEN = socket.gaierror(socket.EAI_AGAIN, "try again")
+SEARCHES: list[tuple[str, str, ResolvConf, dict[str, str | None], str | None]] = [
+    # what it is, host, configuration, names and their addresses (None: its servers fail), the name that is meant
+    ("no search list", "shop", ResolvConf(), {}, "shop"),
+    ("a single label", "shop", CORP, {"shop.corp.example": ONE, "shop": TWO}, "shop.corp.example"),
+    ("the second domain", "shop", CORP, {"shop.lan": ONE}, "shop.lan"),
+    ("a single label as it is", "shop", CORP, {"shop": ONE}, "shop"),
+    ("a single label of the hosts file", "shop", CORP, {}, None),
+    (
+        "a full name",
+        "www.shop.example",
+        CORP,
+        {"www.shop.example": ONE, "www.shop.example.lan": TWO},
+        "www.shop.example",
+    ),
+    ("a part of a name", "shop.dev", CORP, {"shop.dev.corp.example": ONE}, "shop.dev.corp.example"),
+    ("a full name of the hosts file", "www.shop.example", CORP, {}, "www.shop.example"),
+    ("a full name in Kubernetes", "www.shop.example", KUBERNETES, {"www.shop.example": ONE}, "www.shop.example"),
+    (
+        "a service in Kubernetes",
+        "db.shop",
+        KUBERNETES,
+        {"db.shop.svc.cluster.local": ONE, "db.shop": TWO},
+        "db.shop.svc.cluster.local",
+    ),
+    (
+        "a domain of the list whose servers always fail",
+        "www.shop.example",
+        ResolvConf(search=("broken.example",), dots=5),
+        {"www.shop.example.broken.example": None, "www.shop.example": ONE},
+        "www.shop.example",
+    ),
+]
+
+
+def searching(monkeypatch: pytest.MonkeyPatch, names: dict[str, str | None], host: str, address: str) -> None:
+    """Have getaddrinfo know these full names, and this address of the host."""
+
+    def getaddrinfo(name: str, port: int, family: int = 0, type: int = 0) -> list[object]:  # noqa: A002 - its name
+        known = {f"{full}.": at for full, at in names.items()} | {host: address}
+        if name not in known:
+            raise socket.gaierror(socket.EAI_NONAME, "not known")
+        if known[name] is None:
+            raise BROKEN
+        return [(socket.AF_INET, type, 6, "", (known[name], port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+@pytest.mark.parametrize(
+    ("host", "conf", "names", "meant"), [case[1:] for case in SEARCHES], ids=[case[0] for case in SEARCHES]
+)
+def test_the_name_that_a_search_list_leads_to(
+    monkeypatch: pytest.MonkeyPatch, host: str, conf: ResolvConf, names: dict[str, str | None], meant: str | None
+) -> None:
+    searching(monkeypatch, names, host, ONE)
+    assert asyncio.run(searched_name(host, 443, IpProtocol.ANY, conf)) == meant
+
+
+@pytest.mark.parametrize("names", [{"shop.corp.example": None}, {"shop.corp.example": None, "shop.lan": TWO}])
+def test_a_name_that_cannot_be_looked_up_may_be_the_one(
+    monkeypatch: pytest.MonkeyPatch, names: dict[str, str | None]
+) -> None:
+    searching(monkeypatch, names, "shop", ONE)
+    assert failure(lambda: asyncio.run(searched_name("shop", 443, IpProtocol.ANY, CORP))).reason is Reason.DNS_ERROR

@@ -1,6 +1,8 @@
 """CAA by RFC 8659 against a name server of a few rules: climbing, aliases, and what must stay unknown."""
 
 import asyncio
+import socket
+from typing import Any
 
 import dns.message
 import dns.rrset
@@ -10,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
-from exporter.model import Reason
+from exporter.model import Proxy, Reason
+from exporter.net.resolvconf import ResolvConf
+from exporter.probes import dns as caa_probe
 from exporter.probes.dns import PROBE, CaaRecord, CaaSet, DnsFacts
 from fuzz.probes import dns_response
 from tests.support.facts import certificate, facts
@@ -159,6 +163,47 @@ def test_dnssec_goes_by_the_answer_about_the_host(signed: bool) -> None:
             return await PROBE.run(make_session(make_target(host=HOST), environment=environment))
 
     assert asyncio.run(run()).secure is signed
+
+
+CORP_CAA: Answers = {"shop.corp.example": [LETTER], "www.shop.example": [OTHER]}
+
+
+def searched(monkeypatch: pytest.MonkeyPatch, host: str, **changes: Any) -> DnsFacts:  # noqa: ANN401 - any field of Target
+    """With a search list, and a system that knows www.shop.example and shop.corp.example."""
+
+    def getaddrinfo(name: str, port: int, **_: int) -> list[object]:
+        if name not in {"www.shop.example.", "shop.corp.example."}:
+            raise socket.gaierror(socket.EAI_NONAME, "not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(caa_probe, "read_resolv_conf", lambda: ResolvConf(search=("corp.example",)))
+
+    async def run() -> DnsFacts:
+        async with running_server(CORP_CAA) as server:
+            target = make_target(host=host, **{"connect_address": None, **changes})
+            return await PROBE.run(make_session(target, environment=make_environment(server.port)))
+
+    return asyncio.run(run())
+
+
+def test_records_are_those_of_the_name_whose_address_is_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = searched(monkeypatch, "shop")
+    assert (short.caa_domain, short.name) == ("shop.corp.example", "shop.corp.example")
+    full = searched(monkeypatch, "www.shop.example")
+    assert (full.caa_domain, full.name) == ("www.shop.example", None)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"connect_address": "127.0.0.1"}, {"proxy": Proxy("http", "127.0.0.1", 3128)}], ids=str
+)
+def test_a_short_name_of_unknown_domain_has_no_known_records(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """Asked for as it is, `intranet.` would have none, and that would be a failure that is not true."""
+    with pytest.raises(ProbeError, match="which name of the DNS") as caught:
+        searched(monkeypatch, "intranet", **changes)
+    assert caught.value.reason is Reason.DNS_ERROR
 
 
 def test_does_not_apply_to_addresses() -> None:
