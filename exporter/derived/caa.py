@@ -132,7 +132,10 @@ def _judge(found: CaaSet | None, authority: Authority | None, *, wildcard: bool)
         return CaaState.NOT_AUTHORISED, f"the CAA records at {found.domain} do not allow {who}, {_instead(allowed)}"
     if allowed.doubtful:
         tags = ", ".join(allowed.doubtful)
-        return CaaState.UNKNOWN_ISSUER, f"{tags} is critical, and it is not known whether {who} knows it"
+        return (
+            CaaState.UNKNOWN_ISSUER,
+            f"{tags} is critical to some, and it is not known whether it keeps {who} from it",
+        )
     return CaaState.AUTHORISED, f"the CAA records at {found.domain} allow {who}"
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 CRITICAL = 128
 """RFC 8659, 4.1: bit 0 of the flags, the highest one. The other bits have no meaning yet and are ignored."""
+MISTAKEN = 1
+"""The lowest bit, which many zones take for bit 0. Let's Encrypt takes it for critical too (Boulder, va/caa.go); by the
+RFC it means nothing, so what another CA does is open."""
 UNDERSTOOD = frozenset({"issue", "issuewild", "iodef"})
 """What every CA processes (CA/Browser Forum Baseline Requirements, 3.2.2.8). A critical record with a tag that a CA
 does not know keeps it from issuing."""
@@ -44,6 +47,11 @@ class CaaRecord:
     def critical(self) -> bool:
         """Who does not understand the tag must not issue."""
         return bool(self.flags & CRITICAL)
+
+    @property
+    def critical_to_some(self) -> bool:
+        """Some CAs read the flags so, and not all of them."""
+        return bool(self.flags & MISTAKEN) and not self.critical
 
     def __str__(self) -> str:
         return f'{self.flags} {self.tag} "{self.value}"'
@@ -112,7 +120,8 @@ class Issuance:
         restricted: False when the set says nothing about it, so that every CA may.
         grants: what the records say that count; none of them when nobody may because of `critical`.
         critical: tags that are critical and that nobody knows: then nobody may issue (RFC 8659, 4.1).
-        doubtful: tags that are critical and that not every CA knows: who is allowed may all the same not issue.
+        doubtful: tags that are critical, and that not every CA knows or takes for critical: who is allowed may all the
+            same not issue.
     """
 
     restricted: bool
@@ -135,9 +144,12 @@ def issuance(records: Sequence[CaaRecord], *, wildcard: bool = False) -> Issuanc
     unknown = tuple(tag for tag in critical if tag not in KNOWN_TO_SOME)
     if unknown:
         return Issuance(restricted=True, critical=unknown)
+    open_to_some = dict.fromkeys(one.tag for one in records if one.critical_to_some and one.tag not in UNDERSTOOD)
     wild = [record for record in records if record.tag == "issuewild"] if wildcard else []
     counting = wild or [record for record in records if record.tag == "issue"]
-    return Issuance(bool(counting), tuple(_grant(record) for record in counting), doubtful=tuple(critical))
+    return Issuance(
+        bool(counting), tuple(_grant(record) for record in counting), doubtful=tuple(critical | open_to_some)
+    )
 
 
 def _grant(record: CaaRecord) -> Grant:

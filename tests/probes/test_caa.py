@@ -160,6 +160,14 @@ def test_a_critical_tag_that_not_every_ca_has_to_know_leaves_it_open(tag: str) -
     assert issuance(records(f"0 {tag} x", "128 iodef mailto:x@a.example", "128 issue a.example")).doubtful == ()
 
 
+@pytest.mark.parametrize(("flags", "doubtful"), [(1, True), (127, True), (2, False), (64, False), (126, False)])
+def test_the_bit_that_many_take_for_the_critical_one_leaves_it_open(flags: int, doubtful: bool) -> None:
+    """Boulder, va/caa.go: Let's Encrypt takes the lowest bit for critical too; RFC 8659, 4.1 has it ignored."""
+    allowed = issuance(records(f"{flags} tbs x", "0 issue a.example"))
+    assert (allowed.allows(A), allowed.critical, bool(allowed.doubtful)) == (True, (), doubtful)
+    assert issuance(records(f"{flags} iodef mailto:x@a.example", f"{flags} issue a.example")).doubtful == ()
+
+
 def test_the_critical_tags_that_nobody_knows_are_named() -> None:
     assert issuance(records("128 tbs x", "128 tbs y", "128 auth z")).critical == ("tbs", "auth")
 
