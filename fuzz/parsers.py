@@ -11,7 +11,7 @@ from exporter.net.proxy import DIALOGUES as PROXY_DIALOGUES
 from exporter.net.starttls import DIALOGUES
 from fuzz.dialogues import proxy, starttls
 from fuzz.handshake import flight, key
-from fuzz.probes import chain, dns_response, hsts, http, http2, tls
+from fuzz.probes import chain, dns_response, head, hsts, http, http2, tls
 from fuzz.software import fields, greeting
 
 
@@ -37,6 +37,7 @@ PARSERS: Mapping[str, Parser] = {
     "chain": Parser(chain, 15),
     "tls": Parser(tls, 2),
     "http": Parser(http, 10),
+    "head": Parser(head, 40),
     "http2": Parser(http2, 4),
     "hsts": Parser(hsts, 100),
     "fields": Parser(fields, 8),

@@ -11,6 +11,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.message
 import dns.nameserver
+import h11
 from cryptography import x509
 
 from exporter.errors import ProbeError
@@ -28,6 +29,7 @@ from exporter.probes.hsts import MAX_SECONDS, parse_hsts
 from exporter.probes.http.http1 import Http1
 from exporter.probes.http.http2 import Http2
 from exporter.probes.http.line import MAX_HEAD_BYTES
+from exporter.probes.http.odd import STS, OddHeadError, read_head
 from exporter.probes.http.question import questions
 from exporter.probes.trust import TrustFailure
 from exporter.workers import Workers
@@ -82,6 +84,40 @@ def http(data: bytes) -> None:
 
 def _first(outcome: web.HttpFacts | Reason) -> web.HttpResponse | Reason:
     return outcome.first if isinstance(outcome, web.HttpFacts) else outcome
+
+
+def head(data: bytes) -> None:
+    """The head of one response of HTTP/1, by the book or not."""
+    try:
+        found = read_head(data)
+    except OddHeadError:
+        return
+    if found is None:
+        return
+    assert 100 <= found.status <= 999
+    assert found == read_head(data + b"\r\nX: y"), "what is behind the head changes it"
+    assert sum(len(name) + len(value) for name, value in found.fields) <= len(data)
+    assert b"\0" not in b"".join(name + value for name, value in found.fields)
+    strict = _by_h11(data)
+    if strict is not None:
+        policies = [value for name, value in found.fields if name.lower() == STS]
+        assert (strict.status_code, [value for name, value in strict.headers if name == STS]) == (
+            found.status,
+            policies,
+        )
+
+
+def _by_h11(data: bytes) -> h11.Response | h11.InformationalResponse | None:
+    """What h11 reads; None where it refuses that."""
+    client = h11.Connection(h11.CLIENT)
+    client.send(h11.Request(method="GET", target="/", headers=[("Host", NAME)]))
+    client.send(h11.EndOfMessage())
+    client.receive_data(data)
+    try:
+        event = client.next_event()
+    except h11.RemoteProtocolError:
+        return None
+    return event if isinstance(event, h11.Response | h11.InformationalResponse) else None
 
 
 def http2(data: bytes) -> None:

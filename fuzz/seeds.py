@@ -17,6 +17,7 @@ from tests.net.test_starttls import ERRORS, GARBAGE, REFUSALS, SERVER_SAYS
 from tests.probes.handshake.test_flight import MALFORMED, NOT_TLS, WHOLE
 from tests.software.test_fields import SERVERS
 from tests.software.test_greetings import GREETINGS
+from tests.support.heads import ODD_HEADS, OPEN_HEADS
 from tests.support.scripted import (
     alert,
     certificate_message,
@@ -107,6 +108,11 @@ def _http(_name: str) -> Iterator[bytes]:
     kept = b"HTTP/1.1 404 Not Found\r\nStrict-Transport-Security: max-age=1\r\nContent-Length: 2\r\n\r\nno"
     yield 3 * kept
     yield from GARBAGE
+
+
+def _head(_name: str) -> Iterator[bytes]:
+    yield from (odd.head for odd in ODD_HEADS)
+    yield from (head for _, head in OPEN_HEADS)
 
 
 def _http2(_name: str) -> Iterator[bytes]:
@@ -209,6 +215,7 @@ _SEEDS: dict[str, Callable[[str], Iterator[bytes]]] = {
     "tls": _flight,
     "chain": _chain,
     "http": _http,
+    "head": _head,
     "http2": _http2,
     "hsts": _hsts,
     "fields": _fields,

@@ -1,12 +1,16 @@
-"""HTTP/1.1 by h11."""
+"""HTTP/1.1 by h11, and by `odd` where h11 refuses what clients read."""
 
 import h11
 
 from exporter.errors import ProbeError
+from exporter.model import Reason
 from exporter.probes.http.facts import HttpResponse, make_response
 from exporter.probes.http.line import MAX_BODY_BYTES, MAX_HEAD_BYTES, Stream, told_apart, unanswered
+from exporter.probes.http.odd import Fields, OddHeadError, read_head
 from exporter.probes.http.question import Question
 
+_FINAL = 200
+"""RFC 9110, 15.2: those below are interim responses."""
 _UNFRAMED = {204, 304}
 """Statuses that have no body (RFC 9112, 6.3)."""
 
@@ -31,18 +35,44 @@ class Http1:
         self._stream = stream
         self._client = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._rest_is_short = True
+        self._said = bytearray()
 
     async def ask(self, question: Question) -> HttpResponse:
         """As `Line.ask`; interim responses (1xx) are passed over."""
         with told_apart():
             await self._stream.write(_written(self._client, question))
-            while True:
-                event = await self._event()
-                if isinstance(event, h11.Response):
-                    self._rest_is_short = _rest_is_short(event)
-                    return make_response(question.asked, event.status_code, list(event.headers))
-                if not isinstance(event, h11.InformationalResponse):
-                    raise unanswered()
+            self._said = bytearray()
+            try:
+                response = await self._response()
+            except h11.RemoteProtocolError as error:
+                return make_response(question.asked, *self._odd(error))
+            self._rest_is_short = _rest_is_short(response)
+            return make_response(question.asked, response.status_code, list(response.headers))
+
+    async def _response(self) -> h11.Response:
+        while True:
+            event = await self._event()
+            if isinstance(event, h11.Response):
+                return event
+            if not isinstance(event, h11.InformationalResponse):
+                raise unanswered()
+            self._said = bytearray(self._client.trailing_data[0])
+
+    def _odd(self, error: h11.RemoteProtocolError) -> tuple[int, Fields]:
+        """Status and fields of a response that h11 refuses. Nothing else is asked on this connection.
+
+        Raises:
+            RemoteProtocolError: the one that h11 had, where there is no head of a response.
+            ProbeError: it is not known what clients make of it.
+        """
+        self._rest_is_short = False
+        try:
+            head = read_head(bytes(self._said))
+        except OddHeadError as odd:
+            raise ProbeError(Reason.HTTP_ERROR, f"not an HTTP response: {odd}") from error
+        if head is None or head.status < _FINAL:
+            raise error
+        return head.status, head.fields
 
     async def ready(self) -> bool:
         """As `Line.ready`: what comes after the head is read if it is short and its end will show.
@@ -79,7 +109,10 @@ class Http1:
                 return event
             if event is h11.PAUSED:
                 return None
-            self._client.receive_data(await self._stream.read())
+            data = await self._stream.read()
+            if self._client.their_state is h11.SEND_RESPONSE:
+                self._said += data
+            self._client.receive_data(data)
 
 
 def _rest_is_short(response: h11.Response) -> bool:
