@@ -16,8 +16,16 @@ from exporter.probes.http.facts import HttpResponse, make_response
 from exporter.probes.http.line import Stream, told_apart, unanswered
 from exporter.probes.http.question import Question
 
-_CONFIG = h2.config.H2Configuration(client_side=True, header_encoding=None, validate_outbound_headers=False)
-"""What we send is not looked at by h2: one of the questions is malformed on purpose."""
+_CONFIG = h2.config.H2Configuration(
+    client_side=True, header_encoding=None, validate_inbound_headers=False, validate_outbound_headers=False
+)
+"""h2 does not look at what we send: one of the questions is malformed on purpose. Nor at what comes: it refuses blanks
+around a value, which clients read, and takes names and values that they refuse; see `_must_be_readable`."""
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_OF_CONNECTIONS = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
+"""RFC 9113, 8.2.1 and 8.2.2."""
+_BLANKS = b" \t"
 _FRAME_HEAD, _GOAWAY = 9, 7
 _MAX_FRAME = 16384
 """RFC 9113, 4.1, 4.2 and 6.8."""
@@ -105,7 +113,24 @@ def _head(question: Question) -> list[tuple[str, str]]:
 
 
 def _read(question: Question, head: Sequence[tuple[bytes, bytes]]) -> HttpResponse:
-    status = dict(head).get(b":status", b"")
-    if not re.fullmatch(rb"[2-9][0-9]{2}", status):
+    (name, status), fields = head[0] if head else (b"", b""), head[1:]
+    if name != b":status" or not re.fullmatch(rb"[2-9][0-9]{2}", status):
         raise ProbeError(Reason.HTTP_ERROR, "not an HTTP response: its status is no number")
-    return make_response(question.asked, int(status), [field for field in head if not field[0].startswith(b":")])
+    _must_be_readable(fields)
+    return make_response(question.asked, int(status), [(name, value.strip(_BLANKS)) for name, value in fields])
+
+
+def _must_be_readable(fields: Sequence[tuple[bytes, bytes]]) -> None:
+    """All clients take such a response; `tests/probes/http/test_http2_fields.py` has what was measured.
+
+    Raises:
+        ProbeError: curl or Chromium refuse it, or both do.
+    """
+    for name, value in fields:
+        if not _NAME.fullmatch(name) or _CONTROL.search(value):
+            raise ProbeError(Reason.HTTP_ERROR, "not an HTTP response: a field that clients refuse")
+        if name in _OF_CONNECTIONS or (name == b"te" and value != b"trailers"):
+            raise ProbeError(Reason.HTTP_ERROR, f"not an HTTP response: some clients refuse {name.decode()} in HTTP/2")
+    lengths = [value for name, value in fields if name == b"content-length"]
+    if len(lengths) > 1 or not all(map(bytes.isdigit, lengths)):
+        raise ProbeError(Reason.HTTP_ERROR, "not an HTTP response: some clients refuse its Content-Length")
