@@ -37,6 +37,7 @@ from exporter.services import (
     STARTTLS,
     default_name,
     normal_host,
+    parse_ehlo_name,
     parse_proxy,
     parse_service,
 )
@@ -52,6 +53,8 @@ LONGEST_GAP = timedelta(seconds=10)
 """With some dozens of connections, far more would not fit into any `scan_timeout`."""
 DIRECT = "direct"
 """What `proxy_url` says where there is to be none (the word of PAC files for it)."""
+SAYS_EHLO = ("smtp", "lmtp")
+"""The values of `starttls` whose dialogues begin with the client's name."""
 SYSTEM = "system"
 """The trust store that needs no name of its own."""
 OFF = "off"
@@ -375,6 +378,7 @@ class _ScanSettings(_Section):
     connections_per_host: Count | None = None
     connection_gap: Gap | None = None
     proxy_url: str | None = Field(default=None, repr=False)
+    ehlo_name: str | None = None
     addresses: AddressesChoice | None = None
     ip_protocol: IpProtocolChoice | None = None
     ca_file: str | None = Field(default=None, min_length=1)
@@ -409,6 +413,14 @@ class _ScanSettings(_Section):
             except TargetError as error:
                 raise ValueError(str(error)) from None
         return value
+
+    @field_validator("ehlo_name")
+    @classmethod
+    def _ehlo_name(cls, value: str | None) -> str | None:
+        try:
+            return None if value is None else parse_ehlo_name(value)
+        except TargetError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("ca_file")
     @classmethod
@@ -524,6 +536,8 @@ class TargetSettings(_ScanSettings):
             raise ValueError("protocol tls has no usual port: port is required")
         if self.http and self.effective_protocol != "https":
             raise ValueError(f"http is for protocol https; this is {self.effective_protocol}")
+        if self.ehlo_name and self.starttls not in SAYS_EHLO:
+            raise ValueError(f"ehlo_name is for starttls {' and '.join(SAYS_EHLO)}")
         return self
 
     @property

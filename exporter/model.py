@@ -92,6 +92,7 @@ class Reason(StrEnum):
     CONNECT_ERROR = "connect_error"
     STARTTLS_REFUSED = "starttls_refused"
     STARTTLS_ERROR = "starttls_error"
+    STARTTLS_TIMEOUT = "starttls_timeout"
     NOT_TLS = "not_tls"
     HANDSHAKE_TIMEOUT = "handshake_timeout"
     HANDSHAKE_ERROR = "handshake_error"
@@ -160,6 +161,7 @@ class Target:
         policies: names or files of those that it is held against, each by itself.
         protocol: what is spoken inside TLS (`https`, `imaps`, `smtp`, ..., `tls` when nothing is assumed).
         starttls: the dialogue before TLS, or None for TLS from the first byte.
+        ehlo_name: what the dialogues of SMTP and LMTP call this client; None is what `own_name` makes of the machine.
         server_name: sent as SNI and matched against the certificate; None sends none.
         connect_address: where to connect instead of what `host` resolves to.
         addresses: whether one address of the host is scanned or each.
@@ -186,6 +188,7 @@ class Target:
     policies: tuple[str, ...]
     protocol: str = "https"
     starttls: str | None = None
+    ehlo_name: str | None = None
     server_name: str | None = None
     connect_address: str | None = None
     addresses: Addresses = Addresses.ONE

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 import idna
 
 from exporter.errors import TargetError
-from exporter.model import Proxy, is_ip
+from exporter.model import Proxy, is_ip, plain_address
 
 PROTOCOLS = {
     "https": 443,
@@ -91,6 +91,34 @@ def normal_host(text: str) -> str:
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
         raise TargetError(f"{text!r} is neither a host name nor an IP address")
     return name
+
+
+_LITERAL = re.compile(r"\[(IPv6:)?([^\[\]]+)\]", re.IGNORECASE)
+
+
+def parse_ehlo_name(text: str) -> str:
+    """What a client may call itself in EHLO and LHLO: a host name, or an address literal (RFC 5321, 4.1.1.1).
+
+    Raises:
+        TargetError: it is neither.
+    """
+    literal = _LITERAL.fullmatch(text)
+    bare = literal[2] if literal else text
+    if not is_ip(bare):
+        if literal:
+            raise TargetError(f"{text!r} is not an address literal; write [192.0.2.1] or [IPv6:2001:db8::1]")
+        return normal_host(text)
+    usual = address_literal(bare)
+    tagged = literal is not None and literal[1] is not None
+    if literal is None or tagged is not (":" in bare) or "%" in bare:
+        raise TargetError(f"{text!r} is not a host name; mail has this address as {usual} (RFC 5321, 4.1.3)")
+    return usual
+
+
+def address_literal(address: str) -> str:
+    """An IP address as it stands in mail (RFC 5321, 4.1.3); without a zone, which means nothing elsewhere."""
+    plain = plain_address(address.partition("%")[0])
+    return f"[IPv6:{plain}]" if ":" in plain else f"[{plain}]"
 
 
 def _normal_address(text: str) -> str:

@@ -13,7 +13,7 @@ from fuzz.memory import NAME, Peer, end_of, pieces, run
 Outcome = tuple[Reason, str] | None
 """Reason and detail of the failure; None leads to TLS."""
 
-_REASONS = {Reason.STARTTLS_REFUSED, Reason.STARTTLS_ERROR}
+_REASONS = {Reason.STARTTLS_REFUSED, Reason.STARTTLS_ERROR, Reason.STARTTLS_TIMEOUT}
 _MOST_DETAIL = 120
 _PLAINTEXT_BEHIND = (Reason.STARTTLS_ERROR, "plaintext follows the server's consent to TLS")
 

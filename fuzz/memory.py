@@ -47,6 +47,8 @@ def run(awaitable: Awaitable[T]) -> T:
 class Peer(Connection):
     """The other end of a connection: reads give these pieces in turn, and then `end`; what is written goes nowhere."""
 
+    local_address = "192.0.2.1"
+
     def __init__(self, said: Sequence[bytes], end: type[Exception] | None = None) -> None:
         self.timeout_seconds = 1.0
         self._said, self._end = iter(said), end

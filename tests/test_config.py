@@ -59,6 +59,7 @@ def test_a_file_that_says_nothing_gives_the_defaults(tmp_path: Path, text: str) 
         "connections_per_host": 4,
         "connection_gap": None,
         "proxy_url": None,
+        "ehlo_name": None,
         "addresses": "one",
         "ip_protocol": "any",
         "max_concurrent_scans": 10,
@@ -94,6 +95,7 @@ global:
   connections_per_host: 2
   connection_gap: 20ms
   proxy_url: http://proxy.example.com:3128
+  ehlo_name: Scanner.example.com.
   addresses: all
   ip_protocol: ip6
   max_concurrent_scans: 3
@@ -123,6 +125,7 @@ metrics:
         "connections_per_host": 2,
         "connection_gap": timedelta(milliseconds=20),
         "proxy_url": "http://proxy.example.com:3128",
+        "ehlo_name": "scanner.example.com",
         "addresses": "all",
         "ip_protocol": "ip6",
         "max_concurrent_scans": 3,

@@ -16,6 +16,7 @@ from exporter.services import (
     Service,
     default_name,
     normal_host,
+    parse_ehlo_name,
     parse_proxy,
     parse_service,
 )
@@ -230,3 +231,22 @@ PROXY_MISTAKES = {
     "has a control character in user or password",
 }
 """To the letter, so that no part of the text can be in it."""
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Scanner.example.com.", "scanner.example.com"),
+        ("sc\u00e4nner.example", "xn--scnner-cua.example"),
+        ("[192.0.2.1]", "[192.0.2.1]"),
+        ("[ipv6:2001:DB8:0::1]", "[IPv6:2001:db8::1]"),
+    ],
+)
+def test_a_name_for_mail_servers_has_one_spelling(text: str, name: str) -> None:
+    assert parse_ehlo_name(text) == name
+
+
+@pytest.mark.parametrize("text", ["", "a b", "192.0.2.1", "2001:db8::1", "[2001:db8::1]", "[IPv6:192.0.2.1]", "[a]"])
+def test_what_is_no_name_for_mail_servers_is_refused(text: str) -> None:
+    with pytest.raises(TargetError):
+        parse_ehlo_name(text)

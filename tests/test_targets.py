@@ -50,6 +50,7 @@ def test_a_bare_host_gets_every_default() -> None:
             (Proxy("http", "all.example", 3128), Proxy("socks5", "one.example", 1080)),
         ),
         ("proxy_url", "http://all.example:3128", "direct", "proxy", (Proxy("http", "all.example", 3128), None)),
+        ("ehlo_name", "all.example.com", None, "ehlo_name", ("all.example.com", "all.example.com")),
         ("addresses", "all", "one", "addresses", (Addresses.ALL, Addresses.ONE)),
         ("ip_protocol", "ip6", "any", "ip_protocol", (IpProtocol.IP6, IpProtocol.ANY)),
         ("clients", ["java-7u25", "ie-8-xp"], ["android-4.3"], "clients", (("java-7u25", "ie-8-xp"), ("android-4.3",))),

@@ -164,6 +164,11 @@ class Connection:
             self._traffic.sent += len(piece)
             data = data[len(piece) :]
 
+    @property
+    def local_address(self) -> str:
+        """The address that it comes from, as the peer sees it where nothing between translates addresses."""
+        return str(self._socket.getsockname()[0])
+
     async def close(self) -> None:
         """Let go of the socket at once; what the peer still sends does not matter.
 

@@ -15,9 +15,10 @@ async def ready_for_tls(dialer: Dialer, *, max_bytes: int, timeouts: float = 2.0
         ProbeError: the connection, or the dialogue before TLS, did not come to be.
     """
     async with dialer.connect(max_bytes=max_bytes) as connection:
-        if dialer.target.starttls:
+        target = dialer.target
+        if target.starttls:
             connection.limit(2 * connection.timeout_seconds)
-            greeting = await start_tls(connection, dialer.target.starttls, dialer.target.verified_name)
+            greeting = await start_tls(connection, target.starttls, target.verified_name, target.ehlo_name)
             dialer.greeting = dialer.greeting or greeting
         connection.limit(timeouts * connection.timeout_seconds)
         yield connection

@@ -43,6 +43,7 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
         policies=settings.all_policies or defaults.all_policies,
         protocol=settings.effective_protocol,
         starttls=settings.starttls,
+        ehlo_name=settings.ehlo_name or defaults.ehlo_name,
         server_name=None if is_ip(server_name) else server_name,
         connect_address=settings.connect_address,
         mail_domain=settings.mail_domain,

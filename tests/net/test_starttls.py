@@ -1,6 +1,7 @@
 """STARTTLS dialogues against scripted servers: the way to TLS, and every way it can be barred."""
 
 import asyncio
+import socket
 import struct
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from exporter.model import Protocol, Reason
 from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError
 from exporter.net.gate import HostGate
 from exporter.net.starttls import DIALOGUES, start_tls
+from exporter.net.starttls.own_name import own_name
 from exporter.services import STARTTLS
 from tests.support.plain import drip, plain_server
 from tests.support.scripted import Stack, read_hello
@@ -84,9 +86,10 @@ STREAM_ASKED_FOR = (
     b"<?xml version='1.0'?><stream:stream to='www.test.example' version='1.0' xml:lang='en' "
     b"xmlns='jabber:%s' xmlns:stream='http://etherx.jabber.org/streams'>"
 )
+OWN_NAME = own_name(socket.gethostname(), "127.0.0.1").encode("ascii")
 SERVER_IS_TOLD: dict[str, list[bytes]] = {
-    "smtp": [b"EHLO tls-posture-exporter.invalid\r\n", b"STARTTLS\r\n"],
-    "lmtp": [b"LHLO tls-posture-exporter.invalid\r\n", b"STARTTLS\r\n"],
+    "smtp": [b"EHLO %s\r\n" % OWN_NAME, b"STARTTLS\r\n"],
+    "lmtp": [b"LHLO %s\r\n" % OWN_NAME, b"STARTTLS\r\n"],
     "imap": [b"a1 STARTTLS\r\n"],
     "pop3": [b"STLS\r\n"],
     "sieve": [b"STARTTLS\r\n"],
@@ -110,6 +113,8 @@ SERVER_IS_TOLD: dict[str, list[bytes]] = {
 
 class Script(Connection):
     """A connection in memory: its reads give these pieces in turn, and then what `end` says."""
+
+    local_address = "127.0.0.1"
 
     def __init__(self, pieces: Sequence[bytes], end: type[Exception] | None = None) -> None:
         self.timeout_seconds = 1.0
@@ -337,6 +342,52 @@ def test_a_server_that_declines_is_told_as_such(dialogue: str, script: list[byte
     assert outcome(script, dialogue) is Reason.STARTTLS_REFUSED
 
 
+DETAILS = [
+    ("smtp", [b"421 4.7.0 try again later\r\n"], "greeted with 421 4.7.0 try again later"),
+    ("smtp", [b"554-no service\r\n554 for you\r\n"], "greeted with 554 no service for you"),
+    ("smtp", [b"554-no service\r\n"], "greeted with 554 no service"),
+    ("smtp", [b"220 mail\r\n", b"450 4.7.1 no such host\r\n"], "EHLO was answered with 450 4.7.1 no such host"),
+    ("smtp", [b"220 mail\r\n", b"421 \x1b[2Jbusy\r\n"], "EHLO was answered with 421 \ufffd[2Jbusy"),
+    ("smtp", [b"220 mail\r\n", b"550-no\r\n"], "EHLO was answered with 550 no"),
+    ("smtp", [b"220 mail\r\n", b"250 mail\r\n"], "STARTTLS is not among the capabilities"),
+    (
+        *("smtp", [b"220 mail\r\n", b"250-mail\r\n250 STARTTLS\r\n", b"454 not now\r\n"]),
+        "STARTTLS was answered with 454 not now",
+    ),
+    ("lmtp", [b"220 mail\r\n", b"504 5.5.2 need a name\r\n"], "LHLO was answered with 504 5.5.2 need a name"),
+    ("imap", [b"* BYE too many\r\n"], "greeted with * BYE too many"),
+    ("imap", [b"* OK ready\r\n", b"* BYE idle\r\n"], "STARTTLS was answered with * BYE idle"),
+    ("pop3", [b"-ERR [SYS/TEMP] busy\r\n"], "greeted with -ERR [SYS/TEMP] busy"),
+    ("pop3", [b"+OK ready\r\n", b"-ERR what\r\n"], "STLS was answered with -ERR what"),
+    ("sieve", [b'BYE "too many"\r\n'], 'greeted with BYE "too many"'),
+    ("ftp", [b"421-too many\r\n"], "greeted with 421 too many"),
+    ("ftp", [b"530 not you\r\n"], "greeted with 530 not you"),
+    ("ftp", [b"220 ftp\r\n", b"421 idle\r\n"], "AUTH TLS was answered with 421 idle"),
+    ("ldap", [b"", ldap_response(51, diagnostic=b"busy")], "result 51 busy"),
+    (
+        *("xmpp", [b"", STREAM + b"<stream:error><host-unknown/><text>not\n here</text></stream:error>"]),
+        "stream error host-unknown text not here",
+    ),
+    ("nntp", [b"400 overloaded\r\n"], "greeted with 400 overloaded"),
+    ("nntp", [b"200 ready\r\n", b"580 no TLS\r\n"], "STARTTLS was answered with 580 no TLS"),
+    ("irc", [b"ERROR :Closing link\r\n"], "answered with ERROR :Closing link"),
+    (
+        *("postgres", [b"", b"E\0\0\0\x25SFATAL\0C53300\0Mtoo many clients\0\0"]),
+        "answered with error 53300 too many clients",
+    ),
+    ("postgres", [b"", b"Ecould not fork new process\n\0"], "answered with an error: could not fork new process\ufffd"),
+    ("mysql", [mysql_packet(b"\xff\x69\x04Host is blocked")], "greeted with error 1129 Host is blocked"),
+    ("rdp", [b"", rdp_confirm(struct.pack("<BBHI", 3, 0, 8, 2))], "negotiation failure 2"),
+]
+
+
+@pytest.mark.parametrize(("dialogue", "script", "detail"), DETAILS)
+def test_a_refusal_says_what_the_server_said_and_to_what(dialogue: str, script: list[bytes], detail: str) -> None:
+    with pytest.raises(ProbeError) as caught:
+        asyncio.run(start_tls(Script(script), dialogue, NAME))
+    assert (caught.value.reason, caught.value.detail) == (Reason.STARTTLS_REFUSED, detail)
+
+
 @pytest.mark.parametrize(("dialogue", "script"), ERRORS)
 def test_everything_else_is_an_error(dialogue: str, script: list[bytes]) -> None:
     with pytest.raises(ProbeError) as caught:
@@ -357,8 +408,9 @@ def test_what_follows_the_consent_is_not_taken_for_tls(dialogue: str, injected: 
 @pytest.mark.parametrize("end", [None, PeerSilentError, PeerResetError, PeerFloodError])
 def test_a_dialogue_that_breaks_off_anywhere_is_an_error(dialogue: str, end: type[Exception] | None) -> None:
     whole = b"".join(SERVER_SAYS[dialogue])
+    reason = Reason.STARTTLS_TIMEOUT if end is PeerSilentError else Reason.STARTTLS_ERROR
     for length in range(len(whole)):
-        assert outcome([whole[:length]], dialogue, end) is Reason.STARTTLS_ERROR, whole[:length]
+        assert outcome([whole[:length]], dialogue, end) is reason, whole[:length]
 
 
 OVERLONG: dict[str, list[bytes]] = {
@@ -393,7 +445,7 @@ def test_an_overlong_reply_is_an_error_without_the_server_s_end(dialogue: str, s
 def test_a_silent_server_ends_the_dialogue(dialogue: str) -> None:
     with pytest.raises(ProbeError) as caught:
         asyncio.run(attempt([b""], dialogue, then_close=False))
-    assert caught.value.reason is Reason.STARTTLS_ERROR
+    assert caught.value.reason is Reason.STARTTLS_TIMEOUT
 
 
 @pytest.mark.parametrize("dialogue", [name for name in DIALOGUES if name != "postgres"])
@@ -401,7 +453,7 @@ def test_a_server_that_drips_forever_ends_the_dialogue(dialogue: str) -> None:
     began = time.monotonic()
     with pytest.raises(ProbeError) as caught:
         asyncio.run(attempt([OVERLONG[dialogue][0][:3] + b"\xff" * 1000], dialogue, pause=0.02, limit=0.4))
-    assert caught.value.reason is Reason.STARTTLS_ERROR
+    assert caught.value.reason in {Reason.STARTTLS_TIMEOUT, Reason.STARTTLS_ERROR}
     assert time.monotonic() - began < 3
 
 
@@ -417,7 +469,8 @@ def test_no_bytes_lead_to_anything_but_tls_or_a_probe_error(dialogue: str, data:
     )
     pieces = data.draw(st.lists(bits, max_size=12))
     end = data.draw(st.sampled_from([None, PeerSilentError, PeerResetError, PeerFloodError]))
-    assert outcome(pieces, dialogue, end) in {None, Reason.STARTTLS_REFUSED, Reason.STARTTLS_ERROR}
+    reasons = {Reason.STARTTLS_REFUSED, Reason.STARTTLS_ERROR, Reason.STARTTLS_TIMEOUT}
+    assert outcome(pieces, dialogue, end) in {None, *reasons}
 
 
 @given(st.binary(max_size=300), st.integers(0, 299), st.binary(min_size=1, max_size=4))
@@ -440,3 +493,34 @@ def test_a_refusal_is_the_reason_of_the_whole_probe() -> None:
     with pytest.raises(ProbeError) as caught:
         asyncio.run(run())
     assert caught.value.reason is Reason.STARTTLS_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("hostname", "address", "name"),
+    [
+        ("mx1.example.net", "192.0.2.1", "mx1.example.net"),
+        ("MX1.Example.Net.", "192.0.2.1", "mx1.example.net"),
+        ("scanner", "192.0.2.1", "[192.0.2.1]"),
+        ("localhost", "2001:DB8::1", "[IPv6:2001:db8::1]"),
+        ("localhost.localdomain", "::ffff:192.0.2.1", "[192.0.2.1]"),
+        ("printer.local", "fe80::1%eth0", "[IPv6:fe80::1]"),
+        ("ip-10-0-0-1.ec2.internal", "10.0.0.1", "[10.0.0.1]"),
+        ("pod.namespace.svc.cluster.local", "10.0.0.1", "[10.0.0.1]"),
+        ("router.home.arpa", "10.0.0.1", "[10.0.0.1]"),
+        ("192.0.2.1", "192.0.2.1", "[192.0.2.1]"),
+        ("under_score.example.net", "192.0.2.1", "[192.0.2.1]"),
+        ("-.example.net", "192.0.2.1", "[192.0.2.1]"),
+        ("a.example.net\r\nQUIT", "192.0.2.1", "[192.0.2.1]"),
+        ("a" * 64 + ".example.net", "192.0.2.1", "[192.0.2.1]"),
+        ("", "192.0.2.1", "[192.0.2.1]"),
+    ],
+)
+def test_without_a_public_name_the_address_is_the_name(hostname: str, address: str, name: str) -> None:
+    assert own_name(hostname, address) == name
+
+
+@pytest.mark.parametrize(("dialogue", "verb"), [("smtp", b"EHLO"), ("lmtp", b"LHLO")])
+def test_the_operator_s_name_goes_before_the_machine_s(dialogue: str, verb: bytes) -> None:
+    connection = Script(SERVER_SAYS[dialogue])
+    asyncio.run(start_tls(connection, dialogue, NAME, "scanner.example.com"))
+    assert connection.written[0] == verb + b" scanner.example.com\r\n"

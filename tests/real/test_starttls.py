@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from exporter.config import GlobalSettings, TargetSettings
-from exporter.model import Protocol, ScanResult, Target
+from exporter.errors import ProbeError
+from exporter.model import Protocol, Reason, ScanResult, Target
+from exporter.net.dial import Dialer
+from exporter.net.gate import HostGate
+from exporter.net.service import ready_for_tls
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.exchange import Silence
@@ -18,7 +22,7 @@ from exporter.services import STARTTLS
 from exporter.targets import make_target as make_configured_target
 from exporter.workers import Workers
 from tests.support.servers import HOST, Pki, limiting_front, make_pki
-from tests.support.starttls_servers import ROOT, ROOT_ONLY, SERVERS, dovecot
+from tests.support.starttls_servers import ROOT, ROOT_ONLY, SERVERS, dovecot, exim, postfix
 from tests.support.targets import make_environment, make_target
 
 pytestmark = pytest.mark.real
@@ -105,3 +109,39 @@ def test_a_mail_server_that_takes_one_connection_at_a_time_from_a_host_is_read_b
     assert result.success, result.failures
     assert handshake is not None
     assert not [note for note in handshake.notes if Silence.NO_CONNECTION.value in note]
+
+
+def _say_ehlo(port: int, ehlo_name: str | None) -> None:
+    async def run() -> None:
+        target = make_target(port, protocol="smtp", starttls="smtp", ehlo_name=ehlo_name)
+        async with ready_for_tls(Dialer(target, HostGate()), max_bytes=65536):
+            pass
+
+    asyncio.run(run())
+
+
+STRICT_POSTFIX = """smtpd_delay_reject = no
+smtpd_helo_required = yes
+smtpd_helo_restrictions =
+  reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname, reject_unknown_helo_hostname
+"""
+STRICT_EXIM = "helo_verify_hosts = *"
+
+
+@pytest.mark.skipif(not ROOT, reason="Postfix runs as root only")
+def test_postfix_with_every_rule_about_names_takes_our_default(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "scanner")
+    with postfix(pki, STRICT_POSTFIX) as port:
+        _say_ehlo(port, None)
+        with pytest.raises(ProbeError, match=r"EHLO was answered with 504 5\.5\.2 <localhost>") as caught:
+            _say_ehlo(port, "localhost")
+    assert caught.value.reason is Reason.STARTTLS_REFUSED
+
+
+def test_exim_that_verifies_names_takes_our_default(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "scanner")
+    with exim(pki, STRICT_EXIM) as port:
+        _say_ehlo(port, None)
+        with pytest.raises(ProbeError, match="EHLO was answered with 550 ") as caught:
+            _say_ehlo(port, "[192.0.2.9]")
+    assert caught.value.reason is Reason.STARTTLS_REFUSED

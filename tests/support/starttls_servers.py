@@ -53,8 +53,8 @@ def _place(certificate: Path, user: str | None = None) -> Iterator[Place]:
 
 
 @contextmanager
-def postfix(pki: Pki) -> Iterator[int]:
-    """Postfix; its master runs as root only."""
+def postfix(pki: Pki, more: str = "") -> Iterator[int]:
+    """Postfix, with more lines of main.cf if there are any; its master runs as root only."""
     port = free_port()
     with _place(pki.ecdsa) as place:
         queue, data = place.make("queue"), place.make("data")
@@ -79,6 +79,7 @@ maillog_file_prefixes = {place.folder}
 smtpd_tls_security_level = may
 smtpd_tls_eccert_file = {place.pem}
 smtpd_tls_eckey_file = {place.pem}
+{more}
 """,
         )
         place.write(
@@ -97,8 +98,11 @@ tlsmgr unix - - n 1000? 1 tlsmgr
 
 
 @contextmanager
-def exim(pki: Pki) -> Iterator[int]:
-    """Exim, by GnuTLS. It conflicts with Postfix, so its package is only unpacked, and its user feigned."""
+def exim(pki: Pki, more: str = "") -> Iterator[int]:
+    """Exim, by GnuTLS, with more main options if there are any.
+
+    It conflicts with Postfix, so its package is only unpacked, and its user feigned.
+    """
     port = free_port()
     program = UNPACKED / "usr/sbin/exim4"
     assert program.exists(), "Exim is not unpacked; `make setup` does it"
@@ -123,6 +127,7 @@ tls_certificate = {place.pem}
 tls_privatekey = {place.pem}
 host_lookup =
 smtp_accept_max = 0
+{more}
 begin acl
 begin routers
 begin transports

@@ -10,7 +10,7 @@ from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSi
 from exporter.net.starttls.binary import ldap, mysql, postgres, rdp
 from exporter.net.starttls.lines import imap, irc, pop3, sieve
 from exporter.net.starttls.replies import ftp, lmtp, nntp, smtp
-from exporter.net.starttls.wire import Wire, broken
+from exporter.net.starttls.wire import Wire, broken, silent
 from exporter.net.starttls.xmpp import xmpp, xmpp_server
 
 __all__ = ["DIALOGUES", "start_tls"]
@@ -34,19 +34,22 @@ DIALOGUES: dict[str, Callable[[Wire], Awaitable[None]]] = {
 """By the values that `starttls:` takes."""
 
 
-async def start_tls(connection: Connection, dialogue: str, name: str) -> str | None:
+async def start_tls(connection: Connection, dialogue: str, name: str, ehlo_name: str | None = None) -> str | None:
     """Bring the connection to where TLS begins; `name` is the host to ask for, where the dialogue names one.
+
+    `ehlo_name` is what we call ourselves where that is asked for; None leaves it to `own_name`.
 
     Gives what the server said of itself before it was asked anything, as `Wire.greeting`.
 
     Raises:
-        ProbeError: `starttls_refused` when the server declines, `starttls_error` for everything else.
+        ProbeError: `starttls_refused` when the server declines, `starttls_timeout` when it does not answer in time,
+            `starttls_error` for everything else.
     """
-    wire = Wire(connection, name)
+    wire = Wire(connection, name, ehlo_name)
     try:
         await DIALOGUES[dialogue](wire)
     except PeerSilentError as error:
-        raise broken("the server stopped answering before TLS") from error
+        raise silent(wire.waits_for) from error
     except PeerResetError as error:
         raise broken("the connection was reset before TLS") from error
     except PeerFloodError as error:

@@ -2,7 +2,7 @@
 
 import struct
 
-from exporter.net.starttls.wire import Wire, broken, refused
+from exporter.net.starttls.wire import MAX_REPLY_BYTES, Wire, broken, refused
 
 _LDAP_REQUEST = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
 """LDAPMessage 1 with an ExtendedRequest for StartTLS (RFC 4511, 4.12 and 4.14.1)."""
@@ -58,8 +58,22 @@ async def postgres(wire: Wire) -> None:
             return
         case b"N":
             raise refused("the server does not offer TLS")
+        case b"E":
+            raise refused(await _postgres_error(wire))
         case answer:
             raise broken(f"not an answer to SSLRequest: {answer!r}")
+
+
+async def _postgres_error(wire: Wire) -> str:
+    """What an ErrorResponse says, code first (documentation, 55.7 and 55.8); the postmaster's is plain text."""
+    head = await wire.exactly(4)
+    size = int.from_bytes(head, "big")
+    if not 4 <= size <= MAX_REPLY_BYTES:
+        text = head + (await wire.until(b"\0"))[:-1]
+        return f"answered with an error: {text.decode('utf-8', 'replace')}"
+    parts = (await wire.exactly(size - 4)).split(b"\0")
+    fields = {part[:1]: part[1:].decode("utf-8", "replace") for part in parts}
+    return f"answered with error {fields.get(b'C', '')} {fields.get(b'M', '')}".rstrip()
 
 
 _MYSQL_ERROR, _MYSQL_OLD, _MYSQL_GREETING = 0xFF, 9, 10
@@ -78,7 +92,8 @@ async def mysql(wire: Wire) -> None:
         raise broken("not a MySQL packet")
     greeting = await wire.exactly(size)
     if greeting[0] == _MYSQL_ERROR:
-        raise refused(greeting[3:].decode("utf-8", "replace"))
+        code, text = int.from_bytes(greeting[1:3], "little"), greeting[3:].decode("utf-8", "replace")
+        raise refused(f"greeted with error {code} {text}")
     if greeting[0] == _MYSQL_OLD:
         raise refused("version 9 of the protocol has no TLS")
     wire.heard, end, behind = greeting[1:].partition(b"\0")

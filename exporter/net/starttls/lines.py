@@ -12,7 +12,7 @@ async def imap(wire: Wire) -> None:
         case ["*", "OK" | "PREAUTH"]:
             pass
         case ["*", "BYE"]:
-            raise refused(greeting)
+            raise refused(f"greeted with {greeting}")
         case _:
             raise broken(f"not an IMAP greeting: {greeting[:60]!r}")
     await wire.send(b"a1 STARTTLS\r\n")
@@ -22,7 +22,7 @@ async def imap(wire: Wire) -> None:
             case ["A1", "OK"]:
                 return
             case ["A1", "NO" | "BAD"] | ["*", "BYE"]:
-                raise refused(line)
+                raise refused(f"STARTTLS was answered with {line}")
             case ["*", _]:
                 pass
             case _:
@@ -31,19 +31,19 @@ async def imap(wire: Wire) -> None:
 
 async def pop3(wire: Wire) -> None:
     """POP3 (RFC 2595, 4). Whether STLS is a capability shows in its answer: one round trip less."""
-    await _pop3_reply(wire)
+    await _pop3_reply(wire, "greeted")
     await wire.send(b"STLS\r\n")
-    await _pop3_reply(wire)
+    await _pop3_reply(wire, "STLS was answered")
 
 
-async def _pop3_reply(wire: Wire) -> None:
-    """One status line (RFC 1939, 3)."""
+async def _pop3_reply(wire: Wire, what: str) -> None:
+    """One status line (RFC 1939, 3); `what` it is the reply to, for the detail."""
     line = await wire.line()
     match line.split(" ")[0]:
         case "+OK":
             return
         case "-ERR":
-            raise refused(line)
+            raise refused(f"{what} with {line}")
         case _:
             raise broken(f"not a POP3 reply: {line[:60]!r}")
 
@@ -52,8 +52,10 @@ _LITERAL = re.compile(r"\{([0-9]{1,9})\}\Z")
 _STARTTLS = re.compile(r'"STARTTLS"(?: |\Z)|\{8\}\r\nSTARTTLS(?: |\Z)', re.IGNORECASE)
 
 
-async def _sieve_response(wire: Wire) -> list[str]:
+async def _sieve_response(wire: Wire, what: str) -> list[str]:
     """The lines of one response before the one that ends it with OK; literals stand in theirs, after their length.
+
+    `what` it is the response to stands in the detail of a refusal.
 
     Raises:
         ProbeError: `starttls_refused` for NO and BYE (RFC 5804, 1.3).
@@ -69,7 +71,7 @@ async def _sieve_response(wire: Wire) -> list[str]:
             case "OK":
                 return before
             case "NO" | "BYE":
-                raise refused(line)
+                raise refused(f"{what} with {line}")
         if not line.startswith(('"', "{")):
             raise broken(f"not a ManageSieve response: {line[:60]!r}")
         before.append(line)
@@ -77,11 +79,11 @@ async def _sieve_response(wire: Wire) -> list[str]:
 
 async def sieve(wire: Wire) -> None:
     """ManageSieve (RFC 5804, 2.2); its greeting lists the capabilities (1.7)."""
-    capabilities = await _sieve_response(wire)
+    capabilities = await _sieve_response(wire, "greeted")
     if not any(_STARTTLS.match(line) for line in capabilities):
         raise refused("STARTTLS is not among the capabilities")
     await wire.send(b"STARTTLS\r\n")
-    await _sieve_response(wire)
+    await _sieve_response(wire, "STARTTLS was answered")
 
 
 _IRC_MESSAGE = re.compile(r"(?:@[^ ]+ +)?(?::[^ ]+ +)?([A-Za-z]+|[0-9]{3})(?: .*)?", re.DOTALL)
@@ -102,4 +104,4 @@ async def irc(wire: Wire) -> None:
         if command == "670":
             return
         if command in {"691", "ERROR"} or command.startswith("4"):
-            raise refused(line)
+            raise refused(f"answered with {line}")

@@ -2,7 +2,7 @@
 
 import re
 
-from exporter.model import plain_address
+from exporter.services import address_literal
 
 _QUALIFIED = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)")
 """A domain of at least two labels (RFC 5321, 4.1.2)."""
@@ -10,11 +10,11 @@ _UNKNOWN_TO_THE_WORLD = frozenset(
     {
         *("alt", "arpa", "example", "invalid", "local", "localhost", "onion", "test"),
         *("corp", "home", "internal", "intranet", "lan", "private"),
-        *("localdomain", "cluster"),
+        "localdomain",
     }
 )
-"""Top-level domains of no public name: IANA's Special-Use Domain Names; RFC 6762, appendix G; what distributions and
-orchestrators use. Servers that look the name up (Postfix: reject_unknown_helo_hostname) refuse such names."""
+"""Top-level domains of no public name: IANA's Special-Use Domain Names; RFC 6762, appendix G; what distributions use.
+Servers that look the name up (Postfix: reject_unknown_helo_hostname) refuse such names."""
 
 
 def own_name(hostname: str, local_address: str) -> str:
@@ -27,9 +27,3 @@ def own_name(hostname: str, local_address: str) -> str:
     if match is not None and len(name) < 254 and match[1] not in _UNKNOWN_TO_THE_WORLD:
         return name
     return address_literal(local_address)
-
-
-def address_literal(address: str) -> str:
-    """An IP address as it stands in mail (RFC 5321, 4.1.3); without a zone, which means nothing elsewhere."""
-    plain = plain_address(address.partition("%")[0])
-    return f"[IPv6:{plain}]" if ":" in plain else f"[{plain}]"

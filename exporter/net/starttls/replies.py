@@ -2,6 +2,8 @@
 
 import re
 
+from exporter.errors import ProbeError
+from exporter.net.dial import PeerResetError, PeerSilentError
 from exporter.net.starttls.wire import Wire, broken, refused
 
 _REPLY = re.compile(r"([1-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
@@ -16,40 +18,58 @@ async def _reply(wire: Wire) -> tuple[str, str, str]:
     return match[1], match[2] or "", match[3] or ""
 
 
+def _declines(code: str) -> bool:
+    """Whether a reply with this code is a refusal, for now or for good (RFC 5321, 4.2.1; RFC 959, 4.2)."""
+    return code[:1] in {"4", "5"}
+
+
 async def _smtp_reply(wire: Wire) -> tuple[str, list[str]]:
-    """Code and texts of one, maybe multi-line, reply: each line carries the code (RFC 5321, 4.2.1)."""
-    texts: list[str] = []
-    while True:
-        code, separator, text = await _reply(wire)
+    """Code and texts of one, maybe multi-line, reply: each line carries the code (RFC 5321, 4.2.1).
+
+    A refusal counts from its first line on: servers that turn a client away hang up, some before the last line.
+    """
+    code, separator, text = await _reply(wire)
+    texts = [text]
+    while separator == "-":
+        try:
+            code, separator, text = await _reply(wire)
+        except (ProbeError, PeerResetError, PeerSilentError):
+            if _declines(code):
+                break
+            raise
         texts.append(text)
-        if separator != "-":
-            return code, texts
+    return code, texts
 
 
-async def smtp(wire: Wire, hello: bytes = b"EHLO") -> None:
+async def smtp(wire: Wire, hello: str = "EHLO") -> None:
     """SMTP (RFC 3207, 4)."""
     code, texts = await _smtp_reply(wire)
     if code != "220":
-        raise refused(f"greeted with {code} {texts[0]}")
-    await wire.send(hello + b" tls-posture-exporter.invalid\r\n")
-    code, capabilities = await _smtp_reply(wire)
-    if code != "250" or "STARTTLS" not in {text.split(" ")[0].upper() for text in capabilities[1:]}:
+        raise refused(f"greeted with {code} {' '.join(texts)}")
+    await wire.send(f"{hello} {wire.ehlo_name}\r\n".encode("ascii"))
+    code, texts = await _smtp_reply(wire)
+    if code != "250":
+        raise refused(f"{hello} was answered with {code} {' '.join(texts)}")
+    if "STARTTLS" not in {text.split(" ")[0].upper() for text in texts[1:]}:
         raise refused("STARTTLS is not among the capabilities")
     await wire.send(b"STARTTLS\r\n")
     code, texts = await _smtp_reply(wire)
     if code != "220":
-        raise refused(f"{code} {texts[0]}")
+        raise refused(f"STARTTLS was answered with {code} {' '.join(texts)}")
 
 
 async def lmtp(wire: Wire) -> None:
     """LMTP: SMTP with a greeting of its own (RFC 2033, 4.1)."""
-    await smtp(wire, b"LHLO")
+    await smtp(wire, "LHLO")
 
 
 async def _ftp_reply(wire: Wire) -> tuple[str, str]:
-    """Code and first text: lines between the first and the last may be anything (RFC 959, 4.2)."""
+    """Code and first text: lines between the first and the last may be anything (RFC 959, 4.2).
+
+    Of a refusal the first line is enough: it ends the dialogue.
+    """
     code, separator, text = await _reply(wire)
-    if separator == "-":
+    if separator == "-" and not _declines(code):
         while (await wire.line())[:4].rstrip(" ") != code:
             pass
     return code, text
@@ -65,7 +85,7 @@ async def ftp(wire: Wire) -> None:
     await wire.send(b"AUTH TLS\r\n")
     code, text = await _ftp_reply(wire)
     if code != "234":
-        raise refused(f"{code} {text}")
+        raise refused(f"AUTH TLS was answered with {code} {text}")
 
 
 async def nntp(wire: Wire) -> None:
@@ -86,4 +106,4 @@ async def nntp(wire: Wire) -> None:
             await wire.send(b"STARTTLS\r\n")
             code, _, text = await _reply(wire)
     if code != "382":
-        raise refused(f"{code} {text}")
+        raise refused(f"STARTTLS was answered with {code} {text}")

@@ -1,8 +1,11 @@
 """What every dialogue reads and writes with: bounded in bytes, and never a byte past the reply it waits for."""
 
+import socket
+
 from exporter.errors import ProbeError
 from exporter.model import Reason
 from exporter.net.dial import Connection
+from exporter.net.starttls.own_name import own_name
 
 MAX_REPLY_BYTES = 16384
 """Of one dialogue in all: a greeting and a list of capabilities together stay far below this."""
@@ -22,6 +25,11 @@ def broken(detail: str) -> ProbeError:
     return ProbeError(Reason.STARTTLS_ERROR, _printable(detail))
 
 
+def silent(awaited: str) -> ProbeError:
+    """What we waited for did not come in time, which says nothing of whether the server has TLS."""
+    return ProbeError(Reason.STARTTLS_TIMEOUT, f"the server did not send {awaited} in time")
+
+
 def _printable(text: str, most: int = _MAX_DETAIL) -> str:
     cut = text[:most]
     if cut.isprintable():
@@ -37,9 +45,10 @@ class Wire:
         heard: what the server said before it was asked anything; of a binary dialogue, the text in it.
     """
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    def __init__(self, connection: Connection, name: str, ehlo_name: str | None = None) -> None:
         self.name = name
         self._connection = connection
+        self._ehlo_name = ehlo_name
         self._buffer = b""
         self._seen = 0
         self.heard = b""
@@ -50,6 +59,16 @@ class Wire:
         """What the server said of itself, in one line, cut and made printable; None where it waits to be asked."""
         text = " ".join(self.heard.decode("utf-8", "replace").split())
         return _printable(text, _MAX_GREETING) or None
+
+    @property
+    def ehlo_name(self) -> str:
+        """What we call ourselves in EHLO and LHLO."""
+        return self._ehlo_name or own_name(socket.gethostname(), self._connection.local_address)
+
+    @property
+    def waits_for(self) -> str:
+        """What the server has to send next, in words."""
+        return "its answer before TLS" if self._asked else "its greeting"
 
     async def line(self) -> str:
         """The next line without its end; bytes outside UTF-8 are replaced."""

@@ -22,10 +22,10 @@ class _Tag:
     closes: bool
 
 
-async def _markup(wire: Wire) -> str:
-    """The next tag, without the text before it."""
-    await wire.until(b"<")
-    return await _behind_bracket(wire)
+async def _markup(wire: Wire) -> tuple[str, str]:
+    """The text before the next tag, and that tag."""
+    text = (await wire.until(b"<"))[:-1]
+    return " ".join(text.decode("utf-8", "replace").split()), await _behind_bracket(wire)
 
 
 async def _behind_bracket(wire: Wire) -> str:
@@ -45,17 +45,20 @@ def _tag(markup: str) -> _Tag:
 
 async def _element(wire: Wire) -> tuple[str, list[str]]:
     """One whole child of the stream: its name, and those right below it."""
-    first = _tag(await _markup(wire))
+    _, markup = await _markup(wire)
+    first = _tag(markup)
     if not first.opens:
         raise broken("the server closed the stream")
-    depth, inner = int(not first.closes), []
+    depth, inner, said = int(not first.closes), [], []
     while depth:
-        tag = _tag(await _markup(wire))
+        text, markup = await _markup(wire)
+        tag = _tag(markup)
+        said.append(text)
         if tag.opens and depth == 1:
             inner.append(tag.name)
         depth += tag.opens - tag.closes
     if first.name == "error":  # RFC 6120, 4.9: the server will not go on, and says why
-        raise refused(f"stream error {' '.join(inner)}")
+        raise refused(" ".join(filter(None, ("stream error", *inner, *said))))
     return first.name, inner
 
 
@@ -68,7 +71,9 @@ async def _xmpp(wire: Wire, namespace: str) -> None:
     if start != b"<":
         raise broken(f"not XMPP: {start!r}")
     markup = await _behind_bracket(wire)
-    header = _tag(await _markup(wire) if markup.startswith("<?xml ") else markup)
+    if markup.startswith("<?xml "):
+        _, markup = await _markup(wire)
+    header = _tag(markup)
     if header.name != "stream" or header.closes:
         raise broken(f"not the header of a stream: <{header.name[:60]}>")
     name, features = await _element(wire)
