@@ -70,6 +70,7 @@ class Connection:
         self._received = 0
         self._first = b""
         self._deadline: float | None = None
+        self._longest_read = timeout_seconds
 
     @classmethod
     async def open(
@@ -91,13 +92,18 @@ class Connection:
             raise
         return cls(sock, traffic, timeout_seconds=timeout_seconds, max_bytes=max_bytes)
 
-    def limit(self, seconds: float) -> None:
-        """From now on, all reads together have this long: a peer that drips one byte at a time ends too."""
+    def limit(self, seconds: float, each: float | None = None) -> None:
+        """From now on, all reads together have this long: a peer that drips one byte at a time ends too.
+
+        One read has `each`, or else the usual time limit.
+        """
         self._deadline = asyncio.get_running_loop().time() + seconds
+        self._longest_read = self.timeout_seconds if each is None else each
 
     def begin(self, first: bytes, max_bytes: int) -> None:
         """From here on it is the target that speaks, and these were its first bytes; limits start anew."""
         self._first, self._received, self._deadline = first, 0, None
+        self._longest_read = self.timeout_seconds
         self.max_bytes = max_bytes
 
     async def read(self) -> bytes:
@@ -119,7 +125,7 @@ class Connection:
 
     async def _receive(self) -> bytes:
         loop = asyncio.get_running_loop()
-        by = loop.time() + self.timeout_seconds
+        by = loop.time() + self._longest_read
         cut_short = self._deadline is not None and self._deadline < by
         try:
             async with asyncio.timeout_at(self._deadline if cut_short else by):
@@ -218,6 +224,8 @@ class Dialer:
         connections: TCP connections that were opened.
         traffic: what went over them, a proxy's dialogue included.
         greeting: what the server said of itself before TLS, the first time that it was heard.
+        slowest_dialogue_seconds: of the dialogues that led to TLS; None before the first.
+        until: the loop's time by which whoever opens connections now wants to be done; None when nothing is said.
     """
 
     def __init__(self, target: Target, gate: HostGate, lookup: Lookup = resolve_all) -> None:
@@ -225,6 +233,8 @@ class Dialer:
         self.connections = 0
         self.traffic = Traffic()
         self.greeting: str | None = None
+        self.slowest_dialogue_seconds: float | None = None
+        self.until: float | None = None
         self._gate = gate
         self._lookup = lookup
         self._address: str | None = None
