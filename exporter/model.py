@@ -312,8 +312,9 @@ class ScanResult:
 
     Attributes:
         facts: only what this scan saw.
-        probes: name of each probe -> whether it could tell, when it last ran.
-        success: the server was reached over TLS and every mandatory probe answered.
+        probes: name of each probe -> whether it could tell, when it last ran. The handshake probe could, too, when its
+            time was over before it was done; it is among the failures then.
+        success: the server was reached over TLS and every mandatory probe was done.
         connections: TCP connections opened to the target, or to its proxy.
         bytes_sent: by these connections, as TCP payload; what a proxy is told counts too.
         bytes_received: likewise, up to where each connection was closed.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
 from types import MappingProxyType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from exporter.errors import ProbeError
 from exporter.model import (
@@ -28,11 +28,19 @@ from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.net.records import RecordResolver
 from exporter.net.resolve import Lookup, resolve_all
-from exporter.probes.base import Session
+from exporter.probes.base import Probe, Session
 from exporter.probes.registry import PROBES
 from exporter.workers import Workers
 
 log = logging.getLogger(__name__)
+
+RESERVED_SHARE, RESERVED_SECONDS = 1 / 3, 60.0
+"""Of the scan's time, the smaller of the two, that hellos leave to the others. They are dozens of connections; the
+certificate and the first HTTP response are one each and matter as much, also where the server is so slow that the
+hellos do not end. A minute is enough for both with a server that takes 25 s for each connection."""
+DNS_SHARE, DNS_SECONDS = 0.05, 5.0
+"""Likewise, what all that ask the server leave to the questions about records, which a slow server does not make slow.
+The seconds are the resolver's usual time limit."""
 
 T = TypeVar("T")
 
@@ -126,7 +134,8 @@ async def scan(target: Target, environment: Environment, known: Facts | None = N
     """Scan the target at one address, the first that takes a connection, within its `scan_timeout`.
 
     The first probe finds out whether there is a TLS server at all; where it fails, the others have nothing to look at
-    and are not run. What is known and not yet due again is not asked again. Never raises but for cancellation.
+    and are not run. When its time was over before it was done, what it found counts, the others are run, and the scan
+    is no success. What is known and not yet due again is not asked again. Never raises but for cancellation.
     """
     return await _scan(target, environment, Facts(), known or Facts())
 
@@ -136,7 +145,8 @@ async def _scan(target: Target, environment: Environment, of_name: Facts, known:
     started = environment.now()
     dialer = Dialer(target, environment.gate, environment.lookup)
     facts, failures, outcome = Facts(), [], {}
-    deadline = asyncio.get_running_loop().time() + target.scan_timeout.total_seconds()
+    seconds = target.scan_timeout.total_seconds()
+    deadline = asyncio.get_running_loop().time() + seconds
     for probe in PROBES:
         if not probe.applies(target):
             continue
@@ -147,18 +157,29 @@ async def _scan(target: Target, environment: Environment, of_name: Facts, known:
         if not probe.due(target, at_hand, started):
             outcome[probe.name] = True
             continue
+        until, limit = _ends(probe, deadline, seconds)
+        dialer.until = until
         session = Session(
-            target, dialer, environment.resolver, started, environment.workers, known=at_hand, deadline=deadline
+            target,
+            dialer,
+            environment.resolver,
+            started,
+            environment.workers,
+            known=at_hand,
+            deadline=deadline,
+            until=until,
         )
-        told, failure = await _attempt(probe.name, target, partial(probe.run, session), deadline)
-        outcome[probe.name] = failure is None
+        told, failure = await _attempt(probe.name, target, partial(probe.run, session), limit)
+        outcome[probe.name] = failure is None or (probe is PROBES[0] and told is not None)
         if told is not None:
             facts = facts.with_part(told, environment.now())
         if failure is not None:
             failures.append(failure)
-            if probe is PROBES[0]:
+            if probe is PROBES[0] and not _was_slow(failure, dialer):
                 break
-    success = all(outcome.get(probe.name, False) for probe in PROBES if probe.mandatory and probe.applies(target))
+    failed = {failure.probe for failure in failures}
+    mandatory = [probe.name for probe in PROBES if probe.mandatory and probe.applies(target)]
+    success = all(outcome.get(name, False) and name not in failed for name in mandatory)
     return ScanResult(
         target=target,
         started_at=started,
@@ -171,6 +192,20 @@ async def _scan(target: Target, environment: Environment, of_name: Facts, known:
         bytes_sent=dialer.traffic.sent,
         bytes_received=dialer.traffic.received,
     )
+
+
+def _ends(probe: Probe[Any], deadline: float, seconds: float) -> tuple[float, float]:
+    """When the probe has to be done with what it knows, and when it is cancelled, in the loop's time."""
+    if not probe.mandatory:
+        return deadline, deadline
+    limit = deadline - min(DNS_SHARE * seconds, DNS_SECONDS)
+    until = deadline - min(RESERVED_SHARE * seconds, RESERVED_SECONDS) if probe is PROBES[0] else limit
+    return until, limit
+
+
+def _was_slow(failure: Failure, dialer: Dialer) -> bool:
+    """Whether the probe failed for want of time alone: the server has been heard, and may answer the others."""
+    return failure.reason is Reason.DEADLINE_EXCEEDED and dialer.traffic.received > 0
 
 
 async def _attempt(

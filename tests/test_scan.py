@@ -95,6 +95,22 @@ def test_the_deadline_ends_a_scan_with_its_reason() -> None:
     assert len(result.facts) == 0
 
 
+def test_a_server_that_was_heard_is_asked_for_the_rest_when_the_time_for_hellos_is_over() -> None:
+    async def begins_an_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\x16\x03\x03")
+        await reader.read()
+
+    async def run() -> ScanResult:
+        async with plain_server(begins_an_answer) as port:
+            target = make_target(port, timeout_seconds=5.0, scan_timeout=timedelta(seconds=0.6))
+            return await scan(target, make_environment())
+
+    result = asyncio.run(run())
+    assert {"handshake", "certificate", "http"} <= result.probes.keys()
+    assert not any(result.probes.values())
+    assert (result.failures[0].probe, result.failures[0].reason) == ("handshake", Reason.DEADLINE_EXCEEDED)
+
+
 def test_counts_the_connections_of_all_probes() -> None:
     async def run() -> tuple[int, int]:
         async with scripted_server(Stack({0x0303: (0xC030,)})) as seen:

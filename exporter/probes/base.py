@@ -24,6 +24,8 @@ class Session:
         workers: run what must not run in this process.
         known: what the probes before saw in this scan, completed by what earlier scans saw and still holds.
         deadline: when the scan ends at the latest, in the loop's time.
+        until: when this probe has to be done, in the loop's time, so that those behind it have time left; None is the
+            deadline.
     """
 
     target: Target
@@ -33,10 +35,12 @@ class Session:
     workers: Workers
     known: Facts
     deadline: float
+    until: float | None = None
 
     def seconds_left(self) -> float:
-        """What the scan may still take."""
-        return self.deadline - asyncio.get_running_loop().time()
+        """What the probe may still take."""
+        until = self.deadline if self.until is None else min(self.until, self.deadline)
+        return until - asyncio.get_running_loop().time()
 
 
 def always(_target: Target, _known: Facts, _now: datetime) -> bool:

@@ -25,6 +25,10 @@ from exporter.software.greetings import INSIDE_TLS
 MOST_DEPLOYMENTS = 8
 """A server has one for each kind of key, and machines with chains of their own behind one address are a few."""
 
+_SHARE_OF_TIME = 0.5
+"""Of what is left for this probe once the first chain is there: what a slow server is not asked costs no more than
+`complete`."""
+
 _PSS = "rsa_pss_{0}_sha256:rsa_pss_{0}_sha384:rsa_pss_{0}_sha512"
 _SCHEMES = {
     "ECDSA P-256": "ecdsa_secp256r1_sha256",
@@ -162,12 +166,14 @@ async def _other_kinds(session: Session, first: Chain) -> tuple[list[_Served], b
     Each handshake offers what has not been seen yet, until the server declines: one for a server with one kind of key.
     """
     found: list[_Served] = []
+    until = asyncio.get_running_loop().time() + session.seconds_left() * _SHARE_OF_TIME
     left = set(_SCHEMES) - {_kind(first)}
     while left and len(left) < len(_SCHEMES):
         schemes = (names for kind, names in _SCHEMES.items() if kind in left)
         try:
-            served = await _handshake(session, ":".join((*schemes, _FOR_CHAINS)))
-        except (ProbeError, ValueError):
+            async with asyncio.timeout_at(until):
+                served = await _handshake(session, ":".join((*schemes, _FOR_CHAINS)))
+        except (ProbeError, ValueError, TimeoutError):
             return found, False
         kind = _kind(served.chain) if served.chain else None
         if kind not in left:

@@ -1,15 +1,33 @@
 """Handshake probe: our own ClientHellos and what servers answer to them. No OpenSSL, no cryptography."""
 
+import asyncio
 from dataclasses import replace
 
+from exporter.errors import ProbeError
+from exporter.model import Reason
 from exporter.probes.base import Probe, Session
 from exporter.probes.handshake.engine import Engine
 from exporter.probes.handshake.facts import FAMILIES, FULL, HandshakeFacts, document, samples
 
+_CLOCK_SECONDS = 0.001
+"""A timer may fire this much early by the clock that it is compared with."""
+
 
 async def _run(session: Session) -> HandshakeFacts:
-    facts = await Engine(session.dialer, session.known.get(HandshakeFacts)).read()
-    return replace(facts, greeting=session.dialer.greeting)
+    """All that hellos tell.
+
+    Raises:
+        ProbeError: as `Engine.read`; with facts when the time was over before all was asked.
+    """
+    facts = await Engine(session.dialer, session.known.get(HandshakeFacts)).read(until=session.until)
+    facts = replace(facts, greeting=session.dialer.greeting)
+    if session.until is not None and asyncio.get_running_loop().time() >= session.until - _CLOCK_SECONDS:
+        detail = (
+            f"the time for hellos was over after {session.dialer.connections} connections; what was not asked is "
+            f"unknown; a longer scan_timeout than {session.target.scan_timeout} gets further"
+        )
+        raise ProbeError(Reason.DEADLINE_EXCEEDED, detail, facts)
+    return facts
 
 
 PROBE = Probe(
