@@ -17,7 +17,7 @@ from exporter.app import make_resolver, policies_of, read_config, serve, utc_now
 from exporter.assess import assess_all, reassess_all
 from exporter.config import Config, TargetSettings, is_policy_path, parse_duration
 from exporter.demo.run import demo
-from exporter.errors import ConfigError, ExporterError
+from exporter.errors import ConfigError, ExporterError, TargetError
 from exporter.fleet import KeyIndex
 from exporter.logs import set_up_logging
 from exporter.metrics import render_reports, target_text
@@ -25,8 +25,9 @@ from exporter.model import Report, Target
 from exporter.policies import Policy, load_policy, shipped, wrong_policy
 from exporter.report import reports_json
 from exporter.scan import Environment, scan_addresses
+from exporter.services import parse_service
 from exporter.software.files import load_table
-from exporter.targets import make_target, static_targets
+from exporter.targets import make_target, named, static_targets
 from exporter.terminal import print_reports
 from exporter.web import parse_address
 from exporter.workers import Workers
@@ -34,7 +35,7 @@ from exporter.workers import Workers
 EXIT_OK, EXIT_NOT_COMPLIANT, EXIT_USAGE, EXIT_UNKNOWN = 0, 1, 2, 3
 DEFAULT_ADDRESS = ":19443"
 DEFAULT_TIMEOUT = timedelta(seconds=60)
-"""Of one scan of a target named on the command line; those of a configuration have their own."""
+"""Of one scan of a target named on the command line, where no configuration says otherwise."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -129,18 +130,9 @@ def _scan(options: argparse.Namespace) -> int:
 
 
 def _scan_targets(options: argparse.Namespace, config: Config) -> list[Target]:
-    """The targets named, else all of the configuration; one that the configuration knows is scanned as it says."""
-    known = {target.name: target for target in static_targets(config)}
-    if not options.target:
-        targets = list(known.values())
-    else:
-        targets = []
-        for text in options.target:
-            if text in known:
-                targets.append(known[text])
-                continue
-            target = make_target(TargetSettings.from_text(text), config.global_)
-            targets.append(replace(target, scan_timeout=DEFAULT_TIMEOUT))
+    """The targets named, else all of the configuration; what the configuration knows is scanned as it says."""
+    known = static_targets(config)
+    targets = [target for text in options.target for target in _meant(text, known, config)] or list(known)
     names = [target.name for target in targets]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -151,6 +143,28 @@ def _scan_targets(options: argparse.Namespace, config: Config) -> list[Target]:
     if options.timeout:
         changes["scan_timeout"] = options.timeout
     return [replace(target, **changes) for target in targets]  # type: ignore[arg-type]
+
+
+def _meant(text: str, known: Sequence[Target], config: Config) -> Sequence[Target]:
+    """The targets of the configuration that the text names, else one made of the text and the global settings.
+
+    Raises:
+        TargetError: it names none, and cannot be read as a target either.
+    """
+    try:
+        service = parse_service(text)
+    except TargetError:
+        if found := named(text, None, known):
+            return found
+        raise
+    if found := named(text, service, known):
+        return found
+    if others := [target for target in known if target.host == service.host]:
+        listed = ", ".join(f"{other.name} ({other.starttls or other.protocol})" for other in others)
+        message = f"{text} is none of the configured targets of this host ({listed}); only global settings apply to it"
+        print(f"tls-posture-exporter: {message}", file=sys.stderr)
+    target = make_target(TargetSettings.from_text(text), config.global_)
+    return [target if config.global_.scan_timeout else replace(target, scan_timeout=DEFAULT_TIMEOUT)]
 
 
 async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: Config) -> list[tuple[Report, ...]]:
@@ -227,7 +241,12 @@ def _parser() -> argparse.ArgumentParser:
         help="below the table, say of all that does not pass what was asked and what to change",
     )
     command.add_argument("--timeout", type=_timeout, metavar="DURATION", help="deadline of one scan (default 60s)")
-    command.add_argument("target", nargs="*", metavar="TARGET", help="host[:port] or a URL such as imaps://host")
+    command.add_argument(
+        "target",
+        nargs="*",
+        metavar="TARGET",
+        help="host[:port], a URL such as imaps://host, or the name or host of targets in the configuration",
+    )
     command.set_defaults(run=_scan)
 
     command = commands.add_parser(

@@ -6,9 +6,10 @@ import pytest
 
 from exporter import __version__
 from exporter.config import Config, GlobalSettings, TargetSettings
+from exporter.errors import TargetError
 from exporter.model import Addresses, ClientCertificate, HttpOptions, IpProtocol, Proxy, Target
-from exporter.services import MAIL, PROTOCOLS, STARTTLS
-from exporter.targets import DEFAULT_SCAN_TIMEOUT, make_target, static_targets
+from exporter.services import MAIL, PROTOCOLS, STARTTLS, parse_service
+from exporter.targets import DEFAULT_SCAN_TIMEOUT, make_target, named, static_targets
 
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 
@@ -262,3 +263,61 @@ def test_the_nearest_word_on_whom_to_trust_counts(
     usual: dict[str, object], own: dict[str, object], expected: str | None
 ) -> None:
     assert _made(own, STORES | usual).ca_file == expected
+
+
+CONFIGURED = static_targets(
+    Config.model_validate(
+        {
+            "targets": [
+                {"host": "mail.example.com", "port": 25, "starttls": "smtp"},
+                {"host": "mail.example.com", "port": 1993, "protocol": "imaps", "name": "imap"},
+                {"host": "Mail.example.com", "name": "web"},
+                {"host": "b\u00fccher.example", "port": 8443},
+                "[2001:DB8::1]:443",
+                {"host": "other.example.com", "name": "mail.example"},
+                {"host": "mail.example", "port": 465},
+            ]
+        }
+    )
+)
+SMTP, IMAP, WEB, BOOKS, NUMBER, NAMED_AS_A_HOST, _ = CONFIGURED
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mail.example.com", [SMTP, IMAP, WEB]),
+        ("MAIL.example.com.", [SMTP, IMAP, WEB]),
+        ("mail.example.com:25", [SMTP]),
+        ("mail.example.com:1993", [IMAP]),
+        ("mail.example.com:443", [WEB]),
+        ("smtp+starttls://mail.example.com", [SMTP]),
+        ("smtp+starttls://mail.example.com:25", [SMTP]),
+        ("imaps://mail.example.com", [IMAP]),
+        ("https://mail.example.com/", [WEB]),
+        ("imap", [IMAP]),
+        ("web", [WEB]),
+        ("b\u00fccher.example", [BOOKS]),
+        ("xn--bcher-kva.example:8443", [BOOKS]),
+        ("https://b\u00fccher.example:8443", [BOOKS]),
+        ("2001:db8:0::1", [NUMBER]),
+        ("[2001:db8::1]:443", [NUMBER]),
+        ("https://[2001:db8::1]", [NUMBER]),
+        ("mail.example", [NAMED_AS_A_HOST]),
+        ("mail.example.com:587", []),
+        ("imaps://mail.example.com:25", []),
+        ("smtps://mail.example.com", []),
+        ("example.com", []),
+        ("Web", []),
+    ],
+)
+def test_a_text_means_the_target_of_that_name_or_all_it_does_not_rule_out(text: str, expected: list[Target]) -> None:
+    assert list(named(text, parse_service(text), CONFIGURED)) == expected
+
+
+def test_a_name_that_is_no_address_is_a_name_all_the_same() -> None:
+    (shop,) = static_targets(Config.model_validate({"targets": [{"host": "a.example", "name": "the shop"}]}))
+    with pytest.raises(TargetError):
+        parse_service(shop.name)
+    assert named(shop.name, None, [shop]) == (shop,)
+    assert named("the shop ", None, [shop]) == ()

@@ -1,11 +1,12 @@
 """Where targets come from. So far: the list in the configuration file."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from exporter import __version__
 from exporter.config import DIRECT, NEVER, OFF, SYSTEM, Config, GlobalSettings, HttpSettings, TargetSettings
 from exporter.model import Addresses, ClientCertificate, HttpOptions, Target, is_ip
-from exporter.services import MAIL, parse_proxy
+from exporter.services import MAIL, Service, parse_proxy
 
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=2)
 DEFAULT_VULNERABILITY_INTERVAL = timedelta(hours=24)
@@ -63,6 +64,24 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
         vulnerability_interval=_vulnerability_interval(settings, defaults, interval),
         clients=tuple((defaults.clients or ()) if settings.clients is None else settings.clients),
         max_age=settings.max_age or defaults.max_age or MAX_AGE_INTERVALS * interval,
+    )
+
+
+def named(text: str, service: Service | None, targets: Sequence[Target]) -> tuple[Target, ...]:
+    """The targets that a text on the command line means: the one of that name, else all that it does not rule out.
+
+    `service` is what the text says as host, host:port or URL, None when it says nothing of the kind. It rules out other
+    hosts, and what it names of port, protocol and STARTTLS; what it leaves open may be anything.
+    """
+    of_name = tuple(target for target in targets if target.name == text)
+    if of_name or service is None:
+        return of_name
+    return tuple(
+        target
+        for target in targets
+        if target.host == service.host
+        and service.port in {None, target.port}
+        and (service.protocol is None or (service.protocol, service.starttls) == (target.protocol, target.starttls))
     )
 
 
