@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.conversation import Conversation
 from exporter.probes.handshake.facts import HandshakeFacts, Listing, ServedChain
-from exporter.probes.handshake.observed import FLAGS, HEARTBEAT
+from exporter.probes.handshake.observed import FLAGS, HEARTBEAT, OCSP_STAPLING, SECURE_RENEGOTIATION
 from exporter.probes.handshake.parameters import group_name, scheme_name
 from exporter.probes.handshake.reading import Reading
 from exporter.probes.handshake.registry import SSL2_KINDS, suite_name
@@ -34,7 +34,7 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         compression=_unless(several, _compression(talk, readings)),
         groups={protocol: listing for protocol in accepted if (listing := _groups(talk, protocol, readings, several))},
         group_order={p: _group_order(talk, p, readings, several) for p in accepted if p in _WITH_GROUPS},
-        extensions={name: talk.observed.flag(name) for name in FLAGS}
+        extensions={name: _in_every_protocol(talk, readings, name) for name in FLAGS}
         | {
             "fallback_scsv": None if several else fallback,
             "downgrade_marks": None if several else _downgrade_marks(talk, accepted, readings),
@@ -53,6 +53,17 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         spent=dict(talk.spent),
         notes=tuple(talk.notes),
     )
+
+
+def _in_every_protocol(talk: Conversation, readings: Readings, name: str) -> bool | None:
+    """Whether the server has this extension; a yes is known only when each protocol that can have it is.
+
+    A stapled response is a yes wherever it was seen, as for `Observed.flag`.
+    """
+    flag = talk.observed.flag(name)
+    protocols = _CLASSIC if name == SECURE_RENEGOTIATION else _WITH_EXTENSIONS
+    unknown = any(readings[protocol].accepted is None for protocol in protocols)
+    return None if flag and unknown and name != OCSP_STAPLING else flag
 
 
 def _unless(several: set[Protocol], value: bool | None) -> bool | None:
