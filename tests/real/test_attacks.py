@@ -140,7 +140,8 @@ def test_what_sslyze_hangs_on_ends_within_the_deadline(name: str) -> None:
 
     report = asyncio.run(run())
     assert report.result.duration_seconds < SCAN_SECONDS + 1
-    assert reason in {failure.reason for failure in report.result.failures}
+    # Where every hello waits for its limit, the time for all of them may be over first.
+    assert {failure.reason for failure in report.result.failures} & {reason, Reason.DEADLINE_EXCEEDED}
     assert report.facts.get(Vulnerabilities) is None
 
 
