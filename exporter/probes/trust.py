@@ -1,5 +1,6 @@
 """Whether a served chain leads to a trusted root, as `openssl verify` has it, without a connection."""
 
+import re
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,6 @@ from enum import StrEnum
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
-from threading import Lock
 
 from cryptography import x509
 from OpenSSL import crypto
@@ -66,21 +66,45 @@ _FAILURES = {
 for extensions that forbid what a certificate is used for (79: a CA that is none), and for weak keys and signatures."""
 
 
-_LOCK = Lock()
-"""A store holds the time to verify at; verifications run in threads and must not change it for each other."""
+_BLOCK = re.compile(rb"^-----BEGIN ([A-Z0-9 ]+)-----.*?^-----END \1-----", re.DOTALL | re.MULTILINE)
+_PLAIN = {b"CERTIFICATE", b"X509 CERTIFICATE"}
 
 
 @lru_cache(maxsize=64)
-def _store(path: str, _edition: Edition) -> crypto.X509Store:
-    """The anchors of a PEM bundle, read by OpenSSL (which takes old roots that stricter parsers refuse).
+def _anchors(path: str, _edition: Edition) -> tuple[crypto.X509, ...] | None:
+    """The certificates of a PEM bundle, read by OpenSSL (which takes old roots that stricter parsers refuse).
 
-    Read again when the file changes.
+    None where the file holds something that OpenSSL alone can read as it means it, such as a certificate with trust
+    settings of its own (`TRUSTED CERTIFICATE`), or nothing at all. Read again when the file changes.
     """
-    store = crypto.X509Store()
+    blocks = list(_BLOCK.finditer(Path(path).read_bytes()))
+    if not blocks or any(block[1] not in _PLAIN for block in blocks):
+        return None
     try:
-        store.load_locations(path)
+        return tuple(crypto.load_certificate(crypto.FILETYPE_PEM, block[0]) for block in blocks)
+    except crypto.Error:
+        return None
+
+
+def _store(path: str, edition: Edition, now: datetime) -> crypto.X509Store:
+    """A store that verifies at the time `now`.
+
+    Each verification needs a store of its own: of several times that are set on one, OpenSSL keeps the first
+    (X509_VERIFY_PARAM_inherit, x509_vpm.c). Reading the anchors is what takes time (8 ms for Debian's bundle), so they
+    are kept, and a store of them is made in 0.1 ms.
+
+    Raises:
+        ValueError: the file holds something else than certificates.
+    """
+    store, anchors = crypto.X509Store(), _anchors(path, edition)
+    try:
+        if anchors is None:
+            store.load_locations(path)
+        for anchor in anchors or ():
+            store.add_cert(anchor)
     except crypto.Error as error:
         raise ValueError(f"{path} holds no certificates") from error
+    store.set_time(now.replace(tzinfo=None))
     return store
 
 
@@ -114,17 +138,14 @@ def verify(
     path = ca_file or _system_bundle()
     edition = read_edition(path)
     leaf, *others = (crypto.X509.from_cryptography(certificate) for certificate in chain)
-    with _LOCK:
-        store = _store(path, edition)
-        store.set_time(now.replace(tzinfo=None))
-        try:
-            verified = crypto.X509StoreContext(store, leaf, others).get_verified_chain()
-        except crypto.X509StoreContextError as error:
-            code, detail = error.errors[0], str(error)
-        else:
-            code, detail = 0, ""
-            linked = _readable(verified) or linked
-    failures = dict.fromkeys(_out_of_time(linked, now) if code else ())
+    try:
+        verified = crypto.X509StoreContext(_store(path, edition, now), leaf, others).get_verified_chain()
+    except crypto.X509StoreContextError as error:
+        code, detail = error.errors[0], str(error)
+    else:
+        code, detail = 0, ""
+        linked = _readable(verified) or linked
+    failures = dict.fromkeys(out_of_time(linked, now) if code else ())
     if code in _NO_ISSUER:
         forgotten = lacks_intermediate(linked, read_anchors(path, edition))
         failures[TrustFailure.INCOMPLETE_CHAIN if forgotten else TrustFailure.UNKNOWN_ISSUER] = None
@@ -149,7 +170,8 @@ def _readable(path: Sequence[crypto.X509]) -> tuple[x509.Certificate, ...]:
     return tuple(found)
 
 
-def _out_of_time(path: Sequence[x509.Certificate], now: datetime) -> Iterator[TrustFailure]:
+def out_of_time(path: Sequence[x509.Certificate], now: datetime) -> Iterator[TrustFailure]:
+    """What the dates of these certificates are wrong by, which takes no trust store."""
     if any(certificate.not_valid_after_utc < now for certificate in path):
         yield TrustFailure.EXPIRED
     if any(now < certificate.not_valid_before_utc for certificate in path):

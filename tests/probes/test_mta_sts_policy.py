@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ from hypothesis import strategies as st
 from exporter.errors import ProbeError
 from exporter.model import ClientCertificate, DnsQuestion, HttpOptions, Proxy, Reason, Target
 from exporter.probes.mta_sts_policy import MOST_BYTES, PATH, PROBE, StsPolicy, StsPolicyFacts, read_policy, web_server
-from tests.support.certificates import Issued, dns, issue, pem_file, server_context
-from tests.support.targets import make_session, make_target
+from tests.support.certificates import DAY, Issued, dns, issue, pem_file, server_context
+from tests.support.targets import NOW, make_session, make_target
 
 DOMAIN, HOST = "shop.example", "mta-sts.shop.example"
 TEXT = b"version: STSv1\r\nmode: enforce\r\nmx: mail.shop.example\r\nmx: *.Host.example\r\nmax_age: 604800\r\n"
@@ -99,11 +100,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("policy")
 
 
-def fetch(folder: Path, response: bytes | None, leaf: Issued | None = None) -> tuple[StsPolicyFacts, Web]:
+def fetch(
+    folder: Path, response: bytes | None, leaf: Issued | None = None, now: datetime = NOW
+) -> tuple[StsPolicyFacts, Web]:
     """What the probe makes of a web server that says this."""
     leaf = leaf or issue("x", ROOT, names=dns(HOST))
     context = server_context(pem_file(folder / "server.pem", leaf, ROOT, key=leaf))
-    store = pem_file(folder / "store.pem", ROOT)
+    store = folder / "store.pem"
+    if not store.exists():
+        pem_file(store, ROOT)
 
     async def run() -> tuple[StsPolicyFacts, Web]:
         async with web(response, context) as seen:
@@ -111,7 +116,7 @@ def fetch(folder: Path, response: bytes | None, leaf: Issued | None = None) -> t
             target = make_target(
                 25, mail_domain=DOMAIN, questions=ASKED, proxy=proxy, ca_file=str(store), timeout_seconds=0.5
             )
-            session = make_session(target)
+            session = make_session(target, now=now)
             try:
                 return await PROBE.run(session), seen
             finally:
@@ -197,6 +202,13 @@ def test_without_a_certificate_for_the_name_there_is_no_policy(folder: Path, lea
     found, seen = fetch(folder, ok(TEXT), leaf)
     assert found == StsPolicyFacts(DOMAIN, None, f"the certificate of {HOST} is not to be trusted ({why})")
     assert seen.requests == []
+
+
+def test_each_fetch_judges_the_certificate_at_its_own_time(folder: Path) -> None:
+    first = issue("x", ROOT, names=dns(HOST), valid=(NOW - DAY, NOW + 2 * DAY))
+    renewed = issue("x", ROOT, names=dns(HOST), valid=(NOW + DAY, NOW + 9 * DAY))
+    for leaf, days, policy in ((first, 0, POLICY), (renewed, 3, POLICY), (first, 3, None), (renewed, 0, None)):
+        assert fetch(folder, ok(TEXT), leaf, NOW + days * DAY)[0].policy == policy
 
 
 def test_a_wildcard_stands_for_the_name(folder: Path) -> None:
