@@ -145,8 +145,8 @@ async def _scan(target: Target, environment: Environment, of_name: Facts, known:
     started = environment.now()
     dialer = Dialer(target, environment.gate, environment.lookup)
     facts, failures, outcome = Facts(), [], {}
-    seconds = target.scan_timeout.total_seconds()
-    deadline = asyncio.get_running_loop().time() + seconds
+    begun, seconds = asyncio.get_running_loop().time(), target.scan_timeout.total_seconds()
+    deadline = begun + seconds
     for probe in PROBES:
         if not probe.applies(target):
             continue
@@ -191,6 +191,7 @@ async def _scan(target: Target, environment: Environment, of_name: Facts, known:
         connections=dialer.connections,
         bytes_sent=dialer.traffic.sent,
         bytes_received=dialer.traffic.received,
+        elapsed_seconds=asyncio.get_running_loop().time() - begun,
     )
 
 

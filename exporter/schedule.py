@@ -1,18 +1,19 @@
 """When targets are scanned. APScheduler is the clock; what is due waits in our queue for one of a few workers.
 
-Knows nothing of scanning: it calls what it was given with the name of a target.
+Intervals count on the monotonic clock, so that nobody who sets the system's clock stops or multiplies scans. Knows
+nothing of scanning: it calls what it was given with the name of a target.
 """
 
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.date import DateTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,11 @@ _LONGEST_SPREAD = timedelta(minutes=1)
 _TOO_SOON = 0.5
 """A scan that comes due less than this share of an interval after the last one began is left out: right after a start,
 the first scan and the one of the target's phase would otherwise follow each other."""
+_EXTRA_APART_SECONDS = 60.0
+"""Least time between two scans of a target that come outside of its interval: a server whose certificates last for
+seconds must not be scanned all the time."""
+_CLOCK_LOOKED_AT = timedelta(seconds=5)
+"""How often the two clocks are compared."""
 
 
 @dataclass(slots=True)
@@ -50,6 +56,58 @@ def first_delay(name: str, interval: timedelta, count: int) -> timedelta:
     return share(name) * spread
 
 
+class _Monotonic(tzinfo):
+    """The zone of a clock that nobody sets, for APScheduler: its "now" there is what the monotonic clock shows.
+
+    APScheduler takes the time from `datetime.now(zone)` alone (3.11, `schedulers/base.py`), which asks `fromutc` of the
+    zone for it. By the system's clock, a step back would leave each next run in the future, and after a step forward it
+    would list all the runs that were missed.
+    """
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+
+    def now(self) -> datetime:
+        """All times of jobs are of this zone: APScheduler may convert none, which would ask `fromutc` as well."""
+        return self.at(self._seconds())
+
+    def at(self, seconds: float) -> datetime:
+        """A reading of the monotonic clock as a time."""
+        return EPOCH.replace(tzinfo=self) + timedelta(seconds=seconds)
+
+    def fromutc(self, _dt: datetime, /) -> datetime:
+        """Whatever the system's clock shows, what the monotonic one does."""
+        return self.now()
+
+    def utcoffset(self, _dt: datetime | None, /) -> timedelta:
+        """None from UTC."""
+        return timedelta(0)
+
+    def dst(self, _dt: datetime | None, /) -> timedelta:
+        """None."""
+        return timedelta(0)
+
+    def tzname(self, _dt: datetime | None, /) -> str:
+        """What it is."""
+        return "monotonic"
+
+
+class _Every(BaseTrigger):  # type: ignore[misc]  # untyped
+    """Each interval, counted from a time; what was missed in a standstill is not made up for."""
+
+    def __init__(self, interval: timedelta, begin: datetime) -> None:
+        self._interval = interval
+        self._begin = begin
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        """The first after now."""
+        return self._begin + ((now - self._begin) // self._interval + 1) * self._interval
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class Schedule:
     """The clock, the queue and the workers.
 
@@ -57,60 +115,135 @@ class Schedule:
         gauges: updated as things happen.
     """
 
-    def __init__(self, run: Callable[[str], Awaitable[None]], *, workers: int, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        run: Callable[[str], Awaitable[None]],
+        *,
+        workers: int,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float] = _loop_time,
+        tolerance: timedelta = timedelta(minutes=1),
+    ) -> None:
+        """Before it starts.
+
+        Args:
+            run: scans the target of this name.
+            workers: how many scans run at once.
+            now: the system's clock, by which phases go.
+            monotonic: a clock that nobody sets, in seconds from any start.
+            tolerance: by how much the system's clock may be set without consequences.
+        """
         self._run = run
         self._now = now
+        self._monotonic = monotonic
+        self._zone = _Monotonic(monotonic)
+        self._tolerance = tolerance
         self._worker_count = workers
         self._clock = AsyncIOScheduler(
-            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+            timezone=self._zone, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
+        self._ahead = timedelta(0)  # of the system's clock to the monotonic one
         self._intervals: dict[str, timedelta] = {}
         self._queue: asyncio.Queue[str] = asyncio.Queue()
-        self._due_at: dict[str, datetime] = {}
-        self._began_at: dict[str, datetime] = {}
+        self._due_at: dict[str, float] = {}
+        self._began_at: dict[str, float] = {}
+        self._extra: set[str] = set()
+        self._extra_at: dict[str, float] = {}
+        self._once_more: set[str] = set()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._workers: list[asyncio.Task[None]] = []
         self.gauges = Gauges()
 
     def start(self) -> None:
         """Start the clock and the workers; needs the running loop."""
+        self._ahead = self._now() - self._zone.now()
+        self._clock.add_job(self._watch, _Every(_CLOCK_LOOKED_AT, self._zone.now()))
         self._clock.start()
         self._workers = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._worker_count)]
+
+    async def _watch(self) -> None:
+        self.notice_step()
+
+    def notice_step(self) -> None:
+        """Scan all targets again when somebody has set the system's clock.
+
+        The times of what was seen mean nothing then. The schedule looks for itself every few seconds.
+        """
+        if not self._clock.running:
+            return
+        ahead = self._now() - self._zone.now()
+        step = ahead - self._ahead
+        if abs(step) > self._tolerance:
+            self._ahead = ahead
+            way = "forward" if step > timedelta(0) else "back"
+            size = timedelta(seconds=round(abs(step).total_seconds()))
+            log.warning("the system's clock was set %s by %s: each target is scanned again", way, size)
+            self.scan_again(self._intervals)
 
     def sync(self, intervals: Mapping[str, timedelta]) -> None:
         """Make these the targets: new ones are scanned soon, gone ones no more, changed ones at their new pace."""
         for name in self._intervals.keys() - intervals.keys():
             self._forget(name)
+        ahead = self._now() - self._zone.now()
         for name, interval in intervals.items():
             known = self._intervals.get(name)
             if known == interval:
                 continue
-            trigger = IntervalTrigger(seconds=interval.total_seconds(), start_date=phase(name, interval), timezone=UTC)
+            trigger = _Every(interval, (phase(name, interval) - ahead).replace(tzinfo=self._zone))
             self._clock.add_job(self._due, trigger, args=[name], id=name, replace_existing=True)
             if known is None:
-                soon = self._now() + first_delay(name, interval, len(intervals))
+                soon = self._zone.now() + first_delay(name, interval, len(intervals))
                 self._clock.add_job(self._due, DateTrigger(soon), args=[name], id=_first_id(name))
         self._intervals = dict(intervals)
 
+    def scan_again(self, names: Collection[str]) -> None:
+        """One scan more of each of these, soon, spread as the first ones after a start; the others come as ever.
+
+        It begins after this call: one that runs already is followed by another. Two for one target are at least
+        `_EXTRA_APART_SECONDS` apart.
+        """
+        for name in names:
+            interval = self._intervals.get(name)
+            if interval is None:
+                continue
+            before = self._extra_at.get(name)
+            at = self._monotonic() + first_delay(name, interval, len(names)).total_seconds()
+            at = at if before is None else max(at, before + _EXTRA_APART_SECONDS)
+            trigger = DateTrigger(self._zone.at(at))
+            self._clock.add_job(self._due_extra, trigger, args=[name], id=_extra_id(name), replace_existing=True)
+
     def _forget(self, name: str) -> None:
-        for job in (name, _first_id(name)):
+        for job in (name, _first_id(name), _extra_id(name)):
             if self._clock.get_job(job):
                 self._clock.remove_job(job)
-        self._due_at.pop(name, None)
-        self._began_at.pop(name, None)
+        for times in (self._due_at, self._began_at, self._extra_at):
+            times.pop(name, None)
+        self._extra.discard(name)
+        self._once_more.discard(name)
         task = self._running.pop(name, None)  # a target of this name that comes anew does not wait for its end
         if task:
             task.cancel()
 
     async def _due(self, name: str) -> None:
         """Called by the clock: queue the target, unless it waits or runs already or was just scanned."""
+        self._extra.discard(name)  # one that waits is this one as well
         if name in self._due_at or name in self._running or name not in self._intervals:
             return
         began = self._began_at.get(name)
-        # A clock that was set back shows a scan of the future, which is no reason to wait for it.
-        if began and timedelta(0) <= self._now() - began < _TOO_SOON * self._intervals[name]:
+        if began is not None and self._monotonic() - began < _TOO_SOON * self._intervals[name].total_seconds():
             return
-        self._due_at[name] = self._now()
+        self._enqueue(name)
+
+    async def _due_extra(self, name: str) -> None:
+        """Likewise, for a scan outside of the interval, which takes the place of no other."""
+        if name in self._running:
+            self._once_more.add(name)
+        elif name in self._intervals and name not in self._due_at:
+            self._extra.add(name)
+            self._enqueue(name)
+
+    def _enqueue(self, name: str) -> None:
+        self._due_at[name] = self._monotonic()
         self.gauges.waiting += 1
         self._queue.put_nowait(name)
 
@@ -121,8 +254,7 @@ class Schedule:
             due = self._due_at.pop(name, None)
             if due is None or name in self._running:
                 continue  # the target was removed while it waited
-            self._began_at[name] = self._now()
-            self.gauges.lag_seconds = (self._began_at[name] - due).total_seconds()
+            self._begins(name, due)
             task = asyncio.create_task(self._one(name), name=f"scan-{name}")
             self._running[name] = task
             self.gauges.running += 1
@@ -133,6 +265,18 @@ class Schedule:
                 if self._running.get(name) is task:
                     del self._running[name]
                 self.gauges.running -= 1
+            if name in self._once_more and name not in self._running:
+                self._once_more.discard(name)
+                await self._due_extra(name)
+
+    def _begins(self, name: str, due: float) -> None:
+        began = self._monotonic()
+        self.gauges.lag_seconds = began - due
+        if name in self._extra:
+            self._extra.discard(name)
+            self._extra_at[name] = began
+        else:
+            self._began_at[name] = began
 
     async def _one(self, name: str) -> None:
         try:
@@ -157,3 +301,7 @@ class Schedule:
 
 def _first_id(name: str) -> str:
     return f"first scan of {name}"
+
+
+def _extra_id(name: str) -> str:
+    return f"extra scan of {name}"

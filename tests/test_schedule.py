@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.schedule import EPOCH, Schedule, first_delay, phase, share
+from tests.support.clock import FeignedLoop, run_in_feigned_time
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -249,3 +251,133 @@ def test_stop_gives_up_on_a_scan_that_ignores_it() -> None:
         return in_time
 
     assert asyncio.run(run()) is False
+
+
+# --- days in no time --------------------------------------------------------------------------------------------------
+
+
+class Day:
+    """A schedule in feigned time, under a system's clock that anybody can set.
+
+    Attributes:
+        scans: when each began, in seconds of the monotonic clock.
+    """
+
+    def __init__(self, targets: int = 1, interval: timedelta = HOUR, takes: timedelta = SECOND) -> None:
+        self.scans: dict[str, list[float]] = {f"t{number}.example:443": [] for number in range(targets)}
+        self.ahead = timedelta()
+        self._interval = interval
+        self._takes = takes
+        self.schedule = Schedule(self._scan, workers=8, now=self._now)
+
+    def _now(self) -> datetime:
+        return datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=asyncio.get_running_loop().time()) + self.ahead
+
+    async def _scan(self, name: str) -> None:
+        self.scans[name].append(asyncio.get_running_loop().time())
+        await asyncio.sleep(self._takes.total_seconds())
+
+    def live(self, *steps: tuple[timedelta, timedelta]) -> list[float]:
+        """The steps: how long to wait, and by how much the clock is set then. Gives when each was taken."""
+
+        async def run() -> list[float]:
+            self.schedule.start()
+            self.schedule.sync(dict.fromkeys(self.scans, self._interval))
+            taken = []
+            for wait, step in steps:
+                await asyncio.sleep(wait.total_seconds())
+                self.ahead += step
+                taken.append(asyncio.get_running_loop().time())
+            assert await self.schedule.stop(5 * SECOND)
+            return taken
+
+        return run_in_feigned_time(run())
+
+    def begun(self, since: float, until: float) -> list[int]:
+        """How many scans of each target began in between."""
+        return [sum(since <= time < until for time in times) for times in self.scans.values()]
+
+
+NONE = timedelta(0)
+YEARS = timedelta(days=3653)
+
+
+def test_targets_are_due_at_moments_of_their_own() -> None:
+    """And not at that of the first: a server farm, and the network to it, would have all scans at once."""
+    day = Day(targets=120)
+    day.live((3 * HOUR, NONE))
+    later = [time for times in day.scans.values() for time in times if time > 600]
+    minutes = [int(time // 60) for time in later]
+    assert len(later) >= 2 * 120
+    assert max(minutes.count(minute) for minute in minutes) <= 10
+    assert all(len(times) in {3, 4} for times in day.scans.values())
+
+
+@pytest.mark.parametrize("step", [-YEARS, -timedelta(minutes=2), timedelta(days=1), YEARS])
+def test_a_clock_that_is_set_leads_to_one_scan_more_of_each_target(
+    step: timedelta, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Spread, and no target is scanned less often for it, nor more."""
+    targets = 40
+    usual, day = Day(targets), Day(targets)
+    usual.live((4 * HOUR, NONE))
+    at, _ = day.live((2 * HOUR, step), (2 * HOUR, NONE))
+    extra = [time for name, times in day.scans.items() for time in times if time not in usual.scans[name]]
+    assert len(extra) == targets
+    assert at <= min(extra) <= max(extra) < at + 60
+    assert max(sum(second <= time < second + 1 for time in extra) for second in range(int(at), int(at) + 60)) <= 25
+    assert [sum(time not in extra for time in times) for times in day.scans.values()] == [
+        len(times) for times in usual.scans.values()
+    ]
+    way = "forward" if step > NONE else "back"
+    assert [message for message in caplog.messages if "clock" in message] == [
+        f"the system's clock was set {way} by {abs(step)}: each target is scanned again"
+    ]
+
+
+def test_corrections_of_the_clock_count_when_they_come_to_something(caplog: pytest.LogCaptureFixture) -> None:
+    day = Day()
+    steps = [(10 * SECOND, 25 * SECOND)] * 2
+    before, _, third, _ = day.live((HOUR, NONE), *steps, (HOUR / 4, 25 * SECOND), (HOUR / 8, NONE))[0:4]
+    assert day.begun(before, third) == [0]
+    assert len([message for message in caplog.messages if "set forward by 0:01:15" in message]) == 1
+
+
+def test_a_clock_that_is_set_all_the_time_does_not_lead_to_scans_all_the_time() -> None:
+    day = Day()
+    day.live((HOUR, NONE), *[(10 * SECOND, (-1) ** number * HOUR) for number in range(360)])
+    assert day.begun(3600, 7200)[0] <= 62
+
+
+def test_a_scan_that_runs_when_another_is_wanted_is_followed_by_it() -> None:
+    """What it saw may be from before."""
+    day = Day(takes=10 * SECOND)
+
+    async def want() -> None:
+        day.schedule.start()
+        day.schedule.sync(dict.fromkeys(day.scans, HOUR))
+        await asyncio.sleep(5)
+        day.schedule.scan_again(list(day.scans))
+        await asyncio.sleep(60)
+        assert await day.schedule.stop(5 * SECOND)
+
+    run_in_feigned_time(want())
+    ((first, second),) = day.scans.values()
+    assert second == first + 10
+
+
+def test_a_standstill_costs_the_scans_that_it_took_and_no_more() -> None:
+    day = Day(targets=3)
+
+    async def stand_still() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, FeignedLoop)
+        day.schedule.start()
+        day.schedule.sync(dict.fromkeys(day.scans, HOUR))
+        await asyncio.sleep(3 * 3600)
+        loop.selector.passed += timedelta(days=2).total_seconds()
+        await asyncio.sleep(600)
+        assert await day.schedule.stop(5 * SECOND)
+
+    run_in_feigned_time(stand_still())
+    assert all(count <= 2 for count in day.begun(3 * 3600, math.inf))

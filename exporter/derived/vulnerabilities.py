@@ -7,7 +7,7 @@ from exporter.case import Case
 from exporter.derived import attacks
 from exporter.derived.base import Derivation
 from exporter.derived.verdicts import Attack, AttackVerdict, safe, unknown
-from exporter.model import Family, Sample
+from exporter.model import Family, Sample, holds
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.vulnerabilities import POSSIBLE, VulnerabilityFacts, lifetime
 
@@ -73,7 +73,7 @@ def _tried(case: Case, handshake: HandshakeFacts, attack: Attack) -> AttackVerdi
     if case.target.vulnerability_interval is None:
         return unknown("is not tried on this target", about.source)
     answer = (case.facts.get(VulnerabilityFacts) or VulnerabilityFacts()).tried.get(attack)
-    if answer is None or answer.at < case.now - lifetime(case.target):
+    if answer is None or not holds(answer.at, case.now, lifetime(case.target)):
         why = "has not been tried" if possible else "it is not known whether the server has what it takes"
         return unknown(f"{why}, or too long ago" if answer else why, about.source)
     detail = f": {answer.detail}" if answer.detail else ""

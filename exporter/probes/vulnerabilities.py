@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from exporter.errors import ProbeError
-from exporter.model import Facts, Protocol, Reason, Target
+from exporter.model import Facts, Protocol, Reason, Target, holds
 from exporter.net.service import ready_for_tls
 from exporter.probes.base import Probe, Session
 from exporter.probes.handshake import HandshakeFacts
@@ -131,7 +131,7 @@ async def _run(session: Session) -> VulnerabilityFacts:
     if handshake is None:
         raise ProbeError(Reason.HANDSHAKE_ERROR, "it is not known what the server accepts")
     before = (session.known.get(VulnerabilityFacts) or VulnerabilityFacts()).tried
-    tried = {name: one for name, one in before.items() if one.at >= session.now - lifetime(session.target)}
+    tried = {name: one for name, one in before.items() if holds(one.at, session.now, lifetime(session.target))}
     failure: ProbeError | None = None
     for attack in _wanted(session.target, session.known, session.now):
         try:

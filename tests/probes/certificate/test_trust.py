@@ -35,7 +35,7 @@ def plain(folder: Path) -> Path:
 def with_trust_settings(folder: Path) -> Path:
     """As `openssl x509 -trustout` writes it, which OpenSSL alone reads."""
     file = folder / "trusted.pem"
-    command = [find_program("openssl"), "x509", "-trustout", "-in", plain(folder), "-out", file]
+    command: list[str | Path] = [find_program("openssl"), "x509", "-trustout", "-in", plain(folder), "-out", file]
     subprocess.run(command, check=True)
     assert b"TRUSTED CERTIFICATE" in file.read_bytes()
     return file
