@@ -9,14 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from exporter.assess import assess_all, reassess_all
+from exporter.assess import assess_all, held, next_turn, reassess_all
 from exporter.backends import Backend, LocalBackend
 from exporter.checks.registry import CHECKS
 from exporter.config import Config, load_config
 from exporter.errors import ConfigError
 from exporter.fleet import KeyIndex
 from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics, render_reports, render_target, target_samples
-from exporter.model import Report, Target
+from exporter.model import CLOCK_TOLERANCE, Report, Target
 from exporter.net import nameservers
 from exporter.net.gate import HostGate
 from exporter.net.records import RecordResolver
@@ -37,6 +37,10 @@ STOP_WITHIN = timedelta(seconds=5)
 JUDGED_EVERY_SECONDS = 60
 """Each target, between scans too: so soon it shows that a certificate or support has ended, a demand has come into
 force, or facts are past their `max_age`. Two thousand targets under one policy take 6 to 10 s of a core for it."""
+
+
+_AFTER_A_TURN = timedelta(seconds=1)
+"""How long after a date in what was seen the target is looked at again: OpenSSL counts whole seconds."""
 
 
 def utc_now() -> datetime:
@@ -109,10 +113,13 @@ class App:
         self._keys = KeyIndex()
         self._table = shipped_table()
         self._at_second: dict[int, list[str]] = {}
+        self._turns: dict[str, datetime] = {}
         self._to_judge: set[str] = set()
         self._to_render: set[str] = set()
         self._judging: asyncio.Task[None] | None = None
-        self.schedule = Schedule(self._scan, workers=config.global_.max_concurrent_scans, now=now)
+        self.schedule = Schedule(
+            self._scan, workers=config.global_.max_concurrent_scans, now=now, tolerance=CLOCK_TOLERANCE
+        )
         self._ready = False
 
     def start(self) -> None:
@@ -142,6 +149,7 @@ class App:
             self._store.remove(name)
             self._exposition.remove(name)
             self._keys.remove(name)
+            self._turns.pop(name, None)
         self.schedule.sync({name: targets[name].scan_interval for name in kept})
         self.schedule.sync({name: target.scan_interval for name, target in targets.items()})
         self._targets, self._policies, self._table = targets, policies, table
@@ -151,6 +159,7 @@ class App:
         for name, target in targets.items():
             self._at_second.setdefault(int(share(name) * JUDGED_EVERY_SECONDS), []).append(name)
             if self._store.get(name):
+                self._expect_turn(name, self._now())
                 self._to_render.add(name)
                 self._judge_soon({name})
             else:
@@ -180,20 +189,44 @@ class App:
         return True
 
     async def _scan(self, name: str) -> None:
-        scanned = self._targets[name]
-        found = await self._backend.run(scanned, {report.address: report.facts for report in self._store.get(name)})
+        scanned, begun = self._targets[name], asyncio.get_running_loop().time()
+        known = {report.address: held(report.facts, scanned, self._now()) for report in self._store.get(name)}
+        found = await self._backend.run(scanned, known)
         target = self._targets.get(name)
         if _service(target) != _service(scanned) or target is None:
             return  # removed or changed while the scan ran: its results are about something else
         results = [replace(result, target=target) for result in found]
         self._own.scans.labels("success" if all(result.success for result in results) else "failure").inc()
-        self._own.scan_duration.observe((results[-1].ended_at - results[0].started_at).total_seconds())
+        self._own.scan_duration.observe(asyncio.get_running_loop().time() - begun)
         for result in results:
             where = f"{name} address={result.address}" if result.address else name
             for failure in result.failures:
                 log.warning("target=%s probe=%s reason=%s %s", where, failure.probe, failure.reason, failure.detail)
         policies, neighbours = policies_of(target, self._policies), self._keys.neighbours(name)
         self._publish(assess_all(results, policies, self._now(), self._store.get(name), neighbours, table=self._table))
+        self._expect_turn(name, min(result.started_at for result in results))
+
+    def _expect_turn(self, name: str, since: datetime) -> None:
+        """Note when a date in what was seen of the target comes, the first after `since`."""
+        turn = next_turn(self._store.get(name), policies_of(self._targets[name], self._policies), since)
+        if turn is None:
+            self._turns.pop(name, None)
+        else:
+            self._turns[name] = turn
+
+    def look_again(self) -> None:
+        """Scan those again of which a date has come that was seen of them: a certificate has ended, or is about to.
+
+        Until that scan can tell, what hangs on the date is unknown, so they are judged at once. Each date leads to one
+        scan more, whether it succeeds or not.
+        """
+        self.schedule.notice_step()  # by that all are scanned, and these need not be twice
+        latest = self._now() - _AFTER_A_TURN
+        turned = {name for name, turn in self._turns.items() if turn <= latest}
+        for name in turned:
+            self._expect_turn(name, latest)
+        self._judge_soon(turned)
+        self.schedule.scan_again(turned)
 
     def _publish(self, reports: Sequence[Report]) -> None:
         target = reports[0].target
@@ -305,7 +338,10 @@ async def serve(config_file: Path, config: Config, addresses: list[tuple[str, in
 
 
 async def keep_fresh(app: App, stopping: asyncio.Event) -> None:
-    """Judge all targets again and again, each at a second of its own, until told to stop."""
+    """Judge all targets again and again, each at a second of its own, and scan them when a date has come that was seen.
+
+    Until told to stop.
+    """
     loop = asyncio.get_running_loop()
     begun = loop.time()
     for second in itertools.count():
@@ -315,6 +351,7 @@ async def keep_fresh(app: App, stopping: asyncio.Event) -> None:
             async with asyncio.timeout_at(begun + second):
                 await stopping.wait()
         except TimeoutError:
+            app.look_again()
             await app.judge_at(second % JUDGED_EVERY_SECONDS)
         else:
             return

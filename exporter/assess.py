@@ -1,6 +1,6 @@
 """Judgement of one target: the facts that hold, under its policies, at one moment. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from exporter.checks.base import Check, Demand
 from exporter.checks.items import today
 from exporter.checks.registry import CHECKS
 from exporter.derived.registry import DERIVATIONS
-from exporter.model import Addresses, Facts, Finding, Report, ScanResult, Target, Verdict
+from exporter.model import CLOCK_TOLERANCE, Addresses, Facts, Finding, Report, ScanResult, Target, Verdict, holds
 from exporter.policies import Policy
 from exporter.probes.registry import PROBES
 from exporter.remedies import remedy
@@ -42,13 +42,30 @@ def _finding(check: Check[Any], case: Case, demand: Demand, policy: str) -> Find
 
 
 def held(facts: Facts, target: Target, now: datetime) -> Facts:
-    """The facts of probes that the target has, as long as they hold."""
+    """The facts of probes that the target has, as long as they hold, and what dates in them have not put in doubt."""
     held = Facts()
     for probe in PROBES:
         seen_at = facts.seen_at(probe.kind)
-        if seen_at is not None and probe.applies(target) and seen_at >= now - target.max_age - probe.longer(target):
-            held = held.with_part(facts.get(probe.kind), seen_at)
+        if seen_at is not None and probe.applies(target) and holds(seen_at, now, target.max_age + probe.longer(target)):
+            part = probe.later(facts.get(probe.kind), now)
+            held = held if part is None else held.with_part(part, seen_at)
     return held
+
+
+def next_turn(reports: Sequence[Report], policies: Sequence[Policy], since: datetime) -> datetime | None:
+    """The first moment after `since` at which a date in these reports puts something in doubt; None without one."""
+    return min((turn for report in reports for turn in _turns(report.facts, policies) if turn > since), default=None)
+
+
+def _turns(facts: Facts, policies: Sequence[Policy]) -> Iterator[datetime]:
+    for probe in PROBES:
+        part = facts.get(probe.kind)
+        if part is not None:
+            yield from probe.turns(part)
+    for policy in policies:
+        for check in CHECKS:
+            for demand in policy.demands.get(check.name, ()):
+                yield from check.turns(facts, demand)
 
 
 def assess(  # noqa: PLR0913 - all that a judgement hangs on
@@ -156,4 +173,6 @@ def _report(  # noqa: PLR0913, PLR0917 - all that a report is made of
             case = replace(case, facts=case.facts.with_part(part, result.ended_at))
     names = tuple(policy.name for policy in policies)
     findings = tuple(finding for policy in policies for finding in judge(case, policy))
+    if last_success is not None and last_success > now + CLOCK_TOLERANCE:
+        last_success = None  # the clock was set back since: nobody knows how long ago it was
     return Report(result, case.facts, names, findings, last_success, today(case))

@@ -115,8 +115,8 @@ class Change(NamedTuple):
 
 
 CHANGES = [
-    Change("a certificate ends", "certificate_valid", CERTIFICATE_VALID, SHORT_LIVED, ENDS, "1", "0"),
-    Change("a day before", "certificate_expiry", CERTIFICATE_EXPIRY, SHORT_LIVED, ENDS - timedelta(days=1), "1", "0"),
+    Change("a certificate ends", "certificate_valid", CERTIFICATE_VALID, SHORT_LIVED, ENDS, "1", None),
+    Change("a day before", "certificate_expiry", CERTIFICATE_EXPIRY, SHORT_LIVED, ENDS - timedelta(days=1), "1", None),
     Change("support ends", "server_software", MAINTAINED, BANNER, NEXT_DAY, "1", "0"),
     Change("a demand begins", "hsts", f"{HSTS}, from: 2026-11-24}}\n", facts(http_everywhere()), NEXT_DAY, None, "0"),
     Change("a demand ends", "hsts", f"{HSTS}, until: 2026-11-23}}\n", facts(http_everywhere()), NEXT_DAY, "0", None),
@@ -160,9 +160,9 @@ def test_nothing_is_shown_anew_while_nothing_changes_save_once_a_day(tmp_path: P
 
 def test_targets_are_judged_at_seconds_of_their_own(tmp_path: Path) -> None:
     """Not all at once: a scrape would wait for two thousand of them."""
-    write_policy(tmp_path / "own.yaml", CERTIFICATE_VALID)
+    write_policy(tmp_path / "own.yaml", f"{HSTS}, from: 2026-11-24}}\n")
     targets = 120
-    daemon = Daemon(SHORT_LIVED, ENDS - SECOND / 2, targets)
+    daemon = Daemon(facts(http_everywhere()), NEXT_DAY - SECOND / 2, targets)
     changed = []
 
     async def steps() -> None:

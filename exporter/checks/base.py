@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -46,6 +46,10 @@ def _no_samples(_facts: Facts, _demands: object, _policy: str, _day: date) -> It
     return ()
 
 
+def _no_turns(_facts: Facts, _demand: object) -> Iterable[datetime]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Check(Generic[D]):
     """One check.
@@ -59,6 +63,8 @@ class Check(Generic[D]):
         full: those of them that only `metrics.detail: full` shows.
         samples: facts, all demands of a policy, its name and the day (UTC) to samples of these families.
         questions: what has to be looked up for it in the DNS, which nobody else wants to know.
+        turns: moments, from facts and a demand, from which on the server may be known to fail it only when it is looked
+            at again; in any order, those that are over included.
     """
 
     name: str
@@ -69,6 +75,7 @@ class Check(Generic[D]):
     full: frozenset[Family] = frozenset()
     samples: Callable[[Facts, Sequence[D], str, date], Iterable[Sample]] = _no_samples
     questions: frozenset[DnsQuestion] = frozenset()
+    turns: Callable[[Facts, D], Iterable[datetime]] = _no_turns
 
     def judge(self, case: Case, demand: D) -> Outcome:
         """The outcome; a demand that is not in force does not apply."""

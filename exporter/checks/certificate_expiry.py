@@ -1,11 +1,13 @@
-"""Check `certificate_expiry`: there is time left to renew every certificate that clients go by."""
+"""Check `certificate_expiry`: when it was last seen, every certificate that clients go by had time left to renew it."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from pydantic import Field
 
 from exporter.case import Case
 from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
+from exporter.model import Facts
 from exporter.probes.certificate import CertificateFacts, ServedCertificate
 
 _DAY_SECONDS = 86_400
@@ -19,12 +21,14 @@ class CertificateExpiryDemand(Demand):
 
 
 def _judge(case: Case, demand: CertificateExpiryDemand) -> Outcome:
-    facts = case.facts.get(CertificateFacts)
-    if facts is None:
+    facts, seen_at = case.facts.get(CertificateFacts), case.facts.seen_at(CertificateFacts)
+    if facts is None or seen_at is None:
         return unknown("the certificate could not be looked at")
     evidence: dict[str, tuple[str, ...]] = {}
     for deployment in facts.deployments:
-        late = [one for one in deployment.linked if one.not_after - case.now < _least(one, demand)]
+        if deployment.ended_since(case.now):
+            continue
+        late = [one for one in deployment.linked if one.not_after - seen_at < _least(one, demand)]
         found = (f"{_where(one, deployment.leaf)} {_left(one.not_after, case.now)}" for one in late)
         if late:
             evidence[deployment.title] = tuple(dict.fromkeys((*evidence.get(deployment.title, ()), *found)))
@@ -32,9 +36,18 @@ def _judge(case: Case, demand: CertificateExpiryDemand) -> Outcome:
     summary = f"the first to end {_left(first, case.now)}"
     if evidence:
         return failed(summary, evidence)
+    if any(turn < case.now for turn in _turns(case.facts, demand)):
+        return unknown(f"{summary}, and may have been renewed since it was last seen")
     if not facts.deployments_complete:
         return unknown(f"{summary}, but there may be other certificates")
     return passed(summary)
+
+
+def _turns(facts: Facts, demand: CertificateExpiryDemand) -> Iterator[datetime]:
+    """When each certificate that clients go by comes to have too little left: servers renew before that."""
+    seen = facts.get(CertificateFacts)
+    for deployment in seen.deployments if seen else ():
+        yield from (one.not_after - _least(one, demand) for one in deployment.linked)
 
 
 def _least(certificate: ServedCertificate, demand: CertificateExpiryDemand) -> timedelta:
@@ -62,4 +75,5 @@ CHECK = Check(
     asks=lambda demand: (
         f"{demand.min_days:g} days left, or {demand.min_lifetime_share:.0%} of the lifetime if that is less"
     ),
+    turns=_turns,
 )

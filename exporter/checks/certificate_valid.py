@@ -1,12 +1,8 @@
 """Check `certificate_valid`: clients take every certificate that the server has, at the time of judgement."""
 
-from collections.abc import Iterator
-from datetime import datetime
-
 from exporter.case import Case
 from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
-from exporter.probes.certificate import CertificateFacts, Deployment
-from exporter.probes.trust import TrustFailure
+from exporter.probes.certificate import BEGUN_SINCE, ENDED_SINCE, CertificateFacts
 
 
 class CertificateValidDemand(Demand):
@@ -17,29 +13,28 @@ def _judge(case: Case, _demand: CertificateValidDemand) -> Outcome:
     facts = case.facts.get(CertificateFacts)
     if facts is None:
         return unknown("the certificate could not be looked at")
+    facts = facts.at(case.now)
     evidence: dict[str, tuple[str, ...]] = {}
     for deployment in facts.deployments:
-        reasons = dict.fromkeys((*evidence.get(deployment.title, ()), *_reasons(deployment, case.now)))
+        reasons = dict.fromkeys((*evidence.get(deployment.title, ()), *deployment.failures))
         if reasons:
             evidence[deployment.title] = tuple(reasons)
     if evidence:
         reasons = dict.fromkeys(reason for those in evidence.values() for reason in those)
         return failed(f"the certificate is not valid: {', '.join(reasons)}", evidence)
     if facts.trusted is None:
-        return unknown("the trust store could not be read")
+        return unknown(_why_unknown(facts))
     if not facts.deployments_complete:
         return unknown("what was seen is valid, but there may be other certificates")
     until = min(deployment.valid_until for deployment in facts.deployments)
     return passed(f"valid until {until:%Y-%m-%d}")
 
 
-def _reasons(deployment: Deployment, now: datetime) -> Iterator[str]:
-    """What was wrong when it was seen, and what time has done since."""
-    yield from deployment.failures
-    if deployment.valid_until < now:
-        yield TrustFailure.EXPIRED
-    if now < deployment.valid_from:
-        yield TrustFailure.NOT_YET_VALID
+def _why_unknown(facts: CertificateFacts) -> str:
+    """What time has done since, or else the trust store."""
+    details = {deployment.trust_detail for deployment in facts.deployments if deployment.trusted is None}
+    since = next((detail for detail in (ENDED_SINCE, BEGUN_SINCE) if detail in details), None)
+    return f"whether the certificate is valid is not known: {since}" if since else "the trust store could not be read"
 
 
 CHECK = Check(

@@ -89,8 +89,8 @@ def _certificate(case: Case) -> Told:
     facts = case.facts.get(CertificateFacts)
     if facts is None:
         return None, "the certificate was not seen"
-    first = facts.first
-    if first.trusted is False or not first.hostname_match or not first.valid_from <= case.now <= first.valid_until:
+    first = facts.first.at(case.now)
+    if first.trusted is False or not first.hostname_match:
         return False, "not valid"
     if first.trusted is None or case.target.ca_file is not None:
         return None, "not known whether browsers trust it"

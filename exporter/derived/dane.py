@@ -17,6 +17,7 @@ CERT, SPKI = range(2)
 
 _FORBIDDEN = frozenset({TrustFailure.PROFILE, TrustFailure.OTHER})
 """Something in the chain may be so that no client goes by it."""
+_DATES = frozenset({TrustFailure.EXPIRED, TrustFailure.NOT_YET_VALID})
 
 
 def usable(records: Iterable[TlsaRecord], protocol: str) -> tuple[TlsaRecord, ...]:
@@ -31,7 +32,8 @@ def bound(records: Iterable[TlsaRecord], deployment: Deployment, now: datetime, 
 
     Some clients leave out what the strongest digest is there for, others do not (RFC 7671, 9): for both it has to fit.
     """
-    verdicts = {record: _fits(record, deployment, now, protocol) for record in records}
+    known = deployment.at(now)
+    verdicts = {record: _fits(record, known, now, protocol) for record in records}
     for_all = _any(verdicts.values())
     for_some = _any(verdicts[record] for record in _strongest(verdicts))
     return for_all if for_all is for_some else None
@@ -75,8 +77,11 @@ def _anchored(record: TlsaRecord, deployment: Deployment, now: datetime, protoco
     below = deployment.path[: deployment.path.index(on_path[0]) + 1] if on_path else (0, *above)
     chain = [deployment.chain[place] for place in below]
     in_time = all(one.not_before <= now <= one.not_after for one in chain)
+    was_not = bool(_DATES & set(deployment.failures))  # else a date has passed since it was seen
     forbidden = _FORBIDDEN & set(deployment.failures) or not all(one.is_ca for one in chain[1:])
-    return _all(_named(deployment, protocol), in_time or (False if on_path else None), None if forbidden else True)
+    return _all(
+        _named(deployment, protocol), in_time or (False if on_path and was_not else None), None if forbidden else True
+    )
 
 
 def _named(deployment: Deployment, protocol: str) -> bool | None:

@@ -175,8 +175,7 @@ def _complete(deployment: Deployment) -> bool | None:
 
 def _trusted(case: Case, deployment: Deployment) -> bool | None:
     """Whether nothing speaks against it that has no rule of its own. A chain may have ended since it was seen."""
-    if not deployment.valid_from <= case.now <= deployment.valid_until:
-        return False
+    deployment = deployment.at(case.now)
     if deployment.trusted is False:
         return bool(deployment.failures) and _OTHER_RULES.issuperset(deployment.failures)
     return deployment.trusted

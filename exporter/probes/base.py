@@ -53,6 +53,16 @@ def no_longer(_target: Target) -> timedelta:
     return timedelta(0)
 
 
+def unchanged(facts: F, _now: datetime) -> F:
+    """They have no dates: what was seen holds as long as facts do."""
+    return facts
+
+
+def no_turns(_facts: object) -> Iterable[datetime]:
+    """They have no dates."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Probe(Generic[F]):
     """One probe and everything the rest of the program needs to know of it.
@@ -70,6 +80,9 @@ class Probe(Generic[F]):
         of_name: its facts are of the host's name: with several addresses it runs once.
         due: whether a scan has to run it, beside the facts at hand; where not, they stay.
         longer: how much longer than `max_age` its facts hold, since it is not due with every scan.
+        later: what of its facts is still known at a time: not what a date in them has put in doubt since they were
+            seen. None when nothing is.
+        turns: the moments at which that changes, in any order, those that are over included.
     """
 
     name: str
@@ -84,3 +97,5 @@ class Probe(Generic[F]):
     of_name: bool = False
     due: Callable[[Target, Facts, datetime], bool] = always
     longer: Callable[[Target], timedelta] = no_longer
+    later: Callable[[F, datetime], F | None] = unchanged
+    turns: Callable[[F], Iterable[datetime]] = no_turns

@@ -18,9 +18,11 @@ from exporter.model import DnsQuestion, HttpOptions, Reason, Sample, Target
 from exporter.net.dial import Dialer
 from exporter.net.tls import TLSSession, tls_session
 from exporter.probes.base import Probe, Session
+from exporter.probes.certificate import Deployment
 from exporter.probes.certificate.reading import Chain, read_deployment
 from exporter.probes.http.line import MAX_HEAD_BYTES, told_apart, unanswered
 from exporter.probes.http.question import PRODUCT
+from exporter.probes.trust import TrustFailure
 
 PATH = "/.well-known/mta-sts.txt"
 MOST_BYTES = 65536
@@ -63,12 +65,23 @@ class StsPolicyFacts:
         policy: None when there is none that counts.
         why: the rest of a sentence about that; empty with a policy.
         plain_text: it comes as text/plain, which some senders insist on (RFC 8461, 3.2).
+        until: when a date of the web server's certificate puts this in doubt; None when none does.
     """
 
     domain: str
     policy: StsPolicy | None
     why: str = ""
     plain_text: bool = True
+    until: datetime | None = None
+
+    def at(self, now: datetime) -> "StsPolicyFacts | None":
+        """These, unless a date has put them in doubt by then: the web server may have renewed its certificate."""
+        return self if self.until is None or now <= self.until else None
+
+    def turns(self) -> Iterator[datetime]:
+        """When that changes."""
+        if self.until is not None:
+            yield self.until
 
 
 class _NoneError(Exception):
@@ -119,19 +132,21 @@ async def fetch(dialer: Dialer, domain: str, now: datetime) -> StsPolicyFacts:
     Raises:
         ProbeError: it is not known whether there is one.
     """
+    until = None
     try:
         async with tls_session(dialer, alpn=[b"http/1.1"]) as tls:
             await tls.handshake()
-            chain = _chain(tls)
-            await asyncio.to_thread(_check, chain, dialer.target, now)
+            seen = await asyncio.to_thread(_read, _chain(tls), dialer.target, now)
+            until = _next_date(seen, now)
+            _check(seen, dialer.target)
             with told_apart():
                 plain, body = await _get(tls, dialer.target.host)
     except _NoneError as error:
-        return StsPolicyFacts(domain, None, str(error))
+        return StsPolicyFacts(domain, None, str(error), until=until)
     try:
-        return StsPolicyFacts(domain, read_policy(body), plain_text=plain)
+        return StsPolicyFacts(domain, read_policy(body), plain_text=plain, until=until)
     except ValueError as error:
-        return StsPolicyFacts(domain, None, f"its policy {error}")
+        return StsPolicyFacts(domain, None, f"its policy {error}", until=until)
 
 
 def _chain(tls: TLSSession) -> Chain:
@@ -144,17 +159,25 @@ def _chain(tls: TLSSession) -> Chain:
     return chain
 
 
-def _check(chain: Chain, target: Target, now: datetime) -> None:
+def _read(chain: Chain, target: Target, now: datetime) -> Deployment:
+    try:
+        return read_deployment(chain, target.verified_name, target.ca_file, now)
+    except ValueError as error:
+        raise ProbeError(Reason.HANDSHAKE_ERROR, f"the certificate cannot be parsed: {error}") from error
+
+
+def _next_date(seen: Deployment, now: datetime) -> datetime | None:
+    early = TrustFailure.NOT_YET_VALID in seen.failures
+    return seen.valid_from if early else seen.valid_until if seen.valid_until >= now else None
+
+
+def _check(seen: Deployment, target: Target) -> None:
     """Whether the certificate is one that senders take (RFC 8461, 3.3).
 
     Raises:
         _NoneError: it is none.
         ProbeError: that is not known.
     """
-    try:
-        seen = read_deployment(chain, target.verified_name, target.ca_file, now)
-    except ValueError as error:
-        raise ProbeError(Reason.HANDSHAKE_ERROR, f"the certificate cannot be parsed: {error}") from error
     if seen.trusted is None:
         raise ProbeError(Reason.INTERNAL, seen.trust_detail)
     if not (seen.trusted and seen.hostname_match):
@@ -224,4 +247,6 @@ PROBE = Probe(
     samples=_samples,
     document=_document,
     of_name=True,
+    later=StsPolicyFacts.at,
+    turns=StsPolicyFacts.turns,
 )

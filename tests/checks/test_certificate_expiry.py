@@ -3,13 +3,15 @@ from datetime import datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
+from exporter.case import Case
 from exporter.checks.certificate_expiry import CHECK, CertificateExpiryDemand
 from exporter.model import Verdict
-from tests.support.facts import case, certificate, certificates, deployment, issuer
+from exporter.probes.certificate import CertificateFacts
+from tests.support.facts import case, certificate, certificates, deployment, facts, issuer, watched
 from tests.support.targets import NOW
 
 V = Verdict
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 FIELDS = {"severity": "warning", "source": "test", "min_days": 30, "min_lifetime_share": 0.25}
 DEMAND = CertificateExpiryDemand.model_validate(FIELDS)
 ISSUER = issuer(not_before=NOW - 900 * DAY, not_after=NOW + 900 * DAY)
@@ -44,6 +46,29 @@ def test_the_smaller_of_days_and_share_counts(
     assert (outcome.verdict, outcome.summary) == (verdict, summary)
     expected = {"EC abababab": (summary.replace("first to end", "leaf"),)} if verdict is V.FAIL else {}
     assert dict(outcome.evidence) == expected
+
+
+SEEN = facts(certificate(chain=deployment(ISSUER, **lasting(90 * DAY, 30 * DAY)).chain, valid_until=NOW + 30 * DAY))
+TURN = NOW + 7.5 * DAY
+"""From here on less is left than the demand wants, a quarter of 90 days."""
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "now", "verdict"),
+    [
+        (NOW, TURN, V.PASS),
+        (NOW, TURN + SECOND, V.UNKNOWN),
+        (TURN, TURN + SECOND, V.UNKNOWN),
+        (TURN + SECOND, TURN + DAY, V.FAIL),
+        (NOW, NOW + 31 * DAY, V.UNKNOWN),
+        (TURN + SECOND, NOW + 31 * DAY, V.UNKNOWN),  # it has ended since: there must be another one by now, or none
+    ],
+)
+def test_a_server_that_may_have_renewed_since_does_not_fail(seen_at: datetime, now: datetime, verdict: Verdict) -> None:
+    """Nobody knows what it serves by now; when it was seen, there was time enough."""
+    seen = facts(SEEN.get(CertificateFacts), at=seen_at)
+    assert CHECK.judge(Case(watched(), seen, now), DEMAND).verdict is verdict
+    assert TURN in CHECK.turns(seen, DEMAND)
 
 
 def test_an_issuer_that_ends_soon_fails_as_well() -> None:

@@ -16,6 +16,7 @@ F, V = TrustFailure, Verdict
 SECOND = timedelta(seconds=1)
 EC, RSA = "EC abababab", "RSA 12121212"
 END = datetime.fromisoformat("2026-12-01T00:00:00+00:00")
+WHEN_SEEN = {F.NOT_YET_VALID: {"valid_from": NOW + SECOND}, F.EXPIRED: {"valid_until": NOW - SECOND}}
 
 
 def rsa(**changes: Any) -> Any:  # noqa: ANN401 - Deployment
@@ -33,7 +34,7 @@ def judge(seen: CertificateFacts | None, now: datetime = NOW) -> Any:  # noqa: A
         (certificates(deployment(), rsa()), V.PASS, "valid until 2026-12-01", {}),
         *(
             (
-                certificate(trusted=False, failures=(reason,)),
+                certificate(trusted=False, failures=(reason,), **WHEN_SEEN.get(reason, {})),
                 V.FAIL,
                 f"the certificate is not valid: {reason}",
                 {EC: (reason,)},
@@ -78,24 +79,46 @@ def test_every_chain_must_be_one_that_clients_take(
     assert (outcome.verdict, outcome.summary, dict(outcome.evidence)) == (verdict, summary, evidence)
 
 
+ENDED = "whether the certificate is valid is not known: it has ended since it was last seen"
+BEGUN = "whether the certificate is valid is not known: its time has begun since it was last seen"
+EARLY = {"trusted": False, "failures": (F.NOT_YET_VALID,), "valid_from": END - timedelta(days=1)}
+
+
 @pytest.mark.parametrize(
-    ("now", "reasons"),
+    ("seen", "now", "verdict", "summary"),
     [
-        (END, ()),
-        (END + SECOND, ("expired",)),
-        (datetime.fromisoformat("2026-10-01T00:00:00+00:00"), ()),
-        (datetime.fromisoformat("2026-09-30T23:59:59+00:00"), ("not_yet_valid",)),
+        (certificate(), END, V.PASS, "valid until 2026-12-01"),
+        (certificate(), END + SECOND, V.UNKNOWN, ENDED),
+        (certificate(trusted=None), END + SECOND, V.UNKNOWN, ENDED),
+        (certificates(deployment(valid_until=END + 2 * SECOND), rsa()), END + SECOND, V.UNKNOWN, ENDED),
+        (
+            certificate(**EARLY),
+            END - timedelta(days=1, seconds=1),
+            V.FAIL,
+            "the certificate is not valid: not_yet_valid",
+        ),
+        (certificate(**EARLY), END - timedelta(days=1), V.UNKNOWN, BEGUN),
+        (certificate(**EARLY), END + SECOND, V.UNKNOWN, ENDED),
     ],
 )
-def test_time_is_that_of_the_judgement(now: datetime, reasons: tuple[str, ...]) -> None:
-    """The issuer ends before the leaf does; no scan is needed to know when."""
-    outcome = judge(certificate(), now)
-    assert outcome.verdict is (V.FAIL if reasons else V.PASS)
-    assert outcome.evidence.get(EC, ()) == reasons
+def test_a_date_that_has_come_since_it_was_seen_leaves_it_unknown(
+    seen: CertificateFacts, now: datetime, verdict: Verdict, summary: str
+) -> None:
+    """The issuer ends before the leaf does. A server that renews in time serves another certificate by then."""
+    outcome = judge(seen, now)
+    assert (outcome.verdict, outcome.summary) == (verdict, summary)
 
 
-def test_what_has_expired_meanwhile_is_told_without_the_trust_store_too() -> None:
-    assert judge(certificate(trusted=None), END + SECOND).verdict is V.FAIL
+@pytest.mark.parametrize("trusted", [False, None])
+def test_what_had_expired_when_it_was_seen_fails_for_as_long_as_facts_hold(trusted: bool | None) -> None:
+    """Without the trust store too."""
+    seen = certificate(trusted=trusted, failures=(F.EXPIRED,), valid_until=NOW - SECOND)
+    assert judge(seen, NOW + timedelta(hours=9)).summary == "the certificate is not valid: expired"
+
+
+def test_what_else_is_wrong_with_it_stays_wrong_after_its_end() -> None:
+    seen = certificate(trusted=False, failures=(F.NAME_MISMATCH, F.UNKNOWN_ISSUER), hostname_match=False)
+    assert judge(seen, END + SECOND).summary == "the certificate is not valid: name_mismatch, unknown_issuer"
 
 
 def test_a_certificate_off_the_path_may_have_ended() -> None:

@@ -8,6 +8,7 @@ from exporter.checks.hsts_preload import CHECK, RULES, HstsPreloadDemand
 from exporter.model import HttpOptions, Reason, Verdict
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.http import HttpFacts, PlainAnswer
+from exporter.probes.trust import TrustFailure
 from tests.support.facts import REDIRECTS, case, certificate, deployment, issuer, response
 
 READY = "max-age=31536000; includeSubDomains; preload"
@@ -97,7 +98,12 @@ def test_a_header_that_was_cut_is_not_known() -> None:
 CERTIFICATES: list[tuple[CertificateFacts | None, dict[str, str]]] = [
     (certificate(trusted=False), {"certificate": "fail"}),
     (certificate(hostname_match=False), {"certificate": "fail"}),
-    (certificate(valid_until=deployment().valid_from), {"certificate": "fail"}),
+    (
+        certificate(trusted=False, failures=(TrustFailure.EXPIRED,), valid_until=deployment().valid_from),
+        {"certificate": "fail"},
+    ),
+    # It has ended since it was seen, and may have been renewed.
+    (certificate(valid_until=deployment().valid_from), {"certificate": "unknown"}),
     (certificate(trusted=None), {"certificate": "unknown"}),
     (certificate(signature_hash="sha1"), {"no_sha1": "fail"}),
     (certificate(signature_hash=None), {"no_sha1": "unknown"}),

@@ -18,12 +18,14 @@ LONG, LONG_KEY, OTHER = "34" * 64, "56" * 64, "00" * 32
 WHOLE = b"certificate"
 
 GOOD = deployment()
-EXPIRED = deployment(not_after=NOW - timedelta(days=1))
+WAS_LATE = {"trusted": False, "failures": (TrustFailure.EXPIRED,)}
+EXPIRED = deployment(not_after=NOW - timedelta(days=1), **WAS_LATE)
+ENDED_SINCE = deployment(not_after=NOW - timedelta(days=1))
 OTHER_NAME = deployment(hostname_match=False)
 UNTRUSTED = deployment(trusted=False)
 UNJUDGED = deployment(trusted=None)
 LONGER = deployment(fingerprint_sha512=LONG, spki_sha512=LONG_KEY)
-LATE_CA = deployment(issuer(not_after=NOW - timedelta(days=1)))
+LATE_CA = deployment(issuer(not_after=NOW - timedelta(days=1)), **WAS_LATE)
 ALONE = Deployment(
     **{name: getattr(GOOD, name) for name in Deployment.__dataclass_fields__} | {"path": (0,), "surplus": (1,)}
 )
@@ -58,6 +60,9 @@ CASES: list[tuple[str, str, Deployment, bool | None, str]] = [
     ("an issuer that stands in the record", f"2 0 0 {WHOLE.hex()}", GOOD, None, "RFC 7671, 5.2.3"),
     ("below an anchor names count", f"2 1 1 {CA_KEY}", OTHER_NAME, False, "RFC 7671, 5.2"),
     ("below an anchor dates count", f"2 1 1 {CA_KEY}", EXPIRED, False, "RFC 7671, 5.2"),
+    ("and an end since it was seen tells nothing", f"2 1 1 {CA_KEY}", ENDED_SINCE, None, "RFC 7671, 5.2"),
+    ("nor does it of trust", f"1 1 1 {LEAF_KEY}", ENDED_SINCE, None, "RFC 7671, 5.3"),
+    ("but of a key nothing else is asked", f"3 1 1 {LEAF_KEY}", ENDED_SINCE, True, "RFC 7671, 5.1"),
     ("dates of the anchor too", f"2 1 1 {CA_KEY}", LATE_CA, False, "RFC 7671, 5.2"),
     ("an anchor that no store has", f"2 1 1 {CA_KEY}", UNTRUSTED, True, "RFC 6698, 2.1.1"),
     ("an issuer that does not lead to the leaf", f"2 1 1 {CA_KEY}", ALONE, False, "RFC 7671, 5.2"),

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -132,7 +132,7 @@ def ok(body: bytes, media_type: str = "text/plain") -> bytes:
 
 def test_one_connection_fetches_the_policy(folder: Path) -> None:
     found, seen = fetch(folder, ok(TEXT))
-    assert found == StsPolicyFacts(DOMAIN, POLICY)
+    assert found == StsPolicyFacts(DOMAIN, POLICY, until=ROOT.certificate.not_valid_after_utc)
     assert seen.connects == [b"CONNECT mta-sts.shop.example:443 HTTP/1.1"]
     (request,) = seen.requests
     assert request.startswith(f"GET {PATH} HTTP/1.1\r\nHost: {HOST}\r\n".encode())
@@ -168,7 +168,9 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: Text/Plain; charset=utf-8\r\nTransf
     ],
 )
 def test_the_policy_comes_in_any_framing(folder: Path, response: bytes, plain: bool) -> None:
-    assert fetch(folder, response)[0] == StsPolicyFacts(DOMAIN, POLICY, plain_text=plain)
+    assert fetch(folder, response)[0] == StsPolicyFacts(
+        DOMAIN, POLICY, plain_text=plain, until=ROOT.certificate.not_valid_after_utc
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ def test_the_policy_comes_in_any_framing(folder: Path, response: bytes, plain: b
 def test_what_senders_would_not_take_counts_as_none(folder: Path, response: bytes, why: str) -> None:
     """RFC 8461, 3.3: redirects are not followed, and only 200 counts."""
     found, seen = fetch(folder, response)
-    assert found == StsPolicyFacts(DOMAIN, None, why)
+    assert (found.domain, found.policy, found.why) == (DOMAIN, None, why)
     assert len(seen.connects) == 1
 
 
@@ -200,7 +202,7 @@ def test_what_senders_would_not_take_counts_as_none(folder: Path, response: byte
 )
 def test_without_a_certificate_for_the_name_there_is_no_policy(folder: Path, leaf: Issued, why: str) -> None:
     found, seen = fetch(folder, ok(TEXT), leaf)
-    assert found == StsPolicyFacts(DOMAIN, None, f"the certificate of {HOST} is not to be trusted ({why})")
+    assert (found.policy, found.why) == (None, f"the certificate of {HOST} is not to be trusted ({why})")
     assert seen.requests == []
 
 
@@ -209,6 +211,20 @@ def test_each_fetch_judges_the_certificate_at_its_own_time(folder: Path) -> None
     renewed = issue("x", ROOT, names=dns(HOST), valid=(NOW + DAY, NOW + 9 * DAY))
     for leaf, days, policy in ((first, 0, POLICY), (renewed, 3, POLICY), (first, 3, None), (renewed, 0, None)):
         assert fetch(folder, ok(TEXT), leaf, NOW + days * DAY)[0].policy == policy
+
+
+@pytest.mark.parametrize(
+    ("valid", "turn", "policy"),
+    [((NOW - DAY, NOW + 2 * DAY), NOW + 2 * DAY, POLICY), ((NOW + DAY, NOW + 2 * DAY), NOW + DAY, None)],
+    ids=["ends", "begins"],
+)
+def test_when_a_date_of_the_certificate_comes_nothing_is_known_until_the_next_fetch(
+    folder: Path, valid: tuple[datetime, datetime], turn: datetime, policy: StsPolicy | None
+) -> None:
+    found, _ = fetch(folder, ok(TEXT), issue("x", ROOT, names=dns(HOST), valid=valid))
+    assert (found.policy, list(PROBE.turns(found))) == (policy, [turn])
+    assert PROBE.later(found, turn) == found
+    assert PROBE.later(found, turn + timedelta(seconds=1)) is None
 
 
 def test_a_wildcard_stands_for_the_name(folder: Path) -> None:

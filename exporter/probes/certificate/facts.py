@@ -1,7 +1,8 @@
 """What is known of a service's certificates: plain data."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from exporter.net.tls import ClientAuthentication
@@ -66,6 +67,15 @@ class ServedCertificate:
         return (self.not_after - self.not_before).total_seconds()
 
 
+ENDED_SINCE = "it has ended since it was last seen"
+BEGUN_SINCE = "its time has begun since it was last seen"
+_WARNED_AT = ((timedelta(days=21), 0.25), (timedelta(days=7), 0.1))
+"""With less left than both, the alerts warn (prometheus/tls-posture.rules.yaml, certificate_left): before they do, the
+server is looked at again, since it may have renewed."""
+_LASTING = frozenset({OcspStatus.REVOKED, OcspStatus.EXPIRED, OcspStatus.INVALID})
+"""What no later time takes back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """One chain that a server has, and what it is worth.
@@ -88,6 +98,7 @@ class Deployment:
         trust_detail: OpenSSL's sentence, or what is wrong with the trust store.
         ocsp_stapled: None when nothing was stapled, it was not looked for, or there is nothing to check it with.
         names_ocsp: the leaf names an OCSP server (RFC 5280, 4.2.2.1); None when that cannot be read.
+        ocsp_until: up to when that can be said of the response; None when time alone changes nothing.
     """
 
     chain: tuple[ServedCertificate, ...]
@@ -107,6 +118,7 @@ class Deployment:
     trust_detail: str
     ocsp_stapled: OcspStatus | None = None
     names_ocsp: bool | None = None
+    ocsp_until: datetime | None = None
 
     @property
     def leaf(self) -> ServedCertificate:
@@ -117,6 +129,37 @@ class Deployment:
     def linked(self) -> tuple[ServedCertificate, ...]:
         """The served certificates that clients go by."""
         return tuple(self.chain[place] for place in self.path)
+
+    def ended_since(self, now: datetime) -> bool:
+        """Whether a certificate of the path has ended, and was last seen before that."""
+        return self.valid_until < now and TrustFailure.EXPIRED not in self.failures
+
+    def at(self, now: datetime) -> "Deployment":
+        """What is still known of it at this time: servers renew in time, so a date that is over tells nothing of them.
+
+        It is known that a chain has expired when it was seen after its end.
+        """
+        known = self
+        if self.ocsp_until is not None and self.ocsp_until < now and self.ocsp_stapled not in _LASTING:
+            known = replace(known, ocsp_stapled=None, ocsp_until=None)
+        ended = self.ended_since(now)
+        begun = self.valid_from <= now and TrustFailure.NOT_YET_VALID in self.failures
+        if not (ended or begun):
+            return known
+        failures = tuple(one for one in self.failures if one is not TrustFailure.NOT_YET_VALID or not begun)
+        trusted = None if set(failures) <= {TrustFailure.NAME_MISMATCH} else self.trusted
+        return replace(known, trusted=trusted, failures=failures, trust_detail=ENDED_SINCE if ended else BEGUN_SINCE)
+
+    def turns(self) -> Iterator[datetime]:
+        """When `at` changes what it gives, and when little is left of the leaf."""
+        if TrustFailure.EXPIRED not in self.failures:
+            yield self.valid_until
+            lifetime = timedelta(seconds=max(0, self.leaf.lifetime_seconds))
+            yield from (self.leaf.not_after - min(left, share * lifetime) for left, share in _WARNED_AT)
+        if TrustFailure.NOT_YET_VALID in self.failures:
+            yield self.valid_from
+        if self.ocsp_until is not None:
+            yield self.ocsp_until
 
     @property
     def title(self) -> str:
@@ -168,3 +211,12 @@ class CertificateFacts:
     def chain_not_after(self) -> datetime:
         """Earliest end of all certificates served."""
         return min(one.not_after for deployment in self.deployments for one in deployment.chain)
+
+    def at(self, now: datetime) -> "CertificateFacts":
+        """What is still known of the chains at this time, see `Deployment.at`."""
+        return replace(self, deployments=tuple(deployment.at(now) for deployment in self.deployments))
+
+    def turns(self) -> Iterator[datetime]:
+        """When that changes."""
+        for deployment in self.deployments:
+            yield from deployment.turns()

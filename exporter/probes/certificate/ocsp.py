@@ -47,6 +47,17 @@ def read_stapled(der: bytes, leaf: x509.Certificate, issuer: x509.Certificate, n
         return OcspStatus.INVALID
 
 
+def read_until(der: bytes, leaf: x509.Certificate, issuer: x509.Certificate, status: OcspStatus) -> datetime | None:
+    """Until when a response is worth what `read_stapled` made of it, or None where time alone changes nothing."""
+    if status in {OcspStatus.INVALID, OcspStatus.EXPIRED}:
+        return None
+    try:
+        answer = next(_answers(ocsp.load_der_ocsp_response(der), leaf, issuer))
+    except (*UNREADABLE, OverflowError, UnsupportedAlgorithm, StopIteration):
+        return None
+    return answer.this_update_utc - CLOCK_SKEW if status is OcspStatus.NOT_YET_VALID else answer.next_update_utc
+
+
 def _answers(
     response: ocsp.OCSPResponse, leaf: x509.Certificate, issuer: x509.Certificate
 ) -> Iterator[ocsp.OCSPSingleResponse]:

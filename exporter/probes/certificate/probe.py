@@ -200,4 +200,6 @@ PROBE = Probe(
     samples=samples,
     document=document,
     full=FULL,
+    later=CertificateFacts.at,
+    turns=CertificateFacts.turns,
 )

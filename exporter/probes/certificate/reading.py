@@ -14,10 +14,10 @@ from OpenSSL.crypto import Error as OpenSSLError
 
 from exporter.probes import keys
 from exporter.probes.certificate.facts import INTRINSIC, CertificateFacts, Deployment, OcspStatus, ServedCertificate
-from exporter.probes.certificate.ocsp import read_stapled
+from exporter.probes.certificate.ocsp import read_stapled, read_until
 from exporter.probes.chain import UNREADABLE, extension, is_issuer, read_shape
 from exporter.probes.keys import Key, read_key
-from exporter.probes.trust import TrustFailure, TrustVerdict, matches, verify
+from exporter.probes.trust import TrustFailure, TrustVerdict, matches, out_of_time, verify
 
 Chain = tuple[x509.Certificate, ...]
 
@@ -48,12 +48,12 @@ def _read(chain: Chain, name: str, ca_file: str | None, now: datetime, stapled: 
     linked = tuple(chain[place] for place in shape.path)
     verdict, detail = _verdict(chain, linked, ca_file, now)
     verified = (verdict.path if verdict else ()) or linked
-    ocsp = _ocsp(stapled, verified, now)
+    ocsp, ocsp_until = _ocsp(stapled, verified, now)
     match = matches(leaf, name)
     revoked = ocsp is OcspStatus.REVOKED
     trusted = False if revoked else verdict.trusted if verdict else None
     failures = [] if match else [TrustFailure.NAME_MISMATCH]
-    failures += verdict.failures if verdict else ()
+    failures += verdict.failures if verdict else out_of_time(linked, now)
     failures += [TrustFailure.REVOKED] if revoked else ()
     return Deployment(
         chain=tuple(read_certificate(certificate) for certificate in chain),
@@ -73,6 +73,7 @@ def _read(chain: Chain, name: str, ca_file: str | None, now: datetime, stapled: 
         trust_detail=detail,
         ocsp_stapled=ocsp,
         names_ocsp=_names_ocsp(leaf),
+        ocsp_until=ocsp_until,
     )
 
 
@@ -84,12 +85,15 @@ def _verdict(chain: Chain, linked: Chain, ca_file: str | None, now: datetime) ->
     return verdict, verdict.detail
 
 
-def _ocsp(stapled: bytes | None, path: Sequence[x509.Certificate], now: datetime) -> OcspStatus | None:
-    """None as well without the issuer, whose key it takes to believe it."""
-    if stapled is None:
-        return None
+def _ocsp(
+    stapled: bytes | None, path: Sequence[x509.Certificate], now: datetime
+) -> tuple[OcspStatus | None, datetime | None]:
+    """What is stapled, and until when; None as well without the issuer, whose key it takes to believe it."""
     leaf, issuer = path[0], path[min(1, len(path) - 1)]  # a self-signed leaf is its own issuer
-    return read_stapled(stapled, leaf, issuer, now) if is_issuer(issuer, leaf) else None
+    if stapled is None or not is_issuer(issuer, leaf):
+        return None, None
+    status = read_stapled(stapled, leaf, issuer, now)
+    return status, None if status is None else read_until(stapled, leaf, issuer, status)
 
 
 def read_certificate(certificate: x509.Certificate) -> ServedCertificate:
