@@ -91,7 +91,7 @@ def _store(path: str, edition: Edition, now: datetime) -> crypto.X509Store:
 
     Each verification needs a store of its own: of several times that are set on one, OpenSSL keeps the first
     (X509_VERIFY_PARAM_inherit, x509_vpm.c). Reading the anchors is what takes time (8 ms for Debian's bundle), so they
-    are kept, and a store of them is made in 0.1 ms.
+    are kept, and a store of them is made in 0.3 ms.
 
     Raises:
         ValueError: the file holds something else than certificates.
