@@ -106,6 +106,9 @@ class ClassicReader:
             again = await self._talk.sweep(protocol, found, lean=False)
             found = again.found + [code for code in found if code not in again.found]
         self._two_certificates |= len({for_ecdsa(code) for code in found}) > 1
+        missed = await self._talk.look_for_lost(protocol, found)
+        complete &= missed == []
+        found += missed or []
         refused = [code for code in CLASSIC_SUITES if code not in found] if complete and not doubts else []
         self._talk.refused[protocol] = set(refused)
         kinds, taken = await self._strike_out(protocol, found, refused if self._talk.reads_long_lists else [])
@@ -142,7 +145,7 @@ class ClassicReader:
             if set(names) == {"applications"}:
                 return Question(protocol, tuple(found[: SHORT_LIST - 1]))  # the favourite in front: h2 wants such
             suites = curves if "groups" in names else first
-            return Question(protocol, (*turned(suites[: SHORT_LIST - 1]), *refused))
+            return _again_behind(protocol, suites, refused)
 
         taken = await strike_out(talk, base, kinds)
         if any(kind.name == "groups" for kind in kinds):
@@ -151,9 +154,14 @@ class ClassicReader:
             more = _alike(others)
             first += more
             kinds.append(_schemes(seen.schemes, more))
-            question = Question(protocol, (*turned(more[: SHORT_LIST - 1]), *refused))
-            taken += await strike_out(talk, _always(question), kinds[-1:])
+            taken += await strike_out(talk, _always(_again_behind(protocol, more, refused)), kinds[-1:])
         return kinds, taken
+
+
+def _again_behind(protocol: Protocol, suites: Sequence[int], refused: Sequence[int]) -> Question:
+    """A hello with these suites and, behind them, those for the same kind of certificate that were refused."""
+    alike = [code for code in refused if for_ecdsa(code) == for_ecdsa(suites[0])]
+    return Question(protocol, (*turned(suites[: SHORT_LIST - 1]), *alike))
 
 
 def _always(question: Question) -> Callable[[Collection[str]], Question]:

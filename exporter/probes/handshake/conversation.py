@@ -20,7 +20,7 @@ from exporter.probes.handshake.lean import (
 from exporter.probes.handshake.observed import Observed
 from exporter.probes.handshake.parameters import APPLICATION_PROTOCOLS
 from exporter.probes.handshake.question import Question
-from exporter.probes.handshake.registry import VERSION_CODES, suite_name
+from exporter.probes.handshake.registry import BY_NAME, VERSION_CODES, suite_name
 
 PROTOCOLS_BY_CODE = {code: protocol for protocol, code in VERSION_CODES.items()}
 SHORT_LIST = 63
@@ -119,7 +119,7 @@ class Conversation:
             EXTENSIONS: not self.extras,
             SERVER_NAME: self.server_name is None and self._dialer.target.server_name is not None,
             APPLICATIONS: not self.names_applications,
-            RETRY_REQUEST: self.needs_key_shares,
+            RETRY_REQUEST: self.needs_key_shares and bool(self.observed.of(Protocol.TLS1_3).suites),
         }
         return tuple(name for name, left in left_out.items() if left)
 
@@ -149,8 +149,10 @@ class Conversation:
             return await self._send(question, ssl2_client_hello())
         seen = self.observed.of(protocol)
         groups, schemes = reachable_groups(protocol, seen), reachable_schemes(seen)
-        if question.far:
-            groups, schemes = turned_back(groups, seen.groups), turned_back(schemes, seen.schemes)
+        if question.far or self.observed.reads("groups", protocol, len(groups) - len(seen.groups)):
+            groups = turned_back(groups, seen.groups)
+        if question.far or self.observed.reads("schemes", protocol, len(schemes) - len(seen.schemes)):
+            schemes = turned_back(schemes, seen.schemes)
         offer = Offer(
             VERSION_CODES[protocol],
             question.suites,
@@ -244,30 +246,47 @@ class Conversation:
         """
         if sweep.open is not None or sweep.wrong_version or not self.observed.of(protocol).suites:
             return False
-        for _ in range(self.asks_again(protocol, sweep.left)):
+        for _ in range(self.asks_again()):
             answer = await self.ask(protocol, sweep.left)
             if isinstance(answer, ServerHello) and self._take(sweep, protocol, answer):
-                self.contradict(protocol, "cipher suites")
+                if answer.rest.alert is None:
+                    self.contradict(protocol, "cipher suites")
                 return True
             if not isinstance(answer, Alert):
                 sweep.open = "was refused, and not answered when it was asked for again"
                 break
         return False
 
-    def asks_again(self, protocol: Protocol, suites: Sequence[int], least: int = ASKED_AGAIN) -> int:
-        """How often to ask again for what was refused: often where the scan before was told something else.
+    def asks_again(self, least: int = ASKED_AGAIN, *, lost: bool = False) -> int:
+        """How often to ask again for what was refused: often where the scan before found it accepted (`lost`).
 
         Once the answers of this scan contradict each other no refusal counts, so none needs a proof.
         """
-        before = self.before
         if self.contradictions or any(self.observed.contradictions()):
             return 0
-        if before is None:
-            return least
-        names = before.cipher_suites.get(protocol, ())
-        changed = any(suite_name(code) in names for code in suites)
-        changed |= bool(before.protocols.get(protocol)) and not self.observed.of(protocol).suites
-        return ASKED_AGAIN_ON_SUSPICION if changed or before.contradictions else least
+        suspicious = lost or (self.before is not None and bool(self.before.contradictions))
+        return ASKED_AGAIN_ON_SUSPICION if suspicious else least
+
+    def lost(self, protocol: Protocol) -> bool:
+        """Whether the scan before found this protocol accepted, which refuses everything now."""
+        before = self.before
+        return before is not None and bool(before.protocols.get(protocol)) and not self.observed.of(protocol).suites
+
+    async def look_for_lost(self, protocol: Protocol, found: Sequence[int]) -> list[int] | None:
+        """Suites that the scan before found and this one did not, as far as the server takes them after all.
+
+        None when it does not answer.
+        """
+        names = () if self.before is None else self.before.cipher_suites.get(protocol, ())
+        left = tuple(BY_NAME[name].code for name in names if name in BY_NAME and BY_NAME[name].code not in found)
+        for _ in range(self.asks_again(0, lost=True) if left else 0):
+            answer = await self.ask(protocol, left)
+            if isinstance(answer, ServerHello) and answer.suite in left and answer.rest.alert is None:
+                self.contradict(protocol, "cipher suites")
+                return [answer.suite]
+            if not isinstance(answer, Alert):
+                return None
+        return []
 
     async def _sweep_plainly(self, protocol: Protocol, suites: Sequence[int], lean: Sweep) -> Sweep:
         """Go on with everything, once a leaner hello showed nothing new: what was left out may be why.
@@ -275,7 +294,7 @@ class Conversation:
         If there is more, it may have been hidden before too, and the order is only to be had from the start.
         """
         rest = await self.first(protocol, lean.left)
-        if rest.found or await self._goes_on(rest, protocol):
+        if rest.found or (not rest.failed and await self._goes_on(rest, protocol)):
             return await self.sweep(protocol, suites, lean=False)
         rest.found, rest.failed = lean.found, lean.failed + rest.failed
         return rest

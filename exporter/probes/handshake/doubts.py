@@ -1,7 +1,6 @@
 """Whether hellos that were turned away without a proper refusal were refused: the proof, given at the end."""
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,29 +15,26 @@ from exporter.probes.handshake.strike import agreed
 async def prove(talk: Conversation, doubts: Sequence[Question], controls: Sequence[Question]) -> frozenset[Question]:
     """The doubts that were refusals.
 
-    They are asked once more, one after the other and then in the opposite order, with controls before, between and
-    behind: hellos like those in doubt that offer what the server is known to take. No limit on connections turns away
-    just the doubts each time. Must be called while no other connection of this reading is open.
+    They are asked once more, and then those about protocols and suites once more in the opposite order, with controls
+    between and behind: hellos like those in doubt that offer what the server is known to take. No limit on connections
+    turns away just the doubts each time. Must be called while no other connection of this reading is open.
     """
     if not controls:
         return frozenset()
     refused, waiting = set(doubts), itertools.cycle(controls)
-    # Two machines that take turns must not turn away the doubts and answer the controls each: with an odd number of
-    # hellos in between the same machine would answer every control, so two follow each other in the middle.
-    odd = len(doubts) % 2
-    each = max(1, math.ceil((len(controls) - odd) / 3))
-    rounds: tuple[tuple[int, list[Question]], ...] = (
-        (each, list(doubts)),
-        (each + odd, list(reversed(doubts))),
-        (each, []),
-    )
-    for count, round_ in rounds:
-        for control in itertools.islice(waiting, count):
-            if not await _answers(talk, control):
-                return frozenset()
+    lists = [doubt for doubt in doubts if doubt.limited]
+    decisive = [doubt for doubt in doubts if not doubt.limited]
+    # Of two machines that take turns, one must not answer the same doubt in both rounds, nor all the controls: between
+    # the two places of a doubt stands an even number of other hellos, between two controls as well.
+    between = 1 if len(lists) % 2 else 2
+    behind = 1 if between == 2 or len(decisive) % 2 == 0 else 2
+    for round_, count in (([*decisive, *lists], between), (decisive[::-1], behind)):
         for question in round_:
             if not await _is_turned_away(talk, question):
                 refused.discard(question)
+        for control in itertools.islice(waiting, count):
+            if not await _answers(talk, control):
+                return frozenset()
     return frozenset(refused)
 
 
@@ -50,14 +46,13 @@ def control_for(
     `accepted` are suites, and like `groups` and `schemes` of the protocol of the doubt. A suite for another kind of
     certificate is nothing like it: some servers choose the certificate first, and do not see it then.
     """
-    limited = doubt.groups is not None or doubt.schemes is not None or doubt.applications is not None
     kinds = {for_ecdsa(code) for code in doubt.suites}
     more = [code for code in accepted if code not in doubt.suites and for_ecdsa(code) in kinds]
-    if not limited and not more:
+    if not doubt.limited and not more:
         return None
     return replace(
         doubt,
-        suites=doubt.suites if limited else (*doubt.suites, more[0]),
+        suites=doubt.suites if doubt.limited else (*doubt.suites, more[0]),
         groups=None if doubt.groups is None else (*doubt.groups, *groups),
         schemes=None if doubt.schemes is None else (*doubt.schemes, *schemes),
         applications=None,

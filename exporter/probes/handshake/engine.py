@@ -56,6 +56,7 @@ class Engine:
         self._classic = ClassicReader(self._talk)
         self._readings: dict[Protocol, Reading] = {}
         self._surveyed: dict[Protocol, Reading] = {}
+        self._confirmed: set[Protocol] = set()
 
     async def read(self, until: float | None = None) -> HandshakeFacts:
         """All facts that hellos tell.
@@ -71,13 +72,15 @@ class Engine:
         try:
             async with asyncio.timeout_at(until):
                 await self._read_all(until)
-                self._doubt_tls13(readings)
                 fallback = await self._refuses_fallback(readings)
                 refused = await self._prove(readings)
         except TimeoutError:
             self._take_what_is_there()
         self._settle(readings, refused)
-        self._take_older_answers(readings)
+        self._take_other_answers(readings)
+        self._doubt_tls13(readings)
+        if not any(reading.accepted for reading in readings.values()):
+            raise self._failure()
         return summary(self._talk, readings, fallback)
 
     async def _read_all(self, until: float | None) -> None:
@@ -91,6 +94,7 @@ class Engine:
             readings[Protocol.TLS1_2] = await self._read_first()
         finally:
             survey.cancel()
+            await asyncio.gather(survey, return_exceptions=True)  # what it found wrong, the reading finds wrong too
         if Silence.NOT_TLS in self._talk.silences and not self._talk.answered:
             raise self._failure()  # no other version will make TLS of it
         for protocol in (Protocol.TLS1_1, Protocol.TLS1_0):
@@ -103,9 +107,9 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for protocol in (Protocol.TLS1_3, Protocol.SSL3, Protocol.SSL2):
                 group.create_task(read(protocol))
-        if not any(reading.accepted for reading in readings.values()):
-            raise self._failure()
-        for protocol in (Protocol.TLS1_2, Protocol.TLS1_3, Protocol.SSL3, Protocol.SSL2):
+        for protocols in ((Protocol.TLS1_1, Protocol.TLS1_0), (Protocol.TLS1_2,), (Protocol.TLS1_3,)):
+            await self._ask_again(protocols, least=ASKED_AGAIN)
+        for protocol in (Protocol.SSL3, Protocol.SSL2):
             await self._ask_again((protocol,), least=0)
 
     async def _survey(self, until: float | None) -> None:
@@ -114,8 +118,9 @@ class Engine:
             return
         await asyncio.sleep((until - asyncio.get_running_loop().time()) * _SLOW)
         for protocol in (Protocol.TLS1_3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.SSL3):
-            sweep = await self._talk.first(protocol, TLS13_SUITES if protocol is Protocol.TLS1_3 else CLASSIC_SUITES)
-            if sweep.wrong_version:
+            suites = TLS13_SUITES if protocol is Protocol.TLS1_3 else CLASSIC_SUITES
+            sweeps = [await self._talk.first(protocol, suites) for _ in range(1 + ASKED_AGAIN)]
+            if all(sweep.wrong_version for sweep in sweeps):
                 self._surveyed[protocol] = Reading(accepted=False)
 
     async def _ask_again(self, protocols: Sequence[Protocol], *, least: int) -> None:
@@ -124,11 +129,15 @@ class Engine:
         `least` is how often where nothing speaks against what was said.
         """
         readings, talk = self._readings, self._talk
-        refused = [p for p in protocols if readings[p].accepted is False and not readings[p].doubts]
+        refused = [
+            p
+            for p in protocols
+            if readings[p].accepted is False and not readings[p].doubts and p not in self._confirmed
+        ]
         if not refused or not talk.agreed:
             return
         suites = {Protocol.SSL2: (), Protocol.TLS1_3: TLS13_SUITES}.get(refused[0], CLASSIC_SUITES)
-        for _ in range(max(talk.asks_again(protocol, suites, least) for protocol in refused)):
+        for _ in range(talk.asks_again(least, lost=any(map(talk.lost, refused)))):
             answer = await talk.ask(refused[0], suites)
             for protocol in refused:
                 if isinstance(answer, ServerHello) and answer.version == VERSION_CODES[protocol]:
@@ -138,11 +147,13 @@ class Engine:
             if isinstance(answer, SSL2ServerHello):
                 talk.contradict(Protocol.SSL2, "protocol version")
             if not isinstance(answer, Alert):
-                return
+                break
+        self._confirmed |= set(refused)
 
-    def _take_older_answers(self, readings: dict[Protocol, Reading]) -> None:
+    def _take_other_answers(self, readings: dict[Protocol, Reading]) -> None:
         """A protocol that the server answered in is accepted, whatever it says when it is asked for it alone."""
-        for protocol, suite in self._talk.older_answers.items():
+        proved = {p: seen[0] for p in Protocol if (seen := self._talk.observed.of(p).suites)}
+        for protocol, suite in (self._talk.older_answers | proved).items():
             if not readings[protocol].accepted and protocol is not Protocol.SSL2:
                 readings[protocol] = Reading(accepted=True, suites=[suite], complete=False)
                 self._talk.contradict(protocol, "protocol version")
@@ -155,9 +166,13 @@ class Engine:
         """
         for protocol in Protocol:
             suites = list(self._talk.observed.of(protocol).suites)
-            if protocol not in self._readings:
-                found = Reading(accepted=True, suites=suites, complete=False) if suites else Reading()
-                self._readings[protocol] = found if suites else self._surveyed.get(protocol, found)
+            reading = self._readings.setdefault(protocol, Reading())
+            if reading.accepted is False and protocol not in self._confirmed:
+                reading.accepted = None  # one alert is not enough, see above
+            if suites and not reading.accepted:
+                self._readings[protocol] = Reading(accepted=True, suites=suites, complete=False)
+            elif reading.accepted is None:
+                self._readings[protocol] = self._surveyed.get(protocol, reading)
         if not any(reading.accepted for reading in self._readings.values()):
             raise ProbeError(Reason.DEADLINE_EXCEEDED, "no protocol was found to be accepted in the time for it")
         self._talk.note("the time for the scan ran out; not all was asked")
@@ -239,18 +254,7 @@ class Engine:
     async def _prove(self, readings: dict[Protocol, Reading]) -> frozenset[Question]:
         """The hellos in doubt that were refused."""
         doubts = [doubt for reading in readings.values() for doubt in reading.all_doubts()]
-        covered = self._covered(readings)
-        asked = [doubt for doubt in doubts if doubt not in covered]
-        refused = await prove(self._talk, asked, self._controls(readings, doubts)) if asked else frozenset()
-        return refused | {older for older, newer in covered.items() if newer in refused}
-
-    def _covered(self, readings: dict[Protocol, Reading]) -> dict[Question, Question]:
-        """Doubts of TLS 1.0 -> the like ones of TLS 1.1: who is asked for that and has the older one answers in it."""
-        newer, older = readings[Protocol.TLS1_1], readings[Protocol.TLS1_0]
-        if newer.suites or older.suites:
-            return {}
-        alike = {doubt.suites: doubt for doubt in newer.doubts}
-        return {doubt: alike[doubt.suites] for doubt in older.doubts if doubt.suites in alike}
+        return await prove(self._talk, doubts, self._controls(readings, doubts)) if doubts else frozenset()
 
     def _settle(self, readings: dict[Protocol, Reading], refused: frozenset[Question]) -> None:
         """What was turned away and is not proved to be refused becomes unknown."""

@@ -52,9 +52,10 @@ async def cipher_order(
     first = found[0]
     front, others = _turned(found)
     suites = (*front, *refused, *others)
-    # Only so much may stand in front that is not in the list: TLS 1.3 is asked with groups of its own.
-    order, taken = await _pick(talk, Question(protocol, suites, groups, far=groups is None), found)
-    if order is None and groups is None:  # lists of groups and schemes may be read in part alone
+    # Lists of groups and schemes may be read in part alone, which hides some suites and not others.
+    far = groups is None and len({_needs(code) for code in found}) == 1
+    order, taken = await _pick(talk, Question(protocol, suites, groups, far=far), found)
+    if order is None and far:
         order, taken = await _pick(talk, Question(protocol, suites), found)
     if order is not CipherOrder.CLIENT and (order is None or taken in others):
         return Preference(order, reads_on=order is not None)

@@ -28,7 +28,11 @@ class Question:
     far: bool = False
 
     @property
+    def limited(self) -> bool:
+        """Whether it leaves out groups, signature schemes or application protocols."""
+        return (self.groups, self.schemes, self.applications) != (None, None, None)
+
+    @property
     def leaves_nothing_out(self) -> bool:
         """Whether a server that took one of the suites before has no reason to refuse it now."""
-        limited = self.groups is not None or self.schemes is not None or self.share is not None
-        return not (limited or self.fallback or self.far)
+        return not (self.limited or self.fallback or self.far) and self.share is None
