@@ -16,26 +16,27 @@ async def prove(talk: Conversation, doubts: Sequence[Question], controls: Sequen
     """The doubts that were refusals.
 
     They are asked once more, and then those about protocols and suites once more in the opposite order, with controls
-    between and behind: hellos like those in doubt that offer what the server is known to take. No limit on connections
-    turns away just the doubts each time. Must be called while no other connection of this reading is open.
+    before, between and behind: hellos like those in doubt that offer what the server is known to take. No limit on
+    connections turns away just the doubts each time. A doubt that is answered now was turned away by chance, so others
+    may have been, too: then none is proved. Must be called while no other connection of this reading is open.
     """
     if not controls:
         return frozenset()
-    refused, waiting = set(doubts), itertools.cycle(controls)
+    waiting = itertools.cycle(controls)
     lists = [doubt for doubt in doubts if doubt.limited]
     decisive = [doubt for doubt in doubts if not doubt.limited]
     # Of two machines that take turns, one must not answer the same doubt in both rounds, nor all the controls: between
     # the two places of a doubt stands an even number of other hellos, between two controls as well.
     between = 1 if len(lists) % 2 else 2
     behind = 1 if between == 2 or len(decisive) % 2 == 0 else 2
-    for round_, count in (([*decisive, *lists], between), (decisive[::-1], behind)):
+    for round_, count in (([], 1), ([*decisive, *lists], between), (decisive[::-1], behind)):
         for question in round_:
             if not await _is_turned_away(talk, question):
-                refused.discard(question)
+                return frozenset()
         for control in itertools.islice(waiting, count):
             if not await _answers(talk, control):
                 return frozenset()
-    return frozenset(refused)
+    return frozenset(doubts)
 
 
 def control_for(

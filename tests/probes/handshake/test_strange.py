@@ -1,14 +1,16 @@
 """Servers that read part of a hello, or refuse in their own way."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from exporter.errors import ProbeError
 from exporter.model import CipherOrder, Protocol, Reason
 from exporter.probes.handshake.facts import HandshakeFacts
-from exporter.probes.handshake.registry import suite_name
+from exporter.probes.handshake.registry import VERSION_CODES, suite_name
+from tests.support.pools import ByTurns
 from tests.support.scripted import (
     End,
     Hello,
@@ -72,6 +74,37 @@ def test_reads_a_server_that_looks_at_eleven_groups(end: Reply) -> None:
     assert not facts.incomplete
 
 
+@dataclass(frozen=True)
+class CertificateFirst:
+    """As HAProxy: takes the ECDSA certificate as soon as a suite could use it, and then sees no other suites."""
+
+    stack: Stack
+
+    def __call__(self, hello: Hello) -> Reply:
+        ecdsa = tuple(code for code in hello.suites if "_ECDSA_" in suite_name(code))
+        return self.stack(replace(hello, suites=ecdsa) if ecdsa and hello.version == 0x0303 else hello)
+
+
+def test_the_lists_of_a_server_that_chooses_the_certificate_first_are_whole() -> None:
+    """Refused ECDSA suites in a hello for RSA ended its lists early."""
+    groups, schemes = (0x001D, 0x0017, 0x001E, 0x0019, 0x0018), (0x0403, 0x0503, *RSA_SCHEMES)
+    facts, _ = read(CertificateFirst(Stack({0x0303: (0xC02C, 0xC02B, 0xC030, 0xC02F)}, groups=groups, schemes=schemes)))
+    assert set(facts.groups[Protocol.TLS1_2].names) == {"x25519", "secp256r1", "x448", "secp521r1", "secp384r1"}
+    assert facts.groups[Protocol.TLS1_2].complete
+    assert facts.signature_schemes is not None
+    assert facts.signature_schemes.complete
+    assert len(facts.signature_schemes.names) == len(schemes)
+
+
+def test_a_scan_after_another_of_the_same_server_costs_no_more() -> None:
+    """Suites of one short list are not lost because another list does not have them."""
+    stack = Stack({0x0303: (*GCM, 0x0005)}, reads=63)
+    before, first = read(stack)
+    facts, second = read(stack, before=before)
+    assert facts == before
+    assert second.connections == first.connections
+
+
 # --- refusals of their own kind ---------------------------------------------------------------------------------------
 
 
@@ -99,6 +132,27 @@ def test_a_server_that_refuses_by_reset_alone_is_known_whole_and_cheaply() -> No
     polite, polite_seen = read(replace(refusing, refusal=alert(40), wrong_version=alert(70)))
     assert replace(facts, spent={}, notes=()) == replace(polite, spent={}, notes=())
     assert seen.connections < 2 * polite_seen.connections
+
+
+def test_suites_that_break_off_contradict_nothing() -> None:
+    stack = Stack({0x0303: (0xC030, 0xC02F)})
+
+    def script(hello: Hello) -> Reply:
+        fails = next((code for code in (0x0067, 0x006B) if code in hello.suites), None)
+        return (
+            _broken_off(fails) if hello.version == 0x0303 and stack(hello) == stack.refusal and fails else stack(hello)
+        )
+
+    facts, _ = read(script)
+    assert facts.contradictions == ()
+    assert facts.protocols[Protocol.TLS1_0] is False
+
+
+def test_application_protocols_refused_by_handshake_failure_contradict_nothing() -> None:
+    stack = Stack({0x0303: GCM}, applications=("h2", "http/1.1"), refuses_applications=True)
+    facts, _ = read(lambda hello: alert(40) if stack(hello) == alert(120) else stack(hello))
+    assert facts.contradictions == ()
+    assert not facts.incomplete
 
 
 # --- the proof --------------------------------------------------------------------------------------------------------
@@ -165,6 +219,15 @@ def test_ssl2_without_a_cipher_kind_in_common_is_not_known_to_have_none() -> Non
     assert Protocol.SSL2 in facts.incomplete
 
 
+@pytest.mark.parametrize("end", [End.CLOSE, End.RESET])
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("more", [{0x0300: (0x000A,)}, {0x0301: (0x000A,)}, {0x0300: (0x000A,), 0x0304: TLS13}])
+def test_both_of_two_machines_that_take_turns_answer_each_doubt(more: dict[int, Any], start: int, end: End) -> None:
+    plain = Stack({0x0303: GCM}, refusal=end, wrong_version=end)
+    facts, _ = read(ByTurns((plain, replace(plain, accepted={**plain.accepted, **more})), start))
+    assert all(facts.protocols[protocol] is not False for protocol in Protocol if VERSION_CODES[protocol] in more)
+
+
 # --- whose order decides ----------------------------------------------------------------------------------------------
 
 
@@ -211,6 +274,21 @@ def test_what_is_known_when_the_time_is_over_is_kept() -> None:
     assert False not in facts.protocols.values()
     assert facts.compression is None
     assert any("time" in note for note in facts.notes)
+
+
+def test_one_alert_is_not_believed_when_the_time_is_over() -> None:
+    """TLS 1.1 and 1.0 were refused once, and the time ends before they are asked for again."""
+    stack = Stack({0x0303: (0xC030,)})
+    seen = set[int]()
+
+    def script(hello: Hello) -> Reply:
+        again = hello.version in seen and hello.version != 0x0303
+        seen.add(hello.version)
+        return End.SILENCE if again else stack(hello)
+
+    facts, _ = read(script, until_seconds=2.0, timeout_seconds=60.0)
+    assert facts.protocols[Protocol.TLS1_1] is None
+    assert facts.protocols[Protocol.TLS1_0] is None
 
 
 def test_nothing_known_when_the_time_is_over_is_a_failure() -> None:
