@@ -20,13 +20,14 @@ from exporter.errors import ProbeError
 from exporter.model import Facts, Protocol, Reason, Target, holds
 from exporter.net.service import ready_for_tls
 from exporter.probes.base import Probe, Session
+from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.registry import BY_NAME
 
 MAX_BYTES = 262144
 """Of one connection: a long chain, and Heartbleed's answer of 64 KiB."""
 TRY_SECONDS = 40.0
-"""Of one attack. ROBOT takes fifteen connections, and on each a server may let the answer wait."""
+"""Of one attack. ROBOT takes 25 connections or more, and on each a server may let the answer wait."""
 _MARGIN_SECONDS, _LEAST_MARGIN_SECONDS = 2.0, 0.5
 """What is left of a scan at the end of the last try, so that it can be told; less where it waited for a worker."""
 MOST_KEY_BITS, MOST_EXPONENT_BITS = 16384, 64
@@ -168,7 +169,9 @@ async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Trie
         if key is None:
             return Tried(None, "the server's RSA key is not known", session.now)
         numbers = key.public_numbers()
-        arguments |= {"modulus": f"{numbers.n:x}", "exponent": numbers.e}
+        certificates = session.known.get(CertificateFacts)
+        asks = certificates.client_authentication if certificates else None
+        arguments |= {"modulus": f"{numbers.n:x}", "exponent": numbers.e, "client_certificates": asks}
     connect = partial(ready_for_tls, session.dialer, max_bytes=MAX_BYTES)
     try:
         async with asyncio.timeout_at(session.deadline - _LEAST_MARGIN_SECONDS):  # there may be no free worker for long

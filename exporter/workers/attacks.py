@@ -6,12 +6,16 @@ where they never came to try; so what went over the connection is looked at, and
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+from time import monotonic, sleep
 from types import MethodType
 from typing import Any
 
 from nassl._nassl import OpenSSLError, WantReadError
-from nassl.ssl_client import ClientCertificateRequested
+from nassl.legacy_ssl_client import LegacySslClient
+from nassl.ssl_client import BaseSslClient, ClientCertificateRequested, SslClient
 from sslyze import ServerNetworkConfiguration, ServerNetworkLocation
 from sslyze.connection_helpers.tls_connection import SslConnection
 from sslyze.errors import TlsHandshakeTimedOut
@@ -27,14 +31,27 @@ from sslyze.plugins.session_renegotiation_plugin import _test_client_renegotiati
 from sslyze.server_connectivity import ClientAuthRequirementEnum, ServerTlsProbingResult, TlsVersionEnum
 
 from exporter.workers.child import Network, Socket
+from exporter.workers.flight import (
+    ALERT,
+    APPLICATION_DATA,
+    CERTIFICATE,
+    CERTIFICATE_REQUEST,
+    CLOSE_NOTIFY,
+    FINISHED,
+    HEARTBEAT,
+    Shortened,
+    after_flight,
+    read_flight,
+    records,
+)
 from exporter.workers.wire import Ending
 
 ROUNDS = 3
 """Of ROBOT's five messages, as sslyze has it: answers must be the same each time."""
 CONFIRMATIONS = 3
 """More tries of what seems to work, before it is said."""
-RENEGOTIATIONS = 4
-"""Asked for in a row. Servers that are protected by a limit allow three (Node.js), sslyze asks for ten."""
+RENEGOTIATIONS = 10
+"""Asked for in a row, as sslyze does. Servers that are protected by a limit allow three (Node.js) or five (BIG-IP)."""
 
 _VERSIONS = {
     "SSLv3": TlsVersionEnum.SSL_3_0,
@@ -42,11 +59,6 @@ _VERSIONS = {
     "TLSv1.1": TlsVersionEnum.TLS_1_1,
     "TLSv1.2": TlsVersionEnum.TLS_1_2,
 }
-_HANDSHAKE, _ALERT = 22, b"\x15"
-_CERTIFICATE, _CERTIFICATE_REQUEST, _SERVER_HELLO_DONE = 11, 13, 14
-"""Types of records and messages (RFC 5246, 6.2.1 and 7.4)."""
-_CLOSE_NOTIFY = b"\x01\x00"
-"""As an alert: level and description (RFC 5246, 7.2.1)."""
 _CANNOT_DECRYPT, _DECLINES = {20, 21}, {10, 40}
 """bad_record_mac and decryption_failed; unexpected_message and handshake_failure (RFC 5246, 7.2.2)."""
 _ALLOW_UNSAFE_LEGACY_RENEGOTIATION = 0x00040000
@@ -56,13 +68,28 @@ _SOMEWHERE = ServerNetworkLocation(hostname="unused.invalid", port=443, ip_addre
 """sslyze wants to be told where the server is; it is never asked to go there (RFC 5737)."""
 
 
+View = Callable[[Socket], Any]
+"""A connection -> what sslyze has in its place."""
+
+
+def _as_it_is(socket: Socket) -> Socket:
+    return socket
+
+
 class _OurConnection(SslConnection):  # type: ignore[misc]  # sslyze is untyped here
     """sslyze's connection over one of ours."""
 
     network: Network
+    view: "View"
 
     def _do_pre_handshake(self) -> None:
-        self.ssl_client.set_underlying_socket(self.network.connect())
+        self.ssl_client.set_underlying_socket(self.view(self.network.connect()))
+
+
+class _Renegotiating(SslClient, LegacySslClient):
+    """The newer OpenSSL as a client that can ask for a renegotiation: nassl has that for the old one alone."""
+
+    do_handshake = BaseSslClient.do_handshake
 
 
 @dataclass(frozen=True)
@@ -73,14 +100,16 @@ class _Server:
         name: always sent where there is one. sslyze leaves it out at times, for the sake of old servers; but without it
             another service may answer.
         suites: OpenSSL names of those that the server accepts in this version.
-        old: the OpenSSL of 2015 is used also for TLS 1.2.
+        old: the OpenSSL of 2015 is used, as it must be for what is older than TLS 1.2.
+        view: what sslyze sees of its connections.
     """
 
     network: Network
     version: TlsVersionEnum
     name: str | None
     suites: tuple[str, ...]
-    old: bool = False
+    old: bool
+    view: View = _as_it_is
 
     @property
     def tls_probing_result(self) -> ServerTlsProbingResult:
@@ -89,46 +118,24 @@ class _Server:
     def get_preconfigured_tls_connection(
         self,
         override_tls_version: TlsVersionEnum | None = None,
-        should_use_legacy_openssl: bool | None = None,
-        **_name_indication: bool,
+        **_wishes: bool | None,
     ) -> SslConnection:
         connection = _OurConnection(
             server_location=_SOMEWHERE,
             network_configuration=ServerNetworkConfiguration(tls_server_name_indication=self.name or ""),
             tls_version=override_tls_version or self.version,
             should_ignore_client_auth=True,
-            should_use_legacy_openssl=self.old or should_use_legacy_openssl,
+            should_use_legacy_openssl=self.old,
             should_enable_server_name_indication=bool(self.name),
         )
-        connection.network = self.network
+        connection.network, connection.view = self.network, self.view
+        if not self.old:
+            connection.ssl_client.__class__ = _Renegotiating
         # nassl's clients refuse by themselves to renegotiate without RFC 5746; it is the server that is asked.
         connection.ssl_client._ssl.set_options(_ALLOW_UNSAFE_LEGACY_RENEGOTIATION)  # noqa: SLF001
         with suppress(OpenSSLError):  # without any of them it keeps its usual list; the server will say no
             connection.ssl_client.set_cipher_list(":".join(self.suites))
         return connection
-
-
-def first_flight(socket: Socket) -> tuple[dict[int, bytes], bytes] | None:
-    """The messages of the server's first flight by their type (RFC 5246, 7.4), and what it said after it.
-
-    None when it did not come to the ServerHelloDone that ends it (7.4.5): then nothing was tried.
-    """
-    records, handshake, messages = bytes(socket.received), b"", dict[int, bytes]()
-    while len(records) >= 5 and records[0] == _HANDSHAKE:
-        end = 5 + int.from_bytes(records[3:5], "big")
-        handshake, records = handshake + records[5:end], records[end:]
-        while len(handshake) >= 4 and len(handshake) >= (length := 4 + int.from_bytes(handshake[1:4], "big")):
-            messages[handshake[0]] = handshake[4:length]
-            if handshake[0] == _SERVER_HELLO_DONE:
-                return messages, records
-            handshake = handshake[length:]
-    return None
-
-
-def after_flight(socket: Socket) -> bytes | None:
-    """What the server said after its first flight; None when it did not come so far."""
-    flight = first_flight(socket)
-    return None if flight is None else flight[1]
 
 
 def _wait_for_flight(client: Any) -> None:  # noqa: ANN401 - takes the place of a method of nassl's
@@ -152,7 +159,7 @@ def _shake_hands_and_wait(client: Any) -> None:  # noqa: ANN401 - takes the plac
 
 def _waits(server: _Server, handshake: Callable[[Any], None]) -> bool:
     """Whether the server has nothing to say when we stop there. Only then is its closing an answer to what follows."""
-    connection = server.get_preconfigured_tls_connection()
+    connection = replace(server, view=_as_it_is).get_preconfigured_tls_connection()
     connection.ssl_client.do_handshake = MethodType(handshake, connection.ssl_client)
     try:
         connection.connect()
@@ -177,35 +184,44 @@ def _answer(vulnerable: bool | None, detail: str = "") -> dict[str, object]:
     return {"vulnerable": vulnerable, "detail": detail}
 
 
-def _server(arguments: Mapping[str, Any], network: Network, **other: bool) -> _Server:
+def _server(arguments: Mapping[str, Any], network: Network, *, old: bool, view: View = _as_it_is) -> _Server:
     version, suites = _VERSIONS[arguments["protocol"]], tuple(arguments["suites"])
-    return _Server(network, version, arguments["server_name"], suites, **other)
+    return _Server(network, version, arguments["server_name"], suites, old, view)
+
+
+def _stacks(arguments: Mapping[str, Any]) -> tuple[bool, ...]:
+    """`old` of each OpenSSL that can be used: for TLS 1.2 the newer one first, for what is older the old one alone."""
+    return (False, True) if arguments["protocol"] == "TLSv1.2" else (True,)
+
+
+Read = Callable[[bytes, Ending | None], bool | None]
+"""What the server said after its first flight, and how it ended -> the verdict, where sslyze's was "not vulnerable"."""
 
 
 def _by_one_connection(
-    test: Callable[[_Server], bool],
-    arguments: Mapping[str, Any],
-    network: Network,
-    read: Callable[[bytes, Ending | None], bool | None],
+    test: Callable[[_Server], bool], arguments: Mapping[str, Any], network: Network, view: View, read: Read
 ) -> dict[str, object]:
     """The test, as sslyze does it; once more with the older OpenSSL where it was none.
 
-    `read` says what an answer after the server's first flight means that sslyze does not take for vulnerable. What
-    works must work each time: some answers are only right by chance.
+    What works must work each time: some answers are only right by chance.
     """
-    for other in ({}, {"old": True}):
-        server = _server(arguments, network, **other)
-        verdict = _once(test, server, read)
-        if verdict and not all(_once(test, server, read) for _ in range(CONFIRMATIONS)):
-            return _answer(None, "the server's answers are not the same each time")
+    why = "the server did not go along to where it is tried, or answered nothing that tells"
+    for old in _stacks(arguments):
+        server = _server(arguments, network, old=old, view=view)
+        try:
+            verdict = _once(test, server, read)
+            if verdict and not all(_once(test, server, read) for _ in range(CONFIRMATIONS)):
+                return _answer(None, "the server's answers are not the same each time")
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a border: sslyze raises much, and it may be this OpenSSL's fault
+            why, verdict = _as_text(error), None
         if verdict is not None:
             return _answer(verdict)
-    return _answer(None, "the server did not go along to where it is tried, or answered nothing that tells")
+    return _answer(None, why)
 
 
-def _once(
-    test: Callable[[_Server], bool], server: _Server, read: Callable[[bytes, Ending | None], bool | None]
-) -> bool | None:
+def _once(test: Callable[[_Server], bool], server: _Server, read: Read) -> bool | None:
     """What one try says; None where it says nothing."""
     if test(server):
         return True
@@ -214,88 +230,241 @@ def _once(
     verdict = None if said is None else read(said, socket.ending)
     if verdict is not None:
         return verdict
-    closed = (said == b"" and socket.ending in _GONE) or (said or b"")[5:7] == _CLOSE_NOTIFY
+    closed = (said == b"" and socket.ending in _GONE) or (said or b"")[5:7] == CLOSE_NOTIFY
     return False if closed and waits(server) else None
 
 
+# --- Heartbleed -------------------------------------------------------------------------------------------------------
+
+_MARK = b"tls-posture-exporter"
+_VALID_BYTES = 4096
+"""Of the payload: OpenSSL keeps up to 4096 bytes of a handshake back (the buffer of BIO_f_buffer)."""
+_PADDING = bytes(16)
+"""RFC 6520, 4: the least that a heartbeat must have, and what sslyze's lacks."""
+
+
+class _Beating(Shortened):
+    """Behind sslyze's heartbeats comes a valid one, and then a message that no server takes there.
+
+    They are answered in this order, and what answers a later one has read the ones before. OpenSSL answers the valid
+    heartbeat; a server that drops heartbeats during a handshake (RFC 6520, 3) turns down the message.
+    """
+
+    def incoming(self) -> bytes:
+        payload = (_MARK * _VALID_BYTES)[:_VALID_BYTES]
+        valid = b"\x01" + len(payload).to_bytes(2, "big") + payload + _PADDING
+        self.socket.send(self.record(HEARTBEAT, valid) + self.message(FINISHED, bytes(12)))
+        said = b""
+        with suppress(OSError):
+            while not any(records(said)) and self.socket.recv(1 << 16):
+                said = after_flight(self.socket) or b""
+        return said
+
+
 def heartbleed(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
-    """CVE-2014-0160. Discarding the message without a word is right (RFC 6520, 4), so silence is an answer."""
+    """CVE-2014-0160. Discarding sslyze's message without a word is right (RFC 6520, 4), and so is being slow.
 
-    def read(said: bytes, ending: Ending | None) -> bool | None:
-        if said[:1] == _ALERT and said[5:7] != _CLOSE_NOTIFY:
-            return False
-        return False if not said and ending is Ending.SILENT else None
+    So "no" needs an answer to what was sent after it.
+    """
 
-    return _by_one_connection(_test_heartbleed, arguments, network, read)
+    def read(said: bytes, _ending: Ending | None) -> bool | None:
+        kind, body = next(records(said), (None, b""))
+        if kind == ALERT:
+            return None if body == CLOSE_NOTIFY else False
+        answers = body[:1] == b"\x02" and body[1:3] == _VALID_BYTES.to_bytes(2, "big") and body[3:].startswith(_MARK)
+        return False if kind == HEARTBEAT and answers else None
+
+    return _by_one_connection(_test_heartbleed, arguments, network, _Beating, read)
+
+
+# --- CCS injection ----------------------------------------------------------------------------------------------------
+
+
+class _Injecting(Shortened):
+    """sslyze's record of two bytes is made longer: one that is shorter than a MAC is not checked with RC4 or CBC."""
+
+    def outgoing(self, data: bytes) -> bytes:
+        return self.record(APPLICATION_DATA, bytes(_CHECKED_BYTES)) if data[:1] == bytes([APPLICATION_DATA]) else data
+
+
+_CHECKED_BYTES = 96
+"""Blocks of 8 and of 16, and room for the longest MAC (48), an initialization vector and padding."""
 
 
 def ccs_injection(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
     """CVE-2014-0224. What comes too early is answered by an alert or a close (RFC 5246, 7.2.2), never by silence.
 
-    A server that took it decrypts what comes next, and cannot: with an AEAD suite that is bad_record_mac, as sslyze
-    knows it; with CBC OpenSSL 1.0.1 says decryption_failed, with RC4 decode_error. So other alerts leave it open.
+    A server that took it decrypts what comes next, and cannot: that is bad_record_mac, as sslyze knows it; of CBC
+    OpenSSL 1.0.1 says decryption_failed at times. So other alerts leave it open.
     """
 
     def read(said: bytes, _ending: Ending | None) -> bool | None:
-        alert = said[6] if said[:1] == _ALERT and len(said) >= 7 else None
+        alert = said[6] if said[:1] == bytes([ALERT]) and len(said) >= 7 else None
         return True if alert in _CANNOT_DECRYPT else False if alert in _DECLINES else None
 
-    return _by_one_connection(_test_for_ccs_injection, arguments, network, read)
+    return _by_one_connection(_test_for_ccs_injection, arguments, network, _Injecting, read)
+
+
+# --- ROBOT ------------------------------------------------------------------------------------------------------------
+
+
+_MOST_PAUSE_SECONDS, _LEAST_PAUSE_SECONDS = 0.5, 0.02
+"""Between a ClientKeyExchange and what comes behind it, where that is not the rest of a handshake: as long as two of
+the server's answers take, so that it sees the one before the other."""
+
+
+class Flow(Enum):
+    """What comes behind the ClientKeyExchange.
+
+    The paper's second round sends nothing more, and takes silence for one of the answers. Here something follows that
+    ends the silence: what a server says of the ClientKeyExchange comes before. It follows in two forms, since one of
+    the answers to them may be what the server says of wrong padding too.
+    """
+
+    FULL = "ChangeCipherSpec and Finished"
+    UNEXPECTED = "Finished without a ChangeCipherSpec, which is turned down by an alert"
+    CLOSE_NOTIFY = "close_notify, which is answered by the end"
+
+
+class _Oracle(Shortened):
+    """A connection for one ClientKeyExchange. Who is asked for a certificate shows that it has none (RFC 5246, 7.4.6).
+
+    Attributes:
+        slowest: seconds that answers took, the longest so far; all connections of a job share it.
+    """
+
+    def __init__(self, socket: Socket, flow: Flow, slowest: list[float]) -> None:
+        super().__init__(socket)
+        self._flow, self._slowest = flow, slowest
+        self._asked_at: float | None = None
+
+    def outgoing(self, data: bytes) -> bytes:
+        first, self._asked_at = self._asked_at is None, monotonic()
+        asked = self.flight is not None and CERTIFICATE_REQUEST in self.flight.messages
+        return self.message(CERTIFICATE, bytes(3)) + data if first and asked else data
+
+    def incoming(self) -> bytes:
+        if self._flow is Flow.FULL:
+            data = super().incoming()
+            self._slowest[0] = max(self._slowest[0], monotonic() - (self._asked_at or monotonic()))
+            return data
+        sleep(max(_LEAST_PAUSE_SECONDS, min(_MOST_PAUSE_SECONDS, 2 * self._slowest[0])))
+        unexpected = self._flow is Flow.UNEXPECTED
+        self.socket.send(self.message(FINISHED, bytes(12)) if unexpected else self.record(ALERT, CLOSE_NOTIFY))
+        return super().incoming()
 
 
 def robot(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
-    """ROBOT (CVE-2017-13099 and others): five ClientKeyExchanges, of which four are padded wrongly, in three rounds.
+    """ROBOT (CVE-2017-13099 and others): five ClientKeyExchanges, of which four are padded wrongly, in three flows.
 
     The RSA key comes with the job, where sslyze would make up to two handshakes a round for it. A server tells nothing
     by its answers where it did not come to decrypt: with another key, or since it waits for a client's certificate.
     """
     if arguments["protocol"] == "SSLv3":
         return _answer(None, "sslyze's messages begin as they do from TLSv1.0 on (RFC 5246, 7.4.7.1)")
-    server = _server(arguments, network, old=True)  # it also has the suites that only old servers have
+    slowest = [0.0]
+    for flow in Flow:
+        # It also has the suites that only old servers have.
+        server = _server(arguments, network, old=True, view=partial(_Oracle, flow=flow, slowest=slowest))
+        before = len(network.sockets)
+        said = _oracle_answers(server, arguments, flow)
+        why = _not_tried(server, network.sockets[before:], arguments, flow)
+        if why is not None:
+            return _answer(None, why)
+        match RobotServerResponsesAnalyzer(said, len(next(iter(said.values())))).compute_result_enum():
+            case RobotScanResultEnum.VULNERABLE_STRONG_ORACLE:
+                return _answer(True, "strong oracle")
+            case RobotScanResultEnum.VULNERABLE_WEAK_ORACLE:
+                return _answer(True, "weak oracle")
+            case RobotScanResultEnum.UNKNOWN_INCONSISTENT_RESULTS:
+                return _answer(None, "the server's answers are not the same each time")
+    why = _perhaps_not_decrypted(network, arguments)
+    return _answer(False) if why is None else _answer(None, why)
+
+
+def _oracle_answers(
+    server: _Server, arguments: Mapping[str, Any], flow: Flow
+) -> dict[RobotPmsPaddingPayloadEnum, list[str]]:
+    """What the server said to each message, round by round.
+
+    Without the rest of a handshake one round will do where all answers are the same.
+    """
     modulus, exponent = int(arguments["modulus"], 16), int(arguments["exponent"])
-    rounds = [
-        _run_oracle_detection(server, server.version, ":".join(server.suites), modulus, exponent, True)
-        for _ in range(ROUNDS)
-    ]
+    rounds: list[dict[RobotPmsPaddingPayloadEnum, str]] = []
+    while len(rounds) < ROUNDS:
+        full = flow is Flow.FULL
+        rounds.append(_run_oracle_detection(server, server.version, ":".join(server.suites), modulus, exponent, full))
+        if not full and len(set(rounds[0].values())) == 1:
+            break
+    return {payload: [one[payload] for one in rounds] for payload in RobotPmsPaddingPayloadEnum}
+
+
+def _not_tried(server: _Server, sockets: list[Socket], arguments: Mapping[str, Any], flow: Flow) -> str | None:
+    """Why the answers on these connections tell nothing; None where they may."""
+    modulus = int(arguments["modulus"], 16)
     key = modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")
     answers = []
-    for socket in network.sockets:
-        messages, answer = first_flight(socket) or ({}, b"")
-        if _SERVER_HELLO_DONE not in messages or answer[:1] not in {b"", _ALERT} or socket.ending is Ending.CUT_OFF:
-            return _answer(None, "the server did not go along to where it is tried")
-        if _CERTIFICATE_REQUEST in messages:
-            return _answer(None, "the server wants a client certificate")
-        if key not in messages.get(_CERTIFICATE, b""):
-            return _answer(None, "the server shows another key there than before")
-        answers.append(answer)
-    if all(socket.ending is Ending.SILENT for socket in network.sockets) or (not any(answers) and not waits(server)):
-        return _answer(None, "the server never answered")
-    said = {payload: [one[payload] for one in rounds] for payload in RobotPmsPaddingPayloadEnum}
-    match RobotServerResponsesAnalyzer(said, ROUNDS).compute_result_enum():
-        case RobotScanResultEnum.VULNERABLE_STRONG_ORACLE:
-            return _answer(True, "strong oracle")
-        case RobotScanResultEnum.VULNERABLE_WEAK_ORACLE:
-            return _answer(True, "weak oracle")
-        case RobotScanResultEnum.NOT_VULNERABLE_NO_ORACLE:
-            return _answer(False)
+    for socket in sockets:
+        flight = read_flight(bytes(socket.received))
+        if not flight.whole or flight.rest[:1] not in {b"", bytes([ALERT])} or socket.ending is Ending.CUT_OFF:
+            return "the server did not go along to where it is tried"
+        if key not in flight.messages.get(CERTIFICATE, b""):
+            return "the server shows another key there than before"
+        answers.append(flight.rest)
+    silent = all(socket.ending is Ending.SILENT for socket in sockets)
+    if silent or (flow is Flow.FULL and not any(answers) and not waits(server)):
+        return "the server never answered"
+    return None
+
+
+def _perhaps_not_decrypted(network: Network, arguments: Mapping[str, Any]) -> str | None:
+    """Why a server may have turned each message down before it decrypted it; None where it has not."""
+    asks = any(CERTIFICATE_REQUEST in read_flight(bytes(socket.received)).messages for socket in network.sockets)
+    match arguments["client_certificates"] if asks else "requested":
+        case "requested":
+            return None
+        case "required":
+            return "the server demands a client certificate, and is not tried with one"
         case _:
-            return _answer(None, "the server's answers are not the same each time")
+            return "the server wants a client certificate, and it is not known whether it goes on without one"
+
+
+# --- renegotiation ----------------------------------------------------------------------------------------------------
 
 
 def client_renegotiation(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
     """CVE-2011-1473: vulnerable when it grants all that are asked for in a row.
 
+    The newer OpenSSL comes second: it has what servers with X25519 or Ed25519 alone need, and no weak suites.
+    """
+    failures = []
+    for old in reversed(_stacks(arguments)):
+        try:
+            return _renegotiate(_server(arguments, network, old=old))
+        except (ClientCertificateRequested, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `_by_one_connection`
+            failures.append(_as_text(error))
+    return _answer(None, failures[0])
+
+
+def _renegotiate(server: _Server) -> dict[str, object]:
+    """The test, as sslyze does it.
+
     sslyze takes silence for a refusal, since Netty refuses so; a server that is slow or gone is silent too. A close it
     takes for one as well, which it is only where the server would have stayed.
     """
-    server = _server(arguments, network, old=True)
     _, (vulnerable, granted) = _test_client_renegotiation(server, RENEGOTIATIONS)
-    ending = network.sockets[-1].ending
+    ending = server.network.sockets[-1].ending
     if not vulnerable and ending in {Ending.SILENT, Ending.CUT_OFF}:
         return _answer(None, "the server did not answer")
     if not vulnerable and not granted and ending in _GONE and not waits_after_handshake(server):
         return _answer(None, "the server closes the connection by itself")
     return _answer(vulnerable, f"granted {granted} in a row" if granted else "")
+
+
+def _as_text(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def _tolerant(job: Callable[[Mapping[str, Any], Network], dict[str, object]]) -> Callable[..., object]:
@@ -309,7 +478,7 @@ def _tolerant(job: Callable[[Mapping[str, Any], Network], dict[str, object]]) ->
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - a border: sslyze raises much, some of it frozen
-            return _answer(None, " ".join(f"{type(error).__name__}: {error}".split())[:200])
+            return _answer(None, _as_text(error))
 
     return run
 

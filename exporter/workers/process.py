@@ -22,8 +22,8 @@ Connect = Callable[[], AbstractAsyncContextManager[Connection]]
 
 _KEPT_ERROR_BYTES = 2000
 _SHOWN_CHARACTERS = 200
-MOST_CONNECTIONS = 32
-"""Of one job: ROBOT, the longest, takes sixteen. A worker that was taken over must not flood its server."""
+MOST_CONNECTIONS = 48
+"""Of one job: ROBOT, the longest, takes 46 at most. A worker that was taken over must not flood its server."""
 MOST_SENT_BYTES = 1 << 18
 """Of one job, all connections together; Heartbleed's messages are the longest, with 32 KiB for two tries."""
 REAP_SECONDS = 1.0

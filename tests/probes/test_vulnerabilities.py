@@ -286,8 +286,7 @@ async def _refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 @pytest.mark.parametrize(
     ("server", "told"),
     [
-        # To discard an over-long heartbeat without a word is right; all else wants an answer.
-        (_stays, {"heartbleed": False, "ccs_injection": None, "robot": None, "client_renegotiation": None}),
+        (_stays, dict.fromkeys(ATTACKS)),
         (_leaves, dict.fromkeys(ATTACKS)),
         (_refuses, dict.fromkeys(ATTACKS)),
     ],
@@ -317,7 +316,7 @@ def test_a_server_that_does_not_go_along_leaves_an_unknown(server: Handler, told
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("directives", "attacks", "connections"),
-    [(SEED_NGINX, BOTH, 2), (WEAK_NGINX, ("ccs_injection", "client_renegotiation", "robot"), 17)],
+    [(SEED_NGINX, BOTH, 2), (WEAK_NGINX, ("ccs_injection", "client_renegotiation", "robot"), 27)],
 )
 def test_a_server_is_tried_once_a_day_and_not_with_every_scan(
     tmp_path: Path, directives: str, attacks: tuple[str, ...], connections: int

@@ -113,11 +113,6 @@ def robot(**settings: object) -> dict[str, object]:
     return {"versions": TLS, "suites": RSA_EXCHANGE, "fault": "robot-strong"} | settings
 
 
-def test_a_server_that_waits_for_a_client_certificate_decrypts_nothing_yet(pki: Pki, tmp_path: Path) -> None:
-    with old_openssl(tmp_path, pki.rsa, **robot(asks_for_certificate=True)) as port:
-        assert told(port, Attack.ROBOT) is None
-
-
 def test_messages_of_tls_tell_nothing_in_ssl3(pki: Pki, tmp_path: Path) -> None:
     with old_openssl(tmp_path, pki.rsa, **robot(versions=("SSL3",))) as port:
         assert told(port, Attack.ROBOT) is None

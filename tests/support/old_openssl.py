@@ -19,8 +19,8 @@ VERSION = b"OpenSSL 1.0.2e"
 # From ssl.h, tls1.h and rsa.h of 1.0.2.
 NO_VERSION = {"SSL2": 0x01000000, "SSL3": 0x02000000, "TLS1": 0x04000000, "TLS1.1": 0x10000000, "TLS1.2": 0x08000000}
 NO_COMPRESSION = 0x00020000
-SET_TMP_RSA, SET_TMP_DH, SET_OPTIONS, SET_ECDH_AUTO = 2, 3, 32, 94
-VERIFY_PEER = 1
+SET_TMP_RSA, SET_TMP_DH, SET_OPTIONS, SET_MAX_SEND_FRAGMENT, SET_ECDH_AUTO = 2, 3, 32, 52, 94
+VERIFY_PEER, FAIL_IF_NO_PEER_CERT = 1, 2
 HANDSHAKE_START = 0x10
 WANT_READ, ZERO_RETURN = 2, 6
 NO_PADDING = 3
@@ -122,9 +122,10 @@ class Context:
         parse = library()("d2i_DHparams", c_void_p, c_void_p, c_void_p, c_long)
         self.control(SET_TMP_DH, 0, _checked(parse(None, ctypes.byref(cursor), len(encoded)), "the prime"))
 
-    def ask_for_certificate(self) -> None:
-        """Clients may show one, and need not."""
-        library()("SSL_CTX_set_verify", None, c_void_p, c_int, c_void_p)(self.pointer, VERIFY_PEER, None)
+    def ask_for_certificate(self, *, demand: bool = False) -> None:
+        """Clients may show one, or have to."""
+        mode = VERIFY_PEER | (FAIL_IF_NO_PEER_CERT if demand else 0)
+        library()("SSL_CTX_set_verify", None, c_void_p, c_int, c_void_p)(self.pointer, mode, None)
 
     def on_info(self, callback: Any) -> None:  # noqa: ANN401 - an INFO_CALLBACK
         """What is called at the beginning of a handshake, among others."""

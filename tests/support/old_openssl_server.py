@@ -1,8 +1,9 @@
 """Run as a program: an HTTPS server on OpenSSL 1.0.2e (old_openssl.py). Arguments: port, PEM file, settings as JSON.
 
 Settings: `suites`, `versions`, `prime` (hexadecimal), `export_key`, `compression`, `asks_for_certificate`,
-`renegotiations` (how many a client may ask for; null for any number), `stays` (after a handshake, as servers do), and
-`fault`, one of FAULTS: what this OpenSSL does not have, done to what passes by.
+`demands_certificate`, `fragment` (most bytes of a record, 512 or more), `renegotiations` (how many a client may ask
+for; null for any number), `stays` (after a handshake, as servers do), `late_seconds` (before it reads what comes after
+its first flight), and `fault`, one of FAULTS: what this OpenSSL does not have, done to what passes by.
 """
 
 import json
@@ -21,6 +22,7 @@ from tests.support.old_openssl import (
     INFO_CALLBACK,
     NO_COMPRESSION,
     NO_VERSION,
+    SET_MAX_SEND_FRAGMENT,
     SET_OPTIONS,
     Context,
     Session,
@@ -31,7 +33,8 @@ RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 TIMEOUT_SECONDS = 10
 SPITE_SECONDS = 60
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, HEARTBEAT = 20, 21, 22, 24
-BAD_RECORD_MAC, DECRYPTION_FAILED, ILLEGAL_PARAMETER, DECODE_ERROR, DECRYPT_ERROR = 20, 21, 47, 50, 51
+UNEXPECTED_MESSAGE, BAD_RECORD_MAC, DECRYPTION_FAILED = 10, 20, 21
+ILLEGAL_PARAMETER, DECODE_ERROR, DECRYPT_ERROR = 47, 50, 51
 HEARTBEAT_REQUEST = b"\x01"
 BUFFER_SIZE = 4096  # of BIO_f_buffer (bf_buff.c)
 IN_ONE_PIECE = ("AES_128_CBC_SHA", "AES_256_CBC_SHA", "RC4_128_MD5")
@@ -153,6 +156,21 @@ class Robot(Fault):
         return self.alert(DECRYPT_ERROR) if self.bad else answer
 
 
+class ShortRobot(Robot):
+    """An oracle that shows only to who sends no ChangeCipherSpec: by this alert, or by a mere close."""
+
+    def __init__(self, description: int | None) -> None:
+        super().__init__(not_pkcs1)
+        self.description = description
+
+    def take(self, received: bytes) -> bytes | None:
+        bad, self.bad = self.bad, False  # with a ChangeCipherSpec it is forgotten
+        if not bad or received[0] == CHANGE_CIPHER_SPEC:
+            return None
+        self.over = True
+        return b"" if self.description is None else self.alert(self.description)
+
+
 class Moody(Fault):
     """The answer to a failed handshake depends on nothing that a client could know."""
 
@@ -231,6 +249,9 @@ FAULTS: Mapping[str, Callable[[], Fault]] = {
     "robot-strong": lambda: Robot(not_pkcs1),
     "robot-weak": lambda: Robot(not_premaster),
     "robot-moody": Moody,
+    "robot-short": lambda: ShortRobot(DECRYPT_ERROR),
+    "robot-short-unexpected": lambda: ShortRobot(UNEXPECTED_MESSAGE),
+    "robot-short-close": lambda: ShortRobot(None),
     "silent": lambda: Spiteful(be_silent),
     "drip": lambda: Spiteful(drip),
     "flood": lambda: Spiteful(flood),
@@ -245,9 +266,9 @@ class Connection:
         handshakes: how many have begun.
     """
 
-    def __init__(self, context: Context, fault: Fault, renegotiations: int | None, *, stays: bool) -> None:
-        self.session, self.fault, self.renegotiations = Session(context), fault, renegotiations
-        self.stays = stays
+    def __init__(self, context: Context, fault: Fault, settings: Mapping[str, Any]) -> None:
+        self.session, self.fault, self.renegotiations = Session(context), fault, settings.get("renegotiations")
+        self.stays, self.late_seconds = settings.get("stays", True), settings.get("late_seconds", 0)
         self.handshakes, self.pending = 0, b""
 
     def records(self, data: bytes) -> Iterator[bytes]:
@@ -283,6 +304,7 @@ class Connection:
         raw.settimeout(TIMEOUT_SECONDS)
         while data := raw.recv(65536):
             for received in self.records(data):
+                time.sleep(self.late_seconds if self.fault.flight else 0)
                 sent, goes_on = self.answer(received)
                 raw.sendall(sent)
                 if self.fault.spite:
@@ -298,6 +320,10 @@ def make_context(pem: Path, settings: Mapping[str, Any]) -> Context:
         context.control(SET_OPTIONS, NO_COMPRESSION)
     if settings.get("asks_for_certificate"):
         context.ask_for_certificate()
+    if settings.get("demands_certificate"):
+        context.ask_for_certificate(demand=True)
+    if fragment := settings.get("fragment"):
+        context.control(SET_MAX_SEND_FRAGMENT, fragment)
     if settings.get("export_key"):
         context.use_export_key()
     if prime := settings.get("prime"):
@@ -333,8 +359,7 @@ def main() -> None:
     with socket.create_server(("127.0.0.1", port), backlog=128) as listener:
         while kept:
             raw, _ = listener.accept()
-            stays = settings.get("stays", True)
-            connection = Connection(context, make_fault(), settings.get("renegotiations"), stays=stays)
+            connection = Connection(context, make_fault(), settings)
             threading.Thread(target=serve_one, args=(raw, connection), daemon=True).start()
 
 

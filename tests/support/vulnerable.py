@@ -108,7 +108,7 @@ HAS_NOT: Mapping[str, Start] = {
 }
 
 VARIANTS: Mapping[str, Start] = {
-    # Early ChangeCipherSpecs are answered with other alerts where the suite has no AEAD.
+    # What cannot be decrypted is answered with other alerts where the suite has no AEAD.
     "CCS injection with CBC": _old(versions=TLS, suites="AES128-SHA", fault="ccs_injection"),
     "CCS injection with RC4": _old(versions=TLS, suites="RC4-SHA", fault="ccs_injection"),
     "weak oracle": _old(versions=TLS, suites=RSA_EXCHANGE, fault="robot-weak"),
