@@ -70,19 +70,23 @@ def _any(facts: HandshakeFacts, has: Callable[[Protocol], bool | None]) -> bool 
 
 
 def _takes_rsa(facts: HandshakeFacts, protocol: Protocol) -> bool | None:
+    """None also where it takes RSA key exchange with a pre-shared key alone (RFC 4279, 4), which is not tried."""
     if rsa_suites(facts, protocol):
         return True
-    listed = facts.cipher_suites.get(protocol) and protocol not in facts.incomplete
-    return False if listed else None
+    names = facts.cipher_suites.get(protocol, ())
+    whole = names and protocol not in facts.incomplete
+    return False if whole and not any(map(_may_encrypt_to_certificate, names)) else None
+
+
+def _may_encrypt_to_certificate(name: str) -> bool:
+    suite = BY_NAME.get(name)
+    return suite is None or (suite.agreement == "RSA" and not suite.export)
 
 
 def rsa_suites(facts: HandshakeFacts, protocol: Protocol) -> tuple[str, ...]:
-    """The accepted suites (IANA names) in which the client encrypts to the key of the certificate."""
-    return tuple(
-        name
-        for name in facts.cipher_suites.get(protocol, ())
-        if name.startswith("TLS_RSA_") and not name.startswith(("TLS_RSA_EXPORT", "TLS_RSA_PSK"))
-    )
+    """The accepted suites (IANA names) in which the client encrypts to the key of the certificate, and has no other."""
+    names = facts.cipher_suites.get(protocol, ())
+    return tuple(n for n in names if n in BY_NAME and _may_encrypt_to_certificate(n) and not BY_NAME[n].psk)
 
 
 POSSIBLE: Mapping[str, Callable[[HandshakeFacts], bool | None]] = {

@@ -60,7 +60,9 @@ POSSIBILITIES: dict[str, tuple[str, HandshakeFacts, bool | None]] = {
     "RSA key exchange in an old protocol": ("robot", handshake({TLS1_0: (RC4,), TLS1_2: (GCM,)}), True),
     "a list that may lack RSA": ("robot", handshake({TLS1_2: (GCM,)}, incomplete=[TLS1_2]), None),
     "an empty list": ("robot", handshake({TLS1_2: ()}), None),
-    "export keys are not the certificate's": ("robot", handshake({TLS1_2: (RSA_EXPORT, RSA_PSK)}), False),
+    "export keys are not the certificate's": ("robot", handshake({TLS1_2: (GCM, RSA_EXPORT)}), False),
+    "with a PSK it is the certificate's key all the same": ("robot", handshake({TLS1_2: (GCM, RSA_PSK)}), None),
+    "a suite that is only a number": ("robot", handshake({TLS1_2: (GCM, "0xFEED")}), None),
     "RSA key exchange, and a protocol not known": (
         "robot",
         handshake({TLS1_2: (CBC_RSA,)}, open_protocols=[TLS1_0]),
