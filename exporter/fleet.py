@@ -65,14 +65,15 @@ def _word(reports: Sequence[Report]) -> _Word:
 def _exposed(facts: Facts) -> tuple[frozenset[str], frozenset[str]]:
     """Keys that SSL 2 is accepted with at one address, and those that it may be.
 
-    Of several keys one is the right one, and which of them is not known.
+    Of several keys one is the right one, and which of them is not known. Without a cipher nothing is decrypted.
     """
     handshake = facts.get(HandshakeFacts)
     accepted = handshake.protocols.get(Protocol.SSL2) if handshake else None
     if accepted is False:
         return frozenset(), frozenset()
     keys = ssl2_keys(facts)
-    return (keys, frozenset()) if accepted and len(keys) == 1 else (frozenset(), keys)
+    spoken = accepted and handshake is not None and handshake.cipher_suites.get(Protocol.SSL2)
+    return (keys, frozenset()) if spoken and len(keys) == 1 else (frozenset(), keys)
 
 
 class KeyIndex:

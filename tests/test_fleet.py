@@ -1,6 +1,7 @@
 """What targets tell about each other: by hand, and the index against the plain function for any history."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +52,12 @@ def test_a_key_that_ssl2_is_accepted_with_is_told_to_the_others() -> None:
 def test_where_ssl2_is_not_known_it_may_be_accepted() -> None:
     made = index(mail=[report("mail", None, K1)], quiet=[report("quiet", False, K2)], none=[report("none", None)])
     assert plain(made.neighbours("web")) == ({}, {K1: ("mail",)})
+
+
+def test_ssl2_without_a_cipher_exposes_no_key_for_certain() -> None:
+    bare = report("mail", True, K1)
+    known = bare.facts.with_part(handshake({TLS1_2: (GCM,), SSL2: ()}, chains=()), NOW)
+    assert plain(index(mail=[replace(bare, facts=known)]).neighbours("web")) == ({}, {K1: ("mail",)})
 
 
 def test_a_certificate_alone_says_nothing_of_ssl2() -> None:

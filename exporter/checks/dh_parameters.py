@@ -9,7 +9,7 @@ from exporter.checks.suites import may_lack
 from exporter.model import Protocol
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.handshake.registry import BY_NAME, KeyExchange
+from exporter.probes.handshake.registry import BY_NAME
 
 _FINITE = {"DH", "DHE", "ADH"}
 
@@ -42,9 +42,9 @@ def _judge(case: Case, demand: DhParametersDemand) -> Outcome:
     dark = tuple(p.value for p in Protocol if p not in {Protocol.SSL2, Protocol.TLS1_3} and may_lack(facts, p))
     if dark:
         return unknown(f"the list of {', '.join(dark)} may not be whole", {"unknown": dark})
-    accepted = [name for p in facts.accepted if p is not Protocol.TLS1_3 for name in facts.cipher_suites.get(p, ())]
-    finite = dict.fromkeys(name for name in accepted if name not in BY_NAME or BY_NAME[name].agreement in _FINITE)
-    unread = tuple(name for name in finite if not facts.primes or not _is_read(name))
+    classic = [p for p in facts.accepted if p is not Protocol.TLS1_3]
+    finite = [(p, name) for p in classic for name in facts.cipher_suites.get(p, ()) if _may_be_finite(name)]
+    unread = tuple(dict.fromkeys(name for p, name in finite if not facts.primes or facts.hides_prime(p, name)))
     if unread:
         return unknown(f"the prime of {', '.join(unread)} was not seen", {"unknown": unread})
     if not facts.primes:
@@ -57,9 +57,8 @@ def _good(prime: Prime, demand: DhParametersDemand) -> bool:
     return large and (not demand.named_only or prime.name in NAMED_PRIMES)
 
 
-def _is_read(name: str) -> bool:
-    """Whether the message that has the prime is read in this suite: not with a PSK, and static DH has none."""
-    return name in BY_NAME and BY_NAME[name].key_exchange is KeyExchange.DH
+def _may_be_finite(name: str) -> bool:
+    return name not in BY_NAME or BY_NAME[name].agreement in _FINITE
 
 
 def _shown(prime: Prime) -> str:

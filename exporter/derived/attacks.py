@@ -12,7 +12,7 @@ from exporter.derived.verdicts import AttackVerdict, Search, safe, search, trait
 from exporter.model import Protocol
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.handshake.registry import BY_NAME, KeyExchange
+from exporter.probes.handshake.registry import BY_NAME
 
 CLASSIC = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
 """TLS 1.3 has none of the suites that are looked for here: AEAD alone, with fresh keys (RFC 8446, 1.2)."""
@@ -136,9 +136,9 @@ def logjam(facts: HandshakeFacts) -> AttackVerdict:
     A prime of more than 768 bits, up to 1024, is one when it is known that servers share it; else it may be this
     server's own, which nobody has computed for, and that is not known.
 
-    Primes are seen in passing, one with each answer in such a suite. Every suite of a whole list was answered in every
-    protocol, and servers choose the prime by the suite and the certificate that goes with it (OpenSSL, Java): so primes
-    that are all large are all there are, unless a suite was accepted that does not show its prime in plain.
+    Primes are seen in passing, one with each answer in such a suite. Servers choose the prime by the suite and the
+    certificate that goes with it (OpenSSL, Java): so primes that are all large are all there are where each accepted
+    suite showed one.
     """
     source = 'CVE-2015-4000; Adrian et al., "Imperfect Forward Secrecy", CCS 2015'
     export = search(facts, CLASSIC, _is_512_bits)
@@ -163,7 +163,7 @@ def _is_weak(prime: Prime) -> bool:
 
 def _open_primes(facts: HandshakeFacts, finite: Search) -> list[str]:
     """What is not known of the primes themselves."""
-    hidden = [f"{protocol} {name}" for protocol, name in finite.found if BY_NAME[name].key_exchange != KeyExchange.DH]
+    hidden = [f"{protocol} {name}" for protocol, name in finite.found if facts.hides_prime(protocol, name)]
     left_open = [f"the prime of {suite} was not seen" for suite in hidden]
     if finite.found and not facts.primes:
         left_open.append("no prime was seen")
@@ -181,14 +181,16 @@ def drown(case: Case, facts: HandshakeFacts) -> AttackVerdict:
     its place, and asks the client for one (section 5 of the paper). Nor does TLS 1.3 alone, for the same reason.
     """
     source = 'CVE-2016-0800; Aviram et al., "DROWN: Breaking TLS using SSLv2", USENIX Security 2016'
-    if facts.protocols.get(Protocol.SSL2):
-        kinds = facts.cipher_suites.get(Protocol.SSL2, ())
-        return AttackVerdict(True, "accepts SSLv2", tuple(f"SSLv2 {kind}" for kind in kinds) or ("SSLv2",), source)
+    kinds = facts.cipher_suites.get(Protocol.SSL2, ()) if facts.protocols.get(Protocol.SSL2) else ()
+    if kinds:
+        return AttackVerdict(True, "accepts SSLv2", tuple(f"SSLv2 {kind}" for kind in kinds), source)
     near, keys = case.neighbours, served_keys(case.facts)
     names = _sharing(case, near.ssl2_keys, keys)
     if names:
         why = f"shares an RSA key with {', '.join(names)}, where SSLv2 is accepted"
         return AttackVerdict(True, why, names, source)
+    if facts.protocols.get(Protocol.SSL2):
+        return unknown("accepts SSLv2, and is not known to have a cipher for it", source)
     if facts.protocols.get(Protocol.SSL2) is None:
         return unknown("it is not known whether it accepts SSLv2", source)
     unclear = _sharing(case, near.unclear_keys, keys)

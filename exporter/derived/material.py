@@ -15,7 +15,7 @@ from exporter.model import Protocol
 from exporter.probes import keys
 from exporter.probes.certificate import CertificateFacts, Deployment, ServedCertificate
 from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_ANY_NAME, BY_NAME, CipherSuite, KeyExchange
+from exporter.probes.handshake.registry import BY_ANY_NAME, CipherSuite
 from exporter.probes.http import HttpFacts
 from exporter.probes.trust import TrustFailure
 from exporter.probes.vulnerabilities import VulnerabilityFacts
@@ -115,7 +115,7 @@ def _only_rc4(facts: HandshakeFacts) -> bool | None:
 def _primes(facts: HandshakeFacts) -> Sizes:
     """Each suite shows its prime when it is accepted, if it shows it at all (`exporter.derived.attacks.logjam`)."""
     finite = search(facts, CLASSIC, is_finite_field)
-    hidden = any(BY_NAME[name].key_exchange is not KeyExchange.DH for _, name in finite.found)
+    hidden = any(facts.hides_prime(protocol, name) for protocol, name in finite.found)
     unseen = bool(finite.left_open) or hidden or (bool(finite.found) and not facts.primes)
     return Sizes(tuple(prime.bits for prime in facts.primes), whole=not unseen)
 

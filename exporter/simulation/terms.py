@@ -20,7 +20,7 @@ from exporter.probes.handshake.parameters import (
     group_name,
     scheme_name,
 )
-from exporter.probes.handshake.registry import KeyExchange, for_dss, for_ecdsa, layout, signed
+from exporter.probes.handshake.registry import KeyExchange, for_dss, for_ecdsa, layout, signed, suite_name
 from exporter.probes.keys import CURVES, DSA, EC, ED448, ED25519, PSS, RSA
 
 
@@ -297,7 +297,8 @@ def _prime(client: Client, server: Server, suite: int) -> Term:
         return MET
     named = {int(name.removeprefix("ffdhe")) for code, name in FFDHE.items() if code in (client.groups or ())}
     seen = {one.bits for one in server.handshake.primes}
-    if not seen:
+    unseen = any(suite_name(suite) in names for names in server.handshake.unseen_primes.values())
+    if not seen or unseen:
         return Term(None, Obstacle.DH_TOO_LARGE if most else Obstacle.DH_TOO_SMALL, "no prime was seen")
     sizes = seen | named
     below = [bits for bits in sizes if least is not None and bits < least]

@@ -136,7 +136,7 @@ COMMON, OWN = Prime(1024, "1024 bits of Apache 2.1.5"), Prime(1024)
         ((DHE,), (Prime(769),), None, ()),
         ((DHE,), (), None, ()),
         ((ANONYMOUS, DHE), (Prime(3072),), False, ()),
-        ((DHE, DHE_PSK), (Prime(2048),), None, ()),
+        ((DHE, DHE_PSK), (Prime(2048),), False, ()),
         ((DHE, STATIC_DH), (Prime(2048),), None, ()),
         ((EXPORT_1024_DHE,), (OWN,), None, ()),
         ((EXPORT_1024_DHE,), (COMMON,), True, ("a prime of 1024 bits of Apache 2.1.5",)),
@@ -148,6 +148,14 @@ def test_logjam_goes_by_the_primes_that_were_seen(
 ) -> None:
     told = attacks.logjam(seen({TLS1_2: suites}, primes=primes))
     assert (told.vulnerable, told.evidence) == (vulnerable, evidence)
+
+
+@pytest.mark.parametrize("unseen", [DHE, DHE_PSK])
+def test_a_suite_whose_prime_was_not_seen_clears_nobody(unseen: str) -> None:
+    facts = seen({TLS1_0: (DHE,), TLS1_2: (DHE, DHE_PSK)}, primes=(Prime(2048),), unseen_primes={TLS1_2: (unseen,)})
+    told = attacks.logjam(facts)
+    assert told.vulnerable is None
+    assert told.why.endswith(f"the prime of TLSv1.2 {unseen} was not seen")
 
 
 def test_a_weak_prime_is_one_even_where_lists_are_not_whole() -> None:
@@ -211,10 +219,14 @@ def drown(known: HandshakeFacts, *parts: object, ssl2: str | None = None, unclea
 NEW, UNCLEAR = seen(MODERN, chains=()), seen(MODERN, chains=(), open_protocols=[SSL2])
 
 
+def test_ssl2_without_a_cipher_that_is_known_proves_nothing() -> None:
+    told = drown(seen({SSL2: ()}, incomplete=[SSL2]))
+    assert (told.vulnerable, told.evidence) == (None, ())
+
+
 def test_ssl2_here_is_enough() -> None:
     own = drown(seen({SSL2: (RC4_KIND, NULL_KIND)}))
     assert (own.vulnerable, own.evidence) == (True, (f"SSLv2 {RC4_KIND}", f"SSLv2 {NULL_KIND}"))
-    assert drown(seen({SSL2: ()})).evidence == ("SSLv2",)
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,12 @@ def test_what_browsers_lack_is_looked_for_in_tls_1_2(
 # --- the rest ---------------------------------------------------------------------------------------------------------
 
 
+def test_primes_are_not_whole_when_a_suite_did_not_show_its_own() -> None:
+    dhe = "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256"
+    facts = handshake({TLS12: (GCM, dhe)}, primes=(Prime(2048),), unseen_primes={TLS12: (dhe,)})
+    assert gathered(facts, certificate()).primes == Sizes((2048,), whole=False)
+
+
 def test_keys_and_primes_are_whole_when_nothing_is_hidden() -> None:
     one = gathered(handshake({TLS12: (GCM, GCM_128)}, primes=()), certificate())
     assert (one.keys, one.primes) == (Sizes((3072,), whole=True), Sizes((), whole=True))

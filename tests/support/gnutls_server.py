@@ -1,7 +1,7 @@
 """Run as a program: an HTTPS server on GnuTLS. Arguments: port, PEM file, priority string, options.
 
 Options: `alpn=NAME,...`, `tickets`, `heartbeat`, `anonymous` (key exchanges without a certificate), `ocsp=FILE`,
-`renegotiates` (as often as clients like).
+`psk=HINT` (key exchanges with a PSK, which no client has), `renegotiates` (as often as clients like).
 """
 
 import ctypes
@@ -17,7 +17,7 @@ TIMEOUT_MS = 5000
 
 # From gnutls.h.
 SERVER, PEM = 1, 1
-CERTIFICATE, ANONYMOUS = 1, 2
+CERTIFICATE, ANONYMOUS, PSK = 1, 2, 4
 MEDIUM = 35
 """GNUTLS_SEC_PARAM_MEDIUM, as gnutls-serv has it: where the client names no group, 2048 bits of RFC 7919."""
 PEER_ALLOWED_TO_SEND = 1
@@ -32,6 +32,10 @@ class Datum(ctypes.Structure):
     _fields_ = (("data", c_char_p), ("size", c_uint))
 
 
+NOBODY_KNOWN = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, c_void_p)(lambda *_: -1)
+"""gnutls_psk_server_credentials_function: there is no key for this name."""
+
+
 def check(code: int, what: str) -> None:
     if code < 0:
         sys.exit(f"{what}: GnuTLS error {code}")
@@ -43,7 +47,7 @@ class Server:
     def __init__(self, pem: str, priority: str, options: list[str]) -> None:
         self.options = dict(option.partition("=")[::2] for option in options)
         self.priority, self.certificate, self.anonymous = c_void_p(), c_void_p(), c_void_p()
-        self.ticket_key = Datum()
+        self.psk, self.ticket_key = c_void_p(), Datum()
         check(library.gnutls_priority_init(byref(self.priority), priority.encode(), None), priority)
         library.gnutls_certificate_allocate_credentials(byref(self.certificate))
         file = pem.encode()
@@ -51,6 +55,10 @@ class Server:
         library.gnutls_certificate_set_known_dh_params(self.certificate, MEDIUM)
         library.gnutls_anon_allocate_server_credentials(byref(self.anonymous))
         library.gnutls_anon_set_server_known_dh_params(self.anonymous, MEDIUM)
+        library.gnutls_psk_allocate_server_credentials(byref(self.psk))
+        library.gnutls_psk_set_server_known_dh_params(self.psk, MEDIUM)
+        library.gnutls_psk_set_server_credentials_hint(self.psk, self.options.get("psk", "").encode())
+        library.gnutls_psk_set_server_credentials_function(self.psk, NOBODY_KNOWN)
         library.gnutls_session_ticket_key_generate(byref(self.ticket_key))
         if file := self.options.get("ocsp", "").encode():
             check(library.gnutls_certificate_set_ocsp_status_request_file(self.certificate, file, 0), "OCSP")
@@ -62,6 +70,8 @@ class Server:
         library.gnutls_credentials_set(session, CERTIFICATE, self.certificate)
         if "anonymous" in self.options:
             library.gnutls_credentials_set(session, ANONYMOUS, self.anonymous)
+        if "psk" in self.options:
+            library.gnutls_credentials_set(session, PSK, self.psk)
         if "tickets" in self.options:
             library.gnutls_session_ticket_enable_server(session, byref(self.ticket_key))
         if "heartbeat" in self.options:

@@ -60,6 +60,7 @@ class HandshakeFacts:
         applications: ALPN, up to TLS 1.2.
         signature_schemes: of the key exchange in TLS 1.2.
         primes: of finite-field key exchanges, the smallest first.
+        unseen_primes: protocols -> accepted suites whose key exchange has a prime that no answer showed.
         chains: each distinct chain served up to TLS 1.2.
         ssl2_certificate: DER, as served in SSL 2, which has no chains; None without SSL 2.
         ignores_supported_groups: the server chose a group that was not offered.
@@ -82,6 +83,7 @@ class HandshakeFacts:
     applications: Listing | None = None
     signature_schemes: Listing | None = None
     primes: tuple[Prime, ...] = ()
+    unseen_primes: Mapping[Protocol, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     chains: tuple[ServedChain, ...] = ()
     ssl2_certificate: bytes | None = None
     ignores_supported_groups: bool | None = None
@@ -95,6 +97,11 @@ class HandshakeFacts:
     def accepted(self) -> tuple[Protocol, ...]:
         """The accepted protocols, oldest first."""
         return tuple(protocol for protocol in Protocol if self.protocols.get(protocol))
+
+    def hides_prime(self, protocol: Protocol, name: str) -> bool:
+        """Whether the prime of a suite with a finite field is not known; that of static DH is in a certificate."""
+        suite = BY_ANY_NAME.get(name)
+        return suite is None or suite.agreement == "DH" or name in self.unseen_primes.get(protocol, ())
 
     @property
     def forward_secrecy(self) -> bool | None:

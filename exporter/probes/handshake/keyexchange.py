@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from exporter.probes.handshake.flight import Cursor, MalformedError, ServerHello
 from exporter.probes.handshake.parameters import prime_name
-from exporter.probes.handshake.registry import KeyExchange, layout, signed
+from exporter.probes.handshake.registry import KeyExchange, parameters, psk, signed
 
 _NAMED_CURVE = 3
 _TLS1_2 = 0x0303
@@ -39,7 +39,7 @@ class ServerKeyExchange:
 
 
 def read_key_exchange(hello: ServerHello) -> ServerKeyExchange | None:
-    """What the message behind this ServerHello says (RFC 8422, 5.4; RFC 5246, 7.4.3).
+    """What the message behind this ServerHello says (RFC 8422, 5.4; RFC 5246, 7.4.3; RFC 4279, 3 and RFC 5489, 2).
 
     None where none came, the suite has none that is known here, or it is broken.
     """
@@ -53,7 +53,9 @@ def read_key_exchange(hello: ServerHello) -> ServerKeyExchange | None:
 
 def _read(suite: int, version: int, cursor: Cursor) -> ServerKeyExchange | None:
     group, prime = None, None
-    match layout(suite):
+    if psk(suite):
+        cursor.take(cursor.number(2))  # the identity hint
+    match parameters(suite):
         case KeyExchange.ECDH:
             if cursor.number(1) != _NAMED_CURVE:
                 return ServerKeyExchange()

@@ -68,6 +68,7 @@ class Seen:
         schemes: signature schemes in the order they were first chosen.
         flags: extension -> its answers, of which there should be one.
         primes: of finite-field key exchanges.
+        prime_suites: codes of the suites that showed one.
         chains: distinct ones, in the order they came.
         leaves: what should decide the certificate -> the leaves that were served then, of which there should be one.
         marks: downgrade marks, None for an answer without one.
@@ -81,6 +82,7 @@ class Seen:
     schemes: list[int] = field(default_factory=list)
     flags: dict[str, set[bool]] = field(default_factory=dict)
     primes: set[Prime] = field(default_factory=set)
+    prime_suites: set[int] = field(default_factory=set)
     chains: dict[tuple[bytes, ...], Chain] = field(default_factory=dict)
     leaves: dict[tuple[object, ...], set[bytes]] = field(default_factory=dict)
     marks: set[Protocol | None] = field(default_factory=set)
@@ -139,6 +141,7 @@ class Observed:
             self._learn_group(protocol, offer, hello.suite, exchange.group)
         if exchange.prime is not None:
             seen.primes.add(exchange.prime)
+            seen.prime_suites.add(hello.suite)
         offered = SCHEMES if offer.schemes is None else offer.schemes
         if exchange.scheme is not None and exchange.scheme in offered:
             self._reaches("schemes", protocol, offered.index(exchange.scheme) + 1)

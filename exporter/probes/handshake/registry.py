@@ -153,7 +153,7 @@ def _name(entry: Any) -> str:  # noqa: ANN401 - an enum of CryptoDataHub, which 
 
 def _suite(name: str, params: Any) -> CipherSuite:  # noqa: ANN401 - CipherSuiteParams or SslCipherKindParams
     exchange, authentication = _name(params.key_exchange), _name(params.authentication)
-    layout = KeyExchange.ECDH if exchange in _ECDH_NAMES else KeyExchange.DH if exchange in _DH_NAMES else None
+    layout = _layout(exchange)
     since = _VERSIONS.get(params.initial_version.name, Protocol.TLS1_3)
     tls13 = since is Protocol.TLS1_3
     encryption, bits = _cipher(params)
@@ -164,8 +164,8 @@ def _suite(name: str, params: Any) -> CipherSuite:  # noqa: ANN401 - CipherSuite
         forward_secrecy=tls13 or _is_ephemeral(params),
         tls13=tls13,
         iana=params.iana_name is not None,
-        key_exchange=layout or KeyExchange.OTHER,
-        signed=layout is not None and authentication in _SIGNING_KEYS,
+        key_exchange=layout,
+        signed=layout is not KeyExchange.OTHER and authentication in _SIGNING_KEYS,
         cbc="_CBC_" in name,
         since=since,
         agreement="" if tls13 else exchange,
@@ -174,8 +174,14 @@ def _suite(name: str, params: Any) -> CipherSuite:  # noqa: ANN401 - CipherSuite
         bits=bits,
         mac=_mac(params),
     )
-    # An identity hint precedes the parameters (RFC 4279, 3).
+    # An identity hint precedes the parameters (RFC 4279, 3), and nothing is struck out with such suites.
     return replace(suite, key_exchange=KeyExchange.OTHER) if suite.psk else suite
+
+
+def _layout(agreement: str) -> KeyExchange:
+    if agreement in _ECDH_NAMES:
+        return KeyExchange.ECDH
+    return KeyExchange.DH if agreement in _DH_NAMES else KeyExchange.OTHER
 
 
 def _is_ephemeral(params: Any) -> bool:  # noqa: ANN401 - as above
@@ -281,6 +287,18 @@ def layout(code: int) -> KeyExchange:
     """Layout of the ServerKeyExchange message of a suite."""
     suite = BY_CODE.get(code)
     return suite.key_exchange if suite else KeyExchange.OTHER
+
+
+def psk(code: int) -> bool:
+    """Whether the suite needs a key that both sides have before."""
+    suite = BY_CODE.get(code)
+    return suite is not None and suite.psk
+
+
+def parameters(code: int) -> KeyExchange:
+    """Layout of what the ServerKeyExchange message of a suite ends with: with a PSK, a hint comes before it."""
+    suite = BY_CODE.get(code)
+    return layout(code) if suite is None or not suite.psk else _layout(suite.agreement)
 
 
 def signed(code: int) -> bool:

@@ -8,7 +8,7 @@ from exporter.probes.handshake.facts import HandshakeFacts, Listing, ServedChain
 from exporter.probes.handshake.observed import FLAGS, HEARTBEAT, OCSP_STAPLING, SECURE_RENEGOTIATION
 from exporter.probes.handshake.parameters import group_name, scheme_name
 from exporter.probes.handshake.reading import Reading
-from exporter.probes.handshake.registry import SSL2_KINDS, suite_name
+from exporter.probes.handshake.registry import SSL2_KINDS, KeyExchange, parameters, suite_name
 
 _CLASSIC = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
 _WITH_EXTENSIONS = _CLASSIC[1:]
@@ -43,6 +43,7 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         applications=_applications(talk, readings, several),
         signature_schemes=_schemes(talk, readings, several),
         primes=tuple(sorted({prime for p in accepted for prime in talk.observed.of(p).primes}, key=lambda p: p.bits)),
+        unseen_primes={p: unseen for p in accepted if (unseen := _unseen_primes(talk, p, readings[p]))},
         chains=tuple(
             ServedChain(chain.key, protocols, chain.certificates) for chain, protocols in talk.observed.chains().items()
         ),
@@ -82,6 +83,14 @@ def _suites(protocol: Protocol, reading: Reading) -> tuple[str, ...]:
     if protocol is Protocol.SSL2:
         return tuple(SSL2_KINDS.get(code, f"0x{code:06X}") for code in reading.suites)
     return tuple(map(suite_name, reading.suites))
+
+
+def _unseen_primes(talk: Conversation, protocol: Protocol, reading: Reading) -> tuple[str, ...]:
+    if protocol not in _CLASSIC:
+        return ()
+    shown = talk.observed.of(protocol).prime_suites
+    finite = (code for code in reading.suites if parameters(code) is KeyExchange.DH)
+    return tuple(suite_name(code) for code in finite if code not in shown)
 
 
 def _compression(talk: Conversation, readings: Readings) -> bool | None:

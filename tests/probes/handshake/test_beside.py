@@ -196,6 +196,23 @@ def test_tells_the_size_of_a_prime_and_whose_common_one_it_is(prime: int, expect
     assert facts.groups == {}
 
 
+class Shy(Stack):
+    """It sends no ServerKeyExchange in one of its suites."""
+
+    def _flight(self, hello: Hello, suite: int) -> bytes:
+        if suite != 0x009F:
+            return super()._flight(hello, suite)
+        return record(22, server_hello_message(hello.version, suite) + message(14), hello.version)
+
+
+def test_a_suite_that_shows_no_prime_is_named() -> None:
+    facts, _ = read(Shy({0x0303: (0x009E, 0x009F), 0x0301: (0x0033,)}, prime=FFDHE2048))
+    assert facts.primes == (Prime(2048, "ffdhe2048"),)
+    assert facts.unseen_primes == {Protocol.TLS1_2: (suite_name(0x009F),)}
+    assert facts.hides_prime(Protocol.TLS1_2, suite_name(0x009F))
+    assert not facts.hides_prime(Protocol.TLS1_2, suite_name(0x009E))
+
+
 def test_a_prime_of_an_anonymous_exchange_counts_too() -> None:
     facts, _ = read(Stack({0x0303: (0x00A6,)}, prime=FFDHE2048))
     assert facts.primes == (Prime(2048, "ffdhe2048"),)
