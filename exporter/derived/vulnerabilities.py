@@ -9,6 +9,7 @@ from exporter.derived.base import Derivation
 from exporter.derived.verdicts import Attack, AttackVerdict, safe, unknown
 from exporter.model import Family, Sample, holds
 from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.signature import Signature, changed, signature
 from exporter.probes.vulnerabilities import POSSIBLE, VulnerabilityFacts, lifetime
 
 
@@ -64,8 +65,11 @@ _TRIED = {
 }
 
 
-def _tried(case: Case, handshake: HandshakeFacts, attack: Attack) -> AttackVerdict:
-    """What trying it came to, unless it cannot work at all on what the server accepts by now."""
+def _tried(case: Case, handshake: HandshakeFacts, seen: Signature, attack: Attack) -> AttackVerdict:
+    """What trying it came to, unless it cannot work at all on what the server accepts by now.
+
+    An answer is of the server that was tried, so it tells nothing of one that looks different.
+    """
     about = _TRIED[attack]
     possible = POSSIBLE[attack](handshake)
     if possible is False:
@@ -76,6 +80,8 @@ def _tried(case: Case, handshake: HandshakeFacts, attack: Attack) -> AttackVerdi
     if answer is None or not holds(answer.at, case.now, lifetime(case.target)):
         why = "has not been tried" if possible else "it is not known whether the server has what it takes"
         return unknown(f"{why}, or too long ago" if answer else why, about.source)
+    if changed(answer.signature, seen):
+        return unknown("was tried before the server changed", about.source)
     detail = f": {answer.detail}" if answer.detail else ""
     match answer.vulnerable:
         case True:
@@ -98,13 +104,13 @@ _FOLLOWING: Mapping[Attack, Callable[[HandshakeFacts], AttackVerdict]] = {
 }
 
 
-def _verdict(case: Case, handshake: HandshakeFacts, attack: Attack) -> AttackVerdict:
+def _verdict(case: Case, handshake: HandshakeFacts, seen: Signature, attack: Attack) -> AttackVerdict:
     if attack in _TRIED:
-        return _tried(case, handshake, attack)
+        return _tried(case, handshake, seen, attack)
     if attack is Attack.DROWN:
         return attacks.drown(case, handshake)
     if attack is Attack.INSECURE_RENEGOTIATION:
-        renegotiates = _tried(case, handshake, Attack.CLIENT_RENEGOTIATION).vulnerable
+        renegotiates = _tried(case, handshake, seen, Attack.CLIENT_RENEGOTIATION).vulnerable
         return attacks.insecure_renegotiation(handshake, renegotiates)
     return _FOLLOWING[attack](handshake)
 
@@ -113,7 +119,8 @@ def _derive(case: Case) -> Vulnerabilities | None:
     handshake = case.facts.get(HandshakeFacts)
     if handshake is None:
         return None
-    return Vulnerabilities({attack: _verdict(case, handshake, attack) for attack in Attack})
+    seen = signature(case.facts, case.target)
+    return Vulnerabilities({attack: _verdict(case, handshake, seen, attack) for attack in Attack})
 
 
 VULNERABLE = Family(

@@ -1,13 +1,13 @@
 """Vulnerabilities probe: the attacks that have to be tried, by sslyze in a worker, each only where it can work at all.
 
-It runs when an answer is missing or older than `vulnerability_interval`. What follows from other facts is no matter of
-its own: `exporter.derived.vulnerabilities` puts both together.
+It runs when an answer is missing, is older than `vulnerability_interval`, or is of a server that looked different. What
+follows from other facts is no matter of its own: `exporter.derived.vulnerabilities` puts both together.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from exporter.probes.base import Probe, Session
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.registry import BY_NAME
+from exporter.probes.signature import Signature, changed, signature
 
 MAX_BYTES = 262144
 """Of one connection: a long chain, and Heartbleed's answer of 64 KiB."""
@@ -33,6 +34,10 @@ _MARGIN_SECONDS, _LEAST_MARGIN_SECONDS = 2.0, 0.5
 MOST_KEY_BITS, MOST_EXPONENT_BITS = 16384, 64
 """OPENSSL_RSA_MAX_MODULUS_BITS and OPENSSL_RSA_MAX_PUBEXP_BITS (rsa.h). No client works with larger ones, and a worker
 would take minutes."""
+
+MOST_HURRIED = 3
+"""Tries in a row that come before they are due: machines that take turns at one address would cause one with each scan.
+After them, the answer is unknown while the server looks different, until the next try is due."""
 
 _TRIED = (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3)
 """Newest first. TLS 1.3 has none of what is tried: the OpenSSL that bled and took early ChangeCipherSpecs did not have
@@ -46,11 +51,15 @@ class Tried:
     Attributes:
         vulnerable: None when the server did not go along to where it is tried, or answers differently each time.
         detail: more of it, for a person.
+        signature: of the server that was tried. An answer is of no other.
+        hurried: how many tries in a row, up to this one, came before they were due, since the server had changed.
     """
 
     vulnerable: bool | None
     detail: str
     at: datetime
+    signature: Signature = field(default=(), compare=False)
+    hurried: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +108,28 @@ POSSIBLE: Mapping[str, Callable[[HandshakeFacts], bool | None]] = {
 
 
 def _wanted(target: Target, known: Facts, now: datetime) -> list[str]:
-    """The attacks to try now: possible, and without an answer that is young enough.
-
-    The nearest scan is the one that tries: a try that is due within half an interval is due.
-    """
+    """The attacks to try now: possible, and without an answer that is young enough and of this server."""
     handshake = known.get(HandshakeFacts)
-    interval = target.vulnerability_interval
-    if handshake is None or interval is None:
+    if handshake is None or target.vulnerability_interval is None:
         return []
     tried = (known.get(VulnerabilityFacts) or VulnerabilityFacts()).tried
-    since = now + target.scan_interval / 2 - interval
+    seen = signature(known, target)
     return [
         attack
         for attack, possible in POSSIBLE.items()
-        # A clock that was set back shows a try of the future, which is no reason to wait for it.
-        if possible(handshake) and (attack not in tried or not since <= tried[attack].at <= now)
+        if possible(handshake) and (_is_due(target, tried.get(attack), now) or _is_hurried(tried.get(attack), seen))
     ]
+
+
+def _is_due(target: Target, before: Tried | None, now: datetime) -> bool:
+    """The nearest scan is the one that tries: a try that is due within half an interval is due."""
+    since = now + target.scan_interval / 2 - (target.vulnerability_interval or timedelta(0))
+    # A clock that was set back shows a try of the future, which is no reason to wait for it.
+    return before is None or not since <= before.at <= now
+
+
+def _is_hurried(before: Tried | None, seen: Signature) -> bool:
+    return before is not None and before.hurried < MOST_HURRIED and changed(before.signature, seen)
 
 
 def _due(target: Target, known: Facts, now: datetime) -> bool:
@@ -137,6 +152,7 @@ async def _run(session: Session) -> VulnerabilityFacts:
         raise ProbeError(Reason.HANDSHAKE_ERROR, "it is not known what the server accepts")
     before = (session.known.get(VulnerabilityFacts) or VulnerabilityFacts()).tried
     tried = {name: one for name, one in before.items() if holds(one.at, session.now, lifetime(session.target))}
+    seen = signature(session.known, session.target)
     failure: ProbeError | None = None
     for attack in _wanted(session.target, session.known, session.now):
         try:
@@ -146,15 +162,19 @@ async def _run(session: Session) -> VulnerabilityFacts:
             if error.reason not in {Reason.WORKER_CRASHED, Reason.DEADLINE_EXCEEDED}:
                 break  # the server is not to be reached any more
         else:
-            tried[attack] = _latest(outcome, tried.get(attack))
+            last = before.get(attack)
+            hurried = 0 if last is None or _is_due(session.target, last, session.now) else last.hurried + 1
+            tried[attack] = _latest(replace(outcome, signature=seen, hurried=hurried), tried.get(attack))
     if failure is not None:
         raise ProbeError(failure.reason, failure.detail, VulnerabilityFacts(tried))
     return VulnerabilityFacts(tried)
 
 
 def _latest(outcome: Tried, before: Tried | None) -> Tried:
-    """The last answer that told something, as long as it holds; it stays due."""
-    return before if outcome.vulnerable is None and before is not None and before.vulnerable is not None else outcome
+    """The last answer that told something, as long as it holds and is of this server; it stays due."""
+    if outcome.vulnerable is not None or before is None or before.vulnerable is None:
+        return outcome
+    return outcome if changed(before.signature, outcome.signature) else before
 
 
 async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Tried:

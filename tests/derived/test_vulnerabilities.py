@@ -18,6 +18,7 @@ from exporter.model import Facts, Protocol
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.keyexchange import Prime
+from exporter.probes.signature import signature
 from exporter.probes.vulnerabilities import POSSIBLE, Tried, VulnerabilityFacts, lifetime
 from tests.support.facts import CBC_RSA, GCM, RC4, TLS13_AES, certificate, facts, handshake, steady
 from tests.support.targets import NOW, make_target
@@ -64,6 +65,17 @@ def test_without_a_try_it_is_not_known(attack: Attack) -> None:
     assert told(attack, OLD) is None
     assert told(attack, OPEN) is None
     assert told(attack, OLD, VulnerabilityFacts()) is None
+
+
+@pytest.mark.parametrize("attack", TRIED)
+@pytest.mark.parametrize("vulnerable", [True, False])
+def test_an_answer_of_a_server_that_looked_different_tells_nothing(attack: Attack, vulnerable: bool) -> None:
+    seen = signature(Facts().with_part(OLD, NOW), TARGET)
+    facts, other = (
+        VulnerabilityFacts({attack: Tried(vulnerable, "", NOW, one)}) for one in (seen, (("SSLv3", "True"), *seen[2:]))
+    )
+    assert told(attack, OLD, facts) is vulnerable
+    assert told(attack, OLD, other) is None
 
 
 @pytest.mark.parametrize("attack", TRIED)

@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from exporter.errors import ProbeError
 from exporter.model import Facts, Protocol, Reason
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.facts import ServedChain
+from exporter.probes.signature import signature
 from exporter.probes.vulnerabilities import POSSIBLE, PROBE, Tried, VulnerabilityFacts, lifetime
 from exporter.scan import scan
 from exporter.workers import Limits, Workers
@@ -113,6 +114,52 @@ def test_what_has_become_possible_is_due_at_once() -> None:
     assert PROBE.due(TARGET, at_hand, NOW)
 
 
+BEFORE = handshake({TLS1_0: (CBC_RSA,), TLS1_2: (GCM,)}, heartbeat={TLS1_2: False})
+AFTERWARDS: dict[str, tuple[HandshakeFacts, bool]] = {
+    "nothing changed": (BEFORE, False),
+    "a protocol is refused": (handshake({TLS1_2: (GCM,)}, heartbeat={TLS1_2: False}), True),
+    "another suite": (handshake({TLS1_0: (CBC_RSA,), TLS1_2: (GCM, CBC_RSA)}, heartbeat={TLS1_2: False}), True),
+    "an extension": (replace(BEFORE, extensions={**BEFORE.extensions, "secure_renegotiation": False}), True),
+    "another order alone": (replace(BEFORE, cipher_order={}), False),
+    "less is known": (
+        handshake({TLS1_2: (GCM,)}, heartbeat={}, incomplete=[TLS1_2], open_protocols=[TLS1_0], extensions={}),
+        False,
+    ),
+    "the staple is missing": (replace(BEFORE, extensions={**BEFORE.extensions, "ocsp_stapling": False}), False),
+}
+
+
+@pytest.mark.parametrize("case", AFTERWARDS)
+def test_a_server_that_looks_different_is_tried_at_once(case: str) -> None:
+    facts, due = AFTERWARDS[case]
+    seen = signature(Facts().with_part(BEFORE, NOW), TARGET)
+    tried = {name: Tried(False, "", NOW - HOUR, seen) for name in ATTACKS}
+    at_hand = Facts().with_part(facts, NOW).with_part(VulnerabilityFacts(tried), NOW - HOUR)
+    assert PROBE.due(TARGET, at_hand, NOW) is due
+
+
+def test_machines_that_take_turns_cause_few_tries_between_those_that_are_due() -> None:
+    turns = [
+        handshake({TLS1_2: (suite,)}, heartbeat={TLS1_2: False})
+        for suite in (GCM, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA")
+    ]
+    tried: Mapping[str, Tried] = {}
+    at = []
+    for hour in range(48):
+        facts = Facts().with_part(turns[hour % 2], NOW).with_part(VulnerabilityFacts(tried), NOW)
+        now = NOW + hour * HOUR
+        if PROBE.due(replace(TARGET, scan_interval=HOUR), facts, now):
+            at.append(hour)
+            tried = run_evil("fine", turns[hour % 2], facts, now=now, scan_interval=HOUR).tried
+    assert at == [0, 1, 2, 3, 27, 28, 29, 30]
+
+
+def test_an_answer_of_another_server_does_not_stay_in_place_of_none() -> None:
+    seen = signature(Facts().with_part(BEFORE, NOW), TARGET)
+    before = Facts().with_part(VulnerabilityFacts({"ccs_injection": Tried(False, "", NOW - HOUR, seen)}), NOW)
+    assert run_evil("unknown", PLAIN, before).tried["ccs_injection"] == Tried(None, "who knows", NOW)
+
+
 def test_nothing_is_due_where_nothing_is_possible_once_that_is_on_record() -> None:
     nothing = handshake({TLS1_3: (TLS13_AES,)})
     assert PROBE.due(TARGET, Facts().with_part(nothing, NOW), NOW)
@@ -140,7 +187,14 @@ def test_an_answer_holds_for_max_age_after_the_scan_that_should_have_renewed_it(
 # --- what becomes of answers ------------------------------------------------------------------------------------------
 
 
-def run_evil(name: str, facts: HandshakeFacts, before: Facts | None = None, **changes: Any) -> VulnerabilityFacts:  # noqa: ANN401 - fields of Target
+def run_evil(
+    name: str,
+    facts: HandshakeFacts,
+    before: Facts | None = None,
+    *,
+    now: datetime = NOW,
+    **changes: Any,  # noqa: ANN401 - fields of Target
+) -> VulnerabilityFacts:
     """Run the probe with attacks that break their worker as the name says."""
 
     async def run() -> VulnerabilityFacts:
@@ -150,7 +204,7 @@ def run_evil(name: str, facts: HandshakeFacts, before: Facts | None = None, **ch
         target = make_target(9, server_name=f"{name}.example", **fields)
         at_hand = Facts().with_part(facts, NOW).over(before or Facts())
         try:
-            return await PROBE.run(make_session(target, known=at_hand, environment=environment))
+            return await PROBE.run(make_session(target, known=at_hand, now=now, environment=environment))
         finally:
             await workers.close()
 

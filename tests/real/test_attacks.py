@@ -15,7 +15,7 @@ from exporter.app import App
 from exporter.assess import assess
 from exporter.derived.verdicts import Attack
 from exporter.derived.vulnerabilities import Vulnerabilities
-from exporter.model import Reason, Report
+from exporter.model import Facts, Reason, Report
 from exporter.probes.vulnerabilities import POSSIBLE, VulnerabilityFacts
 from exporter.scan import scan
 from exporter.workers import Workers
@@ -23,7 +23,7 @@ from tests.support.facts import KOPANO
 from tests.support.plain import plain_server
 from tests.support.servers import HOST, SEED_NGINX, Pki, make_pki, nginx
 from tests.support.targets import make_environment, make_target
-from tests.support.vulnerable import HAS, HAS_NOT, HOSTILE, SPITEFUL, VARIANTS
+from tests.support.vulnerable import HAS, HAS_NOT, HOSTILE, ONLY_1_2, SPITEFUL, VARIANTS, old_openssl
 from tests.test_app import Fixture, entry, text
 
 pytestmark = pytest.mark.real
@@ -155,6 +155,35 @@ def test_a_server_that_never_finishes_a_handshake_is_read_and_not_called_safe(na
     tried = report.facts.get(VulnerabilityFacts)
     told = {attack: one.vulnerable for attack, one in tried.tried.items()} if tried else {}
     assert {told.get(attack) for attack in POSSIBLE} == {None}
+
+
+# --- another server ---------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_took_the_place_of_another_is_tried_at_once(pki: Pki, tmp_path: Path) -> None:
+    async def run(port: int, known: Facts) -> Report:
+        workers = Workers()
+        environment = replace(make_environment(), workers=workers)
+        target = make_target(port, host=HOST, server_name=HOST, vulnerability_interval=DAY)
+        try:
+            result = await scan(target, environment, known)
+        finally:
+            await workers.close()
+        return assess(replace(result, facts=result.facts.over(known)), (KOPANO,), environment.now())
+
+    def injected(report: Report) -> bool | None:
+        derived = report.facts.get(Vulnerabilities)
+        assert derived is not None
+        return derived.verdicts[Attack.CCS_INJECTION].vulnerable
+
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    with old_openssl(tmp_path / "first", pki.rsa, versions=ONLY_1_2, suites="ECDHE-RSA-AES128-SHA") as port:
+        first = asyncio.run(run(port, Facts()))
+    settings = {"versions": ONLY_1_2, "suites": "AES128-SHA:ECDHE-RSA-AES128-SHA", "fault": "ccs_injection"}
+    with old_openssl(tmp_path / "second", pki.rsa, port=port, **settings):
+        second = asyncio.run(run(port, first.result.facts))
+    assert (injected(first), injected(second)) == (False, True)
 
 
 # --- DROWN, across targets --------------------------------------------------------------------------------------------

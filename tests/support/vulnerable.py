@@ -26,8 +26,8 @@ Start = Callable[[Path, Pki], AbstractContextManager[int]]
 
 @contextmanager
 def old_openssl(folder: Path, certificate: Path, **settings: Any) -> Iterator[int]:  # noqa: ANN401 - JSON
-    """A server on OpenSSL 1.0.2e with these settings (old_openssl_server.py); gives the port."""
-    port = free_port()
+    """A server on OpenSSL 1.0.2e with these settings (old_openssl_server.py), on `port` if given; gives the port."""
+    port = settings.pop("port", None) or free_port()
     module = ["-m", "tests.support.old_openssl_server"]
     command = [sys.executable, *module, str(port), str(certificate), json.dumps(settings)]
     with running(command, folder / "old_openssl.log", port=port, environment={"PYTHONPATH": str(ROOT)}):
