@@ -18,7 +18,6 @@ from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.registry import BY_ANY_NAME, CipherSuite
 from exporter.probes.http import HttpFacts
 from exporter.probes.trust import TrustFailure
-from exporter.probes.vulnerabilities import VulnerabilityFacts
 
 LONG_SECONDS = timedelta(days=180).total_seconds()
 """The guide has six months; testssl.sh, too, takes 180 days for them."""
@@ -82,7 +81,7 @@ def gather(case: Case) -> Material | None:
         drown=open_to(Attack.DROWN),
         poodle=open_to(Attack.POODLE),
         crime=open_to(Attack.CRIME),
-        insecure_renegotiation=_insecure_renegotiation(case, facts, open_to),
+        insecure_renegotiation=_insecure_renegotiation(facts, open_to),
     )
 
 
@@ -140,7 +139,7 @@ def _ccs_injection(facts: HandshakeFacts, tried: bool | None) -> bool | None:
     return False if tried is None and _has_extension(facts, "extended_master_secret") else tried
 
 
-def _insecure_renegotiation(case: Case, facts: HandshakeFacts, open_to: Callable[[Attack], bool | None]) -> bool | None:
+def _insecure_renegotiation(facts: HandshakeFacts, open_to: Callable[[Attack], bool | None]) -> bool | None:
     """The guide looks at what clients get: a server without RFC 5746 that granted them nothing keeps its A-.
 
     It may still ask for a renegotiation itself, which the verdict on the attack therefore leaves open.
@@ -148,9 +147,7 @@ def _insecure_renegotiation(case: Case, facts: HandshakeFacts, open_to: Callable
     verdict = open_to(Attack.INSECURE_RENEGOTIATION)
     if verdict is not None or _has_extension(facts, "secure_renegotiation") is not False:
         return verdict
-    answer = (case.facts.get(VulnerabilityFacts) or VulnerabilityFacts()).tried.get(Attack.CLIENT_RENEGOTIATION)
-    refused = answer is not None and not answer.detail  # else it says how many were granted
-    return False if refused and open_to(Attack.CLIENT_RENEGOTIATION) is False else None
+    return False if open_to(Attack.CLIENT_RENEGOTIATION) is False else None  # with some granted, there is a verdict
 
 
 # --- certificates -------------------------------------------------------------------------------------------------

@@ -110,9 +110,15 @@ def _verdict(case: Case, handshake: HandshakeFacts, seen: Signature, attack: Att
     if attack is Attack.DROWN:
         return attacks.drown(case, handshake)
     if attack is Attack.INSECURE_RENEGOTIATION:
-        renegotiates = _tried(case, handshake, seen, Attack.CLIENT_RENEGOTIATION).vulnerable
-        return attacks.insecure_renegotiation(handshake, renegotiates)
+        return attacks.insecure_renegotiation(handshake, _renegotiates(case, handshake, seen))
     return _FOLLOWING[attack](handshake)
+
+
+def _renegotiates(case: Case, handshake: HandshakeFacts, seen: Signature) -> bool | None:
+    """Whether it granted a client a renegotiation; a limit to how many is no refusal."""
+    some = _tried(case, handshake, seen, Attack.CLIENT_RENEGOTIATION).vulnerable
+    answer = (case.facts.get(VulnerabilityFacts) or VulnerabilityFacts()).tried.get(Attack.CLIENT_RENEGOTIATION)
+    return True if some is False and answer is not None and answer.detail else some  # it says how many were granted
 
 
 def _derive(case: Case) -> Vulnerabilities | None:

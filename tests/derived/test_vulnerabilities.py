@@ -101,6 +101,8 @@ def test_a_granted_renegotiation_without_rfc_5746_is_an_insecure_one() -> None:
     assert told(Attack.INSECURE_RENEGOTIATION, OLD, tried(True)) is True
     assert told(Attack.INSECURE_RENEGOTIATION, OLD, tried(True, lifetime(TARGET) * 2)) is None
     assert told(Attack.INSECURE_RENEGOTIATION, OLD, tried(False)) is None
+    assert told(Attack.INSECURE_RENEGOTIATION, OLD, tried(False, detail="granted 5 in a row")) is True
+    assert told(Attack.INSECURE_RENEGOTIATION, OLD, tried(None, detail="the server did not answer")) is None
 
 
 def test_without_a_handshake_nothing_follows() -> None:

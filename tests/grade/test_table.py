@@ -206,8 +206,9 @@ ROWS = (
     ),
     Row(
         "no RFC 5746, and some renegotiation granted",
-        None,
+        "F",
         93,
+        "insecure_renegotiation",
         handshake=handshake(extensions={"secure_renegotiation": False}),
         tried=VulnerabilityFacts({**TRIED.tried, "client_renegotiation": Tried(False, "granted 2 in a row", NOW)}),
     ),
