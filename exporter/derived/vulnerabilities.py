@@ -87,6 +87,8 @@ def _tried(case: Case, handshake: HandshakeFacts, seen: Signature, attack: Attac
         case True:
             why = f"{about.found}{detail}"
             return AttackVerdict(True, why, (f"tried on {answer.at:%Y-%m-%d}{detail}",), about.source)
+        case False if handshake.contradictions:
+            return unknown("was tried on one of several machines that differ, and did not work there", about.source)
         case False:
             return safe(about.not_found, about.source)
         case None:

@@ -79,6 +79,13 @@ def test_an_answer_of_a_server_that_looked_different_tells_nothing(attack: Attac
 
 
 @pytest.mark.parametrize("attack", TRIED)
+def test_one_machine_does_not_clear_the_others_at_its_address(attack: Attack) -> None:
+    several = replace(OLD, contradictions=("TLSv1.0: certificate",))
+    assert told(attack, several, tried(False)) is None
+    assert told(attack, several, tried(True)) is True
+
+
+@pytest.mark.parametrize("attack", TRIED)
 def test_an_answer_holds_as_long_as_its_lifetime(attack: Attack) -> None:
     long = lifetime(TARGET)
     assert told(attack, OLD, tried(True, long)) is True
