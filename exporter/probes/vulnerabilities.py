@@ -15,9 +15,11 @@ from types import MappingProxyType
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from exporter.credentials import read_chain_file
 from exporter.errors import ProbeError
-from exporter.model import Facts, Protocol, Reason, Target, holds
+from exporter.model import ClientCertificate, Facts, Protocol, Reason, Target, holds
 from exporter.net.service import ready_for_tls
 from exporter.probes.base import Probe, Session
 from exporter.probes.certificate import CertificateFacts
@@ -38,6 +40,9 @@ would take minutes."""
 MOST_HURRIED = 3
 """Tries in a row that come before they are due: machines that take turns at one address would cause one with each scan.
 After them, the answer is unknown while the server looks different, until the next try is due."""
+
+MOST_CHAIN_DIGITS = 32768
+"""Of a client's chain: what a worker is asked has its limit (`workers.wire`). Longer ones go without their issuers."""
 
 _TRIED = (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3)
 """Newest first. TLS 1.3 has none of what is tried: the OpenSSL that bled and took early ChangeCipherSpecs did not have
@@ -196,12 +201,22 @@ async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Trie
         certificates = session.known.get(CertificateFacts)
         asks = certificates.client_authentication if certificates else None
         arguments |= {"modulus": f"{numbers.n:x}", "exponent": numbers.e, "client_certificates": asks}
+        arguments["client_chain"] = await asyncio.to_thread(_client_chain, session.target.client_certificate)
     connect = partial(ready_for_tls, session.dialer, max_bytes=MAX_BYTES)
     try:
         async with asyncio.timeout_at(session.deadline - _LEAST_MARGIN_SECONDS):  # there may be no free worker for long
             return _outcome(await session.workers.run(attack, arguments, connect, seconds), session.now)
     except TimeoutError as error:
         raise ProbeError(Reason.DEADLINE_EXCEEDED, f"{attack}: not done before the end of the scan") from error
+
+
+def _client_chain(files: ClientCertificate | None) -> list[str]:
+    """DER in hexadecimal; none where it cannot be read, of which the certificate probe tells."""
+    with suppress(OSError, ValueError):
+        chain = read_chain_file(files.cert_file) if files else ()
+        encoded = [certificate.public_bytes(Encoding.DER).hex() for certificate in chain]
+        return encoded if sum(map(len, encoded)) <= MOST_CHAIN_DIGITS else encoded[:1]
+    return []
 
 
 def _suites(handshake: HandshakeFacts, attack: str, protocol: Protocol) -> tuple[str, ...]:

@@ -326,22 +326,29 @@ class Flow(Enum):
     CLOSE_NOTIFY = "close_notify, which is answered by the end"
 
 
+def _with_length(data: bytes) -> bytes:
+    return len(data).to_bytes(3, "big") + data
+
+
 class _Oracle(Shortened):
-    """A connection for one ClientKeyExchange. Who is asked for a certificate shows that it has none (RFC 5246, 7.4.6).
+    """A connection for one ClientKeyExchange.
+
+    Who is asked for a certificate shows its chain, or that it has none (RFC 5246, 7.4.6). Its key is not at hand here,
+    so no CertificateVerify follows.
 
     Attributes:
         slowest: seconds that answers took, the longest so far; all connections of a job share it.
     """
 
-    def __init__(self, socket: Socket, flow: Flow, slowest: list[float]) -> None:
+    def __init__(self, socket: Socket, flow: Flow, slowest: list[float], chain: list[bytes]) -> None:
         super().__init__(socket)
-        self._flow, self._slowest = flow, slowest
+        self._flow, self._slowest, self._chain = flow, slowest, b"".join(_with_length(one) for one in chain)
         self._asked_at: float | None = None
 
     def outgoing(self, data: bytes) -> bytes:
         first, self._asked_at = self._asked_at is None, monotonic()
         asked = self.flight is not None and CERTIFICATE_REQUEST in self.flight.messages
-        return self.message(CERTIFICATE, bytes(3)) + data if first and asked else data
+        return self.message(CERTIFICATE, _with_length(self._chain)) + data if first and asked else data
 
     def incoming(self) -> bytes:
         if self._flow is Flow.FULL:
@@ -362,10 +369,10 @@ def robot(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
     """
     if arguments["protocol"] == "SSLv3":
         return _answer(None, "sslyze's messages begin as they do from TLSv1.0 on (RFC 5246, 7.4.7.1)")
-    slowest = [0.0]
+    slowest, chain = [0.0], [bytes.fromhex(one) for one in arguments["client_chain"]]
     for flow in Flow:
         # It also has the suites that only old servers have.
-        server = _server(arguments, network, old=True, view=partial(_Oracle, flow=flow, slowest=slowest))
+        server = _server(arguments, network, old=True, view=partial(_Oracle, flow=flow, slowest=slowest, chain=chain))
         before = len(network.sockets)
         said = _oracle_answers(server, arguments, flow)
         why = _not_tried(server, network.sockets[before:], arguments, flow)
@@ -423,8 +430,10 @@ def _perhaps_not_decrypted(network: Network, arguments: Mapping[str, Any]) -> st
     match arguments["client_certificates"] if asks else "requested":
         case "requested":
             return None
+        case _ if arguments["client_chain"]:
+            return "the server wants a client certificate, and what comes after its proof is not tried"
         case "required":
-            return "the server demands a client certificate, and is not tried with one"
+            return "the server demands a client certificate, and none is configured"
         case _:
             return "the server wants a client certificate, and it is not known whether it goes on without one"
 

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from exporter.model import Facts, Protocol
+from exporter.model import ClientCertificate, Facts, Protocol
 from exporter.net.tls import ClientAuthentication
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
@@ -19,6 +21,7 @@ from exporter.probes.handshake.registry import BY_OPENSSL_NAME
 from exporter.probes.vulnerabilities import PROBE, Tried
 from exporter.workers import Workers
 from tests.real.test_attacks import DAY
+from tests.support.certificates import issue
 from tests.support.facts import handshake
 from tests.support.servers import HOST, Pki, make_pki
 from tests.support.stacks import gnutls, stunnel
@@ -50,12 +53,23 @@ class Trials:
         self._runner = runner
         self._environment = replace(make_environment(), workers=workers)
 
-    def on(self, port: int, facts: HandshakeFacts, clients: ClientAuthentication | None = None) -> dict[str, Tried]:
+    def on(
+        self,
+        port: int,
+        facts: HandshakeFacts,
+        clients: ClientAuthentication | None = None,
+        own: ClientCertificate | None = None,
+    ) -> dict[str, Tried]:
         """Attack -> what it came to on this port."""
 
         async def run() -> dict[str, Tried]:
             target = make_target(
-                port, host=HOST, server_name=HOST, vulnerability_interval=DAY, timeout_seconds=READ_SECONDS
+                port,
+                host=HOST,
+                server_name=HOST,
+                vulnerability_interval=DAY,
+                timeout_seconds=READ_SECONDS,
+                client_certificate=own,
             )
             certificates = CertificateFacts((), client_authentication=clients)
             known = Facts().with_part(facts, NOW).with_part(certificates, NOW)
@@ -65,9 +79,10 @@ class Trials:
 
     def on_old(self, folder: Path, pem: Path, suites: str, **settings: Any) -> dict[str, Tried]:  # noqa: ANN401 - JSON
         """Likewise on a server with OpenSSL 1.0.2 and these settings."""
-        clients, heartbeat = settings.pop("clients", None), settings.get("fault") == "heartbleed"
+        clients, own = settings.pop("clients", None), settings.pop("own", None)
+        heartbeat = settings.get("fault") == "heartbleed"
         with old_openssl(folder, pem, versions=ONLY_1_2, suites=suites, **settings) as port:
-            return self.on(port, accepts(pem, suites, heartbeat=heartbeat), clients)
+            return self.on(port, accepts(pem, suites, heartbeat=heartbeat), clients, own)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +170,7 @@ CERTIFICATES: dict[str, tuple[dict[str, Any], bool | None, str]] = {
     "demanded": (
         {"demands_certificate": True, "fault": "robot-strong", "clients": REQUIRED},
         None,
-        "the server demands a client certificate, and is not tried with one",
+        "the server demands a client certificate, and none is configured",
     ),
 }
 
@@ -167,6 +182,25 @@ def test_who_asks_for_a_certificate_is_told_that_there_is_none(
     settings, vulnerable, detail = CERTIFICATES[case]
     told = trials.on_old(tmp_path, pki.rsa, RSA_EXCHANGE, **settings)["robot"]
     assert (told.vulnerable, told.detail) == (vulnerable, detail)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("robot-strong", (True, "strong oracle")),
+        ("", (None, "the server wants a client certificate, and what comes after its proof is not tried")),
+    ],
+)
+def test_who_demands_a_certificate_is_shown_the_one_that_is_configured(
+    fault: str, told: tuple[bool | None, str], trials: Trials, pki: Pki, tmp_path: Path
+) -> None:
+    client = tmp_path / "client.pem"
+    now = datetime.now(UTC)
+    client.write_bytes(issue("client", valid=(now - DAY, now + DAY), usage=ExtendedKeyUsageOID.CLIENT_AUTH).pem())
+    settings: dict[str, Any] = {"demands_certificate": True, "client_ca": str(client), "fault": fault}
+    own = ClientCertificate(str(client), str(client))
+    answer = trials.on_old(tmp_path, pki.rsa, RSA_EXCHANGE, clients=REQUIRED, own=own, **settings)["robot"]
+    assert (answer.vulnerable, answer.detail) == told
 
 
 # --- renegotiation ----------------------------------------------------------------------------------------------------

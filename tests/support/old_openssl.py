@@ -122,6 +122,11 @@ class Context:
         parse = library()("d2i_DHparams", c_void_p, c_void_p, c_void_p, c_long)
         self.control(SET_TMP_DH, 0, _checked(parse(None, ctypes.byref(cursor), len(encoded)), "the prime"))
 
+    def trust(self, pem: str) -> None:
+        """What the certificates of clients verify against."""
+        take = library()("SSL_CTX_load_verify_locations", c_int, c_void_p, c_char_p, c_char_p)
+        _checked(take(self.pointer, pem.encode(), None), pem)
+
     def ask_for_certificate(self, *, demand: bool = False) -> None:
         """Clients may show one, or have to."""
         mode = VERIFY_PEER | (FAIL_IF_NO_PEER_CERT if demand else 0)

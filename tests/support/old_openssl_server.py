@@ -1,9 +1,10 @@
 """Run as a program: an HTTPS server on OpenSSL 1.0.2e (old_openssl.py). Arguments: port, PEM file, settings as JSON.
 
 Settings: `suites`, `versions`, `prime` (hexadecimal), `export_key`, `compression`, `asks_for_certificate`,
-`demands_certificate`, `fragment` (most bytes of a record, 512 or more), `renegotiations` (how many a client may ask
-for; null for any number), `stays` (after a handshake, as servers do), `late_seconds` (before it reads what comes after
-its first flight), and `fault`, one of FAULTS: what this OpenSSL does not have, done to what passes by.
+`demands_certificate`, `client_ca` (PEM file), `fragment` (most bytes of a record, 512 or more), `renegotiations` (how
+many a client may ask for; null for any number), `stays` (after a handshake, as servers do), `late_seconds` (before it
+reads what comes after its first flight), and `fault`, one of FAULTS: what this OpenSSL does not have, done to what
+passes by.
 """
 
 import json
@@ -322,6 +323,8 @@ def make_context(pem: Path, settings: Mapping[str, Any]) -> Context:
         context.ask_for_certificate()
     if settings.get("demands_certificate"):
         context.ask_for_certificate(demand=True)
+    if client_ca := settings.get("client_ca"):
+        context.trust(client_ca)
     if fragment := settings.get("fragment"):
         context.control(SET_MAX_SEND_FRAGMENT, fragment)
     if settings.get("export_key"):
