@@ -24,6 +24,8 @@ def _judge(case: Case, _demand: CertificateValidDemand) -> Outcome:
         return failed(f"the certificate is not valid: {', '.join(reasons)}", evidence)
     if facts.trusted is None:
         return unknown(_why_unknown(facts))
+    if facts.hostname_match is None:
+        return unknown("the names in a certificate cannot be read")
     if not facts.deployments_complete:
         return unknown("what was seen is valid, but there may be other certificates")
     until = min(deployment.valid_until for deployment in facts.deployments)

@@ -90,9 +90,9 @@ def _certificate(case: Case) -> Told:
     if facts is None:
         return None, "the certificate was not seen"
     first = facts.first.at(case.now)
-    if first.trusted is False or not first.hostname_match:
+    if first.trusted is False or first.hostname_match is False:
         return False, "not valid"
-    if first.trusted is None or case.target.ca_file is not None:
+    if first.trusted is None or first.hostname_match is None or case.target.ca_file is not None:
         return None, "not known whether browsers trust it"
     return True, "valid"
 

@@ -5,13 +5,11 @@ Only RSA keys count: an SSL 2 server has no other kind (draft-hickman-netscape-s
 
 from hashlib import sha256
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from exporter.model import Facts
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.keys import RSA, read_key
+from exporter.probes.parsed import parse
 
 
 def served_keys(facts: Facts) -> frozenset[str]:
@@ -47,9 +45,7 @@ def ssl2_keys(facts: Facts) -> frozenset[str]:
 def _digest(certificate: bytes) -> str | None:
     """Of the key in this certificate (DER); None when it is no RSA key, or cannot be read."""
     try:
-        leaf = x509.load_der_x509_certificate(certificate)
-        if read_key(leaf).algorithm != RSA:
-            return None
-        return sha256(leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+        leaf = parse(certificate)
+        return sha256(leaf.spki).hexdigest() if read_key(leaf).algorithm == RSA else None
     except Exception:  # noqa: BLE001 - whatever the parser thinks of hostile bytes
         return None

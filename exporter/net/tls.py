@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import TypeVar
 
-from cryptography import x509
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from exporter.credentials import Credentials, read_credentials
 from exporter.errors import ProbeError
@@ -76,16 +75,13 @@ class TLSSession:
             self._tls.set_tlsext_host_name(server_name.encode("ascii"))
         self._tls.set_connect_state()
 
-    def chain(self) -> tuple[x509.Certificate, ...]:
-        """The certificates as served, leaf first; there as soon as they came, even if the handshake then failed.
+    def chain(self) -> tuple[bytes, ...]:
+        """The certificates as served, DER, leaf first; there as soon as they came, even if the handshake then failed.
 
-        Raises:
-            ValueError: OpenSSL could parse them, and cryptography cannot.
+        In DER and not read: OpenSSL takes certificates that cryptography refuses.
         """
-        try:
-            return tuple(self._tls.get_peer_cert_chain(as_cryptography=True) or ())
-        except x509.InvalidVersion as error:
-            raise ValueError(str(error)) from error
+        served = self._tls.get_peer_cert_chain() or ()
+        return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in served)
 
     @property
     def application(self) -> bytes:

@@ -2,27 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-E = TypeVar("E", bound=x509.ExtensionType)
+from exporter.probes.parsed import UNREADABLE, Certificate
+
+__all__ = ["MOST_LINKED", "UNREADABLE", "Shape", "is_issuer", "read_shape"]
 
 MOST_LINKED = 16
 """Certificates that are looked at: chains have three or four. Those behind are surplus. All of one name, each may have
 issued each, and a signature can be made to take 8 ms to check (RSA of 3072 bits with an exponent of that size), in
 which no other thread runs."""
-
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-    x509.InvalidVersion,
-)
-"""What the parser says of certificates that it cannot take in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +34,7 @@ class Shape:
     closed: bool
 
 
-def read_shape(chain: Sequence[x509.Certificate]) -> Shape:
+def read_shape(chain: Sequence[Certificate]) -> Shape:
     """The shape of a chain, the leaf first."""
     first = {certificate: place for place, certificate in reversed(list(enumerate(chain)))}
     links = _Links(chain, sorted(first.values())[:MOST_LINKED])
@@ -62,7 +52,7 @@ def read_shape(chain: Sequence[x509.Certificate]) -> Shape:
 class _Links:
     """Who issued whom; each pair is looked at once."""
 
-    def __init__(self, chain: Sequence[x509.Certificate], places: list[int]) -> None:
+    def __init__(self, chain: Sequence[Certificate], places: list[int]) -> None:
         self._chain, self._places = chain, places
         self._known: dict[tuple[int, int], bool] = {}
 
@@ -93,32 +83,18 @@ class _Links:
         return tuple(path)
 
 
-def is_issuer(parent: x509.Certificate, child: x509.Certificate) -> bool:
+def is_issuer(parent: Certificate, child: Certificate) -> bool:
     """Whether the one issued the other: names, key identifiers (RFC 5280, 4.2.1.1) and signature fit."""
     try:
-        if child.issuer != parent.subject or not _identifiers_fit(parent, child):
-            return False
-        child.verify_directly_issued_by(parent)
-    except (*UNREADABLE, InvalidSignature):
+        fits = child.read.issuer == parent.read.subject and _identifiers_fit(parent, child)
+    except UNREADABLE:
         return False
-    return True
+    return fits and child.is_signed_by(parent)
 
 
-def _identifiers_fit(parent: x509.Certificate, child: x509.Certificate) -> bool:
-    wanted = extension(child, x509.AuthorityKeyIdentifier)
-    own = extension(parent, x509.SubjectKeyIdentifier)
+def _identifiers_fit(parent: Certificate, child: Certificate) -> bool:
+    wanted = child.extension(x509.AuthorityKeyIdentifier)
+    own = parent.extension(x509.SubjectKeyIdentifier)
     if wanted is None or wanted.key_identifier is None or own is None:
         return True
     return wanted.key_identifier == own.digest
-
-
-def extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
-    """The extension of this kind; None when there is none.
-
-    Raises:
-        ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType: see `UNREADABLE`.
-    """
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None

@@ -1,8 +1,10 @@
 """Whether a chain that ends too early lacks an intermediate, or is of an authority that nobody trusts here."""
 
+import base64
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,10 +12,11 @@ from cryptography import x509
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from exporter.probes.chain import UNREADABLE, extension
+from exporter.probes.der import element
+from exporter.probes.parsed import UNREADABLE, Certificate, parse
 
 _PEM = re.compile(
-    rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
+    rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----(.+?)-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL
 )
 
 
@@ -31,6 +34,17 @@ def read_edition(path: str) -> Edition:
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 
+def read_pem(path: str) -> Iterator[bytes]:
+    """Each certificate of a PEM bundle, DER; what OpenSSL writes behind a trusted one (its own rules) is left out.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    for text in _PEM.findall(Path(path).read_bytes()):
+        with suppress(ValueError):
+            yield element(base64.b64decode(text)).whole
+
+
 @lru_cache(maxsize=64)
 def read_anchors(path: str, _edition: Edition) -> frozenset[x509.Name]:
     """The subjects of a PEM bundle, less those that cannot be parsed."""
@@ -39,15 +53,15 @@ def read_anchors(path: str, _edition: Edition) -> frozenset[x509.Name]:
         # Old roots have serial numbers that the parser warns of. Rare enough (once a file) not to mind that warnings
         # are a matter of all threads.
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        for pem in _PEM.findall(Path(path).read_bytes()):
+        for der in read_pem(path):
             try:
-                names.add(x509.load_pem_x509_certificate(pem).subject)
+                names.add(parse(der).read.subject)
             except UNREADABLE:
                 continue
     return frozenset(names)
 
 
-def lacks_intermediate(path: Sequence[x509.Certificate], anchors: frozenset[x509.Name]) -> bool:
+def lacks_intermediate(path: Sequence[Certificate], anchors: frozenset[x509.Name]) -> bool:
     """Whether an intermediate was forgotten, or the authority is not trusted: to OpenSSL that is one error.
 
     The certificate that is missing would say, and cannot be fetched: a scan opens connections to its target alone. So
@@ -60,15 +74,17 @@ def lacks_intermediate(path: Sequence[x509.Certificate], anchors: frozenset[x509
     last = path[-1]
     try:
         published = len(path) == 1 and _publishes_issuer(last)
-        related = bool(_organisations(last.issuer) & {name for anchor in anchors for name in _organisations(anchor)})
+        related = bool(
+            _organisations(last.read.issuer) & {name for anchor in anchors for name in _organisations(anchor)}
+        )
         named = bool(_issuers_issuer(last) & anchors)
     except UNREADABLE:
         return False
     return published or related or named
 
 
-def _publishes_issuer(certificate: x509.Certificate) -> bool:
-    places = extension(certificate, x509.AuthorityInformationAccess) or ()
+def _publishes_issuer(certificate: Certificate) -> bool:
+    places = certificate.extension(x509.AuthorityInformationAccess) or ()
     return any(
         place.access_method == AuthorityInformationAccessOID.CA_ISSUERS
         and isinstance(place.access_location, x509.UniformResourceIdentifier)
@@ -81,7 +97,7 @@ def _organisations(name: x509.Name) -> set[str]:
     return {attribute.value.casefold() for attribute in found if isinstance(attribute.value, str)}
 
 
-def _issuers_issuer(certificate: x509.Certificate) -> set[x509.Name]:
-    identifier = extension(certificate, x509.AuthorityKeyIdentifier)
+def _issuers_issuer(certificate: Certificate) -> set[x509.Name]:
+    identifier = certificate.extension(x509.AuthorityKeyIdentifier)
     names = (identifier.authority_cert_issuer if identifier else None) or ()
     return {name.value for name in names if isinstance(name, x509.DirectoryName)}

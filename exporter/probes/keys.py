@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import PublicKeyAlgorithmOID
+
+from exporter.probes.parsed import Certificate, parse
 
 RSA, EC, DSA, ED25519, ED448 = "RSA", "EC", "DSA", "Ed25519", "Ed448"
 _ALGORITHMS: tuple[tuple[type, str], ...] = (
@@ -42,16 +43,16 @@ class Key:
     kind: str
 
 
-def read_key(certificate: x509.Certificate) -> Key:
+def read_key(certificate: Certificate) -> Key:
     """The key in a certificate.
 
     Raises:
         ValueError: it cannot be read, or is on a curve or of a kind that is not known here.
     """
-    oid = certificate.public_key_algorithm_oid
+    oid = certificate.read.public_key_algorithm_oid
     pss = oid == PublicKeyAlgorithmOID.RSASSA_PSS
     try:
-        key = certificate.public_key()
+        key = certificate.read.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         if pss:  # its parameters may be too strange, what it is stays clear
             return Key(RSA, None, None, PSS)
@@ -70,6 +71,6 @@ def read_key(certificate: x509.Certificate) -> Key:
 def key_kind(certificate: bytes) -> str | None:
     """Kind of the key in a DER certificate; None when it cannot be read."""
     try:
-        return read_key(x509.load_der_x509_certificate(certificate)).kind
+        return read_key(parse(certificate)).kind
     except Exception:  # noqa: BLE001 - whatever the parser thinks of hostile bytes
         return None

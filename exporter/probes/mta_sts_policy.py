@@ -22,6 +22,7 @@ from exporter.probes.certificate import Deployment
 from exporter.probes.certificate.reading import Chain, read_deployment
 from exporter.probes.http.line import MAX_HEAD_BYTES, told_apart, unanswered
 from exporter.probes.http.question import PRODUCT
+from exporter.probes.parsed import parse
 from exporter.probes.trust import TrustFailure
 
 PATH = "/.well-known/mta-sts.txt"
@@ -151,7 +152,7 @@ async def fetch(dialer: Dialer, domain: str, now: datetime) -> StsPolicyFacts:
 
 def _chain(tls: TLSSession) -> Chain:
     try:
-        chain = tls.chain()
+        chain = tuple(map(parse, tls.chain()))
     except ValueError as error:
         raise ProbeError(Reason.HANDSHAKE_ERROR, f"the chain cannot be parsed: {error}") from error
     if not chain:
@@ -180,6 +181,8 @@ def _check(seen: Deployment, target: Target) -> None:
     """
     if seen.trusted is None:
         raise ProbeError(Reason.INTERNAL, seen.trust_detail)
+    if seen.trusted and seen.hostname_match is None:
+        raise ProbeError(Reason.HANDSHAKE_ERROR, f"the names in the certificate of {target.host} cannot be read")
     if not (seen.trusted and seen.hostname_match):
         why = ", ".join(dict.fromkeys(seen.failures))
         raise _NoneError(f"the certificate of {target.host} is not to be trusted ({why})")

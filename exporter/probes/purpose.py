@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from exporter.probes.chain import UNREADABLE, extension
+from exporter.probes.parsed import UNREADABLE, Certificate
+from exporter.probes.readable import NETSCAPE_TYPE
 
 _SERVER_USAGES = {
     ExtendedKeyUsageOID.SERVER_AUTH,
@@ -14,11 +15,10 @@ _SERVER_USAGES = {
 }
 """serverAuth, and the two for "server gated cryptography" that OpenSSL takes for it. anyExtendedKeyUsage is not enough
 (v3_purp.c, check_purpose_ssl_server)."""
-_NETSCAPE_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
 _NETSCAPE_SERVER = 0x40
 
 
-def for_servers(path: Sequence[x509.Certificate]) -> bool:
+def for_servers(path: Sequence[Certificate]) -> bool:
     """OpenSSL's purpose `sslserver`: what the path's extensions restrict its keys to (RFC 5280, 4.2.1.3, 4.2.1.12).
 
     pyOpenSSL cannot have OpenSSL check this itself.
@@ -29,17 +29,17 @@ def for_servers(path: Sequence[x509.Certificate]) -> bool:
         return False  # no client could read it either
 
 
-def _usage_fits(certificate: x509.Certificate) -> bool:
-    usages = extension(certificate, x509.ExtendedKeyUsage)
+def _usage_fits(certificate: Certificate) -> bool:
+    usages = certificate.extension(x509.ExtendedKeyUsage)
     return usages is None or bool(_SERVER_USAGES.intersection(usages))
 
 
-def _serves(leaf: x509.Certificate) -> bool:
-    usage = extension(leaf, x509.KeyUsage)
+def _serves(leaf: Certificate) -> bool:
+    usage = leaf.extension(x509.KeyUsage)
     if usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
         return False
-    for other in leaf.extensions:
-        if other.oid == _NETSCAPE_TYPE and isinstance(other.value, x509.UnrecognizedExtension):
+    for other in leaf.read.extensions:
+        if other.oid == NETSCAPE_TYPE and isinstance(other.value, x509.UnrecognizedExtension):
             bits = other.value.value  # a BIT STRING of up to 8 bits: tag, length, unused bits, bits
             return len(bits) > 3 and bool(bits[3] & _NETSCAPE_SERVER)
     return True

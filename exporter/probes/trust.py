@@ -3,6 +3,7 @@
 import re
 import ssl
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,13 +12,14 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
 from OpenSSL import crypto
 from service_identity import CertificateError, VerificationError
 from service_identity.hazmat import DNS_ID, DNSPattern, verify_service_identity
 
 from exporter.model import is_ip, without_zone
-from exporter.probes.chain import UNREADABLE
-from exporter.probes.issuers import Edition, lacks_intermediate, read_anchors, read_edition
+from exporter.probes.issuers import Edition, lacks_intermediate, read_anchors, read_edition, read_pem
+from exporter.probes.parsed import UNREADABLE, Certificate, parse
 from exporter.probes.purpose import for_servers
 
 
@@ -49,11 +51,12 @@ class TrustVerdict:
     trusted: bool
     failures: tuple[TrustFailure, ...] = ()
     complete: bool = True
-    path: tuple[x509.Certificate, ...] = ()
+    path: tuple[Certificate, ...] = ()
     detail: str = ""
 
 
 _NO_ISSUER = {2, 20, 21}
+_INVALID_EXTENSION = 41
 _FAILURES = {
     9: TrustFailure.NOT_YET_VALID,
     10: TrustFailure.EXPIRED,
@@ -103,9 +106,20 @@ def _store(path: str, edition: Edition, now: datetime) -> crypto.X509Store:
         for anchor in anchors or ():
             store.add_cert(anchor)
     except crypto.Error as error:
-        raise ValueError(f"{path} holds no certificates") from error
+        if not _load_each(store, path):
+            raise ValueError(f"{path} holds no certificates") from error
     store.set_time(now.replace(tzinfo=None))
     return store
+
+
+def _load_each(store: crypto.X509Store, path: str) -> int:
+    """How many certificates of a bundle could be loaded: OpenSSL takes none of them when one is broken."""
+    loaded = 0
+    for der in read_pem(path):
+        with suppress(crypto.Error):
+            store.add_cert(crypto.load_certificate(crypto.FILETYPE_ASN1, der))
+            loaded += 1
+    return loaded
 
 
 _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
@@ -124,7 +138,7 @@ def _system_bundle() -> str:
 
 
 def verify(
-    chain: Sequence[x509.Certificate], linked: Sequence[x509.Certificate], ca_file: str | None, now: datetime
+    chain: Sequence[Certificate], linked: Sequence[Certificate], ca_file: str | None, now: datetime
 ) -> TrustVerdict:
     """Verify a chain for a TLS server, against `ca_file` or else the system's store, at the time `now` (UTC).
 
@@ -133,11 +147,12 @@ def verify(
 
     Raises:
         OSError: the trust store cannot be read.
+        UnreadableError: OpenSSL does not take one of the certificates, so no chain with it comes from a handshake.
         ValueError: the trust store holds something else than certificates.
     """
+    leaf, *others = (certificate.openssl() for certificate in chain)
     path = ca_file or _system_bundle()
     edition = read_edition(path)
-    leaf, *others = (crypto.X509.from_cryptography(certificate) for certificate in chain)
     try:
         verified = crypto.X509StoreContext(_store(path, edition, now), leaf, others).get_verified_chain()
     except crypto.X509StoreContextError as error:
@@ -146,6 +161,9 @@ def verify(
         code, detail = 0, ""
         linked = _readable(verified) or linked
     failures = dict.fromkeys(out_of_time(linked, now) if code else ())
+    if code in _NO_ISSUER and any(one.unreadable for one in linked) and _has_anchor(linked, path, edition):
+        # To OpenSSL a certificate that it finds invalid was issued by nobody.
+        code, detail = _INVALID_EXTENSION, "the certificate has an extension that OpenSSL does not take"
     if code in _NO_ISSUER:
         forgotten = lacks_intermediate(linked, read_anchors(path, edition))
         failures[TrustFailure.INCOMPLETE_CHAIN if forgotten else TrustFailure.UNKNOWN_ISSUER] = None
@@ -159,37 +177,39 @@ def verify(
     return TrustVerdict(True, path=tuple(linked))
 
 
-def _readable(path: Sequence[crypto.X509]) -> tuple[x509.Certificate, ...]:
+def _has_anchor(linked: Sequence[Certificate], path: str, edition: Edition) -> bool:
+    return linked[-1].read.issuer in read_anchors(path, edition)
+
+
+def _readable(path: Sequence[crypto.X509]) -> tuple[Certificate, ...]:
     """As far up as it can be parsed: old anchors may only be for OpenSSL to read."""
     found = []
     for certificate in path:
         try:
-            found.append(certificate.to_cryptography())
+            found.append(parse(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)))
         except UNREADABLE:
             break
     return tuple(found)
 
 
-def out_of_time(path: Sequence[x509.Certificate], now: datetime) -> Iterator[TrustFailure]:
+def out_of_time(path: Sequence[Certificate], now: datetime) -> Iterator[TrustFailure]:
     """What the dates of these certificates are wrong by, which takes no trust store."""
-    if any(certificate.not_valid_after_utc < now for certificate in path):
+    if any(certificate.read.not_valid_after_utc < now for certificate in path):
         yield TrustFailure.EXPIRED
-    if any(now < certificate.not_valid_before_utc for certificate in path):
+    if any(now < certificate.read.not_valid_before_utc for certificate in path):
         yield TrustFailure.NOT_YET_VALID
 
 
-def matches(leaf: x509.Certificate, name: str) -> bool:
+def matches(leaf: Certificate, name: str) -> bool | None:
     """Whether the certificate carries the name or address (RFC 9525: subject alternative names only).
 
     An entry that is no usable pattern (an address among the DNS names, a lone `*`) matches nothing, and takes nothing
-    away from the others.
-
-    Raises:
-        ValueError: the names cannot be parsed.
+    away from the others. None where the names cannot be read, or are there twice: clients disagree on what that means.
     """
-    try:
-        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    if ExtensionOID.SUBJECT_ALTERNATIVE_NAME in leaf.lost:
+        return None
+    names = leaf.extension(x509.SubjectAlternativeName)
+    if names is None:
         return False
     if is_ip(name):
         return ip_address(without_zone(name)) in names.get_values_for_type(x509.IPAddress)

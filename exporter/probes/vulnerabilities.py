@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -25,6 +24,7 @@ from exporter.probes.base import Probe, Session
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.registry import BY_NAME
+from exporter.probes.parsed import parse
 from exporter.probes.signature import Signature, changed, signature
 
 MAX_BYTES = 262144
@@ -257,7 +257,7 @@ def _rsa_key(handshake: HandshakeFacts, protocol: Protocol) -> RSAPublicKey | No
     for chain in sorted(handshake.chains, key=lambda chain: protocol not in chain.protocols):
         if chain.key == "RSA":
             with suppress(ValueError, UnsupportedAlgorithm):
-                key = x509.load_der_x509_certificate(chain.certificates[0]).public_key()
+                key = parse(chain.certificates[0]).read.public_key()
                 if isinstance(key, RSAPublicKey) and _usual(key):
                     return key
     return None

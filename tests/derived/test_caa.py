@@ -85,7 +85,7 @@ def _forged(folder: Path, *, root_ended: bool) -> CertificateFacts:
         above = issue("X3", root, ca=True, organisation="Let's Encrypt", valid=ended)
         leaf = issue("x", Issued(above.certificate, p256()), names=dns(HOST))
     store = pem_file(folder / "store.pem", root)
-    return read_chain((leaf.certificate, above.certificate), HOST, str(store), NOW)
+    return read_chain((leaf.parsed, above.parsed), HOST, str(store), NOW)
 
 
 @pytest.mark.parametrize("root_ended", [True, False])

@@ -12,7 +12,7 @@ ROOT = issue("root", ca=True, key=KEY)
 
 
 def shape(*chain: Issued) -> tuple[tuple[int, ...], bool, tuple[int, ...]]:
-    read = read_shape([one.certificate for one in chain])
+    read = read_shape([one.parsed for one in chain])
     return read.path, read.ordered, read.surplus
 
 
@@ -45,10 +45,10 @@ def test_of_two_ways_the_order_of_the_chain_decides_and_neither_is_surplus() -> 
 def test_a_very_long_chain_takes_no_time() -> None:
     key = rsa_key(2048)
     alike = [issue("alike", ca=True, key=key) for _ in range(2)]
-    many = [alike[number % 2].certificate for number in range(500)]
-    others = [issue(f"other {number}", ca=True, key=KEY).certificate for number in range(200)]
+    many = [alike[number % 2].parsed for number in range(500)]
+    others = [issue(f"other {number}", ca=True, key=KEY).parsed for number in range(200)]
     started = time.monotonic()
-    read = read_shape([issue("leaf", alike[0]).certificate, *many, *others])
+    read = read_shape([issue("leaf", alike[0]).parsed, *many, *others])
     assert time.monotonic() - started < 2
     assert len(read.path) <= MOST_LINKED
     assert len(read.surplus) == 698

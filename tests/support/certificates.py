@@ -17,6 +17,7 @@ from OpenSSL import crypto
 
 from exporter.model import Facts, Target
 from exporter.probes.certificate import PROBE, CertificateFacts
+from exporter.probes.parsed import Certificate
 from tests.support.targets import NOW, make_session, make_target
 
 DAY = timedelta(days=1)
@@ -35,6 +36,11 @@ Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 class Issued:
     certificate: x509.Certificate
     key: Key
+
+    @property
+    def parsed(self) -> Certificate:
+        """As the probes have it."""
+        return Certificate.of(self.certificate)
 
     def pem(self) -> bytes:
         return self.certificate.public_bytes(serialization.Encoding.PEM)

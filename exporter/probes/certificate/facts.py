@@ -1,6 +1,6 @@
 """What is known of a service's certificates: plain data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -39,6 +39,8 @@ class ServedCertificate:
         is_ca: by its basic constraints; None when they cannot be read.
         self_signed: signed with its own key.
         key_kind: of the key, finer than its algorithm: `RSA-PSS` is a key that signs with PSS alone; see `keys.Key`.
+        unreadable: parts that cannot be read, or only in part, each with the reason (`certificatePolicies: ...`); what
+            depends on them is not known.
         fingerprint_sha512: TLSA records may go by it (RFC 6698, 2.1.3), as by the next; None where it was not taken.
         spki_sha512: None as well where the key cannot be read.
     """
@@ -60,6 +62,7 @@ class ServedCertificate:
     fingerprint_sha512: str | None = None
     spki_sha512: str | None = None
     key_kind: str | None = None
+    unreadable: tuple[str, ...] = ()
 
     @property
     def lifetime_seconds(self) -> float:
@@ -92,7 +95,7 @@ class Deployment:
             when the trust store could not be read.
         valid_from: when the last of the path becomes valid, the anchor included where it is known.
         valid_until: when the first of the path ends, likewise.
-        hostname_match: the leaf carries the name of the service.
+        hostname_match: the leaf carries the name of the service; None where its names cannot be read.
         trusted: None when the trust store could not be read.
         failures: why it is not to be trusted, all that is known.
         trust_detail: OpenSSL's sentence, or what is wrong with the trust store.
@@ -112,7 +115,7 @@ class Deployment:
     complete: bool | None
     valid_from: datetime
     valid_until: datetime
-    hostname_match: bool
+    hostname_match: bool | None
     trusted: bool | None
     failures: tuple[TrustFailure, ...]
     trust_detail: str
@@ -167,6 +170,13 @@ class Deployment:
         return f"{self.leaf.key_algorithm} {self.leaf.fingerprint_sha256[:8]}"
 
 
+def _all(verdicts: Iterable[bool | None]) -> bool | None:
+    several = set(verdicts)
+    if False in several:
+        return False
+    return None if None in several else True
+
+
 @dataclass(frozen=True, slots=True)
 class CertificateFacts:
     """All chains that were seen of a service.
@@ -192,15 +202,12 @@ class CertificateFacts:
     @property
     def trusted(self) -> bool | None:
         """Whether all verify; None when no chain fails, and of one it is not known."""
-        verdicts = {deployment.trusted for deployment in self.deployments}
-        if False in verdicts:
-            return False
-        return None if None in verdicts else True
+        return _all(deployment.trusted for deployment in self.deployments)
 
     @property
-    def hostname_match(self) -> bool:
-        """Whether each leaf carries the name of the service."""
-        return all(deployment.hostname_match for deployment in self.deployments)
+    def hostname_match(self) -> bool | None:
+        """Whether each leaf carries the name of the service; None likewise."""
+        return _all(deployment.hostname_match for deployment in self.deployments)
 
     @property
     def failures(self) -> tuple[TrustFailure, ...]:

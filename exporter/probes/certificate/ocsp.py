@@ -1,23 +1,29 @@
 """Stapled OCSP responses (RFC 6960), which the server chose and may have made up: read, and checked to the end."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import islice
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
 from exporter.probes.certificate.facts import OcspStatus
-from exporter.probes.chain import UNREADABLE, extension, is_issuer
+from exporter.probes.chain import is_issuer
+from exporter.probes.der import OCTET_STRING, SEQUENCE, element, elements, encode
+from exporter.probes.parsed import UNREADABLE, Certificate, parse
+from exporter.probes.readable import split
 
 CLOCK_SKEW = timedelta(minutes=5)
 """By which a responder's clock may be ahead (OpenSSL, MAX_VALIDITY_PERIOD in apps/ocsp.c and s_client)."""
 MOST_RESPONDERS = 4
 """Certificates in a response that are tried; there is one at most."""
 
+_CERTIFICATES = 0xA0
 _STATUS = {
     ocsp.OCSPCertStatus.GOOD: OcspStatus.GOOD,
     ocsp.OCSPCertStatus.REVOKED: OcspStatus.REVOKED,
@@ -25,63 +31,107 @@ _STATUS = {
 }
 
 
-def read_stapled(der: bytes, leaf: x509.Certificate, issuer: x509.Certificate, now: datetime) -> OcspStatus | None:
+def read_stapled(der: bytes, leaf: Certificate, issuer: Certificate, now: datetime) -> OcspStatus | None:
     """What a response says of the leaf: nothing (`invalid`) unless the issuer, or who it has empowered, signed it.
 
     None when it cannot be checked: signed with RSASSA-PSS, whose parameters the parser does not give, or in another
-    way that is not known here.
+    way that is not known here; or the issuer has a name that the parser takes from nobody.
     """
     try:
-        response = ocsp.load_der_ocsp_response(der)
+        response, certificates = _load(der)
         if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
             return OcspStatus.INVALID
         if response.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS:
             return None
         answer = next(_answers(response, leaf, issuer), None)
-        if answer is None or not any(_signed(response, key) for key in _responders(response, issuer, now)):
+        if answer is None or not any(_signed(response, key) for key in _responders(certificates, issuer, now)):
             return OcspStatus.INVALID
         return _in_time(answer, now) or _STATUS[answer.certificate_status]
     except UnsupportedAlgorithm:
         return None
     except (*UNREADABLE, OverflowError):
-        return OcspStatus.INVALID
+        return OcspStatus.INVALID if issuer.original else None
 
 
-def read_until(der: bytes, leaf: x509.Certificate, issuer: x509.Certificate, status: OcspStatus) -> datetime | None:
+def read_until(der: bytes, leaf: Certificate, issuer: Certificate, status: OcspStatus) -> datetime | None:
     """Until when a response is worth what `read_stapled` made of it, or None where time alone changes nothing."""
     if status in {OcspStatus.INVALID, OcspStatus.EXPIRED}:
         return None
     try:
-        answer = next(_answers(ocsp.load_der_ocsp_response(der), leaf, issuer))
+        answer = next(_answers(_load(der)[0], leaf, issuer))
     except (*UNREADABLE, OverflowError, UnsupportedAlgorithm, StopIteration):
         return None
     return answer.this_update_utc - CLOCK_SKEW if status is OcspStatus.NOT_YET_VALID else answer.next_update_utc
 
 
-def _answers(
-    response: ocsp.OCSPResponse, leaf: x509.Certificate, issuer: x509.Certificate
-) -> Iterator[ocsp.OCSPSingleResponse]:
+def _load(der: bytes) -> tuple[ocsp.OCSPResponse, list[Certificate]]:
+    """The response, and the certificates in it, of which an odd one must not take the response away.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        response = ocsp.load_der_ocsp_response(der)
+        if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+            return response, []
+        return response, [Certificate.of(one) for one in response.certificates[:MOST_RESPONDERS]]
+    except UNREADABLE:
+        return _load_without_certificates(der)
+
+
+def _load_without_certificates(der: bytes) -> tuple[ocsp.OCSPResponse, list[Certificate]]:
+    """The response (RFC 6960, 4.2.1) taken apart, and put together again without its certificates."""
+    status, wrapped = elements(element(der).content)
+    kind, octets = elements(element(wrapped.content).content)
+    *signed, last = elements(element(octets.content).content)
+    if last.tag != _CERTIFICATES:
+        raise ValueError("no certificates are in it")
+    basic = encode(SEQUENCE, *(one.whole for one in signed))
+    inner = encode(SEQUENCE, kind.whole, encode(OCTET_STRING, basic))
+    response = ocsp.load_der_ocsp_response(encode(SEQUENCE, status.whole, encode(wrapped.tag, inner)))
+    return response, list(_readable_ones(element(last.content).content))
+
+
+def _readable_ones(certificates: bytes) -> Iterator[Certificate]:
+    for one in islice(elements(certificates), MOST_RESPONDERS):
+        with suppress(ValueError):
+            yield parse(one.whole)
+
+
+def _answers(response: ocsp.OCSPResponse, leaf: Certificate, issuer: Certificate) -> Iterator[ocsp.OCSPSingleResponse]:
     """Those about the leaf: number, issuer's name and issuer's key must be right (RFC 6960, 4.1.1)."""
+    _, key = elements(split(issuer.der).key.content)
+    bits = key.content[1:]  # less the number of unused ones
+    name = split(leaf.der).issuer.whole
     for answer in response.responses:
-        if answer.serial_number != leaf.serial_number:
-            continue
-        asked = ocsp.OCSPRequestBuilder().add_certificate(leaf, issuer, answer.hash_algorithm).build()
-        if (answer.issuer_name_hash, answer.issuer_key_hash) == (asked.issuer_name_hash, asked.issuer_key_hash):
+        hashes_asked = _digest(name, answer.hash_algorithm), _digest(bits, answer.hash_algorithm)
+        if answer.serial_number == leaf.read.serial_number and hashes_asked == (
+            answer.issuer_name_hash,
+            answer.issuer_key_hash,
+        ):
             yield answer
 
 
-def _responders(response: ocsp.OCSPResponse, issuer: x509.Certificate, now: datetime) -> Iterator[x509.Certificate]:
+def _digest(data: bytes, algorithm: hashes.HashAlgorithm) -> bytes:
+    digest = hashes.Hash(algorithm)
+    digest.update(data)
+    return digest.finalize()
+
+
+def _responders(certificates: list[Certificate], issuer: Certificate, now: datetime) -> Iterator[Certificate]:
     """Who may sign: the issuer, and those it issued a certificate to that says so (RFC 6960, 4.2.2.2)."""
     yield issuer
-    for certificate in response.certificates[:MOST_RESPONDERS]:
-        usages = extension(certificate, x509.ExtendedKeyUsage) or ()
-        in_time = certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
-        if ExtendedKeyUsageOID.OCSP_SIGNING in usages and in_time and is_issuer(issuer, certificate):
+    for certificate in certificates:
+        usages = (
+            () if ExtensionOID.EXTENDED_KEY_USAGE in certificate.lost else certificate.extension(x509.ExtendedKeyUsage)
+        )
+        in_time = certificate.read.not_valid_before_utc <= now <= certificate.read.not_valid_after_utc
+        if ExtendedKeyUsageOID.OCSP_SIGNING in (usages or ()) and in_time and is_issuer(issuer, certificate):
             yield certificate
 
 
-def _signed(response: ocsp.OCSPResponse, responder: x509.Certificate) -> bool:
-    key, signature, signed = responder.public_key(), response.signature, response.tbs_response_bytes
+def _signed(response: ocsp.OCSPResponse, responder: Certificate) -> bool:
+    key, signature, signed = responder.read.public_key(), response.signature, response.tbs_response_bytes
     try:
         match key:
             case rsa.RSAPublicKey():

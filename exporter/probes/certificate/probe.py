@@ -7,8 +7,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cryptography import x509
-
 from exporter.errors import ProbeError
 from exporter.model import Protocol, Reason
 from exporter.net.tls import ClientAuthentication, tls_session
@@ -17,9 +15,9 @@ from exporter.probes.certificate.facts import CertificateFacts, Deployment
 from exporter.probes.certificate.greeting import hear
 from exporter.probes.certificate.reading import Chain, read_deployment
 from exporter.probes.certificate.show import FAMILIES, FULL, document, samples
-from exporter.probes.chain import UNREADABLE
 from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.keys import read_key
+from exporter.probes.parsed import parse
 from exporter.software.greetings import INSIDE_TLS
 
 MOST_DEPLOYMENTS = 8
@@ -120,7 +118,7 @@ async def _handshake(session: Session, schemes: str | None = None) -> _Served:
         except ProbeError as error:
             failure = error
         try:
-            chain = tls.chain()
+            chain = tuple(map(parse, tls.chain()))
         except ValueError as error:
             raise ProbeError(Reason.HANDSHAKE_ERROR, f"the chain cannot be parsed: {error}") from error
         client = None if schemes else await tls.client_authentication()
@@ -148,8 +146,8 @@ def _plain_chains(hellos: HandshakeFacts | None) -> tuple[list[Chain], bool]:
     chains, readable = [], True
     for served in hellos.chains:
         try:
-            chains.append(tuple(x509.load_der_x509_certificate(der) for der in served.certificates))
-        except UNREADABLE:
+            chains.append(tuple(map(parse, served.certificates)))
+        except ValueError:
             readable = False
     newest = next((p for p in reversed(hellos.accepted) if p is not Protocol.TLS1_3), None)
     whole = newest is not None and newest not in hellos.incomplete and not hellos.contradictions

@@ -6,20 +6,18 @@ from hashlib import sha256, sha512
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, PublicKeyAlgorithmOID
-from OpenSSL.crypto import X509
 from OpenSSL.crypto import Error as OpenSSLError
 
 from exporter.probes import keys
 from exporter.probes.certificate.facts import INTRINSIC, CertificateFacts, Deployment, OcspStatus, ServedCertificate
 from exporter.probes.certificate.ocsp import read_stapled, read_until
-from exporter.probes.chain import UNREADABLE, extension, is_issuer, read_shape
+from exporter.probes.chain import is_issuer, read_shape
 from exporter.probes.keys import Key, read_key
+from exporter.probes.parsed import UNREADABLE, Certificate, UnreadableError
 from exporter.probes.trust import TrustFailure, TrustVerdict, matches, out_of_time, verify
 
-Chain = tuple[x509.Certificate, ...]
+Chain = tuple[Certificate, ...]
 
 _UNREAD = {
     PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5: keys.RSA,
@@ -52,7 +50,7 @@ def _read(chain: Chain, name: str, ca_file: str | None, now: datetime, stapled: 
     match = matches(leaf, name)
     revoked = ocsp is OcspStatus.REVOKED
     trusted = False if revoked else verdict.trusted if verdict else None
-    failures = [] if match else [TrustFailure.NAME_MISMATCH]
+    failures = [TrustFailure.NAME_MISMATCH] if match is False else []
     failures += verdict.failures if verdict else out_of_time(linked, now)
     failures += [TrustFailure.REVOKED] if revoked else ()
     return Deployment(
@@ -65,8 +63,8 @@ def _read(chain: Chain, name: str, ca_file: str | None, now: datetime, stapled: 
         surplus=shape.surplus,
         root_served=shape.root_served,
         complete=verdict.complete if verdict else (True if shape.closed else None),
-        valid_from=max(certificate.not_valid_before_utc for certificate in verified),
-        valid_until=min(certificate.not_valid_after_utc for certificate in verified),
+        valid_from=max(certificate.read.not_valid_before_utc for certificate in verified),
+        valid_until=min(certificate.read.not_valid_after_utc for certificate in verified),
         hostname_match=match,
         trusted=trusted,
         failures=tuple(failures),
@@ -80,13 +78,15 @@ def _read(chain: Chain, name: str, ca_file: str | None, now: datetime, stapled: 
 def _verdict(chain: Chain, linked: Chain, ca_file: str | None, now: datetime) -> tuple[TrustVerdict | None, str]:
     try:
         verdict = verify(chain, linked, ca_file, now)
+    except UnreadableError as error:
+        return None, str(error)
     except (OSError, ValueError) as error:
         return None, f"trust store: {error}"
     return verdict, verdict.detail
 
 
 def _ocsp(
-    stapled: bytes | None, path: Sequence[x509.Certificate], now: datetime
+    stapled: bytes | None, path: Sequence[Certificate], now: datetime
 ) -> tuple[OcspStatus | None, datetime | None]:
     """What is stapled, and until when; None as well without the issuer, whose key it takes to believe it."""
     leaf, issuer = path[0], path[min(1, len(path) - 1)]  # a self-signed leaf is its own issuer
@@ -96,101 +96,93 @@ def _ocsp(
     return status, None if status is None else read_until(stapled, leaf, issuer, status)
 
 
-def read_certificate(certificate: x509.Certificate) -> ServedCertificate:
-    """One certificate.
-
-    Raises:
-        ValueError: it cannot be parsed.
-    """
-    key, spki = _key(certificate), _spki(certificate)
+def read_certificate(certificate: Certificate) -> ServedCertificate:
+    """One certificate."""
+    key, spki, read = _key(certificate), certificate.spki, certificate.read
     return ServedCertificate(
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        serial=f"{certificate.serial_number:x}",
-        fingerprint_sha256=certificate.fingerprint(hashes.SHA256()).hex(),
-        spki_sha256=sha256(spki).hexdigest() if spki else None,
+        subject=read.subject.rfc4514_string(),
+        issuer=read.issuer.rfc4514_string(),
+        serial=f"{read.serial_number:x}",
+        fingerprint_sha256=sha256(certificate.der).hexdigest(),
+        spki_sha256=sha256(spki).hexdigest(),
         key_algorithm=key.algorithm,
         key_size_bits=key.size_bits,
         curve=key.curve,
         signature_algorithm=_signature_algorithm(certificate),
         signature_hash=_signature_hash(certificate),
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
+        not_before=read.not_valid_before_utc,
+        not_after=read.not_valid_after_utc,
         is_ca=_is_ca(certificate),
         self_signed=is_issuer(certificate, certificate),
-        fingerprint_sha512=certificate.fingerprint(hashes.SHA512()).hex(),
-        spki_sha512=sha512(spki).hexdigest() if spki else None,
+        unreadable=tuple(f"{part}: {why}" for part, why in certificate.unreadable.items()),
+        fingerprint_sha512=sha512(certificate.der).hexdigest(),
+        spki_sha512=sha512(spki).hexdigest(),
         key_kind=key.kind,
     )
 
 
-def _key(certificate: x509.Certificate) -> Key:
+def _key(certificate: Certificate) -> Key:
     try:
         return read_key(certificate)
     except ValueError:
-        oid = certificate.public_key_algorithm_oid
+        oid = certificate.read.public_key_algorithm_oid
         algorithm = _UNREAD.get(oid, oid.dotted_string)
         return Key(algorithm, None, None, algorithm)
 
 
-def _spki(certificate: x509.Certificate) -> bytes | None:
-    """Its SubjectPublicKeyInfo (DER); None when the key cannot be read."""
+def _signature_algorithm(certificate: Certificate) -> str:
     try:
-        return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except (ValueError, UnsupportedAlgorithm):
-        return None
-
-
-def _signature_algorithm(certificate: x509.Certificate) -> str:
-    try:
-        return X509.from_cryptography(certificate).get_signature_algorithm().decode("ascii", "replace")
+        return certificate.openssl().get_signature_algorithm().decode("ascii", "replace")
     except ValueError:
-        return certificate.signature_algorithm_oid.dotted_string
+        return certificate.read.signature_algorithm_oid.dotted_string
 
 
-def _signature_hash(certificate: x509.Certificate) -> str | None:
+def _signature_hash(certificate: Certificate) -> str | None:
     try:
-        algorithm = certificate.signature_hash_algorithm
+        algorithm = certificate.read.signature_hash_algorithm
     except (ValueError, UnsupportedAlgorithm):
         return None
     return INTRINSIC if algorithm is None else algorithm.name
 
 
-def _is_ca(certificate: x509.Certificate) -> bool | None:
+def _is_ca(certificate: Certificate) -> bool | None:
     try:
-        constraints = extension(certificate, x509.BasicConstraints)
+        constraints = certificate.extension(x509.BasicConstraints)
     except UNREADABLE:
         return None
     return constraints is not None and constraints.ca
 
 
-def _names(leaf: x509.Certificate) -> tuple[str, ...]:
-    names = extension(leaf, x509.SubjectAlternativeName)
+def _names(leaf: Certificate) -> tuple[str, ...]:
+    try:
+        names = leaf.extension(x509.SubjectAlternativeName)
+    except UnreadableError:
+        return ()
     if names is None:
         return ()
     dns = [f"DNS:{name}" for name in names.get_values_for_type(x509.DNSName)]
     return (*dns, *(f"IP:{address}" for address in names.get_values_for_type(x509.IPAddress)))
 
 
-def _must_staple(leaf: x509.Certificate) -> bool | None:
+def _must_staple(leaf: Certificate) -> bool | None:
     try:
-        features = extension(leaf, x509.TLSFeature)
+        features = leaf.extension(x509.TLSFeature)
     except UNREADABLE:
         return None
     return features is not None and x509.TLSFeatureType.status_request in features
 
 
-def _names_ocsp(leaf: x509.Certificate) -> bool | None:
+def _names_ocsp(leaf: Certificate) -> bool | None:
     try:
-        access = extension(leaf, x509.AuthorityInformationAccess)
+        access = leaf.extension(x509.AuthorityInformationAccess)
     except UNREADABLE:
         return None
     return access is not None and any(one.access_method == AuthorityInformationAccessOID.OCSP for one in access)
 
 
-def _sct_count(leaf: x509.Certificate) -> int | None:
+def _sct_count(leaf: Certificate) -> int | None:
     try:
-        stamps = extension(leaf, x509.PrecertificateSignedCertificateTimestamps)
+        stamps = leaf.extension(x509.PrecertificateSignedCertificateTimestamps)
     except UNREADABLE:
         return None
     return 0 if stamps is None else len(list(stamps))

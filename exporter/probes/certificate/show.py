@@ -78,7 +78,8 @@ def samples(facts: CertificateFacts) -> Iterator[Sample]:
     yield Sample(CHAIN_NOT_AFTER, facts.chain_not_after.timestamp())
     if facts.trusted is not None:
         yield Sample(TRUSTED, facts.trusted)
-    yield Sample(HOSTNAME_MATCH, facts.hostname_match)
+    if facts.hostname_match is not None:
+        yield Sample(HOSTNAME_MATCH, facts.hostname_match)
     for failure in facts.failures:
         yield Sample(VERIFICATION_FAILURE, 1, {"reason": failure})
     yield Sample(CHAIN_ORDERED, all(deployment.ordered for deployment in facts.deployments))

@@ -98,19 +98,19 @@ RESPONSES: dict[str, tuple[bytes, OcspStatus]] = {
 
 @pytest.mark.parametrize(("response", "status"), RESPONSES.values(), ids=RESPONSES)
 def test_each_response_is_worth_what_it_proves(response: bytes, status: OcspStatus) -> None:
-    assert read_stapled(response, LEAF.certificate, ROOT.certificate, NOW) is status
+    assert read_stapled(response, LEAF.parsed, ROOT.parsed, NOW) is status
 
 
 def test_a_signature_that_cannot_be_checked_proves_nothing_either_way() -> None:
     unknown = respond().replace(SHA256_WITH_RSA, SHA256_WITH_RSA[:-1] + b"\x7f")
-    assert read_stapled(unknown, LEAF.certificate, ROOT.certificate, NOW) is None
+    assert read_stapled(unknown, LEAF.parsed, ROOT.parsed, NOW) is None
 
 
 def test_an_issuer_with_a_key_of_another_kind_proves_nothing_either_way() -> None:
     authority = issue("authority", ca=True, key=mldsa.MLDSA44PrivateKey.generate())  # type: ignore[arg-type]
     leaf = issue(HOST, authority)
     response = respond(leaf=leaf, issuer=authority, responder=authority)
-    assert read_stapled(response, leaf.certificate, authority.certificate, NOW) is None
+    assert read_stapled(response, leaf.parsed, authority.parsed, NOW) is None
 
 
 @settings(max_examples=300, deadline=None)
@@ -120,17 +120,17 @@ def test_an_issuer_with_a_key_of_another_kind_proves_nothing_either_way() -> Non
 )
 def test_no_change_to_a_response_makes_it_say_something_else(response: bytes, changes: list[tuple[int, bytes]]) -> None:
     """What is signed cannot be changed; outside of that are only certificates and the status of the whole."""
-    original = read_stapled(response, LEAF.certificate, ROOT.certificate, NOW)
+    original = read_stapled(response, LEAF.parsed, ROOT.parsed, NOW)
     for at, change in changes:
         place = at % max(1, len(response))
         response = response[:place] + change + response[place + len(change) :]
-    assert read_stapled(response, LEAF.certificate, ROOT.certificate, NOW) in {original, S.INVALID, None}
+    assert read_stapled(response, LEAF.parsed, ROOT.parsed, NOW) in {original, S.INVALID, None}
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes_that_are_none_are_invalid(response: bytes) -> None:
-    assert read_stapled(response, LEAF.certificate, ROOT.certificate, NOW) is S.INVALID
+    assert read_stapled(response, LEAF.parsed, ROOT.parsed, NOW) is S.INVALID
 
 
 # --- on the wire ------------------------------------------------------------------------------------------------------
@@ -226,4 +226,13 @@ def test_the_responses_of_openssl_are_read(tmp_path: Path) -> None:
     subprocess.run([*command, *request], cwd=tmp_path, check=True, capture_output=True, timeout=20)
     made = (tmp_path / "out.der").read_bytes()
     at = ocsp.load_der_ocsp_response(made).this_update_utc
-    assert read_stapled(made, LEAF.certificate, ROOT.certificate, at) is S.GOOD
+    assert read_stapled(made, LEAF.parsed, ROOT.parsed, at) is S.GOOD
+
+
+def test_an_odd_certificate_in_a_response_does_not_take_it_away() -> None:
+    """It is of X.509 version 4, which cryptography refuses; the issuer itself has signed the response."""
+    third = b"\xa0\x03\x02\x01\x02"
+    response = respond(enclosed=(OTHER,))
+    assert response.count(third) == 1
+    read = read_stapled(response.replace(third, b"\xa0\x03\x02\x01\x03"), LEAF.parsed, ROOT.parsed, NOW)
+    assert read is S.GOOD

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from dataclasses import replace
+from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from exporter.errors import ProbeError
 from exporter.model import Reason
 from exporter.probes.certificate import PROBE, CertificateFacts, read_chain
 from exporter.probes.certificate.show import MAX_LABEL_CHARACTERS
+from exporter.probes.parsed import parse
 from exporter.probes.trust import TrustFailure
 from fuzz.certificates import CHAINS
 from fuzz.probes import chain, tls
@@ -108,7 +110,7 @@ def test_a_bundle_is_read_again_when_it_is_replaced_by_one_of_the_same_time(tmp_
         new = pem_file(tmp_path / "new.pem", root)
         os.utime(new, (1, 1))
         new.replace(path)
-        told.append(read_chain((leaf.certificate,), HOST, str(path), NOW).trusted)
+        told.append(read_chain((leaf.parsed,), HOST, str(path), NOW).trusted)
     assert told == [True, False]
 
 
@@ -117,14 +119,14 @@ def test_a_key_that_cannot_be_read_is_still_of_its_kind() -> None:
     leaf = issue(HOST, ROOT, names=dns(HOST))
     form = serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
     point = leaf.key.public_key().public_bytes(*form)
-    broken = x509.load_der_x509_certificate(leaf.der().replace(point, point[:-1] + bytes([point[-1] ^ 1])))
+    broken = parse(leaf.der().replace(point, point[:-1] + bytes([point[-1] ^ 1])))
     told = read_chain((broken,), HOST, None, NOW).first.leaf
-    assert (told.key_algorithm, told.key_size_bits, told.curve, told.spki_sha256) == ("EC", None, None, None)
+    assert (told.key_algorithm, told.key_size_bits, told.curve) == ("EC", None, None)
 
 
 def test_labels_have_an_end_and_the_document_has_it_all() -> None:
     units = [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "u" * 60)] * 100
-    facts = read_chain((issue(HOST, ROOT).certificate,), HOST, None, NOW)
+    facts = read_chain((issue(HOST, ROOT).parsed,), HOST, None, NOW)
     long = replace(facts.first.leaf, subject=x509.Name(units).rfc4514_string(), issuer="i" * 9999, serial="5" * 9999)
     facts = replace(facts, deployments=(replace(facts.first, chain=(long,)),))
     labels = [value for sample in PROBE.samples(facts) for value in sample.labels.values()]
@@ -164,19 +166,21 @@ def test_matches_names_by_rfc_9525(
     assert facts.trusted is True
 
 
-def test_a_leaf_with_a_repeated_extension_is_told_as_unreadable(tmp_path: Path, bundle: str) -> None:
+def test_a_leaf_with_a_repeated_extension_is_known_but_for_that(bundle: str) -> None:
     """Cryptography refuses to build such a leaf, so one is made by changing an object identifier in the bytes."""
     leaf = issue(HOST, ROOT, names=dns(HOST))
     der = leaf.certificate.public_bytes(serialization.Encoding.DER)
     usage, names = bytes.fromhex("0603551d25"), bytes.fromhex("0603551d11")
     assert der.count(usage) == 1
-    broken = x509.load_der_x509_certificate(der.replace(usage, names))
-    with pytest.raises(ValueError, match=r"[Dd]uplicate"):
-        read_chain((broken,), HOST, bundle, NOW)
+    facts = read_chain((parse(der.replace(usage, names)),), HOST, bundle, NOW)
+    assert facts.first.leaf.unreadable == ("subjectAltName: there is more than one",)
+    assert (facts.trusted, facts.hostname_match) == (False, None)
+    assert TrustFailure.NAME_MISMATCH not in facts.failures
+    assert facts.first.leaf.not_after == leaf.certificate.not_valid_after_utc
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_a_certificate_of_an_unknown_version_is_told_as_unreadable(place: int) -> None:
+def test_a_certificate_of_an_unknown_version_is_read(place: int) -> None:
     """OpenSSL reads it and cryptography does not."""
     served = [leaf.certificate.public_bytes(serialization.Encoding.DER) for leaf in (issue(HOST, MIDDLE), MIDDLE)]
     third = b"\xa0\x03\x02\x01\x02"  # RFC 5280, 4.1.2.1
@@ -184,18 +188,18 @@ def test_a_certificate_of_an_unknown_version_is_told_as_unreadable(place: int) -
     served[place] = served[place].replace(third, b"\xa0\x03\x02\x01\x12")
     flight = server_hello_message(0x0303, 0xC02B) + certificate_message(served) + message(14)
 
-    async def run() -> None:
+    async def run() -> CertificateFacts:
         async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await read_hello(reader)
             writer.write(record(22, flight))
             await reader.read()
 
         async with plain_server(handler) as port:
-            await PROBE.run(make_session(make_target(port)))
+            return await PROBE.run(make_session(make_target(port)))
 
-    with pytest.raises(ProbeError, match="the chain cannot be parsed: 18 is not a valid X509 version") as caught:
-        asyncio.run(run())
-    assert caught.value.reason is Reason.HANDSHAKE_ERROR
+    facts = asyncio.run(run())
+    digests = [one.fingerprint_sha256 for one in facts.first.chain]
+    assert digests == [sha256(der).hexdigest() for der in served]
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.probes.parsed import Certificate
 from exporter.probes.trust import TrustFailure, verify
 from tests.support.certificates import DAY, HOST, Issued, dns, issue, pem_file
 from tests.support.processes import find_program
@@ -48,7 +49,7 @@ def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def failures(chain: tuple[Issued, ...], bundle: str, now: datetime) -> tuple[TrustFailure, ...]:
-    certificates = [one.certificate for one in chain]
+    certificates = [Certificate.of(one.certificate) for one in chain]
     return verify(certificates, certificates, bundle, now).failures
 
 
