@@ -65,8 +65,11 @@ class TLSSession:
         self._early = b""
         self.declined = False
         context = make_context(alpn, credentials)
-        if schemes is not None and not restrict_signatures(context, schemes):
-            raise ValueError("the signature schemes cannot be restricted")
+        if schemes is not None:
+            # Up to TLS 1.2 a server may take a key exchange without a signature, and then any key does.
+            context.set_min_proto_version(SSL.TLS1_3_VERSION)
+            if not restrict_signatures(context, schemes):
+                raise ValueError("the signature schemes cannot be restricted")
         context.set_ocsp_client_callback(self._noted.staple)
         self._tls = SSL.Connection(context, None)
         self._tls.set_info_callback(self._noted.state)

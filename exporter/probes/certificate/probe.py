@@ -72,8 +72,9 @@ async def _run(session: Session) -> CertificateFacts:
         raise failure
     # Without: OpenSSL cannot speak with it (SSL 3, RC4), or got an anonymous suite; our hellos have seen some.
     served = [first] if first.chain else []
-    if first.chain and hellos is not None and _speaks_tls13_alone(hellos):
-        others, complete = await _other_kinds(session, first.chain)
+    if hellos is not None and hellos.protocols.get(Protocol.TLS1_3) is not False:
+        others, whole = await _hidden(session, first.chain, plain) if _speaks_tls13(hellos) else ([], False)
+        complete = whole and (complete or _speaks_tls13_alone(hellos))
         served += others
     distinct: dict[Chain, _Served] = {}
     for one in (*served, *map(_Served, plain)):
@@ -154,31 +155,61 @@ def _plain_chains(hellos: HandshakeFacts | None) -> tuple[list[Chain], bool]:
     return chains, readable and whole and bool(chains)
 
 
+def _speaks_tls13(hellos: HandshakeFacts) -> bool:
+    return bool(hellos.protocols.get(Protocol.TLS1_3))
+
+
 def _speaks_tls13_alone(hellos: HandshakeFacts) -> bool:
     return hellos.accepted == (Protocol.TLS1_3,) and hellos.protocols.get(Protocol.TLS1_2) is False
 
 
-async def _other_kinds(session: Session, first: Chain) -> tuple[list[_Served], bool]:
-    """Chains with other kinds of keys of a server that shows them encrypted, and whether there are no others.
+async def _hidden(session: Session, first: Chain, plain: Sequence[Chain]) -> tuple[list[_Served], bool]:
+    """Chains that a server shows in TLS 1.3 alone, where they are encrypted, and whether there are no others.
 
-    Each handshake offers what has not been seen yet, until the server declines: one for a server with one kind of key.
+    Each handshake offers the kinds of keys that have not been seen yet, until the server declines: one connection for
+    a server whose kinds are known from TLS 1.2, or that has one kind.
     """
     found: list[_Served] = []
     until = asyncio.get_running_loop().time() + session.seconds_left() * _SHARE_OF_TIME
-    left = set(_SCHEMES) - {_kind(first)}
+    seen = {_kind(chain) for chain in (first, *plain) if chain}
+    left = set(_SCHEMES) - seen
     while left and len(left) < len(_SCHEMES):
-        schemes = (names for kind, names in _SCHEMES.items() if kind in left)
         try:
             async with asyncio.timeout_at(until):
-                served = await _handshake(session, ":".join((*schemes, _FOR_CHAINS)))
+                served = await _offer(session, left)
         except (ProbeError, ValueError, TimeoutError):
             return found, False
         kind = _kind(served.chain) if served.chain else None
-        if kind not in left:
-            return found, served.declined and not served.chain
-        found.append(served)
-        left.discard(kind)
+        if kind in left:
+            found.append(served)
+            left.discard(kind)
+        elif served.chain:
+            # It looks at no scheme, or has nothing that fits and shows what it has (RFC 8446, 4.4.2.2).
+            return [*found, served], kind in _SCHEMES
+        else:
+            return found, served.declined or (_broke_off(served) and await _proved(session, left))
     return found, not left
+
+
+async def _offer(session: Session, kinds: set[str]) -> _Served:
+    """A handshake of TLS 1.3 with the schemes of these kinds; for exceptions see `_handshake`."""
+    schemes = (names for kind, names in _SCHEMES.items() if kind in kinds)
+    return await _handshake(session, ":".join((*schemes, _FOR_CHAINS)))
+
+
+async def _proved(session: Session, left: set[str]) -> bool:
+    """Whether a server that breaks off declines by that: it takes the kinds that it has, and breaks off once more."""
+    try:
+        taken = await _offer(session, set(_SCHEMES) - left)
+        again = await _offer(session, left)
+    except (ProbeError, ValueError):
+        return False
+    return bool(taken.chain) and _broke_off(again)
+
+
+def _broke_off(served: _Served) -> bool:
+    """Without a word, as some servers decline, and as others do that have enough of us."""
+    return not served.chain and served.failure is not None and served.failure.reason is Reason.HANDSHAKE_ERROR
 
 
 def _kind(chain: Chain) -> str | None:

@@ -20,7 +20,7 @@ from exporter.net.openssl import restrict_signatures
 from exporter.probes.certificate import PROBE, CertificateFacts
 from exporter.probes.certificate.probe import MOST_DEPLOYMENTS
 from exporter.probes.certificate.show import document, samples
-from exporter.probes.handshake.facts import ServedChain
+from exporter.probes.handshake.facts import HandshakeFacts, ServedChain
 from exporter.probes.trust import TrustFailure
 from tests.support.certificates import (
     DAY,
@@ -76,9 +76,9 @@ each_server = pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize(
     ("lines", "has", "expected"),
     [
-        (BOTH, [RSA], (["RSA"], 1)),
-        (BOTH, [ECDSA], (["EC"], 1)),
-        (BOTH, [RSA, ECDSA], (["EC", "RSA"], 1)),
+        (BOTH, [RSA], (["RSA"], 2)),
+        (BOTH, [ECDSA], (["EC"], 2)),
+        (BOTH, [RSA, ECDSA], (["EC", "RSA"], 2)),
         (NEW, [RSA], (["RSA"], 2)),
         (NEW, [ECDSA], (["EC"], 2)),
         (NEW, [RSA, ECDSA], (["EC", "RSA"], 3)),
@@ -88,12 +88,26 @@ each_server = pytest.mark.parametrize("server", SERVERS)
 def test_each_certificate_of_a_server_is_found(
     tmp_path: Path, server: str, lines: dict[str, str], has: list[Issued], expected: tuple[list[str], int]
 ) -> None:
-    """Up to TLS 1.2 hellos have seen all of them; in TLS 1.3 the server is asked until it declines."""
+    """Up to TLS 1.2 hellos have seen all of them; in TLS 1.3 the server is asked for others until it declines."""
     with SERVERS[server](tmp_path, lines[server], files(tmp_path, *has)) as port:
         facts, connections = probe(tmp_path, port)
     assert (kinds(facts), connections) == expected
     assert facts.deployments_complete is True
     assert facts.trusted is True
+
+
+@pytest.mark.real
+def test_one_that_tls12_never_shows_is_found_in_tls13(tmp_path: Path) -> None:
+    """The suites of TLS 1.2 are for ECDSA alone, and in TLS 1.3 a suite says nothing of the kind of key."""
+    lines = f"{BOTH['nginx']} ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256;"
+    with nginx(tmp_path, lines, files(tmp_path, EXPIRED, ECDSA)) as port:
+        facts, connections = probe(tmp_path, port)
+    assert [(kind, one.trusted) for kind, one in zip(kinds(facts), facts.deployments, strict=True)] == [
+        ("EC", True),
+        ("RSA", False),
+    ]
+    assert facts.deployments_complete is True
+    assert connections == 3
 
 
 @pytest.mark.real
@@ -196,6 +210,38 @@ def known(chains: Sequence[tuple[bytes, ...]], at: datetime = NOW, **changes: An
 def served(folder: Path, hellos: Facts, *chain: Issued) -> CertificateFacts:
     context = server_context(pem_file(folder / "served.pem", *chain, key=chain[0]))
     return probe_served(context, hellos, ca_file=str(pem_file(folder / "root.pem", ROOT)))[0]
+
+
+@pytest.mark.parametrize(("speaks", "complete"), [(True, True), (False, True), (None, False)])
+def test_whether_tls13_hides_another_has_to_be_known(tmp_path: Path, speaks: bool | None, complete: bool) -> None:
+    hellos = known([(ECDSA.der(),)]).get(HandshakeFacts)
+    assert hellos is not None
+    hellos = replace(hellos, protocols={**hellos.protocols, Protocol.TLS1_3: speaks})
+    assert served(tmp_path, Facts().with_part(hellos, NOW), ECDSA).deployments_complete is complete
+
+
+@pytest.mark.parametrize(("flaky", "complete"), [(False, True), (True, False)])
+def test_a_server_that_declines_by_closing_is_asked_again(tmp_path: Path, flaky: bool, complete: bool) -> None:
+    """One that closes without a look at the schemes has declined nothing: here from the second connection on."""
+    behind = server_context(pem_file(tmp_path / "served.pem", ECDSA, key=ECDSA))
+    connections = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        closes = connections > 1 if flaky else connections in {2, 4}
+        if not closes:
+            await writer.start_tls(behind)
+            await reader.read()
+        writer.close()
+
+    async def run() -> CertificateFacts:
+        async with plain_server(handler) as port:
+            target = make_target(port, ca_file=str(pem_file(tmp_path / "root.pem", ROOT)))
+            return await PROBE.run(make_session(target, known=known([(ECDSA.der(),)])))
+
+    assert asyncio.run(run()).deployments_complete is complete
+    assert connections == 4
 
 
 def test_chains_of_an_earlier_scan_are_none_of_this_one(tmp_path: Path) -> None:
