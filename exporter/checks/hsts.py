@@ -4,6 +4,7 @@ from pydantic import Field
 
 from exporter.case import Case
 from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.derived.transport import is_taken
 from exporter.probes.http import HttpFacts
 
 
@@ -25,6 +26,17 @@ def what_was_answered(case: Case) -> HttpFacts | Outcome:
     return facts
 
 
+def ignored(case: Case) -> Outcome | None:
+    """What to say of a good policy where browsers ignore it, or may: they keep none from behind a TLS error."""
+    match is_taken(case):
+        case False:
+            return failed("browsers refuse the certificate, and so keep no HSTS policy (RFC 6797, 8.1)")
+        case None:
+            return unknown("not known whether browsers take the certificate, and so keep the HSTS policy")
+        case True:
+            return None
+
+
 def _judge(case: Case, demand: HstsDemand) -> Outcome:
     facts = what_was_answered(case)
     if isinstance(facts, Outcome):
@@ -36,7 +48,7 @@ def _judge(case: Case, demand: HstsDemand) -> Outcome:
     if facts.hsts.max_age_seconds < demand.min_max_age_seconds:
         seen = facts.hsts.max_age_seconds
         return failed(f"max-age is {seen}, less than {demand.min_max_age_seconds}", evidence)
-    return passed(f"max-age is {facts.hsts.max_age_seconds}")
+    return ignored(case) or passed(f"max-age is {facts.hsts.max_age_seconds}")
 
 
 CHECK = Check(

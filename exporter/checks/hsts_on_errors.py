@@ -11,7 +11,7 @@ from pydantic import Field
 
 from exporter.case import Case
 from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
-from exporter.checks.hsts import what_was_answered
+from exporter.checks.hsts import ignored, what_was_answered
 from exporter.probes.http import Asked, HttpResponse
 
 
@@ -38,7 +38,9 @@ def _judge(case: Case, demand: HstsOnErrorsDemand) -> Outcome:
     evidence = dict(_lacking(errors, demand))
     if evidence:
         return failed(f"{len(evidence)} of {len(errors)} error responses lack the HSTS policy", evidence)
-    return passed(f"{len(errors)} error response{' carries' if len(errors) == 1 else 's carry'} the HSTS policy")
+    return ignored(case) or passed(
+        f"{len(errors)} error response{' carries' if len(errors) == 1 else 's carry'} the HSTS policy"
+    )
 
 
 def _lacking(errors: list[HttpResponse], demand: HstsOnErrorsDemand) -> Iterator[tuple[str, tuple[str, ...]]]:

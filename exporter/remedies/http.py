@@ -46,15 +46,22 @@ def _header(value: str, *, malformed: bool = False) -> Change:
     return Change(what, lines, notes, tls=False)
 
 
-def hsts(case: Case, demand: Demand, _outcome: Outcome) -> tuple[Remedy, ...]:
+_CERTIFICATE = Change("The header is good. Get a certificate that browsers take: they keep no policy without.")
+
+
+def hsts(case: Case, demand: Demand, outcome: Outcome) -> tuple[Remedy, ...]:
     """The header with the demanded max-age."""
     least = demand.min_max_age_seconds if isinstance(demand, HstsDemand) else 1
+    if not outcome.evidence and (facts := case.facts.get(HttpFacts)) and facts.hsts_fields:
+        return remedies(case, _CERTIFICATE)
     return remedies(case, _header(_policy(case, least)))
 
 
 def hsts_on_errors(case: Case, demand: Demand, outcome: Outcome) -> tuple[Remedy, ...]:
     """Likewise, in the form that is on errors."""
     least = demand.min_max_age_seconds if isinstance(demand, HstsOnErrorsDemand) else 1
+    if not outcome.evidence:
+        return remedies(case, _CERTIFICATE)
     malformed = any(key.startswith(Asked.MALFORMED) for key in outcome.evidence)
     return remedies(case, _header(_policy(case, least), malformed=malformed))
 

@@ -1,9 +1,15 @@
+from datetime import timedelta
+
 import pytest
 from pydantic import ValidationError
 
 from exporter.checks.hsts import CHECK, HstsDemand
+from exporter.checks.hsts_on_errors import CHECK as ON_ERRORS
+from exporter.checks.hsts_on_errors import HstsOnErrorsDemand
 from exporter.model import Verdict
-from tests.support.facts import GOOD_HTTP, case, http
+from exporter.probes.trust import TrustFailure
+from tests.support.facts import GOOD_HTTP, case, certificate, certificates, deployment, http, http_everywhere
+from tests.support.targets import NOW
 
 DEMAND = HstsDemand.model_validate({"severity": "warning", "source": "test", "min_max_age_seconds": 31536000})
 
@@ -36,7 +42,7 @@ DEMAND = HstsDemand.model_validate({"severity": "warning", "source": "test", "mi
 def test_the_first_response_must_carry_a_policy_of_the_demanded_length(
     fields: list[str], verdict: Verdict, summary: str, evidence: list[str]
 ) -> None:
-    outcome = CHECK.judge(case(http(*fields)), DEMAND)
+    outcome = CHECK.judge(case(http(*fields), certificate()), DEMAND)
     expected = {"strict_transport_security": tuple(evidence)} if evidence else {}
     assert (outcome.verdict, outcome.summary, dict(outcome.evidence)) == (verdict, summary, expected)
 
@@ -44,7 +50,7 @@ def test_the_first_response_must_carry_a_policy_of_the_demanded_length(
 @pytest.mark.parametrize("status", [200, 301, 404, 503])
 def test_the_status_of_the_response_does_not_matter(status: int) -> None:
     """RFC 6797, 8.1."""
-    assert CHECK.judge(case(http("max-age=31536000", status=status)), DEMAND).verdict is Verdict.PASS
+    assert CHECK.judge(case(http("max-age=31536000", status=status), certificate()), DEMAND).verdict is Verdict.PASS
 
 
 def test_without_a_response_nothing_is_known() -> None:
@@ -68,3 +74,31 @@ def test_browsers_keep_no_policy_for_addresses(host: str) -> None:
 def test_a_demand_that_every_header_meets_is_an_error(seconds: int) -> None:
     with pytest.raises(ValidationError, match="min_max_age_seconds"):
         HstsDemand.model_validate({"severity": "info", "source": "test", "min_max_age_seconds": seconds})
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        ([certificate()], Verdict.PASS),
+        ([certificate(trusted=False, failures=(TrustFailure.UNKNOWN_ISSUER,))], Verdict.FAIL),
+        ([certificate(hostname_match=False)], Verdict.FAIL),
+        ([certificate(valid_until=NOW - timedelta(seconds=1))], Verdict.FAIL),
+        ([certificates(deployment(), deployment(trusted=False))], Verdict.FAIL),
+        ([certificate(trusted=None)], Verdict.UNKNOWN),
+        ([certificate(hostname_match=None)], Verdict.UNKNOWN),
+        ([certificate(trusted=None, hostname_match=False)], Verdict.FAIL),
+        ([], Verdict.UNKNOWN),
+    ],
+)
+def test_browsers_keep_no_policy_of_a_server_whose_certificate_they_refuse(
+    seen: list[object], verdict: Verdict
+) -> None:
+    """RFC 6797, 8.1."""
+    assert CHECK.judge(case(http("max-age=31536000"), *seen), DEMAND).verdict is verdict
+    demand = HstsOnErrorsDemand.model_validate({"severity": "warning", "source": "test"})
+    assert ON_ERRORS.judge(case(http_everywhere("max-age=31536000"), *seen), demand).verdict is verdict
+
+
+def test_a_private_authority_counts_for_its_clients() -> None:
+    told = CHECK.judge(case(http("max-age=31536000"), certificate(), ca_file="/etc/ssl/private-ca.pem"), DEMAND)
+    assert told.verdict is Verdict.PASS

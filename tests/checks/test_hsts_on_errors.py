@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from exporter.checks.hsts_on_errors import CHECK, HstsOnErrorsDemand
 from exporter.model import Verdict
 from exporter.probes.http import Asked, HttpFacts
-from tests.support.facts import GOOD_HTTP, case, http, http_everywhere, response
+from tests.support.facts import GOOD_HTTP, case, certificate, http, http_everywhere, response
 
 
 def demand(**changes: object) -> HstsOnErrorsDemand:
@@ -50,24 +50,24 @@ CASES = [
 def test_each_error_response_that_was_seen_must_carry_a_policy(
     others: list[tuple[Asked, int, str | None]], verdict: Verdict, summary: str, evidence: dict[str, tuple[str, ...]]
 ) -> None:
-    outcome = CHECK.judge(case(seen(*others)), demand())
+    outcome = CHECK.judge(case(seen(*others), certificate()), demand())
     assert (outcome.verdict, outcome.summary, dict(outcome.evidence)) == (verdict, summary, evidence)
 
 
 @pytest.mark.parametrize(("least", "verdict"), [(31536000, Verdict.PASS), (31536001, Verdict.FAIL)])
 def test_it_must_be_of_the_demanded_length(least: int, verdict: Verdict) -> None:
-    assert CHECK.judge(case(http_everywhere(YEAR)), demand(min_max_age_seconds=least)).verdict is verdict
+    assert CHECK.judge(case(http_everywhere(YEAR), certificate()), demand(min_max_age_seconds=least)).verdict is verdict
 
 
 def test_a_policy_may_leave_out_what_browsers_never_send() -> None:
     facts = seen((NOT_FOUND, 404, YEAR), (MALFORMED, 400, None))
-    assert CHECK.judge(case(facts), demand(requests=["root", "not_found"])).verdict is Verdict.PASS
-    assert CHECK.judge(case(facts), demand(requests=["malformed"])).verdict is Verdict.FAIL
-    assert CHECK.judge(case(facts), demand(requests=["root"])).verdict is Verdict.UNKNOWN
+    assert CHECK.judge(case(facts, certificate()), demand(requests=["root", "not_found"])).verdict is Verdict.PASS
+    assert CHECK.judge(case(facts, certificate()), demand(requests=["malformed"])).verdict is Verdict.FAIL
+    assert CHECK.judge(case(facts, certificate()), demand(requests=["root"])).verdict is Verdict.UNKNOWN
 
 
 def test_the_first_response_counts_where_it_is_an_error() -> None:
-    assert CHECK.judge(case(http(YEAR, status=403)), demand()).verdict is Verdict.PASS
+    assert CHECK.judge(case(http(YEAR, status=403), certificate()), demand()).verdict is Verdict.PASS
     assert CHECK.judge(case(http(status=403)), demand()).verdict is Verdict.FAIL
 
 
@@ -91,4 +91,4 @@ def test_a_demand_that_means_nothing_is_an_error(wrong: dict[str, object]) -> No
 )
 def test_where_every_path_has_a_page_what_is_left_out_may_speak_for_it(field: str | None, verdict: Verdict) -> None:
     facts = seen((NOT_FOUND, 200, YEAR), (MALFORMED, 400, field))
-    assert CHECK.judge(case(facts), demand(requests=["root", "not_found"])).verdict is verdict
+    assert CHECK.judge(case(facts, certificate()), demand(requests=["root", "not_found"])).verdict is verdict

@@ -203,9 +203,9 @@ def hsts() -> Panel:
     """The HSTS policy, and how browsers come to it."""
     return table(
         "HSTS",
-        "The policy of the first response that a browser would keep (RFC 6797). Red: none, or none on error responses; "
-        "yellow: kept for less than a year, or no redirect from port 80. Subdomains and preload are a choice. Browsers "
-        "keep none for an address, so a target without a DNS name is left out.",
+        "The policy of the first response, which browsers keep if they take the certificate (RFC 6797). Red: none, or "
+        "none on error responses; yellow: kept for less than a year, or no redirect from port 80. Subdomains and "
+        "preload are a choice. Browsers keep none for an address, so a target without a DNS name is left out.",
         [
             Column("Policy", _web("tls_posture_hsts_present"), verdict(("none", RED), ("present", GREEN))),
             Column(

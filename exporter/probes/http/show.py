@@ -8,7 +8,8 @@ from exporter.probes.http.facts import HttpFacts, HttpResponse, PlainAnswer
 
 MAX_AGE = Family(
     "tls_posture_hsts_max_age_seconds",
-    "max-age of the HSTS policy a browser would keep, 0 without a valid one (as of the last scan)",
+    "max-age of the HSTS policy, which browsers keep if they take the certificate; 0 without a valid one "
+    "(as of the last scan)",
 )
 PRESENT = Family("tls_posture_hsts_present", "Whether the response carries a valid HSTS policy (as of the last scan)")
 SUBDOMAINS = Family(
