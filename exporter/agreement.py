@@ -35,7 +35,9 @@ NOT_COMPARED = frozenset(
 )
 """What may differ between good machines of one service."""
 
-OF_ALL_CHAINS = frozenset({"certificate.chain_not_after", "certificate.hostname_match", "certificate.trusted"})
+OF_ALL_CHAINS = frozenset(
+    {"certificate.chain_not_after", "certificate.hostname_match", "certificate.path_not_after", "certificate.trusted"}
+)
 """Depend on every chain of an address: not compared where some may not have been seen."""
 
 _INCOMPLETE, _COMPLETE = "_incomplete", "complete"

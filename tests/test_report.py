@@ -271,6 +271,7 @@ def test_a_certificate_that_could_not_be_judged_has_null_for_trust() -> None:
         "not_before": "2026-10-01T00:00:00+00:00",
         "not_after": "2026-12-30T23:59:59+00:00",
         "chain_not_after": "2026-12-01T00:00:00+00:00",
+        "path_not_after": None,
         "chain_length": 2,
         "subject_alternative_names": ["DNS:www.test.example"],
         "hostname_match": True,

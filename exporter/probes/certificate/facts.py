@@ -165,6 +165,11 @@ class Deployment:
             yield self.ocsp_until
 
     @property
+    def path_not_after(self) -> datetime | None:
+        """Earliest end on the verified path, the root included: from then on OpenSSL refuses it. None where it does."""
+        return self.valid_until if self.trusted else None
+
+    @property
     def title(self) -> str:
         """What it is called among the others: kind of its key and beginning of its fingerprint."""
         return f"{self.leaf.key_algorithm} {self.leaf.fingerprint_sha256[:8]}"
@@ -218,6 +223,11 @@ class CertificateFacts:
     def chain_not_after(self) -> datetime:
         """Earliest end of all certificates served."""
         return min(one.not_after for deployment in self.deployments for one in deployment.chain)
+
+    @property
+    def path_not_after(self) -> datetime | None:
+        """Earliest end on all verified paths, their roots included; None when no chain verifies."""
+        return min((one.path_not_after for one in self.deployments if one.path_not_after is not None), default=None)
 
     def at(self, now: datetime) -> "CertificateFacts":
         """What is still known of the chains at this time, see `Deployment.at`."""

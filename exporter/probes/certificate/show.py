@@ -21,6 +21,11 @@ CHAIN_NOT_AFTER = Family(
     "tls_posture_certificate_chain_not_after_timestamp_seconds",
     "Earliest end of validity in the served chains (as of the last scan)",
 )
+PATH_NOT_AFTER = Family(
+    "tls_posture_certificate_path_not_after_timestamp_seconds",
+    "Earliest end of validity on the verified paths, their roots included; absent when no chain verifies "
+    "(as of the last scan)",
+)
 LIFETIME = Family(
     "tls_posture_certificate_lifetime_seconds",
     "From start to end of validity of the leaf certificate whose end is shown (as of the last scan)",
@@ -65,7 +70,10 @@ MAX_LABEL_CHARACTERS = 500
 
 FULL = (LIFETIME, CHAIN_ORDERED, OCSP_STAPLED, MUST_STAPLE, SCTS, CLIENT_AUTH)
 """Families of the full detail."""
-FAMILIES = (NOT_BEFORE, NOT_AFTER, CHAIN_NOT_AFTER, TRUSTED, HOSTNAME_MATCH, VERIFICATION_FAILURE, INFO, *FULL)
+FAMILIES = (
+    *(NOT_BEFORE, NOT_AFTER, CHAIN_NOT_AFTER, PATH_NOT_AFTER),
+    *(TRUSTED, HOSTNAME_MATCH, VERIFICATION_FAILURE, INFO, *FULL),
+)
 
 
 def samples(facts: CertificateFacts) -> Iterator[Sample]:
@@ -76,6 +84,8 @@ def samples(facts: CertificateFacts) -> Iterator[Sample]:
         yield Sample(NOT_AFTER, leaf.not_after.timestamp(), kind)
         yield Sample(LIFETIME, leaf.lifetime_seconds, kind)
     yield Sample(CHAIN_NOT_AFTER, facts.chain_not_after.timestamp())
+    if facts.path_not_after is not None:
+        yield Sample(PATH_NOT_AFTER, facts.path_not_after.timestamp())
     if facts.trusted is not None:
         yield Sample(TRUSTED, facts.trusted)
     if facts.hostname_match is not None:
@@ -141,6 +151,7 @@ def document(facts: CertificateFacts) -> dict[str, object]:
             "not_before": leaf.not_before.isoformat(),
             "not_after": leaf.not_after.isoformat(),
             "chain_not_after": facts.chain_not_after.isoformat(),
+            "path_not_after": facts.path_not_after.isoformat() if facts.path_not_after else None,
             "chain_length": len(first.chain),
             "subject_alternative_names": list(first.subject_alternative_names),
             "hostname_match": facts.hostname_match,

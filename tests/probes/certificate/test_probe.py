@@ -230,3 +230,12 @@ def test_a_server_without_tls_has_no_certificate() -> None:
     with pytest.raises(ProbeError) as caught:
         asyncio.run(run())
     assert caught.value.reason is Reason.HANDSHAKE_ERROR
+
+
+def test_the_verified_path_ends_with_its_root(tmp_path: Path) -> None:
+    """Though the root is not served, and ends before all that is."""
+    root = issue("short", ca=True, valid=(NOW - DAY, NOW + 3 * DAY))
+    store = str(pem_file(tmp_path / "short.pem", root))
+    facts = read_chain((issue(HOST, root, names=dns(HOST)).parsed,), HOST, store, NOW)
+    assert facts.path_not_after == NOW + 3 * DAY
+    assert read_chain((issue(HOST, issue("stranger", ca=True)).parsed,), HOST, store, NOW).path_not_after is None
