@@ -16,6 +16,7 @@ from exporter.probes.certificate.greeting import hear
 from exporter.probes.certificate.reading import Chain, read_deployment
 from exporter.probes.certificate.show import FAMILIES, FULL, document, samples
 from exporter.probes.handshake import HandshakeFacts
+from exporter.probes.handshake.registry import BY_NAME, for_dss, for_ecdsa, signed
 from exporter.probes.keys import read_key
 from exporter.probes.parsed import parse
 from exporter.software.greetings import INSIDE_TLS
@@ -73,7 +74,7 @@ async def _run(session: Session) -> CertificateFacts:
     # Without: OpenSSL cannot speak with it (SSL 3, RC4), or got an anonymous suite; our hellos have seen some.
     served = [first] if first.chain else []
     if hellos is not None and hellos.protocols.get(Protocol.TLS1_3) is not False:
-        others, whole = await _hidden(session, first.chain, plain) if _speaks_tls13(hellos) else ([], False)
+        others, whole = await _hidden(session, hellos, first.chain, plain) if _speaks_tls13(hellos) else ([], False)
         complete = whole and (complete or _speaks_tls13_alone(hellos))
         served += others
     distinct: dict[Chain, _Served] = {}
@@ -163,16 +164,36 @@ def _speaks_tls13_alone(hellos: HandshakeFacts) -> bool:
     return hellos.accepted == (Protocol.TLS1_3,) and hellos.protocols.get(Protocol.TLS1_2) is False
 
 
-async def _hidden(session: Session, first: Chain, plain: Sequence[Chain]) -> tuple[list[_Served], bool]:
+def _shown_by_tls12(hellos: HandshakeFacts) -> frozenset[str]:
+    """Kinds of keys that TLS 1.2 would have shown: its suites for them are accepted, and all it has is known.
+
+    ML-DSA is for TLS 1.3 alone. Servers that have it have ML-KEM, which came with it or before.
+    """
+    schemes, names = hellos.signature_schemes, hellos.cipher_suites.get(Protocol.TLS1_2, ())
+    if Protocol.TLS1_2 in hellos.incomplete or hellos.contradictions or schemes is None or not schemes.complete:
+        return frozenset()
+    codes = [BY_NAME[name].code for name in names if name in BY_NAME and signed(BY_NAME[name].code)]
+    ecdsa = any(for_ecdsa(code) for code in codes)
+    rsa = any(not for_ecdsa(code) and not for_dss(code) for code in codes)
+    return frozenset(
+        kind
+        for kind in _SCHEMES
+        if (hellos.post_quantum is False if kind.startswith("MLDSA") else rsa if kind.startswith("RSA") else ecdsa)
+    )
+
+
+async def _hidden(
+    session: Session, hellos: HandshakeFacts, first: Chain, plain: Sequence[Chain]
+) -> tuple[list[_Served], bool]:
     """Chains that a server shows in TLS 1.3 alone, where they are encrypted, and whether there are no others.
 
-    Each handshake offers the kinds of keys that have not been seen yet, until the server declines: one connection for
-    a server whose kinds are known from TLS 1.2, or that has one kind.
+    Each handshake offers the kinds of keys that have not been seen yet and that TLS 1.2 would not have shown, until the
+    server declines: no connection where TLS 1.2 has suites for both RSA and ECDSA, one for a server with one kind.
     """
     found: list[_Served] = []
     until = asyncio.get_running_loop().time() + session.seconds_left() * _SHARE_OF_TIME
     seen = {_kind(chain) for chain in (first, *plain) if chain}
-    left = set(_SCHEMES) - seen
+    left = set(_SCHEMES) - seen - _shown_by_tls12(hellos)
     while left and len(left) < len(_SCHEMES):
         try:
             async with asyncio.timeout_at(until):
