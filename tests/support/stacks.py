@@ -98,6 +98,27 @@ def gnutls(folder: Path, certificate: Path, priority: str, *options: str) -> Ite
 
 
 @contextmanager
+def bearssl(folder: Path, certificate: Path) -> Iterator[int]:
+    """A server on BearSSL with everything that it has, for a key of RSA or on P-256; gives the port."""
+    yield from _program(folder, "bearssl_server.py", str(certificate))
+
+
+@contextmanager
+def botan(folder: Path, certificate: Path, policy: str = "default") -> Iterator[int]:
+    """The test server of Botan with this policy, a name or a file; it echoes, one connection after the other.
+
+    It listens on every address of the machine: it has no option for one.
+    """
+    port = free_port()
+    key = folder / "botan.key"
+    pem = certificate.read_text()
+    key.write_text(pem[pem.index("-----BEGIN PRIVATE KEY") :])
+    command = [find_program("botan"), "tls_server", str(certificate), str(key), f"--port={port}", f"--policy={policy}"]
+    with running(command, folder / "botan.log", port=port):
+        yield port
+
+
+@contextmanager
 def asyncio_server(folder: Path, certificate: Path) -> Iterator[int]:
     """A server on Python's asyncio and ssl with their defaults; gives the port."""
     yield from _program(folder, "asyncio_server.py", str(certificate))
