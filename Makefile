@@ -60,7 +60,7 @@ soak: setup
 	$(BIN)/python -m bench.soak $(SOAK_FLAGS)
 
 # Ours beside other scanners on many servers, on servers open to attacks, and our grade beside testssl.sh's: do they
-# agree (oracles/README.md)? An hour and a half. TESTSSL=PATH asks another testssl.sh for the grade.
+# agree (oracles/README.md)? Two hours. TESTSSL=PATH asks another testssl.sh for the grade.
 oracles: setup
 	$(BIN)/python -m oracles $(ORACLES_FLAGS)
 	$(BIN)/python -m oracles.attacks $(ATTACKS_FLAGS)

@@ -23,7 +23,6 @@ from oracles.facts import Facts
 from oracles.matrix import Comparison
 from oracles.scanners import Job, Scanner
 from oracles.servers import Server
-from tests.support.starttls_servers import ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,12 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     output, progress = runs.consoles()
     explained = book.load(servers.BY_NAME, scanners.BY_NAME)
     present = [scanner for scanner in options.scanners if not scanner.program.missing]
-    chosen = [server for server in options.servers if ROOT or not server.root]
+    chosen, left_out = runs.present(options.servers, progress)
     with runs.folder_for(options.reports) as folder:
         comparisons = run(present, chosen, explained, folder, progress, keep=options.reports is not None)
     compared = {(comparison.server, comparison.scanner) for comparison in comparisons}
     stale = book.stale(explained, servers.BY_NAME, compared, matrix.used(comparisons))
     about = runs.describe({scanner.name: scanner.program for scanner in options.scanners})
+    about["left_out"] |= left_out
     matrix.show(output, comparisons, [scanner.name for scanner in present])
     matrix.show_remarks(output, comparisons, stale)
     output.print_json(data={**about, "things": matrix.totals(comparisons)})

@@ -8,7 +8,7 @@ from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa, rsa
 from cryptography.x509 import ocsp
 
 from exporter.demo.certificates import Authority, Key
@@ -20,6 +20,7 @@ _KEYS: dict[str, Callable[[], object]] = {
     "rsa": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "rsa4096": lambda: rsa.generate_private_key(public_exponent=65537, key_size=4096),
     "ed25519": ed25519.Ed25519PrivateKey.generate,
+    "mldsa65": mldsa.MLDSA65PrivateKey.generate,
     "dsa": lambda: dsa.generate_private_key(key_size=1024),  # noqa: S505 - as old as the servers that have one
 }
 
@@ -33,7 +34,7 @@ class Certificates(Authority):
         self._lock = threading.Lock()
 
     def __getitem__(self, kind: str) -> Path:
-        """PEM file of certificate and key: `ec`, `ec384`, `rsa`, `rsa4096`, `ed25519` or `dsa`."""
+        """PEM file of certificate and key: `ec`, `ec384`, `rsa`, `rsa4096`, `ed25519`, `mldsa65` or `dsa`."""
         with self._lock:
             if kind not in self._made:
                 # The authority is typed for the keys of the demonstration, and signs any.

@@ -37,8 +37,8 @@ def parse(
     """Flags; `scanners` and `servers` become the things themselves."""
     parser = argparse.ArgumentParser(prog=program, description=description)
     names, places = ",".join(known_scanners), ",".join(known_servers)
-    parser.add_argument("--scanners", default=names, type=_choice(known_scanners), help=f"default {names}")
-    parser.add_argument("--servers", default=places, type=_choice(known_servers), help=f"default {places}")
+    parser.add_argument("--scanners", default=names, type=choice(known_scanners), help=f"default {names}")
+    parser.add_argument("--servers", default=places, type=choice(known_servers), help=f"default {places}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
     parser.add_argument(
         "--reports",
@@ -49,7 +49,9 @@ def parse(
     return parser.parse_args(arguments)
 
 
-def _choice(known: Mapping[str, object]) -> Callable[[str], list[object]]:
+def choice(known: Mapping[str, object]) -> Callable[[str], list[object]]:
+    """A type for argparse: names, separated by commas, become the things of these names."""
+
     def choose(text: str) -> list[object]:
         if unknown := [name for name in text.split(",") if name not in known]:
             raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not among {', '.join(known)}")
@@ -75,6 +77,14 @@ def consoles() -> tuple[Console, Console]:
 
 
 S = TypeVar("S", bound=Server)
+
+
+def present(servers: Sequence[S], progress: Console) -> tuple[list[S], dict[str, str]]:
+    """Those that can run here, built where they have to be; why each of the others cannot, by its name."""
+    left_out = {server.name: why for server in servers if (why := server.missing)}
+    for name, why in left_out.items():
+        progress.print(f"left out: {name}: {why}", markup=False)
+    return [server for server in servers if server.name not in left_out], left_out
 
 
 def on_each(

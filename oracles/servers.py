@@ -1,12 +1,16 @@
 """The servers that are asked, each started on loopback with a configuration of its own."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from oracles import toolchains
 from oracles.certificates import Certificates
+from oracles.toolchains import GO, JAVA, NODE, OPENSSL, RUST, Toolchain
 from tests.support import starttls_servers as mail
+from tests.support.processes import free_port, running
 from tests.support.servers import (
     APACHE_SEED_LINES,
     SEED_NGINX,
@@ -16,7 +20,7 @@ from tests.support.servers import (
     nginx,
     tlslite,
 )
-from tests.support.stacks import asyncio_server, caddy, gnutls, lighttpd, openssl_server, stunnel
+from tests.support.stacks import asyncio_server, bearssl, botan, caddy, gnutls, lighttpd, openssl_server, stunnel
 
 Start = Callable[[Path, Certificates], AbstractContextManager[int]]
 
@@ -30,6 +34,11 @@ OPENSSL_CURVES = (
     "sect571r1:sect571k1:sect409r1:sect409k1:sect283r1:sect283k1:sect239k1:sect233r1:sect233k1:sect193r2:sect193r1:"
     "sect163r2:sect163r1:sect163k1:brainpoolP512r1:brainpoolP384r1:brainpoolP256r1:X25519:X448"
 )
+WOLFSSL_OLD = "ALL:RC4-SHA:RC4-MD5:DES-CBC3-SHA:ECDHE-RSA-DES-CBC3-SHA:ECDHE-RSA-RC4-SHA"
+"""wolfSSL's own list of what it has; in Debian's build it begins with TLS 1.1."""
+POST_QUANTUM = (
+    "MLKEM512:MLKEM768:MLKEM1024:X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024:X25519:secp256r1:secp384r1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +50,21 @@ class Server:
         starttls: the dialogue before TLS, if there is one.
         start: gives the port while it runs.
         root: whether it runs as root only.
+        toolchain: what has to be there to build or run it; None for a Debian package that the tests need anyway.
     """
 
     name: str
     start: Start
     starttls: str | None = None
     root: bool = False
+    toolchain: Toolchain | None = None
+
+    @property
+    def missing(self) -> str | None:
+        """Why it cannot take part, if so; builds it where it has to be built."""
+        if self.root and not mail.ROOT:
+            return "runs as root only"
+        return toolchains.unavailable(self.toolchain) if self.toolchain else None
 
 
 def _nginx(name: str, directives: str, *kinds: str) -> Server:
@@ -76,6 +94,63 @@ def _tlslite(name: str, *settings: str) -> Server:
 def _mail(name: str, key: str) -> Server:
     dialogue, start = mail.SERVERS[key]
     return Server(name, lambda _, made: start(made.pki), dialogue, root=key in mail.ROOT_ONLY)
+
+
+def _lighttpd(name: str, module: str, kind: str, **settings: str) -> Server:
+    """With these settings of `ssl-conf-cmd`, which each TLS module reads in its own way."""
+    pairs = ", ".join(f'"{key}" => "{value}"' for key, value in settings.items())
+    lines = f"ssl.openssl.ssl-conf-cmd = ({pairs})" if pairs else ""
+    return Server(name, lambda folder, made: lighttpd(folder, made[kind], module, lines))
+
+
+@contextmanager
+def _run(folder: Path, command: Callable[[int], Sequence[object]], **environment: str) -> Iterator[int]:
+    """The command for a port; gives the port."""
+    port = free_port()
+    with running([*map(str, command(port))], folder / "server.log", port=port, environment=environment):
+        yield port
+
+
+def _go(name: str, *flags: str, kind: str = "ec", debug: str = "") -> Server:
+    """`debug` is GODEBUG, by which Go has what it no longer has by default."""
+
+    def start(folder: Path, made: Certificates) -> AbstractContextManager[int]:
+        return _run(folder, lambda port: (toolchains.GO_SERVER, *flags, port, made[kind]), GODEBUG=debug)
+
+    return Server(name, start, toolchain=GO)
+
+
+def _jsse(name: str, *options: str, kind: str = "ec") -> Server:
+    def start(folder: Path, made: Certificates) -> AbstractContextManager[int]:
+        return _run(folder, lambda port: ("java", toolchains.JSSE_SERVER, port, made[kind], *options))
+
+    return Server(name, start, toolchain=JAVA)
+
+
+def _node(name: str, kind: str = "ec", **options: object) -> Server:
+    def start(folder: Path, made: Certificates) -> AbstractContextManager[int]:
+        return _run(folder, lambda port: ("node", toolchains.NODE_SERVER, port, made[kind], json.dumps(options)))
+
+    return Server(name, start, toolchain=NODE)
+
+
+def _rust(name: str, program: Path, option: str, kind: str = "ec") -> Server:
+    def start(folder: Path, made: Certificates) -> AbstractContextManager[int]:
+        return _run(folder, lambda port: (program, port, made[kind], option))
+
+    return Server(name, start, toolchain=RUST)
+
+
+def _new_openssl(name: str, *options: str, kind: str = "rsa", second: str = "") -> Server:
+    """OpenSSL 3.5 or newer."""
+
+    def start(folder: Path, made: Certificates) -> AbstractContextManager[int]:
+        files = ("-cert", made[kind], "-key", made[kind])
+        others = ("-dcert", made[second], "-dkey", made[second]) if second else ()
+        program = (toolchains.NEW_OPENSSL, "s_server", "-www", "-quiet")
+        return _run(folder, lambda port: (*program, "-accept", f"127.0.0.1:{port}", *files, *others, *options))
+
+    return Server(name, start, toolchain=OPENSSL)
 
 
 def _nginx_client_certificate(folder: Path, made: Certificates) -> AbstractContextManager[int]:
@@ -151,6 +226,16 @@ SERVERS: Sequence[Server] = (
     _gnutls("gnutls-x448", "NORMAL:-GROUP-ALL:+GROUP-X448:+GROUP-SECP521R1"),
     _gnutls("gnutls-anonymous", "NORMAL:+ANON-ECDH:+ANON-DH:-VERS-TLS1.3", "anonymous", kind="rsa"),
     Server("lighttpd-gnutls", lambda folder, made: lighttpd(folder, made["ec"], "gnutls")),
+    # Other stacks that Debian has.
+    _lighttpd("wolfssl", "wolfssl", "ec"),
+    _lighttpd("wolfssl-old", "wolfssl", "rsa", MinProtocol="TLSv1.1", CipherString=WOLFSSL_OLD),
+    _lighttpd("mbedtls", "mbedtls", "rsa"),
+    _lighttpd("mbedtls-old", "mbedtls", "ec", MinProtocol="TLSv1.0", CipherString="DEFAULT"),
+    _lighttpd("nss", "nss", "ec"),
+    _lighttpd("nss-old", "nss", "rsa", MinProtocol="TLSv1.0", CipherString="ALL"),
+    Server("bearssl", lambda folder, made: bearssl(folder, made["ec"])),
+    Server("bearssl-rsa", lambda folder, made: bearssl(folder, made["rsa"])),
+    Server("botan", lambda folder, made: botan(folder, made["rsa"])),
     # tlslite-ng: what no packaged OpenSSL has.
     _tlslite(
         "tlslite-old",
@@ -162,6 +247,23 @@ SERVERS: Sequence[Server] = (
     _tlslite("tlslite"),
     # Go.
     Server("caddy", lambda folder, made: caddy(folder, made["ec"])),
+    _go("go"),
+    _go("go-rsa-kx", "-min=1.0", kind="rsa", debug="tlsrsakex=1,tls3des=1"),
+    _go("go-everything", "-min=1.0", "-suites=all", kind="rsa"),
+    # Stacks of languages.
+    _jsse("jsse", kind="rsa"),
+    _jsse("jsse-client-order", "client-order"),
+    _jsse("jsse-old", "old", kind="rsa"),
+    _node("node"),
+    _node("node-old", "rsa", minVersion="TLSv1", ciphers=EVERYTHING),
+    _rust("rustls-ring", toolchains.RUSTLS_SERVER, "ring"),
+    _rust("rustls-aws-lc", toolchains.RUSTLS_SERVER, "aws-lc", kind="rsa"),
+    _rust("s2n", toolchains.S2N_SERVER, "default"),
+    _rust("s2n-old", toolchains.S2N_SERVER, "test_all", kind="rsa"),
+    # OpenSSL with post-quantum algorithms.
+    _new_openssl("openssl-pq", "-groups", POST_QUANTUM, "-serverpref", second="mldsa65"),
+    _new_openssl("openssl-mldsa", kind="mldsa65"),
+    _new_openssl("openssl-new-old", "-cipher", EVERYTHING, "-min_protocol", "SSLv3", "-dhparam", str(DH_2048)),
     # Behind a dialogue.
     _mail("postfix", "Postfix"),
     _mail("exim", "Exim"),

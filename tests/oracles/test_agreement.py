@@ -22,6 +22,8 @@ IN_SHORT = {
     **dict.fromkeys(("nginx-weak", "nginx-chacha", "nginx-p384", "nginx-rsa4096", "nginx-stapling"), (SSLSCAN,)),
     **dict.fromkeys(("nginx-client-certificate", "haproxy-strict-sni", "haproxy-old", "lighttpd"), (SSLSCAN,)),
     **dict.fromkeys(("stunnel", "asyncio", "openssl-curves", "openssl-no-extras", "gnutls"), (SSLSCAN,)),
+    **dict.fromkeys(("mbedtls", "botan"), (SSLYZE, SSLSCAN)),
+    "nss": (SSLYZE,),
     **dict.fromkeys(("gnutls-x448", "tlslite", "exim", "postfix", "vsftpd"), (SSLSCAN,)),
 }
 """Server -> scanners. The others are much like one of these and take seconds of CPU time, as sslyze does everywhere."""

@@ -1,0 +1,5 @@
+//! Prints where Cargo put the source of OpenSSL.
+
+fn main() {
+    println!("{}", openssl_src::source_dir().display());
+}
