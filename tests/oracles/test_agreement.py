@@ -23,7 +23,7 @@ IN_SHORT = {
     **dict.fromkeys(("nginx-client-certificate", "haproxy-strict-sni", "haproxy-old", "lighttpd"), (SSLSCAN,)),
     **dict.fromkeys(("stunnel", "asyncio", "openssl-curves", "openssl-no-extras", "gnutls"), (SSLSCAN,)),
     **dict.fromkeys(("mbedtls", "botan"), (SSLYZE, SSLSCAN)),
-    "nss": (SSLYZE,),
+    **dict.fromkeys(("wolfssl", "wolfssl-old", "nss", "bearssl"), (SSLYZE,)),
     **dict.fromkeys(("gnutls-x448", "tlslite", "exim", "postfix", "vsftpd"), (SSLSCAN,)),
 }
 """Server -> scanners. The others are much like one of these and take seconds of CPU time, as sslyze does everywhere."""
