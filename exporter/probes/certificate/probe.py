@@ -19,6 +19,7 @@ from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.registry import BY_NAME, for_dss, for_ecdsa, signed
 from exporter.probes.keys import read_key
 from exporter.probes.parsed import parse
+from exporter.probes.trust import TrustFailure
 from exporter.software.greetings import INSIDE_TLS
 
 MOST_DEPLOYMENTS = 8
@@ -41,6 +42,7 @@ _SCHEMES = {
 }
 """`Key.kind` -> the schemes that it signs a handshake of TLS 1.3 with (RFC 8446, 4.2.3; draft-ietf-tls-mldsa). The
 question mark has OpenSSL leave out what it does not know."""
+_OF_THE_LEAF = frozenset({TrustFailure.NAME_MISMATCH, TrustFailure.EXPIRED, TrustFailure.NOT_YET_VALID})
 _FOR_CHAINS = "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512"
 """No schemes for handshakes of TLS 1.3, only for certificates: most are signed so, whatever their keys are."""
 
@@ -54,6 +56,7 @@ class _Served:
         failure: why it did not come to its end.
         declined: the server had nothing that fits what was offered.
         greeting: what the server said first inside TLS, where it speaks first.
+        cut: the chain is the first certificate of one that was too long to be read.
     """
 
     chain: Chain
@@ -62,6 +65,7 @@ class _Served:
     failure: ProbeError | None = None
     declined: bool = False
     greeting: str | None = None
+    cut: bool = False
 
 
 async def _run(session: Session) -> CertificateFacts:
@@ -74,11 +78,14 @@ async def _run(session: Session) -> CertificateFacts:
     # Without: OpenSSL cannot speak with it (SSL 3, RC4), or got an anonymous suite; our hellos have seen some.
     served = [first] if first.chain else []
     if hellos is not None and hellos.protocols.get(Protocol.TLS1_3) is not False:
-        others, whole = await _hidden(session, hellos, first.chain, plain) if _speaks_tls13(hellos) else ([], False)
+        shown = [one.chain for one in plain]
+        others, whole = await _hidden(session, hellos, first.chain, shown) if _speaks_tls13(hellos) else ([], False)
         complete = whole and (complete or _speaks_tls13_alone(hellos))
         served += others
+    served += plain
+    leaves = {one.chain[0] for one in served if not one.cut}
     distinct: dict[Chain, _Served] = {}
-    for one in (*served, *map(_Served, plain)):
+    for one in (one for one in served if not (one.cut and one.chain[0] in leaves)):
         distinct.setdefault(one.chain, one)
     chosen = list(distinct.values())[:MOST_DEPLOYMENTS]
     complete = complete and len(chosen) == len(distinct)
@@ -98,12 +105,20 @@ def _read(
     deployments: list[Deployment] = []
     for one in served:
         try:
-            deployments.append(read_deployment(one.chain, name, ca_file, session.now, one.stapled))
+            deployment = read_deployment(one.chain, name, ca_file, session.now, one.stapled)
+            deployments.append(_of_a_cut_chain(deployment) if one.cut else deployment)
         except ValueError:
             if not deployments:
                 raise
             complete = False
     return CertificateFacts(tuple(deployments), complete, client)
+
+
+def _of_a_cut_chain(leaf: Deployment) -> Deployment:
+    """What the first certificate of a chain tells; whether the chain is trusted hangs on all others, too."""
+    failures = tuple(one for one in leaf.failures if one in _OF_THE_LEAF)
+    trusted = False if TrustFailure.EXPIRED in failures else None
+    return replace(leaf, trusted=trusted, failures=failures, trust_detail="the chain is too long to be read")
 
 
 async def _handshake(session: Session, schemes: str | None = None) -> _Served:
@@ -137,7 +152,7 @@ def _hellos(session: Session) -> HandshakeFacts | None:
     return session.known.get(HandshakeFacts) if seen_at is not None and seen_at >= session.now else None
 
 
-def _plain_chains(hellos: HandshakeFacts | None) -> tuple[list[Chain], bool]:
+def _plain_chains(hellos: HandshakeFacts | None) -> tuple[list[_Served], bool]:
     """The chains that hellos up to TLS 1.2 saw, and whether the server has no others.
 
     These hellos ask for each kind of key, so a protocol whose suites are all known has shown all of them. The newest
@@ -148,7 +163,7 @@ def _plain_chains(hellos: HandshakeFacts | None) -> tuple[list[Chain], bool]:
     chains, readable = [], True
     for served in hellos.chains:
         try:
-            chains.append(tuple(map(parse, served.certificates)))
+            chains.append(_Served(tuple(map(parse, served.certificates)), cut=served.cut))
         except ValueError:
             readable = False
     newest = next((p for p in reversed(hellos.accepted) if p is not Protocol.TLS1_3), None)

@@ -34,11 +34,13 @@ class ServedChain:
         key: kind of the leaf's key (`RSA`, `ECDSA P-256`, ...); None when it cannot be read.
         protocols: those it was served in.
         certificates: DER, the leaf first.
+        cut: there are more, which were too many to be read.
     """
 
     key: str | None
     protocols: tuple[Protocol, ...]
     certificates: tuple[bytes, ...]
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

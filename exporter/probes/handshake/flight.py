@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA = 20, 21, 22, 23
-_SERVER_HELLO = 2
+_SERVER_HELLO, _CERTIFICATE = 2, 11
 _WARNING, _FATAL = 1, 2
 _CLOSE_NOTIFY = 0
 _ODD_ALERT_VERSIONS = frozenset({0x0000, 0x0002, 0x0200})
@@ -53,6 +53,7 @@ class Rest:
         certificates: DER, the leaf first, as served.
         key_exchange: body of the ServerKeyExchange message, whose layout depends on the suite.
         stapled: a CertificateStatus was among it.
+        cut: `certificates` has the first one alone, as the chain was too long.
         whole: it came to its end (ServerHelloDone); what is missing is not there.
         alert: a fatal alert in place of what should come: the server chose, and could not go on.
     """
@@ -60,6 +61,7 @@ class Rest:
     certificates: tuple[bytes, ...] = ()
     key_exchange: bytes | None = None
     stapled: bool = False
+    cut: bool = False
     whole: bool = False
     alert: int | None = None
 
@@ -295,6 +297,9 @@ class Flight:
             kind, length = self._messages[0], int.from_bytes(self._messages[1:4], "big")
             if self.answer is None and kind != _SERVER_HELLO:
                 raise MalformedError("the first message is no ServerHello")
+            if length > _MAX_MESSAGE and kind == _CERTIFICATE and self.answer is not None:
+                self._read_leaf()
+                return
             if length > _MAX_MESSAGE:
                 raise MalformedError("message too long")
             if len(self._messages) < 4 + length:
@@ -306,6 +311,15 @@ class Flight:
             else:
                 self.answer = hello = _parse_server_hello(body)
                 self.complete = hello.version >= _TLS1_3  # the rest is encrypted
+
+    def _read_leaf(self) -> None:
+        """Of a chain that is too long to be read, its first certificate, which is the server's own."""
+        start, size = 10, int.from_bytes(self._messages[7:10], "big")  # behind the lengths of message, chain and leaf
+        if size > _MAX_MESSAGE:
+            raise MalformedError("certificate too long")
+        if len(self._messages) >= start + size and len(self._messages) > start:
+            self._rest |= {"certificates": (bytes(self._messages[start : start + size]),), "cut": True}
+            self.complete = True
 
     def _read_rest(self, kind: int, body: bytes) -> None:
         match kind:

@@ -42,10 +42,12 @@ class Chain:
     Attributes:
         key: kind of the leaf's key: `RSA`, `ECDSA P-256`, ...; None when it cannot be read.
         certificates: DER, the leaf first.
+        cut: there are more, which were too many to be read.
     """
 
     key: str | None
     certificates: tuple[bytes, ...]
+    cut: bool = False
 
 
 class Choice(NamedTuple):
@@ -151,7 +153,7 @@ class Observed:
     def _learn_chain(self, protocol: Protocol, offer: Offer, hello: ServerHello) -> None:
         seen, served = self.of(protocol), hello.rest.certificates
         if served not in seen.chains:
-            seen.chains[served] = Chain(key_kind(served[0]), served)
+            seen.chains[served] = Chain(key_kind(served[0]), served, hello.rest.cut)
         suite = for_ecdsa(hello.suite), layout(hello.suite), signed(hello.suite)
         occasion = (seen.chains[served].key, *suite, _signatures(offer))
         seen.leaves.setdefault(occasion, set()).add(served[0])

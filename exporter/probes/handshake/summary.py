@@ -45,7 +45,8 @@ def summary(talk: Conversation, readings: Readings, fallback: bool | None) -> Ha
         primes=tuple(sorted({prime for p in accepted for prime in talk.observed.of(p).primes}, key=lambda p: p.bits)),
         unseen_primes={p: unseen for p in accepted if (unseen := _unseen_primes(talk, p, readings[p]))},
         chains=tuple(
-            ServedChain(chain.key, protocols, chain.certificates) for chain, protocols in talk.observed.chains().items()
+            ServedChain(chain.key, protocols, chain.certificates, chain.cut)
+            for chain, protocols in talk.observed.chains().items()
         ),
         ssl2_certificate=talk.observed.ssl2_certificate,
         ignores_supported_groups=_unless(several, _ignores_groups(talk, accepted)),

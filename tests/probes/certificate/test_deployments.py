@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,21 @@ def test_without_a_way_to_restrict_schemes_it_is_told(tmp_path: Path, monkeypatc
 def known(chains: Sequence[tuple[bytes, ...]], at: datetime = NOW, **changes: Any) -> Facts:  # noqa: ANN401 - fields of HandshakeFacts
     served = tuple(ServedChain(None, (Protocol.TLS1_2,), chain) for chain in chains)
     return Facts().with_part(handshake(chains=served, **changes), at)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("surplus", "trusted"), [(18, True), (30, None)])
+def test_the_leaf_of_a_chain_that_is_too_long_is_known(tmp_path: Path, surplus: int, trusted: bool | None) -> None:
+    """OpenSSL takes 100 KiB of certificates, our hellos 64; the leaf comes first."""
+    filler = issue("filler", names=dns(*(f"{number:0>60}.test.example" for number in range(50))))
+    chain = pem_file(tmp_path / "chain.pem", ECDSA, *[filler] * surplus, key=ECDSA)
+    with nginx(tmp_path, "ssl_protocols TLSv1.2;", [chain]) as port:
+        facts, _ = probe(tmp_path, port)
+    assert [one.fingerprint_sha256 for one in (facts.first.leaf,)] == [sha256(ECDSA.der()).hexdigest()]
+    assert len(facts.deployments) == 1
+    assert facts.trusted is trusted
+    assert facts.hostname_match is True
+    assert facts.first.leaf.not_after == ECDSA.certificate.not_valid_after_utc
 
 
 def served(folder: Path, hellos: Facts, *chain: Issued) -> CertificateFacts:
