@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import math
 from datetime import UTC, datetime, timedelta
 
@@ -318,6 +319,7 @@ def test_a_clock_that_is_set_leads_to_one_scan_more_of_each_target(
     step: timedelta, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Spread, and no target is scanned less often for it, nor more."""
+    caplog.set_level(logging.WARNING, logger="exporter")  # the command line sets it for the whole process
     targets = 40
     usual, day = Day(targets), Day(targets)
     usual.live((4 * HOUR, NONE))
@@ -336,6 +338,7 @@ def test_a_clock_that_is_set_leads_to_one_scan_more_of_each_target(
 
 
 def test_corrections_of_the_clock_count_when_they_come_to_something(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, logger="exporter")
     day = Day()
     steps = [(10 * SECOND, 25 * SECOND)] * 2
     before, _, third, _ = day.live((HOUR, NONE), *steps, (HOUR / 4, 25 * SECOND), (HOUR / 8, NONE))[0:4]

@@ -39,6 +39,7 @@ from exporter.workers.flight import (
     CLOSE_NOTIFY,
     FINISHED,
     HEARTBEAT,
+    RECORD_TYPES,
     Shortened,
     after_flight,
     read_flight,
@@ -313,6 +314,10 @@ _MOST_PAUSE_SECONDS, _LEAST_PAUSE_SECONDS = 0.5, 0.02
 the server's answers take, so that it sees the one before the other."""
 
 
+_NO_TLS = b"\x01\x5a"
+"""user_canceled (RFC 8446, 6.1), which stands for any answer that is no TLS: no server sends it here."""
+
+
 class Flow(Enum):
     """What comes behind the ClientKeyExchange.
 
@@ -352,13 +357,18 @@ class _Oracle(Shortened):
 
     def incoming(self) -> bytes:
         if self._flow is Flow.FULL:
-            data = super().incoming()
+            data = self._answer()
             self._slowest[0] = max(self._slowest[0], monotonic() - (self._asked_at or monotonic()))
             return data
         sleep(max(_LEAST_PAUSE_SECONDS, min(_MOST_PAUSE_SECONDS, 2 * self._slowest[0])))
         unexpected = self._flow is Flow.UNEXPECTED
         self.socket.send(self.message(FINISHED, bytes(12)) if unexpected else self.record(ALERT, CLOSE_NOTIFY))
-        return super().incoming()
+        return self._answer()
+
+    def _answer(self) -> bytes:
+        """What the server says; sslyze cannot read what is no TLS, such as xrdp's word that it ends the connection."""
+        data = super().incoming()
+        return data if not data or data[0] in RECORD_TYPES else self.record(ALERT, _NO_TLS)
 
 
 def robot(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
@@ -413,7 +423,8 @@ def _not_tried(server: _Server, sockets: list[Socket], arguments: Mapping[str, A
     answers = []
     for socket in sockets:
         flight = read_flight(bytes(socket.received))
-        if not flight.whole or flight.rest[:1] not in {b"", bytes([ALERT])} or socket.ending is Ending.CUT_OFF:
+        spoke_on = flight.rest[:1] and flight.rest[0] in RECORD_TYPES and flight.rest[0] != ALERT
+        if not flight.whole or spoke_on or socket.ending is Ending.CUT_OFF:
             return "the server did not go along to where it is tried"
         if key not in flight.messages.get(CERTIFICATE, b""):
             return "the server shows another key there than before"

@@ -126,6 +126,7 @@ tls_advertise_hosts = *
 tls_certificate = {place.pem}
 tls_privatekey = {place.pem}
 host_lookup =
+helo_lookup_domains =
 smtp_accept_max = 0
 {more}
 begin acl
