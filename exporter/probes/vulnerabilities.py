@@ -164,6 +164,8 @@ async def _run(session: Session) -> VulnerabilityFacts:
             outcome = await _try(session, handshake, attack)
         except ProbeError as error:
             failure = failure or error
+            if attack in tried:  # a try that fails counts, too, or a server that changes by turns is tried each time
+                tried[attack] = replace(tried[attack], hurried=tried[attack].hurried + 1)
             if error.reason not in {Reason.WORKER_CRASHED, Reason.DEADLINE_EXCEEDED}:
                 break  # the server is not to be reached any more
         else:

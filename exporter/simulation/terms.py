@@ -298,6 +298,7 @@ def _prime(client: Client, server: Server, suite: int) -> Term:
     named = {int(name.removeprefix("ffdhe")) for code, name in FFDHE.items() if code in (client.groups or ())}
     seen = {one.bits for one in server.handshake.primes}
     unseen = any(suite_name(suite) in names for names in server.handshake.unseen_primes.values())
+    unseen |= not any(suite_name(suite) in names for names in server.handshake.cipher_suites.values())
     if not seen or unseen:
         return Term(None, Obstacle.DH_TOO_LARGE if most else Obstacle.DH_TOO_SMALL, "no prime was seen")
     sizes = seen | named

@@ -52,10 +52,11 @@ class Carried:
     release: str
     follows: bool = False
 
-    def may_be(self, version: str) -> bool:
+    def may_be(self, version: str, product: "Product") -> bool:
         """Whether the package may show this version, which may be cut (Varnish shows 7.1 of 7.1.1)."""
         same = covers(self.version, version) or covers(version, self.version)
-        return same or (self.follows and age(version, self.version) is Age.NEWER)
+        in_series = product.cycle(version) == product.cycle(self.version)
+        return same or (self.follows and in_series and age(version, self.version) is Age.NEWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ def _of_declared(shown: Shown, declared: Package, table: SupportTable, now: date
     found = _by_end(distribution, declared.release, now)
     if shown.version is not None and shown.source != CONFIGURATION:
         carried = [one for one in product.carried if (one.distribution, one.release) == astuple(declared)]
-        if not any(one.may_be(shown.version) for one in carried):
+        if not any(one.may_be(shown.version, product) for one in carried):
             doubtful = found.maintained and not _of_release(product, shown.version, now).maintained
             if shown.package is None or doubtful:
                 return None  # built by somebody else, or not what that release has
@@ -270,7 +271,7 @@ def _carrier(product: Product, version: str, table: SupportTable, now: datetime)
     """A distribution's release that has not ended and whose package shows this version without a mark."""
     for one in product.carried:
         distribution = table.products.get(one.distribution)
-        if distribution is None or one.release not in distribution.releases or not one.may_be(version):
+        if distribution is None or one.release not in distribution.releases or not one.may_be(version, product):
             continue
         if _by_end(distribution, one.release, now).maintained is not False:
             return f"{_TITLES[one.distribution]} {one.release}"

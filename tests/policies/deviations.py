@@ -132,7 +132,11 @@ DEVIATIONS: dict[str, list[Named]] = {
         ("compression", COMPRESSION, {("compression", C), ("vulnerabilities", C), ("grade", W)}),
         ("the client's order", CLIENT_ORDER, {("cipher_order", W)}),
         ("an attack", with_attack("ccs_injection"), {("vulnerabilities", C), ("grade", W)}),
-        ("no trust", UNTRUSTED, {("certificate_valid", C), ("grade", W)}),
+        (
+            "no trust",
+            UNTRUSTED,
+            {("certificate_valid", C), ("hsts", W), ("hsts_on_errors", W), ("grade", W)},
+        ),
         ("no CAA records", lambda s: replace(s, caa=()), {("caa", W)}),
         (
             "CAA records that restrict nobody",

@@ -27,6 +27,9 @@ def judged(distribution: str | None, fields: dict[str, str] | None) -> tuple[Ver
 @pytest.mark.parametrize(
     ("distribution", "fields", "expected"),
     [
+        # Of a series that the distribution does not have, so it is somebody else's.
+        ("debian 12", {"x-powered-by": "PHP/8.3.1"}, Verdict.UNKNOWN),
+        ("debian 12", {"x-powered-by": "PHP/8.9.1"}, Verdict.UNKNOWN),
         # Hidden, or the very version that the distribution has: its release decides.
         ("debian 12", {}, Verdict.PASS),
         ("debian 12", {"server": "nginx"}, Verdict.PASS),
