@@ -39,6 +39,8 @@ JUDGED_EVERY_SECONDS = 60
 force, or facts are past their `max_age`. Two thousand targets under one policy take 6 to 10 s of a core for it."""
 
 
+_TRIES_MORE = 2
+"""Scans after a failed one at the moment a date comes; the schedule keeps them a minute apart."""
 _AFTER_A_TURN = timedelta(seconds=1)
 """How long after a date in what was seen the target is looked at again: OpenSSL counts whole seconds."""
 
@@ -114,6 +116,7 @@ class App:
         self._table = shipped_table()
         self._at_second: dict[int, list[str]] = {}
         self._turns: dict[str, datetime] = {}
+        self._tries_left: dict[str, int] = {}
         self._to_judge: set[str] = set()
         self._to_render: set[str] = set()
         self._judging: asyncio.Task[None] | None = None
@@ -150,6 +153,7 @@ class App:
             self._exposition.remove(name)
             self._keys.remove(name)
             self._turns.pop(name, None)
+            self._tries_left.pop(name, None)
         self.schedule.sync({name: targets[name].scan_interval for name in kept})
         self.schedule.sync({name: target.scan_interval for name, target in targets.items()})
         self._targets, self._policies, self._table = targets, policies, table
@@ -159,7 +163,8 @@ class App:
         for name, target in targets.items():
             self._at_second.setdefault(int(share(name) * JUDGED_EVERY_SECONDS), []).append(name)
             if self._store.get(name):
-                self._expect_turn(name, self._now())
+                # A date that has come since is not forgotten by that.
+                self._expect_turn(name, min(report.result.started_at for report in self._store.get(name)))
                 self._to_render.add(name)
                 self._judge_soon({name})
             else:
@@ -205,6 +210,11 @@ class App:
         policies, neighbours = policies_of(target, self._policies), self._keys.neighbours(name)
         self._publish(assess_all(results, policies, self._now(), self._store.get(name), neighbours, table=self._table))
         self._expect_turn(name, min(result.started_at for result in results))
+        if all(result.success for result in results):
+            self._tries_left.pop(name, None)
+        elif self._tries_left.get(name):
+            self._tries_left[name] -= 1
+            self.schedule.scan_again({name})
 
     def _expect_turn(self, name: str, since: datetime) -> None:
         """Note when a date in what was seen of the target comes, the first after `since`."""
@@ -218,13 +228,14 @@ class App:
         """Scan those again of which a date has come that was seen of them: a certificate has ended, or is about to.
 
         Until that scan can tell, what hangs on the date is unknown, so they are judged at once. Each date leads to one
-        scan more, whether it succeeds or not.
+        scan more, and to `_TRIES_MORE` others as long as they fail: servers are restarted at such moments.
         """
         self.schedule.notice_step()  # by that all are scanned, and these need not be twice
         latest = self._now() - _AFTER_A_TURN
         turned = {name for name, turn in self._turns.items() if turn <= latest}
         for name in turned:
             self._expect_turn(name, latest)
+            self._tries_left[name] = _TRIES_MORE
         self._judge_soon(turned)
         self.schedule.scan_again(turned)
 

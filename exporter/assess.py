@@ -11,9 +11,22 @@ from exporter.checks.base import Check, Demand
 from exporter.checks.items import today
 from exporter.checks.registry import CHECKS
 from exporter.derived.registry import DERIVATIONS
-from exporter.model import CLOCK_TOLERANCE, Addresses, Facts, Finding, Report, ScanResult, Target, Verdict, holds
+from exporter.model import (
+    CLOCK_TOLERANCE,
+    Addresses,
+    Facts,
+    Finding,
+    Reason,
+    Report,
+    ScanResult,
+    Target,
+    Verdict,
+    holds,
+)
 from exporter.policies import Policy
+from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.registry import PROBES
+from exporter.probes.signature import changed, signature
 from exporter.remedies import remedy
 from exporter.software.files import shipped_table
 from exporter.software.support import SupportTable
@@ -83,9 +96,34 @@ def assess(  # noqa: PLR0913 - all that a judgement hangs on
     for the target's `max_age`, and longer where they are not due with every scan. The table says until when software is
     maintained; without one it is the one that comes with the program.
     """
-    facts = result.facts.over(previous.facts) if previous else result.facts
+    facts = _facts_of(result, previous.facts) if previous else result.facts
     last_success = result.ended_at if result.success else previous.last_success_at if previous else None
     return _report(result, facts, policies, now, last_success, neighbours, table)
+
+
+def _facts_of(result: ScanResult, before: Facts) -> Facts:
+    """What the scan found, over what was known before.
+
+    Hellos that ran out of time show a part. The whole of an earlier scan stays where this part does not go against it.
+    """
+    facts = result.facts
+    cut = any(one.probe == PROBES[0].name and one.reason is Reason.DEADLINE_EXCEEDED for one in result.failures)
+    part, whole = facts.get(HandshakeFacts), before.get(HandshakeFacts)
+    if cut and part is not None and whole is not None and _goes_with(part, whole, result):
+        facts = facts.without([HandshakeFacts])
+    return facts.over(before)
+
+
+def _goes_with(part: HandshakeFacts, whole: HandshakeFacts, result: ScanResult) -> bool:
+    """Whether nothing in the part speaks against the whole, and the whole has no fewer protocols known."""
+    known = [sum(accepted is not None for accepted in one.protocols.values()) for one in (part, whole)]
+    new = any(
+        not set(names) <= set(whole.cipher_suites.get(protocol, ()))
+        for protocol, names in part.cipher_suites.items()
+        if protocol not in whole.incomplete
+    )
+    before, now = (signature(Facts().with_part(one, result.started_at), result.target) for one in (whole, part))
+    return known[0] <= known[1] and not new and not changed(before, now)
 
 
 def assess_all(  # noqa: PLR0913 - all that a judgement hangs on

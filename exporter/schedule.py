@@ -264,6 +264,8 @@ class Schedule:
                 task.cancel()
                 if self._running.get(name) is task:
                     del self._running[name]
+                if name in self._extra_at:  # apart from its end: a slow target would be scanned without a pause
+                    self._extra_at[name] = self._monotonic()
                 self.gauges.running -= 1
             if name in self._once_more and name not in self._running:
                 self._once_more.discard(name)

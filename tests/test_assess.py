@@ -38,6 +38,7 @@ from tests.support.facts import (
 )
 from tests.support.targets import NOW
 
+TLS1_0, TLS1_1, TLS1_2 = Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2
 HOUR = timedelta(hours=1)
 MAX_AGE = timedelta(hours=18)
 KINDS = (HandshakeFacts, CertificateFacts, HttpFacts, DnsFacts)
@@ -395,3 +396,27 @@ def test_what_is_judged_again_and_says_nothing_new_is_equal() -> None:
     before = report()
     assert reassess(before, before.target, [KOPANO], NOW + HOUR) == before
     assert reassess(before, before.target, [KOPANO], NOW + 12 * HOUR) != before
+
+
+CUT = Failure("handshake", Reason.DEADLINE_EXCEEDED, "not done in time")
+
+
+@pytest.mark.parametrize(
+    ("part", "kept"),
+    [
+        (handshake({TLS1_2: (GCM,)}, incomplete=[TLS1_2], open_protocols=[TLS1_0, TLS1_1]), True),
+        (handshake({TLS1_2: (CBC_RSA,)}, incomplete=[TLS1_2], open_protocols=[TLS1_0, TLS1_1]), False),
+        (handshake({TLS1_0: (CBC_RSA,)}, incomplete=[TLS1_0], open_protocols=[TLS1_2]), False),
+    ],
+    ids=["goes with it", "another suite", "another protocol"],
+)
+def test_hellos_that_ran_out_of_time_do_not_replace_a_whole_they_do_not_contradict(
+    part: HandshakeFacts, kept: bool
+) -> None:
+    whole = handshake({TLS1_2: (GCM,)})
+    before = assess(result(Facts().with_part(whole, NOW)), [KOPANO], NOW)
+    later = NOW + HOUR
+    cut = result(Facts().with_part(part, later), ended_at=later, failures=(CUT,), success=False)
+    after = assess(cut, [KOPANO], later, before)
+    assert after.facts.get(HandshakeFacts) == (whole if kept else part)
+    assert after.facts.seen_at(HandshakeFacts) == (NOW if kept else later)

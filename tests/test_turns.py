@@ -193,8 +193,23 @@ def test_one_that_cannot_be_reached_then_stays_unknown_and_is_scanned_as_ever(tm
     shown = daemon.watch(135 * MINUTE, 20 * SECOND)
     between = [values for now, values in shown if end + 20 * SECOND < now < back]
     assert set(between) == {UNKNOWN}
-    assert len([begun for begun in daemon.servers.scans if end < begun < back]) <= 3 + 1
+    # Three as ever, one for the date, and two more since that one failed.
+    assert len([begun for begun in daemon.servers.scans if end < begun < back]) <= 3 + 1 + 2
     assert shown[-1][1][:4] == ("1", "1", "1", None)
+
+
+def test_a_server_that_is_restarted_when_its_certificate_ends_is_tried_again_soon(tmp_path: Path) -> None:
+    end = NOW + 20 * MINUTE
+
+    def serves(now: datetime) -> CertificateFacts | None:
+        if end - MINUTE < now < end + 10 * SECOND:
+            return None
+        return lasting(NOW - 30 * 24 * HOUR, end, now) if now < end else lasting(now - HOUR, now + 90 * 24 * HOUR, now)
+
+    daemon = Daemon(tmp_path, serves)
+    shown = daemon.watch(30 * MINUTE, 20 * SECOND)
+    assert "0" not in {values[0] for _, values in shown}
+    assert {values[0] for now, values in shown if now > end + 3 * MINUTE} == {"1"}
 
 
 def test_a_certificate_of_the_future_is_looked_at_when_its_time_begins(tmp_path: Path) -> None:
