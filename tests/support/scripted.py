@@ -5,7 +5,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from exporter.probes.handshake.parameters import GROUP_NAMES
@@ -347,6 +347,17 @@ class Stack:
         elif known.key_exchange is KeyExchange.DH:
             messages += prime_message(self.prime, scheme)
         return record(22, messages + message(14), hello.version)
+
+
+@dataclass(frozen=True)
+class CertificateFirst:
+    """As HAProxy: takes the ECDSA certificate as soon as a suite could use it, and then only suites that fit."""
+
+    stack: Stack
+
+    def __call__(self, hello: Hello) -> Reply:
+        ecdsa = tuple(code for code in hello.suites if key_of(code) == "ECDSA")
+        return self.stack(replace(hello, suites=ecdsa) if ecdsa and 0x0300 < hello.version < 0x0304 else hello)
 
 
 @dataclass

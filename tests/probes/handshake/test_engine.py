@@ -3,7 +3,7 @@
 import asyncio
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from exporter.probes.handshake.registry import (
     suite_name,
 )
 from tests.support.scripted import (
+    CertificateFirst,
     End,
     Hello,
     Reply,
@@ -237,17 +238,6 @@ def test_another_alert_is_a_refusal_where_a_like_hello_is_answered(code: int) ->
     assert facts.accepted == (Protocol.TLS1_2,)
     assert None not in facts.protocols.values()
     assert not facts.incomplete
-
-
-@dataclass(frozen=True)
-class CertificateFirst:
-    """Takes the ECDSA certificate as soon as one suite of the hello could use it, and then only suites that fit."""
-
-    stack: Stack
-
-    def __call__(self, hello: Hello) -> Reply:
-        ecdsa = tuple(code for code in hello.suites if "_ECDSA_" in suite_name(code))
-        return self.stack(replace(hello, suites=ecdsa) if ecdsa and 0x0300 < hello.version < 0x0304 else hello)
 
 
 @pytest.mark.parametrize("refusal", [alert(40), End.CLOSE])

@@ -1,7 +1,7 @@
 """Servers that read part of a hello, or refuse in their own way."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from exporter.probes.handshake.facts import HandshakeFacts
 from exporter.probes.handshake.registry import VERSION_CODES, suite_name
 from tests.support.pools import ByTurns
 from tests.support.scripted import (
+    CertificateFirst,
     End,
     Hello,
     Reply,
@@ -72,17 +73,6 @@ def test_reads_a_server_that_looks_at_eleven_groups(end: Reply) -> None:
     assert facts.protocols == {p: p is Protocol.TLS1_2 for p in Protocol}
     assert set(facts.cipher_suites[Protocol.TLS1_2]) == names(GCM)
     assert not facts.incomplete
-
-
-@dataclass(frozen=True)
-class CertificateFirst:
-    """As HAProxy: takes the ECDSA certificate as soon as a suite could use it, and then sees no other suites."""
-
-    stack: Stack
-
-    def __call__(self, hello: Hello) -> Reply:
-        ecdsa = tuple(code for code in hello.suites if "_ECDSA_" in suite_name(code))
-        return self.stack(replace(hello, suites=ecdsa) if ecdsa and hello.version == 0x0303 else hello)
 
 
 def test_the_lists_of_a_server_that_chooses_the_certificate_first_are_whole() -> None:
