@@ -134,6 +134,8 @@ def _must_be_an_answer(response: QueryMessage) -> None:
     code = response.rcode()
     if code not in ANSWERS:
         raise LookupFailedError(f"answered {dns.rcode.to_text(code)}")
+    if response.flags & dns.flags.TC:  # over TCP, where nothing has to be cut: it is not known what is missing
+        raise LookupFailedError("the answer is cut, over TCP too")
     chain = response.resolve_chaining()
     if chain.answer is not None:
         if code != dns.rcode.NOERROR:

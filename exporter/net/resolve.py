@@ -84,29 +84,35 @@ async def searched_name(host: str, port: int, protocol: IpProtocol, conf: Resolv
 
     With a search list that can be another name than the host: `shop` stands for shop.corp.example, and with `ndots` so
     can a name with dots. The names are tried as the system's resolver tries them (resolv.conf(5)), but each as it is.
-    None when it is none of them, and the host is a single label: a hosts file, or some other source of names.
+    A hosts file goes before the DNS, so a name has to have an address of the host, too. Only a host with dots that is
+    looked up as it is needs none: a hosts file has it under the same name.
+    None when it is none of them: a hosts file, or some other source of names.
 
     Raises:
         ProbeError: with `dns_error`; some could not be looked up, so it is open which one it is.
     """
-    if not conf.search:
+    dotted = "." in host
+    if dotted and not conf.search:
         return host
     below = [f"{host}.{domain}" if domain else host for domain in conf.search]
     names = [host, *below] if host.count(".") >= conf.dots else [*below, host]
     failure: ProbeError | None = None
+    elsewhere = False
     for name in dict.fromkeys(names):
+        if elsewhere and not (dotted and name == host):
+            continue
         try:
             found = await resolve_all(f"{name}.", port, protocol)
         except ProbeError as error:
             failure = failure if error.reason is Reason.DNS_NXDOMAIN else error
             continue
-        # The system's resolver passes over a domain whose servers fail; only then can it have come to another name.
-        if failure is None or set(found) & set(await resolve_all(host, port, protocol)):
+        as_it_is = dotted and name == host and failure is None and not elsewhere
+        if as_it_is or set(found) & set(await resolve_all(host, port, protocol)):
             return name
-        break
+        elsewhere = True  # the system's resolver asks the DNS for none of the names behind one that exists
     if failure is not None:
         raise failure
-    return host if "." in host else None
+    return host if dotted and not elsewhere else None
 
 
 def _taken(addresses: list[str], host: str, protocol: IpProtocol) -> tuple[str, ...]:

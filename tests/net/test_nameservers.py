@@ -205,6 +205,44 @@ def test_a_set_over_512_bytes_comes_where_tcp_is_closed() -> None:
     assert asyncio.run(run()) == 15
 
 
+class _OverTcp(Do53Nameserver):
+    """Asked over TCP at once: one port for both protocols may be taken in one of them."""
+
+    def is_always_max_size(self) -> bool:
+        return True
+
+
+@asynccontextmanager
+async def scripted_tcp(reply: Reply) -> AsyncIterator[Resolver]:
+    """A server on TCP alone; gives a resolver for it."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = int.from_bytes(await reader.readexactly(2))
+        said = cast("Message", reply(dns.message.from_wire(await reader.readexactly(size)))).to_wire()
+        writer.write(len(said).to_bytes(2) + said)
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        resolver = at(a_try=20)
+        resolver.nameservers = [_OverTcp("127.0.0.1", server.sockets[0].getsockname()[1])]
+        yield resolver
+
+
+@pytest.mark.parametrize("record", [[], [RECORD]])
+def test_an_answer_that_is_cut_over_tcp_too_is_none(record: list[str]) -> None:
+    """Neither that there are no records, nor that these are all."""
+
+    async def run() -> int:
+        async with scripted_tcp(says(NOERROR, *record)) as resolver:
+            whole = count(await ask(resolver))
+        async with scripted_tcp(says(NOERROR, *record, flags=RA | dns.flags.TC)) as resolver:
+            with pytest.raises(LookupFailedError, match="cut"):
+                await ask(resolver)
+        return whole
+
+    assert asyncio.run(run()) == len(record)
+
+
 @pytest.mark.parametrize("code", [FORMERR, NOTIMP, BADVERS])
 def test_a_server_that_does_not_know_edns_is_asked_without(code: Rcode) -> None:
     def reply(query: Message) -> Message:

@@ -145,7 +145,32 @@ KUBERNETES = ResolvConf(search=("shop.svc.cluster.local", "svc.cluster.local"), 
 BROKEN = socket.gaierror(socket.EAI_AGAIN, "try again")
 SEARCHES: list[tuple[str, str, ResolvConf, dict[str, str | None], str | None]] = [
     # what it is, host, configuration, names and their addresses (None: its servers fail), the name that is meant
-    ("no search list", "shop", ResolvConf(), {}, "shop"),
+    ("no search list", "www.shop.example", ResolvConf(), {}, "www.shop.example"),
+    ("a single label without a search list", "shop", ResolvConf(), {"shop": ONE}, "shop"),
+    ("a single label of the hosts file without a search list", "shop", ResolvConf(), {}, None),
+    ("a single label of the hosts file that a domain has, too", "shop", CORP, {"shop.corp.example": TWO}, None),
+    ("the same, and another name with the address", "shop", CORP, {"shop.corp.example": TWO, "shop": ONE}, None),
+    (
+        "a full name of the hosts file, elsewhere in the DNS",
+        "www.shop.example",
+        CORP,
+        {"www.shop.example": TWO},
+        "www.shop.example",
+    ),
+    (
+        "a full name of the hosts file that a domain has, too",
+        "www.shop.example",
+        KUBERNETES,
+        {"www.shop.example.svc.cluster.local": TWO},
+        None,
+    ),
+    (
+        "the same, with an address of its own name",
+        "www.shop.example",
+        KUBERNETES,
+        {"www.shop.example.svc.cluster.local": TWO, "www.shop.example": ONE},
+        "www.shop.example",
+    ),
     ("a single label", "shop", CORP, {"shop.corp.example": ONE, "shop": TWO}, "shop.corp.example"),
     ("the second domain", "shop", CORP, {"shop.lan": ONE}, "shop.lan"),
     ("a single label as it is", "shop", CORP, {"shop": ONE}, "shop"),

@@ -169,10 +169,10 @@ CORP_CAA: Answers = {"shop.corp.example": [LETTER], "www.shop.example": [OTHER]}
 
 
 def searched(monkeypatch: pytest.MonkeyPatch, host: str, **changes: Any) -> DnsFacts:  # noqa: ANN401 - any field of Target
-    """With a search list, and a system that knows www.shop.example and shop.corp.example."""
+    """With a search list, and a system that knows www.shop.example, and shop.corp.example as `shop`."""
 
     def getaddrinfo(name: str, port: int, **_: int) -> list[object]:
-        if name not in {"www.shop.example.", "shop.corp.example."}:
+        if name not in {"www.shop.example.", "shop.corp.example.", "shop"}:
             raise socket.gaierror(socket.EAI_NONAME, "not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
