@@ -6,11 +6,17 @@ from exporter.errors import ProbeError
 from exporter.model import Reason
 from exporter.probes.http.facts import HttpResponse, make_response
 from exporter.probes.http.line import MAX_BODY_BYTES, MAX_HEAD_BYTES, Stream, told_apart, unanswered
-from exporter.probes.http.odd import Fields, OddHeadError, read_head
+from exporter.probes.http.odd import Head, OddHeadError, read_head
 from exporter.probes.http.question import Question
 
 _FINAL = 200
 """RFC 9110, 15.2: those below are interim responses."""
+_SWITCHING = 101
+"""What comes behind it is another protocol."""
+_MAX_ODD_INTERIM = 10
+"""Servers send one or two; more than this many that are odd are no response."""
+_VERSIONS = {b"1.0", b"1.1", b"2.0"}
+"""Of those that h11 takes: what curl takes, too. It refuses HTTP/1.2; see `odd`."""
 _UNFRAMED = {204, 304}
 """Statuses that have no body (RFC 9112, 6.3)."""
 
@@ -42,24 +48,40 @@ class Http1:
         with told_apart():
             await self._stream.write(_written(self._client, question))
             self._said = bytearray()
-            try:
-                response = await self._response()
-            except h11.RemoteProtocolError as error:
-                return make_response(question.asked, *self._odd(error))
-            self._rest_is_short = _rest_is_short(response)
-            return make_response(question.asked, response.status_code, list(response.headers))
+            for _ in range(_MAX_ODD_INTERIM + 1):
+                try:
+                    response = await self._response()
+                except h11.RemoteProtocolError as error:
+                    head = self._odd(error)
+                    if head.status >= _FINAL:
+                        return make_response(question.asked, head.status, head.fields)
+                    self._pass_over(head, question)
+                    continue
+                self._rest_is_short = _rest_is_short(response)
+                return make_response(question.asked, response.status_code, list(response.headers))
+            raise ProbeError(Reason.HTTP_ERROR, "not an HTTP response: too many interim ones before it")
 
     async def _response(self) -> h11.Response:
         while True:
             event = await self._event()
+            if not isinstance(event, h11.Response | h11.InformationalResponse):
+                raise unanswered()
+            if event.http_version not in _VERSIONS:
+                raise ProbeError(Reason.HTTP_ERROR, "not an HTTP response: not all clients read its version")
             if isinstance(event, h11.Response):
                 return event
-            if not isinstance(event, h11.InformationalResponse):
-                raise unanswered()
             self._said = bytearray(self._client.trailing_data[0])
 
-    def _odd(self, error: h11.RemoteProtocolError) -> tuple[int, Fields]:
-        """Status and fields of a response that h11 refuses. Nothing else is asked on this connection.
+    def _pass_over(self, interim: Head, question: Question) -> None:
+        """Go on behind an interim response that h11 refuses: with a new h11, since the old one has given up."""
+        del self._said[: interim.size]
+        self._client = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+        _written(self._client, question)
+        if self._said:  # no bytes would be the end
+            self._client.receive_data(bytes(self._said))
+
+    def _odd(self, error: h11.RemoteProtocolError) -> Head:
+        """The head of a response that h11 refuses. Nothing else is asked on this connection if it is the final one.
 
         Raises:
             RemoteProtocolError: the one that h11 had, where there is no head of a response.
@@ -70,9 +92,9 @@ class Http1:
             head = read_head(bytes(self._said))
         except OddHeadError as odd:
             raise ProbeError(Reason.HTTP_ERROR, f"not an HTTP response: {odd}") from error
-        if head is None or head.status < _FINAL:
+        if head is None or head.status == _SWITCHING:
             raise error
-        return head.status, head.fields
+        return head
 
     async def ready(self) -> bool:
         """As `Line.ready`: what comes after the head is read if it is short and its end will show.

@@ -37,10 +37,12 @@ class Head:
 
     Attributes:
         fields: in order; names as they came.
+        size: in bytes, with the empty line at its end.
     """
 
     status: int
     fields: Fields
+    size: int
 
 
 def read_head(data: bytes) -> Head | None:
@@ -60,7 +62,7 @@ def read_head(data: bytes) -> Head | None:
         raise OddHeadError("it has a NUL")
     fields = [field for line in _unfolded(lines) for field in _read(line)]
     _must_be_readable(fields)
-    return Head(int(status[1]), fields)
+    return Head(int(status[1]), fields, end.end())
 
 
 def _unfolded(lines: list[bytes]) -> Iterator[bytes]:

@@ -85,6 +85,26 @@ def test_interim_responses_before_an_odd_one_are_passed_over(pki: Pki) -> None:
     assert facts.first.fields == (("strict-transport-security", VALUE),)
 
 
+ODD_INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink : </a.css>\r\n\r\n"
+FINAL = b"HTTP/1.1 200 OK\r\n" + STS + b"Content-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize("final", [FINAL, FINAL.replace(b"Content", b"X Foo: a\r\nContent")])
+@pytest.mark.parametrize("interim", [ODD_INTERIM, ODD_INTERIM * 10, b"HTTP/1.1 100 Continue\r\n\r\n" + ODD_INTERIM])
+def test_odd_interim_responses_are_passed_over(pki: Pki, interim: bytes, final: bytes) -> None:
+    for pieces in ([interim + final], [interim, final], [interim[:-1], interim[-1:] + final[:9], final[9:]]):
+        found = fetch(pki, *pieces)
+        assert (found.status, found.hsts_fields) == (200, (VALUE,))
+
+
+@pytest.mark.parametrize("head", [ODD_INTERIM * 11 + FINAL, ODD_INTERIM.replace(b"103", b"101") + FINAL, ODD_INTERIM])
+def test_not_everything_behind_odd_interim_responses_is_one(head: bytes) -> None:
+    """Too many; another protocol; nothing."""
+    with pytest.raises(ProbeError) as caught:
+        read(head)
+    assert caught.value.reason is Reason.HTTP_ERROR
+
+
 def test_an_odd_head_is_read_however_it_is_cut(pki: Pki) -> None:
     head = b"HTTP/1.1 200 OK\r\nX Foo: a\r\n" + STS + b"Server : nginx\r\n\r\n"
     facts = fetch(pki, *(head[at : at + 1] for at in range(len(head))))
