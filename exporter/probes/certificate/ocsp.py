@@ -150,7 +150,7 @@ def _signed(response: ocsp.OCSPResponse, responder: Certificate) -> bool:
 def _hash(response: ocsp.OCSPResponse) -> hashes.HashAlgorithm:
     algorithm = response.signature_hash_algorithm
     if algorithm is None:
-        raise ValueError("the signature names no hash")
+        raise InvalidSignature("it names no hash: EdDSA, which is of none of the keys that need one")
     return algorithm
 
 

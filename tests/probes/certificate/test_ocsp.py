@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import mldsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
@@ -78,6 +78,11 @@ RESPONSES: dict[str, tuple[bytes, OcspStatus]] = {
     "from a clock that is ahead": (respond(since=CLOCK_SKEW), S.GOOD),
     "from the future": (respond(since=CLOCK_SKEW + timedelta(seconds=1)), S.NOT_YET_VALID),
     "by a delegate": (delegated(SIGNER(by=ROOT)), S.GOOD),
+    "by a delegate with Ed25519": (delegated(SIGNER(by=ROOT, key=ed25519.Ed25519PrivateKey.generate())), S.GOOD),
+    "by a delegate with Ed25519 that is not empowered": (
+        delegated(issue("responder", ROOT, key=ed25519.Ed25519PrivateKey.generate())),
+        S.INVALID,
+    ),
     "by a delegate that is not empowered": (delegated(issue("responder", ROOT)), S.INVALID),
     "by a delegate for servers": (delegated(issue("r", ROOT, usage=ExtendedKeyUsageOID.SERVER_AUTH)), S.INVALID),
     "by a delegate of somebody else": (delegated(SIGNER(by=STRANGER)), S.INVALID),
