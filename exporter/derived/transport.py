@@ -5,23 +5,21 @@ from exporter.probes.certificate import CertificateFacts, Deployment
 
 
 def is_taken(case: Case) -> bool | None:
-    """Whether clients take each certificate that was seen; None when that is not known.
+    """Whether clients take the certificates that were seen; None when that is not known.
 
-    For a target with a `ca_file` these are the clients that trust it. Certificates that may not have been seen do not
-    count: the first one is what browsers of today get, and they keep the policy.
+    For a target with a `ca_file` these are the clients that trust it. The first certificate is what browsers of today
+    get, and they keep the policy: it alone fails. Others that are refused may be for other clients alone. Certificates
+    that may not have been seen do not count.
     """
     facts = case.facts.get(CertificateFacts)
     if facts is None:
         return None
-    verdicts = {_is_taken(deployment, case) for deployment in facts.deployments}
-    if False in verdicts:
-        return False
-    return None if None in verdicts else True
+    first, *others = (_is_taken(deployment.at(case.now)) for deployment in facts.deployments)
+    return None if first and not all(others) else first
 
 
-def _is_taken(deployment: Deployment, case: Case) -> bool | None:
-    if deployment.trusted is False or deployment.hostname_match is False:
-        return False
-    if not deployment.valid_from <= case.now <= deployment.valid_until:
+def _is_taken(deployment: Deployment) -> bool | None:
+    """Of a certificate at the time of judgement. A failure is known even where the trust store could not be read."""
+    if deployment.trusted is False or deployment.hostname_match is False or deployment.failures:
         return False
     return None if None in {deployment.trusted, deployment.hostname_match} else True
