@@ -51,7 +51,9 @@ def _shown(certificate: ServedCertificate) -> str:
 def _words(certificate: ServedCertificate, demand: CertificateKeyDemand, day: date) -> Iterator[Word]:
     kind, bits = certificate.key_algorithm, certificate.key_size_bits
     least = {keys.RSA: demand.min_rsa_bits, keys.EC: demand.min_ec_bits}.get(kind)
-    if demand.allowed is not None and kind not in names_in_force(demand.allowed, day):
+    if kind == keys.UNKNOWN:
+        yield Kind.DARK, "key of a kind that cannot be read", ()
+    elif demand.allowed is not None and kind not in names_in_force(demand.allowed, day):
         yield Kind.WRONG, f"{kind} key", naming(demand.allowed, [kind])
     elif least is not None and bits is None:
         yield Kind.DARK, f"{kind} key of unknown size", ()

@@ -3,6 +3,7 @@
 from exporter.case import Case
 from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
 from exporter.probes.certificate import BEGUN_SINCE, ENDED_SINCE, CertificateFacts
+from exporter.probes.trust import USAGE_UNREADABLE
 
 
 class CertificateValidDemand(Demand):
@@ -33,10 +34,10 @@ def _judge(case: Case, _demand: CertificateValidDemand) -> Outcome:
 
 
 def _why_unknown(facts: CertificateFacts) -> str:
-    """What time has done since, or else the trust store."""
+    """What time has done since, or what cannot be read of a certificate, or else the trust store."""
     details = {deployment.trust_detail for deployment in facts.deployments if deployment.trusted is None}
-    since = next((detail for detail in (ENDED_SINCE, BEGUN_SINCE) if detail in details), None)
-    return f"whether the certificate is valid is not known: {since}" if since else "the trust store could not be read"
+    why = next((detail for detail in (ENDED_SINCE, BEGUN_SINCE, USAGE_UNREADABLE) if detail in details), None)
+    return f"whether the certificate is valid is not known: {why}" if why else "the trust store could not be read"
 
 
 CHECK = Check(

@@ -8,7 +8,7 @@ from hashlib import sha256
 from exporter.model import Facts
 from exporter.probes.certificate import CertificateFacts
 from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.keys import RSA, read_key
+from exporter.probes.keys import RSA, UNKNOWN, read_key
 from exporter.probes.parsed import parse
 
 
@@ -29,7 +29,8 @@ def keys_known(facts: Facts) -> bool:
     certificates = facts.get(CertificateFacts)
     if certificates is None or not certificates.deployments_complete:
         return False
-    return all(deployment.leaf.spki_sha256 is not None for deployment in certificates.deployments)
+    leaves = [deployment.leaf for deployment in certificates.deployments]
+    return all(leaf.spki_sha256 is not None and leaf.key_algorithm != UNKNOWN for leaf in leaves)
 
 
 def ssl2_keys(facts: Facts) -> frozenset[str]:

@@ -55,9 +55,11 @@ def read_anchors(path: str, _edition: Edition) -> frozenset[x509.Name]:
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         for der in read_pem(path):
             try:
-                names.add(parse(der).read.subject)
+                anchor = parse(der)
             except UNREADABLE:
                 continue
+            if "subject" not in anchor.unreadable:
+                names.add(anchor.read.subject)
     return frozenset(names)
 
 

@@ -19,6 +19,9 @@ _ALGORITHMS: tuple[tuple[type, str], ...] = (
 ALGORITHMS = tuple(name for _, name in _ALGORITHMS)
 """Label values of `key_algorithm`; a key of any other kind goes by its object identifier."""
 
+UNKNOWN = "unknown"
+"""Stands for the kind of a key, and for other parts of a certificate, that cannot be read."""
+
 PSS = "RSA-PSS"
 
 CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
@@ -30,7 +33,7 @@ class Key:
     """A public key.
 
     Attributes:
-        algorithm: one of `ALGORITHMS`, or the object identifier of another one.
+        algorithm: one of `ALGORITHMS`, or the object identifier of another one, or `UNKNOWN`.
         size_bits: None where the algorithm has no size of its own.
         curve: of an EC key: `P-256`, ..., or OpenSSL's name of another curve.
         kind: what a server has one certificate of: `RSA`, `RSA-PSS`, `ECDSA P-256`, `Ed25519`. The size of an RSA key
@@ -71,6 +74,7 @@ def read_key(certificate: Certificate) -> Key:
 def key_kind(certificate: bytes) -> str | None:
     """Kind of the key in a DER certificate; None when it cannot be read."""
     try:
-        return read_key(parse(certificate)).kind
+        found = parse(certificate)
+        return None if "key" in found.unreadable else read_key(found).kind
     except Exception:  # noqa: BLE001 - whatever the parser thinks of hostile bytes
         return None

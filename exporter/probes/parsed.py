@@ -31,7 +31,7 @@ class Certificate:
         read: what is read of it: the certificate itself, or a copy that cryptography can read.
         original: whether it is the certificate itself.
         unreadable: parts that cannot be read, or only partly -> why.
-        lost: extensions that are there, and not in `read`.
+        lost: extensions that are there, and not in `read`, or not with all that clients may read in them.
     """
 
     der: bytes
@@ -79,6 +79,10 @@ class Certificate:
         """
         if kind.oid in self.lost:
             raise UnreadableError(f"{readable.title(kind.oid)} cannot be read")
+        return self.readable(kind)
+
+    def readable(self, kind: type[E]) -> E | None:
+        """What can be read of the extension of this kind; None when that is nothing, or there is none."""
         try:
             return self.read.extensions.get_extension_for_class(kind).value
         except x509.ExtensionNotFound:
@@ -87,12 +91,11 @@ class Certificate:
     def is_signed_by(self, issuer: "Certificate") -> bool:
         """Whether the issuer's key made its signature, and its name is the issuer's."""
         try:
-            if self.original and issuer.original:
-                self.read.verify_directly_issued_by(issuer.read)
-            elif self.read.issuer != issuer.read.subject:
+            if self.read.issuer != issuer.read.subject:
                 return False
-            else:
-                _verify(self, issuer.read.public_key())
+            if self.original and issuer.original and _is_directly_issued(self.read, issuer.read):
+                return True
+            _verify(self, issuer.read.public_key())
         except (*UNREADABLE, InvalidSignature):
             return False
         return True
@@ -121,6 +124,19 @@ def _as_openssl_writes(data: bytes) -> bytes:
         return data
 
 
+def _is_directly_issued(child: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """As cryptography has it; False where it does not say: it checks no certificate that is signed with SHA-1.
+
+    Raises:
+        InvalidSignature: the signature does not fit.
+    """
+    try:
+        child.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return True
+
+
 def _verify(child: Certificate, key: object) -> None:
     """Check the signature of what was signed, which the copy of a certificate is not.
 
@@ -133,8 +149,9 @@ def _verify(child: Certificate, key: object) -> None:
     match key, parameters:
         case rsa.RSAPublicKey(), padding.PKCS1v15() | padding.PSS() if algorithm is not None:
             key.verify(signature, signed, parameters, algorithm)
-        case ec.EllipticCurvePublicKey(), ec.ECDSA():
-            key.verify(signature, signed, parameters)
+        case ec.EllipticCurvePublicKey(), ec.ECDSA() | None if algorithm is not None:
+            # There are no parameters for ECDSA with SHA-1, as cryptography has it.
+            key.verify(signature, signed, ec.ECDSA(algorithm))
         case ((ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey()), None):
             key.verify(signature, signed)
         case _:

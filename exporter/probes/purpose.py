@@ -1,11 +1,11 @@
 """What the certificates of a path may be used for, as OpenSSL's purpose `sslserver` has it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from exporter.probes.parsed import UNREADABLE, Certificate
+from exporter.probes.parsed import UNREADABLE, Certificate, UnreadableError
 from exporter.probes.readable import NETSCAPE_TYPE
 
 _SERVER_USAGES = {
@@ -18,15 +18,24 @@ _SERVER_USAGES = {
 _NETSCAPE_SERVER = 0x40
 
 
-def for_servers(path: Sequence[Certificate]) -> bool:
+def for_servers(path: Sequence[Certificate]) -> bool | None:
     """OpenSSL's purpose `sslserver`: what the path's extensions restrict its keys to (RFC 5280, 4.2.1.3, 4.2.1.12).
 
-    pyOpenSSL cannot have OpenSSL check this itself.
+    None when one of these extensions cannot be read: OpenSSL takes some that stricter parsers refuse. pyOpenSSL cannot
+    have OpenSSL check this itself.
     """
+    verdicts = {_known(_signs, path[0]), _known(_is_netscape_server, path[0])}
+    verdicts |= {_known(_usage_fits, certificate) for certificate in path}
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True
+
+
+def _known(look: Callable[[Certificate], bool], certificate: Certificate) -> bool | None:
     try:
-        return _serves(path[0]) and all(_usage_fits(certificate) for certificate in path)
+        return look(certificate)
     except UNREADABLE:
-        return False  # no client could read it either
+        return None
 
 
 def _usage_fits(certificate: Certificate) -> bool:
@@ -34,10 +43,14 @@ def _usage_fits(certificate: Certificate) -> bool:
     return usages is None or bool(_SERVER_USAGES.intersection(usages))
 
 
-def _serves(leaf: Certificate) -> bool:
+def _signs(leaf: Certificate) -> bool:
     usage = leaf.extension(x509.KeyUsage)
-    if usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
-        return False
+    return usage is None or usage.digital_signature or usage.key_encipherment or usage.key_agreement
+
+
+def _is_netscape_server(leaf: Certificate) -> bool:
+    if NETSCAPE_TYPE in leaf.lost:
+        raise UnreadableError("netscape-cert-type cannot be read")
     for other in leaf.read.extensions:
         if other.oid == NETSCAPE_TYPE and isinstance(other.value, x509.UnrecognizedExtension):
             bits = other.value.value  # a BIT STRING of up to 8 bits: tag, length, unused bits, bits

@@ -25,13 +25,15 @@ from exporter.probes.der import (
     OID,
     SEQUENCE,
     Element,
+    Rewriter,
+    boolean,
     element,
     elements,
     encode,
-    rewrite,
 )
 
 UNREADABLE = (
+    KeyError,
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
@@ -39,7 +41,8 @@ UNREADABLE = (
     x509.UnsupportedGeneralNameType,
     x509.InvalidVersion,
 )
-"""What the parser says of certificates that it cannot take in."""
+"""What the parser says of certificates that it cannot take in; KeyError of a TLS feature with a number that it does not
+know."""
 
 NETSCAPE_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
 _TITLES: Mapping[x509.ObjectIdentifier, str] = {
@@ -63,6 +66,10 @@ another one."""
 _MOST_CHARACTERS = 100
 """Of what the parser says; more is its own trace."""
 _DNS_NAME, _IP_ADDRESS = 0x82, 0x87
+_IN_PIECES = {0xA2, 0xA7}
+"""The tags of both where the string is constructed."""
+_KNOWN_FEATURES = {b"\x05", b"\x11"}
+"""status_request and status_request_v2, the only ones that cryptography has."""
 _EXTENSIONS, _VERSION = 0xA3, 0xA0
 _VERSION_3 = encode(_VERSION, encode(INTEGER, b"\x02"))
 _OUTER_PARTS = 3
@@ -173,11 +180,12 @@ class _Work:
     written: _Written = _Written()
     unreadable: dict[str, str] = field(default_factory=dict)
     lost: set[x509.ObjectIdentifier] = field(default_factory=set)
+    rewriter: Rewriter = field(default_factory=Rewriter)
 
-    def take(self, part: str, ways: Iterable[bytes]) -> None:
+    def take(self, part: str, found: Element, *others: Callable[[], bytes]) -> None:
         """Write the part in the first way that can be read; what it begins with stays where none can."""
         said = ""
-        for way in ways:
+        for way in self._ways(found, *others):
             change: dict[str, Any] = {part: way}
             result = replace(_Written(), **change).load()
             if not isinstance(result, str):
@@ -185,6 +193,15 @@ class _Work:
                 return
             said = said or result
         self.unreadable[part] = said
+
+    def _ways(self, part: Element, *others: Callable[[], bytes]) -> Iterator[bytes]:
+        """As it is, as DER has it, and by other means."""
+        yield part.whole
+        for way in (lambda: self.rewriter.rewrite(part.whole), *others):
+            try:
+                yield way()
+            except (ValueError, crypto.Error):
+                continue
 
 
 def copy(data: bytes) -> Copy:
@@ -194,28 +211,18 @@ def copy(data: bytes) -> Copy:
         ValueError: it is no certificate, or its dates cannot be read.
     """
     parts, work = split(data), _Work()
-    work.take("serial", _ways(parts.serial, lambda: _number(parts.serial)))
-    work.take("algorithm", _ways(parts.algorithm, lambda: _algorithm(parts.algorithm)))
-    work.take("issuer", _ways(parts.issuer))
-    work.take("subject", _ways(parts.subject))
-    work.take("validity", _ways(parts.validity, lambda: _validity(parts.validity)))
-    work.take("key", _ways(parts.key, lambda: _key(data), lambda: _kind_of_key(parts.key)))
-    work.take("signature", _ways(parts.signature))
+    work.take("serial", parts.serial, lambda: _number(parts.serial))
+    work.take("algorithm", parts.algorithm, lambda: _algorithm(parts.algorithm))
+    work.take("issuer", parts.issuer)
+    work.take("subject", parts.subject)
+    work.take("validity", parts.validity, lambda: _validity(parts.validity))
+    work.take("key", parts.key, lambda: _key(data), lambda: _kind_of_key(parts.key))
+    work.take("signature", parts.signature)
     _take_extensions(work, parts.extensions)
     certificate = work.written.load()
     if isinstance(certificate, str) or "validity" in work.unreadable:
         raise ValueError(work.unreadable.get("validity", certificate))
     return Copy(certificate, work.unreadable, frozenset(work.lost))
-
-
-def _ways(part: Element, *others: Callable[[], bytes]) -> Iterator[bytes]:
-    """As it is, as DER has it, and by other means."""
-    yield part.whole
-    for way in (lambda: rewrite(part.whole), *others):
-        try:
-            yield way()
-        except (ValueError, crypto.Error):
-            continue
 
 
 def _number(serial: Element) -> bytes:
@@ -293,32 +300,38 @@ def _extension(one: Element) -> tuple[x509.ObjectIdentifier, bytes, Element] | N
     oid = _KINDS.get(kind.content)
     if oid is None or not others:
         return None
-    return oid, rewrite(others[0].whole) if len(others) > 1 else b"", others[-1]
+    return oid, boolean(others[0]) if len(others) > 1 else b"", others[-1]
 
 
 def _take_extension(work: _Work, oid: x509.ObjectIdentifier, critical: bytes, value: Element) -> str | None:
     """What is wrong with it, where it cannot be read."""
+    if oid == ExtensionOID.TLS_FEATURE and _asks_for_others(value.content):
+        return None
     said = None
-    for content, lacks in _values(oid, value.content):
+    for content, lacks in _values(oid, value.content, work.rewriter):
         written = encode(SEQUENCE, encode(OID, _content(oid)), critical, encode(OCTET_STRING, content))
         result = _Written(extensions=(written,)).load()
         if not isinstance(result, str):
             work.written = replace(work.written, extensions=(*work.written.extensions, written))
             if lacks:
                 work.unreadable[title(oid)] = lacks
+                if _hides_names(value.content):
+                    work.lost.add(oid)
             return None
         said = said or result
     return said or "it holds nothing"
 
 
-def _values(oid: x509.ObjectIdentifier, value: bytes) -> Iterator[tuple[bytes, str]]:
+def _values(oid: x509.ObjectIdentifier, value: bytes, rewriter: Rewriter) -> Iterator[tuple[bytes, str]]:
     """What it holds, in the ways it may be read, and what each of them lacks."""
     yield value, ""
     try:
-        written = rewrite(value)
+        written = rewriter.rewrite(value)
         yield written, ""
         if oid == ExtensionOID.SUBJECT_ALTERNATIVE_NAME:
             yield _usable_names(written)
+        if oid == ExtensionOID.TLS_FEATURE:
+            yield _known_features(written), ""
     except ValueError:
         return
 
@@ -328,6 +341,38 @@ def _usable_names(value: bytes) -> tuple[bytes, str]:
     names = list(elements(element(value).content))
     usable = [one for one in names if _usable(one)]
     return encode(SEQUENCE, *(one.whole for one in usable)), f"{len(names) - len(usable)} of {len(names)} names"
+
+
+def _hides_names(value: bytes) -> bool:
+    """Whether names are left out that some clients read, in strings of several pieces (OpenSSL, X.690, 8.21)."""
+    return any(one.tag in _IN_PIECES for one in elements(element(value).content))
+
+
+def _features(value: bytes) -> list[Element]:
+    """The numbers of RFC 7633.
+
+    Raises:
+        ValueError: it is no list of numbers.
+    """
+    outer = element(value)
+    features = list(elements(outer.content))
+    if outer.whole != value or outer.tag != SEQUENCE or any(one.whole != _number(one) for one in features):
+        raise ValueError("no list of features")
+    return features
+
+
+def _known_features(value: bytes) -> bytes:
+    """Those that the parser knows. Others may be asked for, and change nothing about these."""
+    return encode(SEQUENCE, *(one.whole for one in _features(value) if one.content in _KNOWN_FEATURES))
+
+
+def _asks_for_others(value: bytes) -> bool:
+    """Whether there are only features that the parser does not know; it refuses a list of none."""
+    try:
+        features = _features(value)
+    except ValueError:
+        return False
+    return bool(features) and not any(one.content in _KNOWN_FEATURES for one in features)
 
 
 def _usable(name: Element) -> bool:

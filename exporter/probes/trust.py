@@ -39,7 +39,7 @@ class TrustFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrustVerdict:
-    """Trusted, or not and why.
+    """Trusted, or not and why; None when what the certificates may be used for cannot be read.
 
     Attributes:
         failures: everything that is wrong by itself; empty when it is trusted.
@@ -48,13 +48,14 @@ class TrustVerdict:
         detail: OpenSSL's sentence.
     """
 
-    trusted: bool
+    trusted: bool | None
     failures: tuple[TrustFailure, ...] = ()
     complete: bool = True
     path: tuple[Certificate, ...] = ()
     detail: str = ""
 
 
+USAGE_UNREADABLE = "what a certificate may be used for cannot be read"
 _NO_ISSUER = {2, 20, 21}
 _INVALID_EXTENSION = 41
 _FAILURES = {
@@ -169,12 +170,13 @@ def verify(
         failures[TrustFailure.INCOMPLETE_CHAIN if forgotten else TrustFailure.UNKNOWN_ISSUER] = None
     elif code:
         failures[_FAILURES.get(code, TrustFailure.OTHER)] = None
-    if not for_servers(linked):
+    fits = for_servers(linked)
+    if fits is False:
         failures[TrustFailure.PROFILE] = None
         detail = detail or "the certificate is not meant for TLS servers"
     if failures:
         return TrustVerdict(False, tuple(failures), code not in _NO_ISSUER, detail=detail)
-    return TrustVerdict(True, path=tuple(linked))
+    return TrustVerdict(fits, path=tuple(linked), detail="" if fits else USAGE_UNREADABLE)
 
 
 def _has_anchor(linked: Sequence[Certificate], path: str, edition: Edition) -> bool:
@@ -204,13 +206,16 @@ def matches(leaf: Certificate, name: str) -> bool | None:
     """Whether the certificate carries the name or address (RFC 9525: subject alternative names only).
 
     An entry that is no usable pattern (an address among the DNS names, a lone `*`) matches nothing, and takes nothing
-    away from the others. None where the names cannot be read, or are there twice: clients disagree on what that means.
+    away from the others. None where it is not among those that can be read, and others cannot, or they are there
+    twice: clients disagree on what that means.
     """
-    if ExtensionOID.SUBJECT_ALTERNATIVE_NAME in leaf.lost:
-        return None
-    names = leaf.extension(x509.SubjectAlternativeName)
-    if names is None:
-        return False
+    names = leaf.readable(x509.SubjectAlternativeName)
+    if names is not None and _is_among(names, name):
+        return True
+    return None if ExtensionOID.SUBJECT_ALTERNATIVE_NAME in leaf.lost else False
+
+
+def _is_among(names: x509.SubjectAlternativeName, name: str) -> bool:
     if is_ip(name):
         return ip_address(without_zone(name)) in names.get_values_for_type(x509.IPAddress)
     return any(_matches_one(pattern, name) for pattern in names.get_values_for_type(x509.DNSName))

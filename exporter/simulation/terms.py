@@ -21,7 +21,7 @@ from exporter.probes.handshake.parameters import (
     scheme_name,
 )
 from exporter.probes.handshake.registry import KeyExchange, for_dss, for_ecdsa, layout, signed, suite_name
-from exporter.probes.keys import CURVES, DSA, EC, ED448, ED25519, PSS, RSA
+from exporter.probes.keys import CURVES, DSA, EC, ED448, ED25519, PSS, RSA, UNKNOWN
 
 
 class Obstacle(StrEnum):
@@ -208,7 +208,7 @@ def _tls13_scheme(client: Client, deployment: Deployment) -> bool | None:
     if wanted is None and kind == EC and curve is not None:
         return False
     if wanted is None:  # the key cannot be read, or signs with something that has nothing to do with the usual schemes
-        other = kind not in _OLD_KEYS and kind != _X500_RSA
+        other = kind not in {*_OLD_KEYS, _X500_RSA, UNKNOWN}
         return False if other and not any(map(_for_another_key, offered)) else None
     if kind in _SEVERAL and wanted & offered and not wanted <= offered:
         return None

@@ -57,6 +57,12 @@ def rsa(bits: int | None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - f
             "EC key on P-521",
             {EC: ("EC key on P-521",)},
         ),
+        (
+            certificate(key_algorithm="unknown", key_size_bits=None, curve=None),
+            V.UNKNOWN,
+            "key of a kind that cannot be read",
+            {"unknown abababab": ("key of a kind that cannot be read",)},
+        ),
         (certificate(curve=None), V.UNKNOWN, "EC key on an unknown curve", {EC: ("EC key on an unknown curve",)}),
         (
             certificates(deployment(issuer(**rsa(1024)))),

@@ -71,6 +71,7 @@ def demand(asked: dict[str, Any]) -> CertificateSignatureDemand:
             (),
         ),
         (BY, certificate(signature_algorithm="1.2.3.4"), V.UNKNOWN, "signature by 1.2.3.4", ()),
+        (BY, certificate(signature_algorithm="unknown"), V.UNKNOWN, "signature by unknown", ()),
         (BY, certificate(signature_hash=None), V.PASS, "ecdsa-with-SHA256", ()),
     ],
 )

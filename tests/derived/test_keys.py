@@ -57,6 +57,7 @@ def test_keys_are_known_when_no_chain_is_missing_and_each_can_be_read() -> None:
     assert keys_known(facts(certificate()))
     assert not keys_known(facts(certificates(deployment(), complete=False)))
     assert not keys_known(facts(certificates(deployment(), deployment(spki_sha256=None))))
+    assert not keys_known(facts(certificates(deployment(), deployment(key_algorithm="unknown"))))
     assert not keys_known(facts(handshake(chains=(chain(leaf("RSA")[0]),))))
 
 

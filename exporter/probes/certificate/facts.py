@@ -31,7 +31,8 @@ class ServedCertificate:
         serial: hexadecimal, as all bytes here.
         spki_sha256: of the SubjectPublicKeyInfo, the same for all certificates with this key; None where the key
             cannot be read.
-        key_algorithm: RSA, EC, DSA, Ed25519, Ed448, or the object identifier of another one.
+        key_algorithm: RSA, EC, DSA, Ed25519, Ed448, or the object identifier of another one. Where the certificate has
+            one that cannot be read it is `unknown`, as are subject, issuer, serial and signature_algorithm.
         key_size_bits: None where the algorithm has no size of its own, or it cannot be read.
         curve: of an EC key (`P-256`, ...).
         signature_algorithm: OpenSSL's name, or the object identifier where it has none.
@@ -96,7 +97,7 @@ class Deployment:
         valid_from: when the last of the path becomes valid, the anchor included where it is known.
         valid_until: when the first of the path ends, likewise.
         hostname_match: the leaf carries the name of the service; None where its names cannot be read.
-        trusted: None when the trust store could not be read.
+        trusted: None when the trust store could not be read, or what the certificates may be used for.
         failures: why it is not to be trusted, all that is known.
         trust_detail: OpenSSL's sentence, or what is wrong with the trust store.
         ocsp_stapled: None when nothing was stapled, it was not looked for, or there is nothing to check it with.

@@ -13,7 +13,7 @@ from exporter.probes import keys
 from exporter.probes.certificate.facts import INTRINSIC, CertificateFacts, Deployment, OcspStatus, ServedCertificate
 from exporter.probes.certificate.ocsp import read_stapled, read_until
 from exporter.probes.chain import is_issuer, read_shape
-from exporter.probes.keys import Key, read_key
+from exporter.probes.keys import UNKNOWN, Key, read_key
 from exporter.probes.parsed import UNREADABLE, Certificate, UnreadableError
 from exporter.probes.trust import TrustFailure, TrustVerdict, matches, out_of_time, verify
 
@@ -100,9 +100,9 @@ def read_certificate(certificate: Certificate) -> ServedCertificate:
     """One certificate."""
     key, spki, read = _key(certificate), certificate.spki, certificate.read
     return ServedCertificate(
-        subject=read.subject.rfc4514_string(),
-        issuer=read.issuer.rfc4514_string(),
-        serial=f"{read.serial_number:x}",
+        subject=UNKNOWN if "subject" in certificate.unreadable else read.subject.rfc4514_string(),
+        issuer=UNKNOWN if "issuer" in certificate.unreadable else read.issuer.rfc4514_string(),
+        serial=UNKNOWN if "serial" in certificate.unreadable else f"{read.serial_number:x}",
         fingerprint_sha256=sha256(certificate.der).hexdigest(),
         spki_sha256=sha256(spki).hexdigest(),
         key_algorithm=key.algorithm,
@@ -122,6 +122,8 @@ def read_certificate(certificate: Certificate) -> ServedCertificate:
 
 
 def _key(certificate: Certificate) -> Key:
+    if "key" in certificate.unreadable:
+        return Key(UNKNOWN, None, None, UNKNOWN)
     try:
         return read_key(certificate)
     except ValueError:
@@ -134,10 +136,14 @@ def _signature_algorithm(certificate: Certificate) -> str:
     try:
         return certificate.openssl().get_signature_algorithm().decode("ascii", "replace")
     except ValueError:
-        return certificate.read.signature_algorithm_oid.dotted_string
+        return (
+            UNKNOWN if "algorithm" in certificate.unreadable else certificate.read.signature_algorithm_oid.dotted_string
+        )
 
 
 def _signature_hash(certificate: Certificate) -> str | None:
+    if "algorithm" in certificate.unreadable:
+        return None
     try:
         algorithm = certificate.read.signature_hash_algorithm
     except (ValueError, UnsupportedAlgorithm):
@@ -154,10 +160,7 @@ def _is_ca(certificate: Certificate) -> bool | None:
 
 
 def _names(leaf: Certificate) -> tuple[str, ...]:
-    try:
-        names = leaf.extension(x509.SubjectAlternativeName)
-    except UnreadableError:
-        return ()
+    names = leaf.readable(x509.SubjectAlternativeName)
     if names is None:
         return ()
     dns = [f"DNS:{name}" for name in names.get_values_for_type(x509.DNSName)]
