@@ -3,8 +3,7 @@
 sslyze reads record by record. A message in several records, as every chain of more than 16 KiB is, makes it give up.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from exporter.workers.child import Socket
 
@@ -13,74 +12,113 @@ CERTIFICATE, CERTIFICATE_REQUEST, SERVER_HELLO_DONE, CERTIFICATE_VERIFY, FINISHE
 """Types of records and messages (RFC 5246, 6.2.1 and 7.4; RFC 6520, 3)."""
 _WARNING, CLOSE_NOTIFY = b"\x01", b"\x01\x00"
 """Level, and level with description, of an alert (RFC 5246, 7.2)."""
+_HEAD_BYTES, _ALERT_BYTES = 5, 7
+"""Of a record's header, and of a whole record with one alert."""
 _READ_SIZE = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
+class OddFlightError(Exception):
+    """The server spoke on behind its first flight before anything was asked, or no server sends such a flight.
+
+    No answer of it tells anything then.
+    """
+
+
 class Flight:
-    """The server's first flight (RFC 5246, 7.3).
+    """The server's first flight (RFC 5246, 7.3), read as it comes: each byte once, whatever the server sends.
 
     Attributes:
         messages: type -> body of the messages that are complete.
         whole: it ended with ServerHelloDone.
-        rest: what came behind the records that were read.
+        is_something_else: what comes next belongs to no first flight.
+        end: how many bytes are read: the flight, and the warnings behind it.
+        warnings: the alerts of level "warning" that came behind the flight. They are no answer; one follows.
     """
 
-    messages: Mapping[int, bytes]
-    whole: bool
-    rest: bytes
+    def __init__(self) -> None:
+        self.messages: dict[int, bytes] = {}
+        self.whole = self.is_something_else = False
+        self.end = 0
+        self.warnings = bytearray()
+        self._handshake = bytearray()
+
+    def read(self, received: bytes | bytearray) -> None:
+        """Read on; `received` is all that came so far."""
+        for kind, body in records(received, self.end):
+            if _is_warning(kind, body) and (self.whole or not self.messages):
+                # Servers that do not know the name send one before the flight (RFC 6066, 3).
+                self.warnings += body if self.whole else b""
+            elif self.whole or kind != HANDSHAKE or not body:  # an empty one is forbidden (RFC 5246, 6.2.1)
+                break
+            else:
+                self._take(body)
+            self.end += _HEAD_BYTES + len(body)
+        rest = received[self.end : self.end + _ALERT_BYTES]
+        self.is_something_else = not self.whole and bool(rest) and not _may_go_on(rest)
+
+    def _take(self, body: bytes) -> None:
+        """Cut the messages out of the bodies of the records, however they are cut into these."""
+        self._handshake += body
+        while (
+            not self.whole
+            and len(self._handshake) >= 4
+            and len(self._handshake) >= (length := 4 + int.from_bytes(self._handshake[1:4], "big"))
+        ):
+            self.messages[self._handshake[0]] = bytes(self._handshake[4:length])
+            self.whole = self._handshake[0] == SERVER_HELLO_DONE
+            del self._handshake[:length]
 
 
-def read_flight(received: bytes) -> Flight:
-    """The first flight at the beginning of these bytes, however its messages are cut into records.
-
-    A warning before it is skipped: servers that do not know the name send one (RFC 6066, 3).
-    """
-    rest, handshake, messages = received, b"", dict[int, bytes]()
-    for kind, body in records(received):
-        if kind == ALERT and not messages and body[:1] == _WARNING and body != CLOSE_NOTIFY:
-            rest = rest[5 + len(body) :]
-            continue
-        if kind != HANDSHAKE:
-            break
-        handshake, rest = handshake + body, rest[5 + len(body) :]
-        while len(handshake) >= 4 and len(handshake) >= (length := 4 + int.from_bytes(handshake[1:4], "big")):
-            messages[handshake[0]] = handshake[4:length]
-            if handshake[0] == SERVER_HELLO_DONE:
-                return Flight(messages, whole=True, rest=rest)
-            handshake = handshake[length:]
-    return Flight(messages, whole=False, rest=rest)
+def read_flight(received: bytes | bytearray) -> Flight:
+    """The first flight at the beginning of these bytes."""
+    flight = Flight()
+    flight.read(received)
+    return flight
 
 
-def _may_go_on(rest: bytes) -> bool:
+def _is_warning(kind: int, body: bytes) -> bool:
+    return kind == ALERT and body[:1] == _WARNING and body != CLOSE_NOTIFY
+
+
+def _may_go_on(rest: bytes | bytearray) -> bool:
     """Whether this can be the beginning of a record that belongs to a first flight."""
-    return rest[0] == HANDSHAKE or (rest[0] == ALERT and len(rest) < 7)
+    if rest[0] == HANDSHAKE:
+        return rest[3:_HEAD_BYTES] != bytes(2)
+    return _is_begun_alert(rest)
 
 
-def records(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and body of each complete record."""
-    while len(data) >= 5 and len(data) >= (end := 5 + int.from_bytes(data[3:5], "big")):
-        yield data[0], data[5:end]
-        data = data[end:]
+def _is_begun_alert(rest: bytes | bytearray) -> bool:
+    return rest[:1] == bytes([ALERT]) and len(rest) < _ALERT_BYTES
+
+
+def records(data: bytes | bytearray, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Type and body of each complete record from there on."""
+    while len(data) >= (body := start + _HEAD_BYTES):
+        end = body + int.from_bytes(data[body - 2 : body], "big")
+        if len(data) < end:
+            break
+        yield data[start], bytes(data[body:end])
+        start = end
 
 
 def after_flight(socket: Socket) -> bytes | None:
-    """What the server said after its first flight; None when it did not come so far."""
-    flight = read_flight(bytes(socket.received))
-    return flight.rest if flight.whole else None
+    """What the server said after its first flight and the warnings behind it; None when it did not come so far."""
+    flight = read_flight(socket.received)
+    return bytes(socket.received[flight.end :]) if flight.whole else None
 
 
 class Shortened:
     """A connection of which sslyze reads the ServerHelloDone alone, in a record of its own, and what comes behind it.
 
-    A server that says something else than a first flight is heard with that. Subclasses change what is said and read
-    after the flight.
+    A server that says something else than a first flight is heard with that. Warnings behind the flight are left out.
+    Subclasses change what is said and read after the flight.
     """
 
     def __init__(self, socket: Socket) -> None:
         self.socket = socket
         self.flight: Flight | None = None
-        self._is_something_else = False
+        self._coming = Flight()
+        self._is_answered = False
 
     def send(self, data: bytes) -> int:
         """Send it all; gives how much that was, as sslyze sees it."""
@@ -92,8 +130,9 @@ class Shortened:
 
         Raises:
             OSError: as `Socket.recv`.
+            OddFlightError: something is behind the flight already, or it has an empty record.
         """
-        if self._is_something_else:
+        if self._coming.is_something_else:
             return self.socket.recv(_READ_SIZE)
         return self._end_of_flight() if self.flight is None else self.incoming()
 
@@ -107,18 +146,37 @@ class Shortened:
 
     def incoming(self) -> bytes:
         """The next bytes after the flight."""
-        return self.socket.recv(_READ_SIZE)
+        if self._is_answered:
+            return self.socket.recv(_READ_SIZE)
+        while self.socket.recv(_READ_SIZE):
+            if said := self.said():
+                self._is_answered = True
+                return said
+        return b""
+
+    def said(self) -> bytes:
+        """All that came after the flight and the warnings behind it, as far as it is known not to be one more."""
+        self._coming.read(self.socket.received)
+        rest = bytes(self.socket.received[self._coming.end :])
+        return b"" if _is_begun_alert(rest) else rest
 
     def _end_of_flight(self) -> bytes:
         while self.socket.recv(_READ_SIZE):
-            flight = read_flight(bytes(self.socket.received))
-            if flight.whole:
-                self.flight = flight
-                return self.record(HANDSHAKE, bytes([SERVER_HELLO_DONE, 0, 0, 0])) + flight.rest
-            self._is_something_else = bool(flight.rest) and not _may_go_on(flight.rest)
-            if self._is_something_else:
-                return flight.rest
+            self._coming.read(self.socket.received)
+            if self._coming.whole:
+                if self.said():
+                    raise OddFlightError("the server speaks on before it is asked")
+                self.flight = self._coming
+                return self.record(HANDSHAKE, bytes([SERVER_HELLO_DONE, 0, 0, 0]))
+            if self._coming.is_something_else:
+                return self._something_else()
         return b""
+
+    def _something_else(self) -> bytes:
+        rest = bytes(self.socket.received[self._coming.end :])
+        if rest[0] == HANDSHAKE:
+            raise OddFlightError("the server sends an empty handshake record")  # sslyze would parse them one by one
+        return rest
 
     def record(self, kind: int, body: bytes) -> bytes:
         """A record in the server's version."""
