@@ -258,14 +258,14 @@ def _by_one_connection(attack: _Attack, arguments: Mapping[str, Any], network: N
 
 
 def _answers(attack: _Attack, server: _Server) -> set[Answer]:
-    """What the tries say; one is enough where the server goes on, or where nothing is said.
+    """What the tries say; one is enough where the server goes on, turns down what was sent, or says nothing.
 
     Others must come out the same each time: some answers are only right by chance, and a connection ends for many
     reasons. Whether a refusal is an alert or a close is chance too: a reset overtakes the alert.
     """
     first = _once(attack, server)
     answers = {first}
-    if first not in {Answer.SAFE, Answer.NOTHING}:
+    if first not in {Answer.SAFE, Answer.DECLINES, Answer.NOTHING}:
         alike = {first} if first is Answer.VULNERABLE else _REFUSALS
         for _ in range(CONFIRMATIONS):
             if not answers <= alike:
@@ -534,7 +534,8 @@ def _not_tried(server: _Server, sockets: list[Socket], arguments: Mapping[str, A
     for socket in sockets:
         flight = read_flight(socket.received)
         rest = bytes(socket.received[flight.end :])
-        spoke_on = rest[:1] and rest[0] in RECORD_TYPES and rest[0] != ALERT
+        # What is no TLS may be the end of a server that was told to end (xrdp), and nothing else.
+        spoke_on = rest[:1] and rest[0] != ALERT and (flow is Flow.FULL or rest[0] in RECORD_TYPES)
         if not flight.whole or spoke_on or socket.ending is Ending.CUT_OFF:
             return "the server did not go along to where it is tried"
         if key not in flight.messages.get(CERTIFICATE, b""):

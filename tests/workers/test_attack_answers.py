@@ -71,10 +71,10 @@ def test_one_end_of_a_connection_rules_nothing_out(name: str, answer: tuple[byte
 @pytest.mark.parametrize(
     ("name", "answer", "connections"),
     [
-        ("heartbleed", (UNEXPECTED, Ending.ORDERLY), 4),
+        ("heartbleed", (UNEXPECTED, Ending.ORDERLY), 1),
         ("heartbleed", (FAILURE, Ending.ORDERLY), 5),
         ("heartbleed", (Ending.RESET,), 6),
-        ("ccs_injection", (UNEXPECTED, Ending.ORDERLY), 4),
+        ("ccs_injection", (UNEXPECTED, Ending.ORDERLY), 1),
         ("ccs_injection", (FAILURE, Ending.ORDERLY), 5),
         ("ccs_injection", (Ending.RESET,), 5),
     ],
