@@ -138,42 +138,40 @@ def test_a_server_that_looks_different_is_tried_at_once(case: str) -> None:
     assert PROBE.due(TARGET, at_hand, NOW) is due
 
 
+TURNS = [
+    handshake({TLS1_2: (suite,)}, heartbeat={TLS1_2: False}) for suite in (GCM, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA")
+]
+"""What two machines behind one address show."""
+
+
 def test_machines_that_take_turns_cause_few_tries_between_those_that_are_due() -> None:
-    turns = [
-        handshake({TLS1_2: (suite,)}, heartbeat={TLS1_2: False})
-        for suite in (GCM, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA")
-    ]
     tried: Mapping[str, Tried] = {}
     at = []
     for hour in range(48):
-        facts = Facts().with_part(turns[hour % 2], NOW).with_part(VulnerabilityFacts(tried), NOW)
+        facts = Facts().with_part(TURNS[hour % 2], NOW).with_part(VulnerabilityFacts(tried), NOW)
         now = NOW + hour * HOUR
         if PROBE.due(replace(TARGET, scan_interval=HOUR), facts, now):
             at.append(hour)
-            tried = run_evil("fine", turns[hour % 2], facts, now=now, scan_interval=HOUR).tried
+            tried = run_evil("fine", TURNS[hour % 2], facts, now=now, scan_interval=HOUR).tried
     assert at == [0, 1, 2, 3, 27, 28, 29, 30]
 
 
 def test_tries_that_fail_on_one_of_the_machines_count_as_well() -> None:
-    turns = [
-        handshake({TLS1_2: (suite,)}, heartbeat={TLS1_2: False})
-        for suite in (GCM, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA")
-    ]
     tried: Mapping[str, Tried] = {}
     at = []
     for hour in range(24):
-        facts = Facts().with_part(turns[hour % 2], NOW).with_part(VulnerabilityFacts(tried), NOW)
+        facts = Facts().with_part(TURNS[hour % 2], NOW).with_part(VulnerabilityFacts(tried), NOW)
         now = NOW + hour * HOUR
         if PROBE.due(replace(TARGET, scan_interval=HOUR), facts, now):
             at.append(hour)
             if hour % 2:
                 with pytest.raises(ProbeError) as caught:
-                    run_evil("garbage", turns[1], facts, now=now)
+                    run_evil("garbage", TURNS[1], facts, now=now)
                 kept = caught.value.facts
                 assert isinstance(kept, VulnerabilityFacts)
                 tried = kept.tried
             else:
-                tried = run_evil("fine", turns[0], facts, now=now).tried
+                tried = run_evil("fine", TURNS[0], facts, now=now).tried
     assert len(at) <= 5
 
 
