@@ -24,6 +24,7 @@ of a protocol (`strike`).
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from exporter.errors import ProbeError
 from exporter.model import Protocol, Reason
@@ -68,6 +69,7 @@ class Engine:
         """
         readings = self._readings
         fallback: bool | None = None
+        cut = False
         refused: frozenset[Question] = frozenset()
         try:
             async with asyncio.timeout_at(until):
@@ -75,13 +77,16 @@ class Engine:
                 fallback = await self._refuses_fallback(readings)
                 refused = await self._prove(readings)
         except TimeoutError:
+            cut = True
             self._take_what_is_there()
         self._settle(readings, refused)
         self._take_other_answers(readings)
         self._doubt_tls13(readings)
         if not any(reading.accepted for reading in readings.values()):
             raise self._failure()
-        return summary(self._talk, readings, fallback)
+        facts = summary(self._talk, readings, fallback)
+        # What it has not done so far, it may do to a hello that was not sent.
+        return replace(facts, ignores_supported_groups=facts.ignores_supported_groups or None) if cut else facts
 
     async def _read_all(self, until: float | None) -> None:
         """TLS 1.2 goes first and alone: it tells whether anybody is there, and how long a list the server reads.

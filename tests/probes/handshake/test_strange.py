@@ -263,6 +263,7 @@ def test_what_is_known_when_the_time_is_over_is_kept() -> None:
     assert Protocol.TLS1_2 in facts.incomplete
     assert False not in facts.protocols.values()
     assert facts.compression is None
+    assert facts.ignores_supported_groups is None
     assert any("time" in note for note in facts.notes)
 
 
