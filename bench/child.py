@@ -16,10 +16,11 @@ Scan = Callable[[Sequence[str]], None]
 
 def load_ours() -> Scan:
     """The handshake probe. Arguments of the scan: port, server name, file for the facts."""
+    from exporter.facts.handshake import HandshakeFacts  # noqa: PLC0415
     from exporter.model import Target  # noqa: PLC0415 - what is imported is part of the measurement
     from exporter.net.dial import Dialer  # noqa: PLC0415
     from exporter.net.gate import HostGate  # noqa: PLC0415
-    from exporter.probes.handshake import PROBE, HandshakeFacts  # noqa: PLC0415
+    from exporter.probes.handshake import PROBE  # noqa: PLC0415
     from exporter.probes.handshake.engine import Engine  # noqa: PLC0415
 
     async def read(port: int, name: str) -> HandshakeFacts:
@@ -29,7 +30,7 @@ def load_ours() -> Scan:
     def scan(arguments: Sequence[str]) -> None:
         port, name, report = arguments
         facts = asyncio.run(read(int(port), name))
-        Path(report).write_text(json.dumps(PROBE.document(facts)))
+        Path(report).write_text(json.dumps(PROBE.shape.document(facts)))
 
     return scan
 

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Protocol
-from exporter.probes.handshake.facts import HandshakeFacts
-from exporter.probes.handshake.registry import suite_name
+from exporter.tls.suites import suite_name
 from tests.support.pools import AtRandom, ByTurns
 from tests.support.scripted import Script, Stack, scripted_server
 from tests.support.targets import read_handshake

@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from exporter.assess import assess
+from exporter.facts.vulnerabilities import VulnerabilityFacts
 from exporter.model import Report, Target
 from exporter.net.records import RecordResolver
 from exporter.policies import load_policy
-from exporter.probes.vulnerabilities import VulnerabilityFacts
 from exporter.scan import Environment, scan
 from exporter.workers import Limits, Workers
 from tests.support.servers import HOST, SEED_NGINX, WEAK_NGINX, make_pki, nginx

@@ -99,12 +99,12 @@ def _documents(report: Report) -> Iterator[Mapping[str, object]]:
     for probe in PROBES:
         facts = report.result.facts.get(probe.kind)
         if facts is not None and report.facts.seen_at(probe.kind) is not None:
-            yield probe.document(facts)
+            yield probe.shape.document(facts)
     if len(report.result.facts):
         for derivation in DERIVATIONS:
-            derived = report.facts.get(derivation.kind)
+            derived = report.facts.get(derivation.shape.kind)
             if derived is not None and derivation is not CLIENTS:
-                yield derivation.document(derived)
+                yield derivation.shape.document(derived)
 
 
 def _parts(content: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Value]]:

@@ -7,10 +7,12 @@ from typing import Any
 
 from exporter.agreement import disagreements
 from exporter.case import NO_NEIGHBOURS, Case, Neighbours
-from exporter.checks.base import Check, Demand
-from exporter.checks.items import today
 from exporter.checks.registry import CHECKS
 from exporter.derived.registry import DERIVATIONS
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.signature import changed, signature
+from exporter.judging.check import Check, Demand
+from exporter.judging.items import today
 from exporter.model import (
     CLOCK_TOLERANCE,
     Addresses,
@@ -24,9 +26,7 @@ from exporter.model import (
     holds,
 )
 from exporter.policies import Policy
-from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.registry import PROBES
-from exporter.probes.signature import changed, signature
 from exporter.remedies import remedy
 from exporter.software.files import shipped_table
 from exporter.software.support import SupportTable

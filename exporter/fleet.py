@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from exporter.case import Neighbours
 from exporter.derived.keys import keys_known, served_keys, ssl2_keys
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Facts, Protocol, Report
-from exporter.probes.handshake import HandshakeFacts
 
 _Names = dict[str, set[str]]
 """Key -> names of targets."""

@@ -115,6 +115,28 @@ class Reason(StrEnum):
     INTERNAL = "internal"
 
 
+class TrustFailure(StrEnum):
+    """Label values of `tls_posture_certificate_verification_failure`."""
+
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    SELF_SIGNED = "self_signed"
+    UNKNOWN_ISSUER = "unknown_issuer"
+    INCOMPLETE_CHAIN = "incomplete_chain"
+    NAME_MISMATCH = "name_mismatch"
+    PROFILE = "profile"
+    REVOKED = "revoked"
+    OTHER = "other"
+
+
+class ClientAuthentication(StrEnum):
+    """What a server does about certificates of its clients: label values of `..._certificate_client_auth`."""
+
+    NONE = "none"
+    REQUESTED = "requested"
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True, slots=True)
 class Proxy:
     """A proxy that leads to a target. As text it is without user and password, which are never shown.

@@ -1,7 +1,11 @@
 """What reads the answers to our own hellos."""
 
 from exporter.model import Protocol
-from exporter.probes.handshake.flight import (
+from exporter.pki.keys import key_kind
+from exporter.probes.handshake.hello import Offer
+from exporter.probes.handshake.keyexchange import read_key_exchange
+from exporter.probes.handshake.observed import Observed
+from exporter.probes.handshake.server_hello import (
     Answer,
     CloseNotifyError,
     Flight,
@@ -10,11 +14,7 @@ from exporter.probes.handshake.flight import (
     ServerHello,
     SSL2ServerHello,
 )
-from exporter.probes.handshake.hello import Offer
-from exporter.probes.handshake.keyexchange import read_key_exchange
-from exporter.probes.handshake.observed import Observed
-from exporter.probes.handshake.registry import CLASSIC_SUITES, TLS13_SUITES, VERSION_CODES
-from exporter.probes.keys import key_kind
+from exporter.tls.suites import CLASSIC_SUITES, TLS13_SUITES, VERSION_CODES
 from fuzz.memory import pieces
 
 _PROTOCOLS = {code: protocol for protocol, code in VERSION_CODES.items() if protocol is not Protocol.SSL2}

@@ -14,24 +14,24 @@ import dns.nameserver
 import h11
 
 from exporter.errors import ProbeError
-from exporter.model import Facts, Reason, Target
+from exporter.facts.hsts import MAX_SECONDS, parse_hsts
+from exporter.facts.http import HttpFacts, HttpResponse
+from exporter.model import Facts, Reason, Target, TrustFailure
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.net.records import RecordResolver
 from exporter.net.tls import TLSSession
-from exporter.probes import certificate, mta_sts, tlsa
-from exporter.probes import dns as caa
+from exporter.pki.caa import issuance
+from exporter.pki.parsed import Certificate, parse
+from exporter.probes import caa, certificate, mta_sts, tlsa
 from exporter.probes import http as web
 from exporter.probes.base import Probe, Session
-from exporter.probes.caa import issuance
-from exporter.probes.hsts import MAX_SECONDS, parse_hsts
+from exporter.probes.certificate.reading import read_chain
 from exporter.probes.http.http1 import Http1
 from exporter.probes.http.http2 import Http2
 from exporter.probes.http.line import MAX_HEAD_BYTES
 from exporter.probes.http.odd import STS, OddHeadError, read_head
 from exporter.probes.http.question import questions
-from exporter.probes.parsed import Certificate, parse
-from exporter.probes.trust import TrustFailure
 from exporter.workers import Workers
 from fuzz.certificates import ROOT_FILE
 from fuzz.memory import NAME, NOW, Peer, end_of, pieces, run
@@ -48,9 +48,9 @@ _FRAME = 4000
 
 def _shown(probe: Probe[F], facts: F, size: int) -> None:
     """Facts can be shown: as samples and as a document that stay in proportion to what the server sent."""
-    text = json.dumps(probe.document(facts))
-    for sample in probe.samples(facts):
-        assert sample.family in probe.families
+    text = json.dumps(probe.shape.document(facts))
+    for sample in probe.shape.samples(facts):
+        assert sample.family in probe.shape.families
         text += json.dumps([sample.value, dict(sample.labels)], ensure_ascii=False)
     assert len(text.encode()) <= _FRAME + _MOST_GROWTH * size
 
@@ -82,8 +82,8 @@ def http(data: bytes) -> None:
     _looked_at(cut, len(data))
 
 
-def _first(outcome: web.HttpFacts | Reason) -> web.HttpResponse | Reason:
-    return outcome.first if isinstance(outcome, web.HttpFacts) else outcome
+def _first(outcome: HttpFacts | Reason) -> HttpResponse | Reason:
+    return outcome.first if isinstance(outcome, HttpFacts) else outcome
 
 
 def head(data: bytes) -> None:
@@ -127,9 +127,9 @@ def http2(data: bytes) -> None:
         _looked_at(_read_responses(Http2, said, end_of(data)), MAX_HEAD_BYTES)
 
 
-def _looked_at(outcome: web.HttpFacts | Reason, size: int) -> None:
+def _looked_at(outcome: HttpFacts | Reason, size: int) -> None:
     """`size`: what it may be made of."""
-    if isinstance(outcome, web.HttpFacts):
+    if isinstance(outcome, HttpFacts):
         for response in outcome.responses:
             assert 200 <= response.status <= 999
         assert sum(map(len, outcome.hsts_fields)) <= size
@@ -140,10 +140,10 @@ def _looked_at(outcome: web.HttpFacts | Reason, size: int) -> None:
 
 def _read_responses(
     kind: type[Http1 | Http2], said: Iterable[bytes], end: type[Exception] | None
-) -> web.HttpFacts | Reason:
+) -> HttpFacts | Reason:
     line = kind(_Page(said, end))
 
-    async def talk() -> web.HttpFacts:
+    async def talk() -> HttpFacts:
         root, *others = questions(_TARGET, "nonce")
         responses = [await line.ask(root)]
         for question in others:
@@ -153,7 +153,7 @@ def _read_responses(
                 responses.append(await line.ask(question))
             except ProbeError:
                 break
-        return web.HttpFacts(tuple(responses))
+        return HttpFacts(tuple(responses))
 
     try:
         return run(talk())
@@ -256,7 +256,7 @@ def _split(data: bytes) -> list[bytes]:
 
 def _read_chain(served: tuple[Certificate, ...], size: int) -> None:
     try:
-        facts = certificate.read_chain(served, NAME, str(ROOT_FILE), NOW)
+        facts = read_chain(served, NAME, str(ROOT_FILE), NOW)
     except ValueError:
         return
     assert len(facts.first.chain) == len(served)

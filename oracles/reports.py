@@ -12,8 +12,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from exporter.model import Protocol
-from exporter.probes.handshake.parameters import group_name, scheme_name
-from exporter.probes.handshake.registry import suite_name
+from exporter.tls.parameters import group_name, scheme_name
+from exporter.tls.suites import suite_name
 from oracles.facts import ALL, Facts, ReportError
 
 # --- ours ---------------------------------------------------------------------------------------------------------

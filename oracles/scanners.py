@@ -190,7 +190,7 @@ def scan_ours(job: Job) -> Facts:
 
     async def read() -> dict[str, object]:
         async with asyncio.timeout(OURS_LIMIT_SECONDS):
-            return dict(PROBE.document(await Engine(Dialer(target_of(job), HostGate())).read()))
+            return dict(PROBE.shape.document(await Engine(Dialer(target_of(job), HostGate())).read()))
 
     try:
         document = json.dumps(asyncio.run(read()))

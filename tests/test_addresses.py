@@ -17,10 +17,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.__main__ import main
 from exporter.app import App, read_config
+from exporter.facts.dns import DnsFacts
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import MOST_ADDRESSES, Addresses, IpProtocol, Reason, ScanResult
 from exporter.net.resolve import resolve_all
-from exporter.probes.dns import DnsFacts
-from exporter.probes.handshake import HandshakeFacts
 from exporter.scan import Environment, scan_addresses
 from tests.support.addresses import Names, shared_port
 from tests.support.names import name_server

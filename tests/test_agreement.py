@@ -9,14 +9,12 @@ from hypothesis import given
 
 from exporter.agreement import MAX_CHARACTERS, MAX_ITEMS, MAX_PARTS, NOT_COMPARED, OF_ALL_CHAINS, disagreements
 from exporter.derived.registry import SHOWN
-from exporter.model import Addresses, CipherOrder, Disagreement, Facts, Protocol, Reason, Report
+from exporter.facts.dns import MtaStsFacts, StsPolicyFacts, TlsaFacts
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.http import HttpFacts, PlainAnswer
+from exporter.model import Addresses, CipherOrder, Disagreement, Facts, Protocol, Reason, Report, TrustFailure
 from exporter.probes.base import Probe
-from exporter.probes.handshake import PROBE, HandshakeFacts
-from exporter.probes.http import HttpFacts, PlainAnswer
-from exporter.probes.mta_sts import MtaStsFacts
-from exporter.probes.mta_sts_policy import StsPolicyFacts
-from exporter.probes.tlsa import TlsaFacts
-from exporter.probes.trust import TrustFailure
+from exporter.probes.handshake import PROBE
 from tests.support.facts import (
     CBC_RSA,
     GCM,
@@ -232,7 +230,7 @@ def test_what_is_said_is_bounded() -> None:
 def test_a_list_that_may_lack_something_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     def listing(names: list[str], *, complete: bool) -> Probe[HandshakeFacts]:
         documents = iter([{"names": ["a"], "complete": True}, {"names": names, "complete": complete}])
-        return replace(PROBE, document=lambda _facts: {"alpn": next(documents)})
+        return replace(PROBE, shape=replace(PROBE.shape, document=lambda _facts: {"alpn": next(documents)}))
 
     for names, complete, expected in ((["b"], False, None), (["b"], True, both("names", "a", "b"))):
         monkeypatch.setattr("exporter.agreement.PROBES", (listing(names, complete=complete),))

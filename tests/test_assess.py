@@ -6,18 +6,17 @@ import pytest
 
 from exporter.assess import assess, assess_all, reassess, reassess_all
 from exporter.case import Neighbours
-from exporter.checks.base import Outcome
 from exporter.checks.registry import CHECKS
 from exporter.derived.keys import served_keys
 from exporter.derived.vulnerabilities import Vulnerabilities
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.dns import DnsFacts
+from exporter.facts.handshake import HandshakeFacts, ServedChain
+from exporter.facts.http import HttpFacts
+from exporter.facts.vulnerabilities import VulnerabilityFacts
+from exporter.judging.check import Outcome
 from exporter.model import Addresses, Facts, Failure, Protocol, Reason, Report, ScanResult, Severity, Verdict
 from exporter.policies import Policy
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.dns import DnsFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import ServedChain
-from exporter.probes.http import HttpFacts
-from exporter.probes.vulnerabilities import VulnerabilityFacts
 from tests.support.certificates import issue, rsa_key
 from tests.support.facts import (
     CBC_RSA,

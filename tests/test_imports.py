@@ -1,6 +1,8 @@
 """The direction of data: a module imports only from what stands to its left."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,42 +10,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *(
-        "model",
-        "errors",
-        "services",
-        "yamlfile",
-        "software",
-        "clients",
-        "credentials",
-        "config",
-        "targets",
-        "schedule",
-        "net",
-        "workers",
-        "probes",
-        "case",
-        "simulation",
-        "grade",
-        "derived",
-        "fleet",
-        "scan",
-    ),
-    *(
-        "backends",
-        "checks",
-        "policies",
-        "remedies",
-        "agreement",
-        "assess",
-        "store",
-        "metrics",
-        "report",
-        "terminal",
-        "web",
-        "app",
-        "demo",
-    ),
+    *("model", "errors", "services", "yamlfile", "software", "tls", "pki", "facts", "clients"),
+    *("credentials", "config", "targets", "schedule"),
+    *("case", "simulation", "grade", "derived", "fleet", "judging", "checks", "policies", "remedies"),
+    *("net", "workers", "probes", "scan", "backends"),
+    *("agreement", "assess", "store", "metrics", "report", "terminal", "web", "app", "demo"),
     "__main__",
 )
 """Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""
@@ -113,8 +84,25 @@ def test_imports_run_in_no_circle() -> None:
     assert set(left) == set()
 
 
-def test_checks_and_policies_touch_no_network() -> None:
-    """They may name the facts of a probe, and nothing that opens a connection."""
-    for name in MODULES:
-        if part(name) in {"checks", "policies", "remedies", "agreement", "assess", "metrics", "report", "terminal"}:
-            assert not {one for one in IMPORTS[name] if part(one) in {"net", "scan", "backends"}}
+NEEDS_A_SERVER = ("exporter.net", "exporter.workers", "exporter.probes", "OpenSSL.SSL", "h2", "dns.asyncresolver")
+"""What opens connections, or is only needed by what does."""
+PURE = [
+    *(
+        "exporter.checks.registry",
+        "exporter.derived.registry",
+        "exporter.policies",
+        "exporter.grade",
+        "exporter.remedies",
+    ),
+    *("exporter.facts.registry", "exporter.simulation.connect", "exporter.fleet"),
+]
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_what_judges_loads_nothing_that_opens_connections(name: str) -> None:
+    code = f"import sys, {name}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100
+    ).stdout
+    assert {one for one in loaded.split() if one.startswith(tuple(f"{start}." for start in NEEDS_A_SERVER))} == set()
+    assert not set(loaded.split()) & set(NEEDS_A_SERVER)

@@ -18,6 +18,8 @@ from exporter.assess import assess
 from exporter.checks.registry import CHECKS
 from exporter.config import RESERVED_LABELS
 from exporter.derived.verdicts import Attack
+from exporter.facts.certificate import OcspStatus
+from exporter.facts.vulnerabilities import POSSIBLE
 from exporter.metrics import (
     ADDRESS_FAMILIES,
     FAMILIES,
@@ -30,12 +32,21 @@ from exporter.metrics import (
     target_samples,
     target_text,
 )
-from exporter.model import CipherOrder, Disagreement, Facts, Failure, Family, Protocol, Reason, Report, Sample, Severity
+from exporter.model import (
+    CipherOrder,
+    Disagreement,
+    Facts,
+    Failure,
+    Family,
+    Protocol,
+    Reason,
+    Report,
+    Sample,
+    Severity,
+    TrustFailure,
+)
 from exporter.probes.certificate import PROBE as CERTIFICATE
-from exporter.probes.certificate import OcspStatus
 from exporter.probes.registry import PROBES
-from exporter.probes.trust import TrustFailure
-from exporter.probes.vulnerabilities import POSSIBLE
 from tests.support.facts import (
     CBC_RSA,
     GCM,
@@ -431,7 +442,7 @@ def test_every_family_of_a_probe_or_a_check_is_shown() -> None:
     """One that is missing from `FAMILIES` would be left out of the page without a word."""
     # Of chains that do not verify there is no verified path.
     given_out = {sample.family for one in (WORST, report()) for sample in report_samples(one, [KOPANO])}
-    declared = {family for probe in PROBES for family in probe.families}
+    declared = {family for probe in PROBES for family in probe.shape.families}
     declared |= {family for check in CHECKS for family in check.families}
     assert given_out | declared <= set(FAMILIES)
     assert given_out == set(FAMILIES) - set(ADDRESS_FAMILIES)
@@ -510,7 +521,7 @@ def test_full_detail_adds_suites_and_groups_and_nothing_else() -> None:
     added |= {"tls_posture_dh_prime_bits", "tls_posture_contradictory_answers"}
     added |= {"tls_posture_grade_trust_ignored_rank"}
     added |= {"tls_posture_probe_last_success_timestamp_seconds", "tls_posture_scan_bytes"}
-    added |= {family.name for family in CERTIFICATE.full}
+    added |= {family.name for family in CERTIFICATE.shape.full}
     assert {family.name for family in FULL_DETAIL} == added
     assert set(full) - set(default) == added
     assert {name: full[name] for name in default} == default

@@ -9,13 +9,13 @@ import pytest
 from exporter.__main__ import main
 from exporter.app import read_config
 from exporter.assess import judge
-from exporter.checks.names import EXTENSIONS, iana_name
 from exporter.checks.registry import CHECKS
 from exporter.errors import ConfigError
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.names import EXTENSIONS, iana_name
 from exporter.model import Protocol
 from exporter.policies import load_policy
 from exporter.policies.form import json_schema
-from exporter.probes.handshake import HandshakeFacts
 from exporter.yamlfile import read_document
 from tests.support.facts import case, handshake
 from tests.support.json_schema import violations

@@ -20,9 +20,9 @@ from exporter.model import (
     Remedy,
     Report,
     Severity,
+    TrustFailure,
     Verdict,
 )
-from exporter.probes.trust import TrustFailure
 from exporter.report import ReportsForm, json_schema, reports_json
 from tests.support.facts import (
     CBC_RSA,

@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 
 from exporter.errors import ProbeError
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Reason, ScanResult
 from exporter.probes import certificate, handshake, http
 from exporter.probes.base import Session
-from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.registry import PROBES
 from exporter.scan import scan
 from tests.support.plain import Handler, plain_server

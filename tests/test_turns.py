@@ -12,9 +12,8 @@ from exporter.app import App, keep_fresh, read_config
 from exporter.assess import reassess_all
 from exporter.backends import Backend
 from exporter.config import Config
-from exporter.model import Facts, Failure, Reason, ScanResult, Target
-from exporter.probes.certificate import CertificateFacts, OcspStatus
-from exporter.probes.trust import TrustFailure
+from exporter.facts.certificate import CertificateFacts, OcspStatus
+from exporter.model import Facts, Failure, Reason, ScanResult, Target, TrustFailure
 from tests.support.clock import run_in_feigned_time
 from tests.support.facts import certificate, facts, handshake, http, report, result, tried
 from tests.support.targets import NOW

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 from exporter.model import Protocol
-from exporter.probes.handshake.registry import VERSION_CODES
+from exporter.tls.suites import VERSION_CODES
 from tests.support.scripted import Hello, read_hello
 
 SUPPORTED_VERSIONS = 43

@@ -6,9 +6,9 @@ The pages say what the YAML files say, so that a rule, its section and what is n
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from exporter.checks.base import Demand
-from exporter.checks.items import Entry
 from exporter.checks.registry import CHECKS
+from exporter.judging.check import Demand
+from exporter.judging.items import Entry
 from exporter.policies import Policy, load_policy, shipped
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "policies"

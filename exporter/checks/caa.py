@@ -3,9 +3,9 @@
 from typing import Literal
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.probes.caa import issuance
-from exporter.probes.dns import DnsFacts
+from exporter.facts.dns import DnsFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.pki.caa import issuance
 
 
 class CaaDemand(Demand):

@@ -3,9 +3,9 @@
 from typing import Literal, assert_never
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.derived.caa import CaaIssuer, CaaState
-from exporter.probes.certificate import CertificateFacts
+from exporter.facts.certificate import CertificateFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 
 CHANGED = (
     "that is no proof of misissuance, since records are looked at when a certificate is issued and may have changed"

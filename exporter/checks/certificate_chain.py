@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
-from exporter.probes.certificate import CertificateFacts, Deployment
+from exporter.facts.certificate import CertificateFacts, Deployment
+from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
 
 
 class CertificateChainDemand(Demand):

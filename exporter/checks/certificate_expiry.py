@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
+from exporter.facts.certificate import CertificateFacts, ServedCertificate
+from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
 from exporter.model import Facts
-from exporter.probes.certificate import CertificateFacts, ServedCertificate
 
 _DAY_SECONDS = 86_400
 

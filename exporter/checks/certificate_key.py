@@ -6,12 +6,12 @@ from datetime import date
 from pydantic import Field, model_validator
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, unknown
-from exporter.checks.items import Filled, Item, listed, names_in_force, naming, today
-from exporter.checks.linked import Kind, Word, judge_linked
-from exporter.checks.names import CurveName, KeyName
-from exporter.probes import keys
-from exporter.probes.certificate import CertificateFacts, ServedCertificate
+from exporter.facts.certificate import CertificateFacts, ServedCertificate
+from exporter.judging.certificates import Kind, Word, judge_linked
+from exporter.judging.check import Check, Demand, Outcome, unknown
+from exporter.judging.items import Filled, Item, listed, names_in_force, naming, today
+from exporter.judging.names import CurveName, KeyName
+from exporter.pki import keys
 
 
 class CertificateKeyDemand(Demand):

@@ -5,8 +5,8 @@ import math
 from pydantic import Field
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
-from exporter.probes.certificate import CertificateFacts, ServedCertificate
+from exporter.facts.certificate import CertificateFacts, ServedCertificate
+from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
 
 _DAY_SECONDS = 86_400
 

@@ -9,12 +9,11 @@ from datetime import date
 from pydantic import model_validator
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, not_applicable, unknown
-from exporter.checks.items import Filled, Item, in_force, listed, names_in_force, naming, today
-from exporter.checks.linked import Kind, Word, judge_linked
-from exporter.checks.names import SIGNATURE_ALGORITHMS, HashName, SignatureName
-from exporter.probes.certificate import CertificateFacts, ServedCertificate
-from exporter.probes.certificate.facts import INTRINSIC
+from exporter.facts.certificate import INTRINSIC, CertificateFacts, ServedCertificate
+from exporter.judging.certificates import Kind, Word, judge_linked
+from exporter.judging.check import Check, Demand, Outcome, not_applicable, unknown
+from exporter.judging.items import Filled, Item, in_force, listed, names_in_force, naming, today
+from exporter.judging.names import SIGNATURE_ALGORITHMS, HashName, SignatureName
 
 
 class CertificateSignatureDemand(Demand):

@@ -1,9 +1,9 @@
 """Check `certificate_valid`: clients take every certificate that the server has, at the time of judgement."""
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
-from exporter.probes.certificate import BEGUN_SINCE, ENDED_SINCE, CertificateFacts
-from exporter.probes.trust import USAGE_UNREADABLE
+from exporter.facts.certificate import BEGUN_SINCE, ENDED_SINCE, CertificateFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
+from exporter.pki.purpose import USAGE_UNREADABLE
 
 
 class CertificateValidDemand(Demand):

@@ -3,9 +3,9 @@
 from enum import StrEnum
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake import HandshakeFacts
 
 
 class Whose(StrEnum):

@@ -7,12 +7,22 @@ from itertools import groupby
 from pydantic import model_validator
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.checks.items import SuiteItem, listed, sources, today
-from exporter.checks.suites import Findings, Rules, asked_for, excess, may_lack, misplaced, missing, ordered, rules_of
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.judging.items import SuiteItem, listed, sources, today
+from exporter.judging.suites import (
+    Findings,
+    Rules,
+    asked_for,
+    excess,
+    may_lack,
+    misplaced,
+    missing,
+    ordered,
+    rules_of,
+)
 from exporter.model import Facts, Family, Protocol, Sample
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME
+from exporter.tls.suites import BY_NAME
 
 _MOST_NAMED = 6
 """Suites that a sentence names; of more it gives the number."""

@@ -10,9 +10,9 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
 from exporter.clients.files import ClientIds, shipped_clients
 from exporter.derived.clients import ClientConnections
+from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
 from exporter.simulation.connect import Connection
 
 

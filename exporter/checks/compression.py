@@ -1,8 +1,8 @@
 """Check `compression`: TLS compression is refused, as it gives away what it compresses (CRIME, CVE-2012-4929)."""
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
-from exporter.probes.handshake import HandshakeFacts
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
 
 
 class CompressionDemand(Demand):

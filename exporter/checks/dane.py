@@ -3,11 +3,11 @@
 from typing import Literal
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.derived.dane import bound, usable
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.dns import TlsaFacts, TlsaRecord
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.model import DnsQuestion
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.tlsa import TlsaFacts, TlsaRecord
 
 
 class DaneDemand(Demand):

@@ -3,13 +3,12 @@
 from pydantic import Field, model_validator
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.checks.names import NAMED_PRIMES
-from exporter.checks.suites import may_lack
+from exporter.facts.handshake import HandshakeFacts, Prime
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.judging.names import NAMED_PRIMES
+from exporter.judging.suites import may_lack
 from exporter.model import Protocol
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.handshake.registry import BY_NAME
+from exporter.tls.suites import BY_NAME
 
 _FINITE = {"DH", "DHE", "ADH"}
 

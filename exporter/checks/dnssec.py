@@ -3,8 +3,8 @@
 from typing import Literal
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.probes.dns import DnsFacts
+from exporter.facts.dns import DnsFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 
 
 class DnssecDemand(Demand):

@@ -10,15 +10,15 @@ from enum import Enum, auto
 from pydantic import model_validator
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.checks.items import Item, in_force, listed, names_in_force, naming, sources, today
-from exporter.checks.names import ExtensionName
-from exporter.checks.suites import may_lack
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.judging.items import Item, in_force, listed, names_in_force, naming, sources, today
+from exporter.judging.names import ExtensionName
+from exporter.judging.suites import may_lack
 from exporter.model import Protocol
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.observed import ENCRYPT_THEN_MAC, FLAGS, HEARTBEAT, OCSP_STAPLING
-from exporter.probes.handshake.registry import BY_NAME
+from exporter.tls.extensions import ENCRYPT_THEN_MAC, FLAGS, HEARTBEAT, OCSP_STAPLING
+from exporter.tls.suites import BY_NAME
 
 _CLASSIC = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
 

@@ -3,10 +3,10 @@
 from typing import Literal
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
 from exporter.model import Protocol
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_ANY_NAME
+from exporter.tls.suites import BY_ANY_NAME
 
 
 class ForwardSecrecyDemand(Demand):

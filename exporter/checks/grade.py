@@ -3,8 +3,8 @@
 from typing import Literal
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
 from exporter.grade import Grade, Letter
+from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
 
 
 class GradeDemand(Demand):

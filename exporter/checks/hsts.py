@@ -3,9 +3,9 @@
 from pydantic import Field
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.derived.transport import is_taken
-from exporter.probes.http import HttpFacts
+from exporter.facts.http import HttpFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 
 
 class HstsDemand(Demand):

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, passed, unknown
 from exporter.checks.hsts import ignored, what_was_answered
-from exporter.probes.http import Asked, HttpResponse
+from exporter.facts.http import Asked, HttpResponse
+from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
 
 
 class HstsOnErrorsDemand(Demand):

@@ -12,13 +12,11 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, not_applicable, unknown
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.hsts import Hsts
+from exporter.facts.http import MAX_FIELD_CHARACTERS, REDIRECTS, HttpFacts, HttpResponse
+from exporter.judging.check import Check, Demand, Outcome, not_applicable, unknown
 from exporter.model import Reason, Verdict
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.hsts import Hsts
-from exporter.probes.http import HttpFacts, HttpResponse
-from exporter.probes.http.facts import MAX_FIELD_CHARACTERS
-from exporter.probes.http.plain import REDIRECTS
 
 MIN_MAX_AGE_SECONDS = 31_536_000
 """hstspreload's header.go: one year."""

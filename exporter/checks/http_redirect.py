@@ -6,9 +6,9 @@ RFC 6797, 7.2 has it so: the redirect to another host comes after that, or the p
 from typing import Literal
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.facts.http import HttpFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.model import Reason
-from exporter.probes.http import HttpFacts
 
 
 class HttpRedirectDemand(Demand):

@@ -4,14 +4,14 @@ Up to TLS 1.2 a finite field shows as its prime; that is `dh_parameters`. In TLS
 """
 
 from exporter.case import Case
-from exporter.checks.base import Check, Outcome, not_applicable, unknown
-from exporter.checks.items import names_in_force, today
-from exporter.checks.listing import Had, NamesDemand, asks_names, judge_names
-from exporter.checks.names import GroupName
-from exporter.checks.suites import may_lack
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.check import Check, Outcome, not_applicable, unknown
+from exporter.judging.items import names_in_force, today
+from exporter.judging.listing import Had, NamesDemand, asks_names, judge_names
+from exporter.judging.names import GroupName
+from exporter.judging.suites import may_lack
 from exporter.model import Protocol
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME
+from exporter.tls.suites import BY_NAME
 
 _ON_CURVES = {"ECDHE", "AECDH"}
 

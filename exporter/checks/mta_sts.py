@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.facts.dns import MtaStsFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.model import DnsQuestion
-from exporter.probes.mta_sts import MtaStsFacts
 
 SMTP = frozenset({"smtp", "smtps"})
 """Protocols of mail servers that others deliver to."""

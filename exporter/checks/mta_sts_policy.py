@@ -5,10 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.checks.mta_sts import SMTP
+from exporter.facts.dns import StsPolicy, StsPolicyFacts
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.model import DnsQuestion
-from exporter.probes.mta_sts_policy import StsPolicy, StsPolicyFacts
 
 
 class MtaStsPolicyDemand(Demand):

@@ -1,12 +1,12 @@
 """Check `protocols`: which protocol versions are accepted."""
 
 from exporter.case import Case
-from exporter.checks.base import Check, Outcome, unknown
-from exporter.checks.items import today
-from exporter.checks.listing import Had, NamesDemand, asks_names, judge_names
-from exporter.checks.names import ProtocolName
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.check import Check, Outcome, unknown
+from exporter.judging.items import today
+from exporter.judging.listing import Had, NamesDemand, asks_names, judge_names
+from exporter.judging.names import ProtocolName
 from exporter.model import Protocol
-from exporter.probes.handshake import HandshakeFacts
 
 
 class ProtocolsDemand(NamesDemand[ProtocolName]):

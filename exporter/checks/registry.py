@@ -33,7 +33,7 @@ from exporter.checks import (
     signature_schemes,
     vulnerabilities,
 )
-from exporter.checks.base import Check
+from exporter.judging.check import Check
 
 CHECKS: tuple[Check[Any], ...] = (
     protocols.CHECK,

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.derived.software import Judged, Software
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.software.greetings import INSIDE_TLS, SPEAK_FIRST
 
 

@@ -4,14 +4,14 @@ Older protocols have one way alone, and TLS 1.3 encrypts it.
 """
 
 from exporter.case import Case
-from exporter.checks.base import Check, Outcome, not_applicable, unknown
-from exporter.checks.items import today
-from exporter.checks.listing import Had, NamesDemand, asks_names, judge_names
-from exporter.checks.names import SchemeName
-from exporter.checks.suites import may_lack
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.check import Check, Outcome, not_applicable, unknown
+from exporter.judging.items import today
+from exporter.judging.listing import Had, NamesDemand, asks_names, judge_names
+from exporter.judging.names import SchemeName
+from exporter.judging.suites import may_lack
 from exporter.model import Protocol
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME
+from exporter.tls.suites import BY_NAME
 
 
 class SignatureSchemesDemand(NamesDemand[SchemeName]):

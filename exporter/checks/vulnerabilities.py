@@ -1,11 +1,11 @@
 """Check `vulnerabilities`: the server is open to none of the attacks that the policy names."""
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.checks.items import Filled, Item, in_force, listed, names_in_force, naming, sources, today
-from exporter.checks.names import AttackName
 from exporter.derived.verdicts import Attack
 from exporter.derived.vulnerabilities import Vulnerabilities
+from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.judging.items import Filled, Item, in_force, listed, names_in_force, naming, sources, today
+from exporter.judging.names import AttackName
 
 
 class VulnerabilitiesDemand(Demand):

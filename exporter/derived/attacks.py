@@ -9,10 +9,9 @@ from heapq import nsmallest
 from exporter.case import Case
 from exporter.derived.keys import keys_known, served_keys
 from exporter.derived.verdicts import AttackVerdict, Search, safe, search, trait, unknown, verdict
+from exporter.facts.handshake import HandshakeFacts, Prime
 from exporter.model import Protocol
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.handshake.registry import BY_NAME
+from exporter.tls.suites import BY_NAME
 
 CLASSIC = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
 """TLS 1.3 has none of the suites that are looked for here: AEAD alone, with fresh keys (RFC 8446, 1.2)."""

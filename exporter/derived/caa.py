@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from exporter.case import Case
-from exporter.derived.authorities import Authority, authority_of
 from exporter.derived.base import Derivation
-from exporter.model import Family, Sample
-from exporter.probes.caa import Issuance, issuance
-from exporter.probes.certificate import CertificateFacts, Deployment
-from exporter.probes.dns import CaaSet, DnsFacts
-from exporter.probes.trust import TrustFailure
+from exporter.facts.certificate import CertificateFacts, Deployment
+from exporter.facts.dns import CaaSet, DnsFacts
+from exporter.facts.shape import Shape
+from exporter.model import Family, Sample, TrustFailure
+from exporter.pki.authorities import Authority, authority_of
+from exporter.pki.caa import Issuance, issuance
 
 
 class CaaState(StrEnum):
@@ -175,10 +175,4 @@ def _document(facts: CaaIssuer) -> dict[str, object]:
     return {"caa_issuer": {"state": facts.worst.state.value, "names": names}}
 
 
-DERIVATION = Derivation(
-    kind=CaaIssuer,
-    derive=_derive,
-    families=(AUTHORIZED,),
-    samples=_samples,
-    document=_document,
-)
+DERIVATION = Derivation(derive=_derive, shape=Shape(CaaIssuer, _document, (AUTHORIZED,), samples=_samples))

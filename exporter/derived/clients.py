@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from exporter.case import Case
 from exporter.clients.files import shipped_clients
 from exporter.derived.base import Derivation
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.shape import Shape
 from exporter.model import Family, Sample
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
 from exporter.simulation.connect import Connection, connect
 from exporter.simulation.terms import Server
 
@@ -69,10 +70,4 @@ def _shown(connection: Connection) -> dict[str, object]:
     }
 
 
-DERIVATION = Derivation(
-    kind=ClientConnections,
-    derive=_derive,
-    families=(CLIENT_CONNECTS,),
-    samples=_samples,
-    document=_document,
-)
+DERIVATION = Derivation(derive=_derive, shape=Shape(ClientConnections, _document, (CLIENT_CONNECTS,), samples=_samples))

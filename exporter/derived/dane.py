@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 
-from exporter.probes.certificate import Deployment, ServedCertificate
-from exporter.probes.tlsa import TlsaRecord
-from exporter.probes.trust import TrustFailure
+from exporter.facts.certificate import Deployment, ServedCertificate
+from exporter.facts.dns import TlsaRecord
+from exporter.model import TrustFailure
 
 PKIX_TA, PKIX_EE, DANE_TA, DANE_EE = range(4)
 """Certificate usages by their names of RFC 7218."""

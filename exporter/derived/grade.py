@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from exporter.case import Case
 from exporter.derived.base import Derivation
 from exporter.derived.material import gather
+from exporter.facts.shape import Shape
 from exporter.grade import REVISION, Grade, evaluate
 from exporter.model import Family, Sample
 
@@ -51,10 +52,6 @@ def _document(_grade: Grade) -> dict[str, object]:
 
 
 DERIVATION = Derivation(
-    kind=Grade,
     derive=_derive,
-    families=(SCORE, RANK, TRUST_IGNORED, INFO),
-    samples=_samples,
-    document=_document,
-    full=(TRUST_IGNORED,),
+    shape=Shape(Grade, _document, (SCORE, RANK, TRUST_IGNORED, INFO), full=(TRUST_IGNORED,), samples=_samples),
 )

@@ -5,11 +5,11 @@ Only RSA keys count: an SSL 2 server has no other kind (draft-hickman-netscape-s
 
 from hashlib import sha256
 
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Facts
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.keys import RSA, UNKNOWN, read_key
-from exporter.probes.parsed import parse
+from exporter.pki.keys import RSA, UNKNOWN, read_key
+from exporter.pki.parsed import parse
 
 
 def served_keys(facts: Facts) -> frozenset[str]:

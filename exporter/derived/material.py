@@ -8,16 +8,15 @@ from exporter.derived.attacks import CLASSIC, has_blocks_of_64, is_finite_field,
 from exporter.derived.negotiation import browsers_get, browsers_lack
 from exporter.derived.verdicts import Attack, Search, Trait, search
 from exporter.derived.vulnerabilities import Vulnerabilities
+from exporter.facts.certificate import CertificateFacts, Deployment, ServedCertificate
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.http import HttpFacts
 from exporter.grade import Hsts, Material
 from exporter.grade.material import Sizes
 from exporter.grade.scores import ec_as_rsa
-from exporter.model import Protocol
-from exporter.probes import keys
-from exporter.probes.certificate import CertificateFacts, Deployment, ServedCertificate
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_ANY_NAME, CipherSuite
-from exporter.probes.http import HttpFacts
-from exporter.probes.trust import TrustFailure
+from exporter.model import Protocol, TrustFailure
+from exporter.pki import keys
+from exporter.tls.suites import BY_ANY_NAME, CipherSuite
 
 LONG_SECONDS = timedelta(days=180).total_seconds()
 """The guide has six months; testssl.sh, too, takes 180 days for them."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from exporter.derived.attacks import CLASSIC
 from exporter.derived.verdicts import Trait
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME, for_ecdsa
+from exporter.tls.suites import BY_NAME, for_ecdsa
 
 _GCM = ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384")
 _CHACHA = "CHACHA20_POLY1305_SHA256"

@@ -4,8 +4,8 @@ from typing import Any
 
 from exporter.derived import caa, clients, grade, software, vulnerabilities
 from exporter.derived.base import Derivation
-from exporter.probes.base import Probe
-from exporter.probes.registry import PROBES
+from exporter.facts.registry import SHAPES
+from exporter.facts.shape import Shape
 
 DERIVATIONS: tuple[Derivation[Any], ...] = (
     vulnerabilities.DERIVATION,
@@ -16,5 +16,5 @@ DERIVATIONS: tuple[Derivation[Any], ...] = (
 )
 """Each sees what those before it gave."""
 
-SHOWN: tuple[Probe[Any] | Derivation[Any], ...] = (*PROBES, *DERIVATIONS)
+SHOWN: tuple[Shape[Any], ...] = (*SHAPES, *(derivation.shape for derivation in DERIVATIONS))
 """Whatever brings facts into a report, in the order they are shown."""

@@ -10,10 +10,11 @@ from datetime import datetime
 
 from exporter.case import Case
 from exporter.derived.base import Derivation
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.http import HttpFacts
+from exporter.facts.shape import Shape
 from exporter.model import Family, Sample
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.http import HttpFacts
 from exporter.software.declared import CONFIGURATION, parse_distribution
 from exporter.software.fields import SOURCES, read_fields
 from exporter.software.greetings import GREETING, INSIDE_TLS, read_greeting
@@ -194,10 +195,4 @@ def _product(one: Judged) -> dict[str, object]:
     }
 
 
-DERIVATION = Derivation(
-    kind=Software,
-    derive=_derive,
-    families=(INFO, MAINTAINED, ENDS),
-    samples=_samples,
-    document=_document,
-)
+DERIVATION = Derivation(derive=_derive, shape=Shape(Software, _document, (INFO, MAINTAINED, ENDS), samples=_samples))

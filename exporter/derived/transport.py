@@ -1,7 +1,7 @@
 """Whether browsers connect without an error of TLS, without which they keep no HSTS policy (RFC 6797, 8.1 and 8.4)."""
 
 from exporter.case import Case
-from exporter.probes.certificate import CertificateFacts, Deployment
+from exporter.facts.certificate import CertificateFacts, Deployment
 
 
 def is_taken(case: Case) -> bool | None:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Protocol
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME, SSL2_KINDS
+from exporter.tls.suites import BY_NAME, SSL2_KINDS
 
 
 class Attack(StrEnum):

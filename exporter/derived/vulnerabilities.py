@@ -7,10 +7,11 @@ from exporter.case import Case
 from exporter.derived import attacks
 from exporter.derived.base import Derivation
 from exporter.derived.verdicts import Attack, AttackVerdict, safe, unknown
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.shape import Shape
+from exporter.facts.signature import Signature, changed, signature
+from exporter.facts.vulnerabilities import POSSIBLE, VulnerabilityFacts, lifetime
 from exporter.model import Family, Sample, holds
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.signature import Signature, changed, signature
-from exporter.probes.vulnerabilities import POSSIBLE, VulnerabilityFacts, lifetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +148,4 @@ def _document(facts: Vulnerabilities) -> dict[str, object]:
     return {"vulnerabilities": {attack.value: verdict.vulnerable for attack, verdict in facts.verdicts.items()}}
 
 
-DERIVATION = Derivation(
-    kind=Vulnerabilities,
-    derive=_derive,
-    families=(VULNERABLE,),
-    samples=_samples,
-    document=_document,
-)
+DERIVATION = Derivation(derive=_derive, shape=Shape(Vulnerabilities, _document, (VULNERABLE,), samples=_samples))

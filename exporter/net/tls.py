@@ -7,14 +7,13 @@ failed verification never hides what was seen.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from enum import StrEnum
 from typing import TypeVar
 
 from OpenSSL import SSL, crypto
 
 from exporter.credentials import Credentials, read_credentials
 from exporter.errors import ProbeError
-from exporter.model import ClientCertificate, Reason
+from exporter.model import ClientAuthentication, ClientCertificate, Reason
 from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError
 from exporter.net.openssl import Noted, make_context, restrict_signatures
 from exporter.net.service import ready_for_tls
@@ -27,14 +26,6 @@ MAX_BYTES = 262144
 _READ_SIZE = 16384
 _DECLINING = ("alert handshake failure", "alert insufficient security")
 """How OpenSSL names the alerts of a server that has nothing in common with a client (RFC 8446, 6.2)."""
-
-
-class ClientAuthentication(StrEnum):
-    """What a server does about certificates of its clients: label values of `..._certificate_client_auth`."""
-
-    NONE = "none"
-    REQUESTED = "requested"
-    REQUIRED = "required"
 
 
 class TLSSession:

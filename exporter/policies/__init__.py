@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from exporter.checks.base import Demand
 from exporter.config import is_policy_path
 from exporter.errors import ConfigError
+from exporter.judging.check import Demand
 from exporter.policies.form import NotExpressed
 from exporter.policies.loader import read_policy, shipped, unknown_policy
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
-from exporter.checks.items import Day, Filled
 from exporter.checks.registry import CHECKS
+from exporter.judging.items import Day, Filled
 
 Text = Annotated[str, Field(min_length=1)]
 

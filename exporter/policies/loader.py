@@ -9,10 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from exporter.checks.base import Demand
 from exporter.checks.registry import CHECKS
 from exporter.config import is_policy_path
 from exporter.errors import ConfigError, Problem
+from exporter.judging.check import Demand
 from exporter.model import Severity
 from exporter.policies.form import Header, PolicyFile
 from exporter.yamlfile import Document, read_document, validate

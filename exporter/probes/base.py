@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from exporter.model import Facts, Family, Sample, Target
+from exporter.facts.shape import Shape
+from exporter.model import Facts, Target
 from exporter.net.dial import Dialer
 from exporter.net.records import RecordResolver
 from exporter.workers import Workers
@@ -69,14 +70,10 @@ class Probe(Generic[F]):
 
     Attributes:
         name: label value of `tls_posture_probe_success`.
-        kind: class of its facts.
+        shape: the class of its facts, and how they are shown.
         mandatory: a scan is no success without it, where it applies.
         applies: whether it makes sense for a target; where it does not, it is not run and leaves nothing.
         run: gives facts; raises `ProbeError` when it could not tell, with what it could tell all the same.
-        families: its metric families, in the order they are shown.
-        full: those of them that are shown with `metrics.detail: full` alone.
-        samples: facts to samples of these families; unknown is absent.
-        document: facts to the keys of the report's `facts`.
         of_name: its facts are of the host's name: with several addresses it runs once.
         due: whether a scan has to run it, beside the facts at hand; where not, they stay.
         longer: how much longer than `max_age` its facts hold, since it is not due with every scan.
@@ -86,16 +83,17 @@ class Probe(Generic[F]):
     """
 
     name: str
-    kind: type[F]
+    shape: Shape[F]
     mandatory: bool
     applies: Callable[[Target], bool]
     run: Callable[[Session], Awaitable[F]]
-    families: tuple[Family, ...]
-    samples: Callable[[F], Iterable[Sample]]
-    document: Callable[[F], dict[str, object]]
-    full: tuple[Family, ...] = ()
     of_name: bool = False
     due: Callable[[Target, Facts, datetime], bool] = always
     longer: Callable[[Target], timedelta] = no_longer
     later: Callable[[F, datetime], F | None] = unchanged
     turns: Callable[[F], Iterable[datetime]] = no_turns
+
+    @property
+    def kind(self) -> type[F]:
+        """Class of its facts."""
+        return self.shape.kind

@@ -1,156 +1,112 @@
-"""What a CAA record set means: who may issue certificates for a name (RFC 8659, 4). Pure, no lookups.
+"""DNS probe: the CAA records that bind a certification authority for a host (RFC 8659), and whether they are signed.
 
-Values are read by the grammar alone; what does not fit it allows nobody, as the RFC has it.
+An empty answer sends the search one label up; anything that is not an answer ends it as unknown, since the records
+could have been there.
 """
 
-import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import cast
 
-CRITICAL = 128
-"""RFC 8659, 4.1: bit 0 of the flags, the highest one. The other bits have no meaning yet and are ignored."""
-MISTAKEN = 1
-"""The lowest bit, which many zones take for bit 0. Let's Encrypt takes it for critical too (Boulder, va/caa.go); by the
-RFC it means nothing, so what another CA does is open."""
-UNDERSTOOD = frozenset({"issue", "issuewild", "iodef"})
-"""What every CA processes (CA/Browser Forum Baseline Requirements, 3.2.2.8). A critical record with a tag that a CA
-does not know keeps it from issuing."""
-KNOWN_TO_SOME = frozenset({"issuemail", "issuevmc", "contactemail", "contactphone"})
-"""RFC 9495; AuthIndicators, VMC requirements; Baseline Requirements, appendix A. Where one is critical, it is open
-whether a CA that is named may issue."""
+import dns.exception
+import dns.rdatatype
+from dns.name import Name, from_text
+from dns.rdata import Rdata
+from dns.rdtypes.ANY.CAA import CAA
 
-_WORD = r"[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*"
-_BLANKS = " \t"
-_ISSUER = re.compile(rf"{_WORD}(?:\.{_WORD})*")
-_TAG = re.compile(_WORD)
-_PARAMETER_VALUE = re.compile(r"[\x21-\x3a\x3c-\x7e]*")
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+")
-_METHODS = re.compile(r"(?:[A-Za-z0-9-]+(?:,|$))*")
-"""RFC 8657, 4: `value = [*(label ",") label]`; what follows the last comma must be a label, see `_fits`."""
+from exporter.errors import ProbeError
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.dns import CaaSet, DnsFacts
+from exporter.facts.shapes import dns as shapes
+from exporter.model import Reason
+from exporter.net.records import LookupFailedError, Records
+from exporter.net.resolvconf import read_resolv_conf
+from exporter.net.resolve import searched_name
+from exporter.pki.caa import CaaRecord
+from exporter.probes.base import Probe, Session
+
+__all__ = ["PROBE", "CaaRecord", "CaaSet", "DnsFacts", "host_name", "look_up"]
 
 
-@dataclass(frozen=True, slots=True)
-class CaaRecord:
-    """One record of the relevant set; bytes outside ASCII are shown as escapes.
+async def host_name(session: Session) -> Name:
+    """The host as a name of the DNS: the one whose address is scanned, where a search list makes that another one.
 
-    Attributes:
-        tag: in lower case: case does not count (RFC 8659, 4.1).
-        ascii_only: the value is what the zone has; None of the values that mean something has other bytes.
+    Raises:
+        ProbeError: it cannot be one, or it is not known which one it is.
     """
-
-    flags: int
-    tag: str
-    value: str
-    ascii_only: bool = True
-
-    @property
-    def critical(self) -> bool:
-        """Who does not understand the tag must not issue."""
-        return bool(self.flags & CRITICAL)
-
-    @property
-    def critical_to_some(self) -> bool:
-        """Some CAs read the flags so, and not all of them."""
-        return bool(self.flags & MISTAKEN) and not self.critical
-
-    def __str__(self) -> str:
-        return f'{self.flags} {self.tag} "{self.value}"'
+    target, conf = session.target, read_resolv_conf()
+    found: str | None = target.host
+    if target.connect_address is None and target.proxy is None:
+        found = await searched_name(target.host, target.port, target.ip_protocol, conf)
+    elif "." not in target.host and (target.proxy is not None or conf.search):
+        found = None  # nothing was looked up here that would show its domain
+    if found is None:
+        raise ProbeError(Reason.DNS_ERROR, f"{target.host}: it is not known which name of the DNS this stands for")
+    try:
+        return from_text(found)
+    except dns.exception.DNSException as error:
+        raise ProbeError(Reason.DNS_ERROR, f"{found}: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What one issue or issuewild record allows.
+async def look_up(session: Session, name: Name, kind: dns.rdatatype.RdataType) -> Records:
+    """The records of this kind at exactly this name, aliases followed by the resolver.
 
-    Attributes:
-        issuer: domain of the CA in lower case; empty when nobody may issue.
-        parameters: as they stand, names in lower case; what they mean, but for RFC 8657, is the CA's to say.
-        wrong: why it allows nobody though it seems to name somebody; empty when nothing is wrong.
+    Raises:
+        ProbeError: with `dns_error`; it is not known whether there are any.
     """
-
-    issuer: str
-    parameters: tuple[tuple[str, str], ...] = ()
-    wrong: str = ""
-
-
-NOBODY = ""
+    try:
+        return await session.resolver.ask(name, kind)
+    except LookupFailedError as error:
+        raise ProbeError(Reason.DNS_ERROR, str(error)) from error
 
 
-def parse_issue(value: str) -> Grant:
-    """The value of an issue, issuewild or issuemail record (RFC 8659, 4.2); a malformed one is as good as `;`."""
-    domain, _, rest = value.partition(";")
-    issuer, parameters = domain.strip(_BLANKS), _parameters(rest)
-    if parameters is None or (issuer and not _ISSUER.fullmatch(issuer)):
-        return Grant(NOBODY, wrong="malformed")
-    wrong = _unsatisfiable(parameters)
-    return Grant(NOBODY if wrong else issuer.lower(), parameters, wrong)
+def _record(rdata: Rdata) -> CaaRecord:
+    caa = cast("CAA", rdata)
+    return CaaRecord(caa.flags, _printable(caa.tag).lower(), _printable(caa.value), caa.value.isascii())
 
 
-def _parameters(text: str) -> tuple[tuple[str, str], ...] | None:
-    """Names and values; None when they do not fit the grammar, by which nothing stands behind the last `;`."""
-    if not text.strip(_BLANKS):
-        return ()
-    halves = [part.partition("=") for part in text.split(";")]
-    found = [(tag.strip(_BLANKS), value.strip(_BLANKS)) for tag, equals, value in halves if equals]
-    fits = all(_TAG.fullmatch(tag) and _PARAMETER_VALUE.fullmatch(value) for tag, value in found)
-    return tuple((tag.lower(), value) for tag, value in found) if fits and len(found) == len(halves) else None
+def _printable(text: bytes) -> str:
+    return text.decode("ascii", "backslashreplace")
 
 
-def _unsatisfiable(parameters: Sequence[tuple[str, str]]) -> str:
-    """Why no account and no method can fit (RFC 8657, 3 and 4); empty when some can."""
-    names = [name for name, _ in parameters]
-    for name in ("accounturi", "validationmethods"):
-        if names.count(name) > 1:
-            return f"{name} more than once"
-    if any(name == "accounturi" and not _URI.fullmatch(value) for name, value in parameters):
-        return "accounturi is no URI"
-    if any(name == "validationmethods" and not _fits(value) for name, value in parameters):
-        return "validationmethods names no method"
-    return ""
+async def _climb(session: Session, name: Name) -> CaaSet:
+    """The first set from here up to the top-level domain, never the root (RFC 8659, 3)."""
+    while len(name) > 1:
+        found = await look_up(session, name, dns.rdatatype.CAA)
+        if found.records:
+            return CaaSet(tuple(map(_record, found.records)), name.to_text(omit_final_dot=True))
+        name = name.parent()
+    return CaaSet((), None)
 
 
-def _fits(methods: str) -> bool:
-    return bool(methods) and not methods.endswith(",") and _METHODS.fullmatch(methods) is not None
+async def _wildcard(session: Session, name: Name, found: CaaSet) -> CaaSet | None:
+    """See `DnsFacts.wildcard`."""
+    certificates, above = session.known.get(CertificateFacts), name.parent()
+    if certificates is None or found.domain != name.to_text(omit_final_dot=True) or len(above) <= 1:
+        return None
+    covering = f"DNS:*.{above.to_text(omit_final_dot=True)}".lower()
+    served = {name.lower() for one in certificates.deployments for name in one.subject_alternative_names}
+    return await _climb(session, above) if covering in served else None
 
 
-@dataclass(frozen=True, slots=True)
-class Issuance:
-    """Who may issue for a name.
-
-    Attributes:
-        restricted: False when the set says nothing about it, so that every CA may.
-        grants: what the records say that count; none of them when nobody may because of `critical`.
-        critical: tags that are critical and that nobody knows: then nobody may issue (RFC 8659, 4.1).
-        doubtful: tags that are critical, and that not every CA knows or takes for critical: who is allowed may all the
-            same not issue.
-    """
-
-    restricted: bool
-    grants: tuple[Grant, ...] = ()
-    critical: tuple[str, ...] = ()
-    doubtful: tuple[str, ...] = ()
-
-    def allows(self, domains: Collection[str]) -> bool:
-        """Whether a CA may that goes by any of these domains (lower case)."""
-        return not self.restricted or any(grant.issuer in domains for grant in self.grants if grant.issuer)
-
-
-def issuance(records: Sequence[CaaRecord], *, wildcard: bool = False) -> Issuance:
-    """Who may issue for a name that this set is relevant for, or for a wildcard below it.
-
-    For wildcards issuewild records count where there are any, else issue records; for other names issue records alone
-    (RFC 8659, 4.2 and 4.3).
-    """
-    critical = dict.fromkeys(one.tag for one in records if one.critical and one.tag not in UNDERSTOOD)
-    unknown = tuple(tag for tag in critical if tag not in KNOWN_TO_SOME)
-    if unknown:
-        return Issuance(restricted=True, critical=unknown)
-    open_to_some = dict.fromkeys(one.tag for one in records if one.critical_to_some and one.tag not in UNDERSTOOD)
-    wild = [record for record in records if record.tag == "issuewild"] if wildcard else []
-    counting = wild or [record for record in records if record.tag == "issue"]
-    return Issuance(
-        bool(counting), tuple(_grant(record) for record in counting), doubtful=tuple(critical | open_to_some)
+async def _run(session: Session) -> DnsFacts:
+    name = await host_name(session)
+    at_host = await look_up(session, name, dns.rdatatype.CAA)
+    found = await _climb(session, name)
+    asked = name.to_text(omit_final_dot=True)
+    facts = DnsFacts(
+        found.records, found.domain, secure=at_host.secure, name=None if asked == session.target.host else asked
     )
+    try:
+        return replace(facts, wildcard=await _wildcard(session, name, found))
+    except ProbeError as error:
+        raise ProbeError(error.reason, error.detail, facts) from error
 
 
-def _grant(record: CaaRecord) -> Grant:
-    return parse_issue(record.value) if record.ascii_only else Grant(NOBODY, wrong="malformed")
+PROBE = Probe(
+    name="dns",
+    shape=shapes.CAA,
+    mandatory=False,  # whether the server was reached does not hang on somebody's resolver
+    applies=lambda target: not target.host_is_ip,
+    run=_run,
+    of_name=True,
+)

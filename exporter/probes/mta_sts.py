@@ -5,8 +5,7 @@ web server of the mail domain: the probe `mta_sts_policy` fetches it.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import cast
 
 import dns.exception
@@ -16,9 +15,11 @@ from dns.rdata import Rdata
 from dns.rdtypes.ANY.TXT import TXT
 
 from exporter.errors import ProbeError
-from exporter.model import DnsQuestion, Reason, Sample
+from exporter.facts.dns import MtaStsFacts
+from exporter.facts.shapes.dns import MTA_STS
+from exporter.model import DnsQuestion, Reason
 from exporter.probes.base import Probe, Session
-from exporter.probes.dns import look_up
+from exporter.probes.caa import look_up
 
 _BLANKS = " \t"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
@@ -28,20 +29,6 @@ _URI = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*):["-~]+')
 
 Fields = tuple[tuple[str, str], ...]
 """Names and values of a record behind its version: the two kinds of record have one form."""
-
-
-@dataclass(frozen=True, slots=True)
-class MtaStsFacts:
-    """The records of a mail domain.
-
-    Attributes:
-        mta_sts: the record, where there is one that counts: exactly one, well-formed; None where there is none.
-        tls_rpt: likewise.
-    """
-
-    domain: str
-    mta_sts: str | None
-    tls_rpt: str | None
 
 
 def _fields(text: str) -> Fields | None:
@@ -105,23 +92,11 @@ async def _run(session: Session) -> MtaStsFacts:
     )
 
 
-def _samples(_facts: MtaStsFacts) -> Iterator[Sample]:
-    """What the records are worth, the check `mta_sts` says."""
-    return iter(())
-
-
-def _document(facts: MtaStsFacts) -> dict[str, object]:
-    return {"mta_sts": {"domain": facts.domain, "mta_sts": facts.mta_sts, "tls_rpt": facts.tls_rpt}}
-
-
 PROBE = Probe(
     name="mta_sts",
-    kind=MtaStsFacts,
+    shape=MTA_STS,
     mandatory=False,
     applies=lambda target: DnsQuestion.MTA_STS in target.questions and target.mail_domain is not None,
     run=_run,
-    families=(),
-    samples=_samples,
-    document=_document,
     of_name=True,
 )

@@ -7,23 +7,23 @@ sends would not take counts as none.
 
 import asyncio
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import h11
 
 from exporter.errors import ProbeError
-from exporter.model import DnsQuestion, HttpOptions, Reason, Sample, Target
+from exporter.facts.certificate import Deployment
+from exporter.facts.dns import StsPolicy, StsPolicyFacts
+from exporter.facts.shapes.dns import MTA_STS_POLICY
+from exporter.model import DnsQuestion, HttpOptions, Reason, Target, TrustFailure
 from exporter.net.dial import Dialer
 from exporter.net.tls import TLSSession, tls_session
+from exporter.pki.parsed import parse
 from exporter.probes.base import Probe, Session
-from exporter.probes.certificate import Deployment
 from exporter.probes.certificate.reading import Chain, read_deployment
 from exporter.probes.http.line import MAX_HEAD_BYTES, told_apart, unanswered
 from exporter.probes.http.question import PRODUCT
-from exporter.probes.parsed import parse
-from exporter.probes.trust import TrustFailure
 
 PATH = "/.well-known/mta-sts.txt"
 MOST_BYTES = 65536
@@ -37,52 +37,6 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _MX = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _SECONDS = re.compile(r"[0-9]{1,10}")
-
-
-@dataclass(frozen=True, slots=True)
-class StsPolicy:
-    """A policy that fits the grammar.
-
-    Attributes:
-        mode: one of `MODES`.
-        mx: patterns in lower case; a `*` stands for one whole label.
-    """
-
-    mode: str
-    max_age_seconds: int
-    mx: tuple[str, ...]
-
-    def covers(self, host: str) -> bool:
-        """Whether mail may be delivered to this host (RFC 8461, 4.1)."""
-        name = host.lower()
-        return any(pattern in {name, f"*.{name.partition('.')[2]}"} for pattern in self.mx)
-
-
-@dataclass(frozen=True, slots=True)
-class StsPolicyFacts:
-    """What the web server of a mail domain has for a policy.
-
-    Attributes:
-        policy: None when there is none that counts.
-        why: the rest of a sentence about that; empty with a policy.
-        plain_text: it comes as text/plain, which some senders insist on (RFC 8461, 3.2).
-        until: when a date of the web server's certificate puts this in doubt; None when none does.
-    """
-
-    domain: str
-    policy: StsPolicy | None
-    why: str = ""
-    plain_text: bool = True
-    until: datetime | None = None
-
-    def at(self, now: datetime) -> "StsPolicyFacts | None":
-        """These, unless a date has put them in doubt by then: the web server may have renewed its certificate."""
-        return self if self.until is None or now <= self.until else None
-
-    def turns(self) -> Iterator[datetime]:
-        """When that changes."""
-        if self.until is not None:
-            yield self.until
 
 
 class _NoneError(Exception):
@@ -228,27 +182,12 @@ async def _run(session: Session) -> StsPolicyFacts:
     return await fetch(session.dialer.towards(web_server(session.target, domain)), domain, session.now)
 
 
-def _samples(_facts: StsPolicyFacts) -> Iterator[Sample]:
-    """What the policy is worth, the check `mta_sts_policy` says."""
-    return iter(())
-
-
-def _document(facts: StsPolicyFacts) -> dict[str, object]:
-    found = facts.policy
-    shown = {"mode": found.mode, "max_age_seconds": found.max_age_seconds, "mx": list(found.mx)} if found else None
-    told = {"domain": facts.domain, "policy": shown, "why": facts.why, "plain_text": facts.plain_text}
-    return {"mta_sts_policy": told}
-
-
 PROBE = Probe(
     name="mta_sts_policy",
-    kind=StsPolicyFacts,
+    shape=MTA_STS_POLICY,
     mandatory=False,
     applies=lambda target: DnsQuestion.MTA_STS_POLICY in target.questions and target.mail_domain is not None,
     run=_run,
-    families=(),
-    samples=_samples,
-    document=_document,
     of_name=True,
     later=StsPolicyFacts.at,
     turns=StsPolicyFacts.turns,

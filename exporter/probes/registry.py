@@ -2,14 +2,23 @@
 
 from typing import Any
 
-from exporter.probes import certificate, dns, handshake, http, mta_sts, mta_sts_policy, tlsa, vulnerabilities
+from exporter.probes import (
+    caa,
+    certificate,
+    handshake,
+    http,
+    mta_sts,
+    mta_sts_policy,
+    tlsa,
+    vulnerabilities,
+)
 from exporter.probes.base import Probe
 
 PROBES: tuple[Probe[Any], ...] = (
     handshake.PROBE,
     certificate.PROBE,
     http.PROBE,
-    dns.PROBE,
+    caa.PROBE,
     tlsa.PROBE,
     mta_sts.PROBE,
     vulnerabilities.PROBE,

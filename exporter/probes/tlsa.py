@@ -1,7 +1,5 @@
 """TLSA probe: the records that bind certificates to a service by the DNS (RFC 6698), where a policy asks for them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import cast
 
 import dns.exception
@@ -11,41 +9,11 @@ from dns.rdata import Rdata
 from dns.rdtypes.ANY.TLSA import TLSA
 
 from exporter.errors import ProbeError
-from exporter.model import DnsQuestion, Reason, Sample
+from exporter.facts.dns import TlsaFacts, TlsaRecord
+from exporter.facts.shapes import dns as shapes
+from exporter.model import DnsQuestion, Reason
 from exporter.probes.base import Probe, Session
-from exporter.probes.dns import host_name, look_up
-
-
-@dataclass(frozen=True, slots=True)
-class TlsaRecord:
-    """One record; what its numbers stand for is in RFC 7218.
-
-    Attributes:
-        data: hexadecimal.
-    """
-
-    usage: int
-    selector: int
-    matching: int
-    data: str
-
-    def __str__(self) -> str:
-        return f"{self.usage} {self.selector} {self.matching} {self.data}"
-
-
-@dataclass(frozen=True, slots=True)
-class TlsaFacts:
-    """The TLSA records of a service.
-
-    Attributes:
-        name: where they were found, or last looked for.
-        records: empty when there are none.
-        secure: the resolver validated this answer by DNSSEC; None where its word is not enough.
-    """
-
-    name: str
-    records: tuple[TlsaRecord, ...]
-    secure: bool | None
+from exporter.probes.caa import host_name, look_up
 
 
 def _record(rdata: Rdata) -> TlsaRecord:
@@ -83,23 +51,11 @@ def _service_name(port: int, base: Name) -> Name:
         raise ProbeError(Reason.DNS_ERROR, f"_{port}._tcp.{base}: {error}") from error
 
 
-def _samples(_facts: TlsaFacts) -> Iterator[Sample]:
-    """What the records are worth, the check `dane` says."""
-    return iter(())
-
-
-def _document(facts: TlsaFacts) -> dict[str, object]:
-    return {"tlsa": {"name": facts.name, "records": list(map(str, facts.records)), "dnssec": facts.secure}}
-
-
 PROBE = Probe(
     name="tlsa",
-    kind=TlsaFacts,
+    shape=shapes.TLSA,
     mandatory=False,
     applies=lambda target: DnsQuestion.TLSA in target.questions and not target.host_is_ip,
     run=_run,
-    families=(),
-    samples=_samples,
-    document=_document,
     of_name=True,
 )

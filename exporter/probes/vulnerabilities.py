@@ -5,12 +5,11 @@ follows from other facts is no matter of its own: `exporter.derived.vulnerabilit
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from types import MappingProxyType
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -18,14 +17,24 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from exporter.credentials import read_chain_file
 from exporter.errors import ProbeError
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.shapes.vulnerabilities import SHAPE
+from exporter.facts.signature import Signature, changed, signature
+from exporter.facts.vulnerabilities import (
+    POSSIBLE,
+    TRIED_PROTOCOLS,
+    Tried,
+    VulnerabilityFacts,
+    lifetime,
+    longer,
+    rsa_suites,
+)
 from exporter.model import ClientCertificate, Facts, Protocol, Reason, Target, holds
 from exporter.net.service import ready_for_tls
+from exporter.pki.parsed import parse
 from exporter.probes.base import Probe, Session
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME
-from exporter.probes.parsed import parse
-from exporter.probes.signature import Signature, changed, signature
+from exporter.tls.suites import BY_NAME
 
 MAX_BYTES = 262144
 """Of one connection: a long chain, and Heartbleed's answer of 64 KiB."""
@@ -43,73 +52,6 @@ After them, the answer is unknown while the server looks different, until the ne
 
 MOST_CHAIN_DIGITS = 32768
 """Of a client's chain: what a worker is asked has its limit (`workers.wire`). Longer ones go without their issuers."""
-
-_TRIED = (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3)
-"""Newest first. TLS 1.3 has none of what is tried: the OpenSSL that bled and took early ChangeCipherSpecs did not have
-it, and there is no RSA key exchange and no renegotiation in it (RFC 8446, 1.2 and 4.1.2)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What one attack came to.
-
-    Attributes:
-        vulnerable: None when the server did not go along to where it is tried, or answers differently each time.
-        detail: more of it, for a person.
-        signature: of the server that was tried. An answer is of no other.
-        hurried: how many tries in a row, up to this one, came before they were due, since the server had changed.
-    """
-
-    vulnerable: bool | None
-    detail: str
-    at: datetime
-    signature: Signature = field(default=(), compare=False)
-    hurried: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class VulnerabilityFacts:
-    """Attack -> what trying it came to; attacks that were not tried are missing. Each has its own time."""
-
-    tried: Mapping[str, Tried] = field(default_factory=lambda: MappingProxyType({}))
-
-
-def _any(facts: HandshakeFacts, has: Callable[[Protocol], bool | None]) -> bool | None:
-    """Whether some accepted protocol up to TLS 1.2 has it; None when none is known to, and one may."""
-    verdicts = [
-        False if facts.protocols.get(protocol) is False else has(protocol) if facts.protocols.get(protocol) else None
-        for protocol in _TRIED
-    ]
-    return True if True in verdicts else None if None in verdicts else False
-
-
-def _takes_rsa(facts: HandshakeFacts, protocol: Protocol) -> bool | None:
-    """None also where it takes RSA key exchange with a pre-shared key alone (RFC 4279, 4), which is not tried."""
-    if rsa_suites(facts, protocol):
-        return True
-    names = facts.cipher_suites.get(protocol, ())
-    whole = names and protocol not in facts.incomplete
-    return False if whole and not any(map(_may_encrypt_to_certificate, names)) else None
-
-
-def _may_encrypt_to_certificate(name: str) -> bool:
-    suite = BY_NAME.get(name)
-    return suite is None or (suite.agreement == "RSA" and not suite.export)
-
-
-def rsa_suites(facts: HandshakeFacts, protocol: Protocol) -> tuple[str, ...]:
-    """The accepted suites (IANA names) in which the client encrypts to the key of the certificate, and has no other."""
-    names = facts.cipher_suites.get(protocol, ())
-    return tuple(n for n in names if n in BY_NAME and _may_encrypt_to_certificate(n) and not BY_NAME[n].psk)
-
-
-POSSIBLE: Mapping[str, Callable[[HandshakeFacts], bool | None]] = {
-    "heartbleed": lambda facts: _any(facts, facts.heartbeat.get),
-    "ccs_injection": lambda facts: _any(facts, lambda _: True),
-    "robot": lambda facts: _any(facts, partial(_takes_rsa, facts)),
-    "client_renegotiation": lambda facts: _any(facts, lambda _: True),
-}
-"""Attack -> whether the server has what it needs: False means that there is nothing to try, and no such attack."""
 
 
 def _wanted(target: Target, known: Facts, now: datetime) -> list[str]:
@@ -139,16 +81,6 @@ def _is_hurried(before: Tried | None, seen: Signature) -> bool:
 
 def _due(target: Target, known: Facts, now: datetime) -> bool:
     return known.get(VulnerabilityFacts) is None or bool(_wanted(target, known, now))
-
-
-def _longer(target: Target) -> timedelta:
-    interval = target.vulnerability_interval or timedelta(0)
-    return max(timedelta(0), interval - target.scan_interval)
-
-
-def lifetime(target: Target) -> timedelta:
-    """How long an answer holds: `max_age` after the scan that should have brought a new one."""
-    return target.max_age + _longer(target)
 
 
 async def _run(session: Session) -> VulnerabilityFacts:
@@ -188,7 +120,7 @@ async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Trie
     seconds = min(TRY_SECONDS, session.seconds_left() - _MARGIN_SECONDS)
     if seconds <= 0:
         raise ProbeError(Reason.DEADLINE_EXCEEDED, f"{attack}: no time is left to try it")
-    protocol = next(p for p in _TRIED if handshake.protocols.get(p) and _fits(handshake, attack, p))
+    protocol = next(p for p in TRIED_PROTOCOLS if handshake.protocols.get(p) and _fits(handshake, attack, p))
     names = _suites(handshake, attack, protocol)
     arguments: dict[str, object] = {
         "protocol": protocol.value,
@@ -278,24 +210,12 @@ def _outcome(answer: object, now: datetime) -> Tried:
             raise ProbeError(Reason.WORKER_CRASHED, "the worker gave no answer")
 
 
-def _document(facts: VulnerabilityFacts) -> dict[str, object]:
-    return {
-        "attacks_tried": {
-            name: {"vulnerable": one.vulnerable, "detail": one.detail, "at": one.at.isoformat()}
-            for name, one in facts.tried.items()
-        }
-    }
-
-
 PROBE = Probe(
     name="vulnerabilities",
-    kind=VulnerabilityFacts,
+    shape=SHAPE,
     mandatory=False,
     applies=lambda target: target.vulnerability_interval is not None,
     run=_run,
-    families=(),
-    samples=lambda _facts: (),
-    document=_document,
     due=_due,
-    longer=_longer,
+    longer=longer,
 )

@@ -5,7 +5,7 @@ be left. It is about its own check; where two findings give a list for the same 
 """
 
 from exporter.case import Case
-from exporter.checks.base import Demand, Outcome
+from exporter.judging.check import Demand, Outcome
 from exporter.model import Remedy
 from exporter.remedies.registry import REMEDIES
 from exporter.remedies.servers import everywhere

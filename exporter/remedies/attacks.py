@@ -3,16 +3,16 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from exporter.case import Case
-from exporter.checks.base import Demand, Outcome
 from exporter.derived.attacks import CLASSIC, SHARED_PRIME_BITS
 from exporter.derived.verdicts import Attack
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.check import Demand, Outcome
 from exporter.model import Protocol, Remedy
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME
 from exporter.remedies.parameters import SOUND_PRIME_BITS, compression_change, dh_change
 from exporter.remedies.protocols import protocol_change, to_keep
 from exporter.remedies.servers import Change, Server, everywhere, listed, remedies
 from exporter.remedies.suites import choose, speaks_old, suites_change
+from exporter.tls.suites import BY_NAME
 
 _GOES: Mapping[Attack, frozenset[Protocol]] = {
     Attack.DROWN: frozenset({Protocol.SSL2}),

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from datetime import date
 
 from exporter.case import Case
-from exporter.checks.base import Demand, Outcome
 from exporter.checks.certificate_key import CertificateKeyDemand
 from exporter.checks.certificate_lifetime import CertificateLifetimeDemand
-from exporter.checks.items import names_in_force, today
-from exporter.model import Remedy
-from exporter.probes import keys
-from exporter.probes.certificate import CertificateFacts, Deployment, ServedCertificate
-from exporter.probes.keys import ALGORITHMS
-from exporter.probes.trust import TrustFailure
+from exporter.facts.certificate import CertificateFacts, Deployment, ServedCertificate
+from exporter.judging.check import Demand, Outcome
+from exporter.judging.items import names_in_force, today
+from exporter.model import Remedy, TrustFailure
+from exporter.pki import keys
+from exporter.pki.keys import ALGORITHMS
 from exporter.remedies.servers import Change, Server, everywhere, listed, quoted, remedies
 
 _RSA_SIZES = (2048, 3072, 4096, 8192, 16384)

@@ -3,18 +3,15 @@
 from collections.abc import Iterator
 
 from exporter.case import Case
-from exporter.checks.base import Demand, Outcome
 from exporter.checks.mta_sts import MtaStsDemand
 from exporter.checks.mta_sts_policy import MtaStsPolicyDemand
-from exporter.derived.authorities import Authority, authority_of, table
 from exporter.derived.caa import NAMELESS, CaaIssuer, CaaState
+from exporter.facts.certificate import CertificateFacts, Deployment
+from exporter.facts.dns import DnsFacts, MtaStsFacts, StsPolicyFacts, TlsaFacts
+from exporter.judging.check import Demand, Outcome
 from exporter.model import Remedy
-from exporter.probes.caa import issuance
-from exporter.probes.certificate import CertificateFacts, Deployment
-from exporter.probes.dns import DnsFacts
-from exporter.probes.mta_sts import MtaStsFacts
-from exporter.probes.mta_sts_policy import StsPolicyFacts
-from exporter.probes.tlsa import TlsaFacts
+from exporter.pki.authorities import Authority, authority_of, table
+from exporter.pki.caa import issuance
 from exporter.remedies.servers import everywhere, listed, quoted
 
 _NOBODY_ELSE = "Every CA that is to issue for the name needs a line."

@@ -1,7 +1,7 @@
 """Remedies of checks that sum up what others look at: they name what stands in the way, and give no lines."""
 
 from exporter.case import Case
-from exporter.checks.base import Demand, Outcome
+from exporter.judging.check import Demand, Outcome
 from exporter.model import Remedy
 from exporter.remedies.servers import everywhere
 

@@ -6,20 +6,19 @@ from functools import partial
 from typing import Any
 
 from exporter.case import Case
-from exporter.checks.base import Demand, Outcome
 from exporter.checks.cipher_order import CipherOrderDemand
 from exporter.checks.cipher_suites import CipherSuitesDemand
 from exporter.checks.dh_parameters import DhParametersDemand
-from exporter.checks.items import SuiteItem, in_force, names_in_force, today
-from exporter.checks.listing import NamesDemand
+from exporter.facts.handshake import HandshakeFacts, Listing
+from exporter.judging.check import Demand, Outcome
+from exporter.judging.items import SuiteItem, in_force, names_in_force, today
+from exporter.judging.listing import NamesDemand
 from exporter.model import CipherOrder, Protocol, Remedy
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import Listing
-from exporter.probes.handshake.registry import BY_NAME
 from exporter.remedies import parameters
 from exporter.remedies.protocols import protocol_change, to_keep
 from exporter.remedies.servers import Server, everywhere, remedies
 from exporter.remedies.suites import Permitted, Suites, choose, speaks_old, suites_change, usual
+from exporter.tls.suites import BY_NAME
 
 _NOTHING_KNOWN = "What the server accepts is not known any more: set it to what is asked for."
 

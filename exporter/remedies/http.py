@@ -1,12 +1,12 @@
 """Remedies for what is answered over HTTP: HSTS and the redirect."""
 
 from exporter.case import Case
-from exporter.checks.base import Demand, Outcome
 from exporter.checks.hsts import HstsDemand
 from exporter.checks.hsts_on_errors import HstsOnErrorsDemand
 from exporter.checks.hsts_preload import MIN_MAX_AGE_SECONDS
+from exporter.facts.http import Asked, HttpFacts
+from exporter.judging.check import Demand, Outcome
 from exporter.model import Remedy, Target, is_ip
-from exporter.probes.http import Asked, HttpFacts
 from exporter.remedies.servers import Change, Server, remedies
 
 _FIELD = "Strict-Transport-Security"

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.parameters import FFDHE, POST_QUANTUM_GROUPS
 from exporter.remedies.servers import Change, Server, listed
+from exporter.tls.parameters import FFDHE, POST_QUANTUM_GROUPS
 
 _OPENSSL_GROUPS: Mapping[str, str] = {
     "x25519": "X25519",

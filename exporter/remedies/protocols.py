@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Protocol
-from exporter.probes.handshake import HandshakeFacts
 from exporter.remedies.servers import Change, Server, listed
 
 VERSIONS = tuple(protocol for protocol in Protocol if protocol is not Protocol.SSL2)

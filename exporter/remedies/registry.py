@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from exporter.case import Case
-from exporter.checks.base import Demand, Outcome
+from exporter.judging.check import Demand, Outcome
 from exporter.model import Remedy
 from exporter.remedies import attacks, certificates, dns, general, handshake, http, software
 

@@ -4,8 +4,8 @@ import re
 from datetime import datetime
 
 from exporter.case import Case
-from exporter.checks.base import Demand, Outcome
 from exporter.derived.software import Judged, Software
+from exporter.judging.check import Demand, Outcome
 from exporter.model import Remedy
 from exporter.remedies.servers import BY_PRODUCT, Server
 from exporter.software.packages import WINDOWS

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Protocol
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME, SUITES, CipherSuite
 from exporter.remedies.servers import Change, Server, listed
+from exporter.tls.suites import BY_NAME, SUITES, CipherSuite
 
 Permitted = Callable[[Protocol, str], bool]
 """Protocol and IANA name -> whether the suite may be accepted there."""

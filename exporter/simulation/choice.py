@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter.model import CipherOrder
-from exporter.probes.handshake.registry import for_ecdsa
 from exporter.simulation.terms import Term
+from exporter.tls.suites import for_ecdsa
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from exporter.clients.client import Client
+from exporter.facts.handshake import APPLICATIONS, EXTENSIONS, SERVER_NAME
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.facts import APPLICATIONS, EXTENSIONS, SERVER_NAME
-from exporter.probes.handshake.registry import BY_CODE, KeyExchange, layout, suite_name
 from exporter.simulation.choice import Candidate, choose
 from exporter.simulation.terms import (
     MET,
@@ -29,6 +28,7 @@ from exporter.simulation.terms import (
     tls13_certificate,
     together,
 )
+from exporter.tls.suites import BY_CODE, KeyExchange, layout, suite_name
 
 
 @dataclass(frozen=True, slots=True)

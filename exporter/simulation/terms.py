@@ -8,20 +8,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from exporter.clients.client import Client
+from exporter.facts.certificate import CertificateFacts, Deployment
+from exporter.facts.handshake import RETRY_REQUEST, HandshakeFacts
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.certificate import CertificateFacts, Deployment
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import RETRY_REQUEST
-from exporter.probes.handshake.parameters import (
-    FFDHE,
-    TLS13_GROUPS,
-    for_ecdsa_key,
-    for_rsa_key,
-    group_name,
-    scheme_name,
-)
-from exporter.probes.handshake.registry import KeyExchange, for_dss, for_ecdsa, layout, signed, suite_name
-from exporter.probes.keys import CURVES, DSA, EC, ED448, ED25519, PSS, RSA, UNKNOWN
+from exporter.pki.keys import CURVES, DSA, EC, ED448, ED25519, PSS, RSA, UNKNOWN
+from exporter.tls.parameters import FFDHE, TLS13_GROUPS, for_ecdsa_key, for_rsa_key, group_name, scheme_name
+from exporter.tls.suites import KeyExchange, for_dss, for_ecdsa, layout, signed, suite_name
 
 
 class Obstacle(StrEnum):

@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 
 from exporter.case import Case
-from exporter.checks.base import Outcome
 from exporter.checks.caa_issuer import CHANGED, CHECK, CaaIssuerDemand
 from exporter.derived.caa import DERIVATION
+from exporter.facts.dns import DnsFacts
+from exporter.judging.check import Outcome
 from exporter.model import Verdict
-from exporter.probes.dns import DnsFacts
 from tests.support.facts import caa, case, certificate, certificates, deployment, facts
 from tests.support.targets import NOW
 

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from exporter.checks.certificate_chain import CHECK, CertificateChainDemand
+from exporter.facts.certificate import CertificateFacts
 from exporter.model import Verdict
-from exporter.probes.certificate import CertificateFacts
 from tests.support.facts import case, certificate, certificates, deployment
 
 V = Verdict

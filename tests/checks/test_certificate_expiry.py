@@ -5,8 +5,8 @@ from pydantic import ValidationError
 
 from exporter.case import Case
 from exporter.checks.certificate_expiry import CHECK, CertificateExpiryDemand
+from exporter.facts.certificate import CertificateFacts
 from exporter.model import Verdict
-from exporter.probes.certificate import CertificateFacts
 from tests.support.facts import case, certificate, certificates, deployment, facts, issuer, watched
 from tests.support.targets import NOW
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from exporter.checks.certificate_lifetime import CHECK, CertificateLifetimeDemand
+from exporter.facts.certificate import CertificateFacts
 from exporter.model import Verdict
-from exporter.probes.certificate import CertificateFacts
 from tests.support.facts import case, certificate, certificates, deployment, issuer
 
 DEMAND = CertificateLifetimeDemand.model_validate({"severity": "warning", "source": "test", "max_days": 90})

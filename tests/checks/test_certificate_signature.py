@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.certificate_signature import CHECK, CertificateSignatureDemand
+from exporter.facts.certificate import CertificateFacts
 from exporter.model import Verdict
-from exporter.probes.certificate import CertificateFacts
 from tests.support.facts import case, certificate, certificates, deployment, issuer
 
 V = Verdict

@@ -5,9 +5,8 @@ import pytest
 
 from exporter.case import Case
 from exporter.checks.certificate_valid import CHECK, CertificateValidDemand
-from exporter.model import Verdict
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.trust import TrustFailure
+from exporter.facts.certificate import CertificateFacts
+from exporter.model import TrustFailure, Verdict
 from tests.support.facts import certificate, certificates, deployment, facts
 from tests.support.targets import NOW, make_target
 

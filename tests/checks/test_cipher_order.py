@@ -1,8 +1,8 @@
 import pytest
 
 from exporter.checks.cipher_order import CHECK, CipherOrderDemand
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import CipherOrder, Protocol, Verdict
-from exporter.probes.handshake import HandshakeFacts
 from tests.support.facts import CBC_RSA, GCM, GCM_128, RC4, TLS13_AES, case, handshake
 
 SSL2, SSL3, TLS1_0, TLS1_1, TLS1_2, TLS1_3 = Protocol

@@ -4,10 +4,10 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.cipher_suites import CHECK, NONCOMPLIANT, SUITE_INFO, CipherSuitesDemand
-from exporter.checks.names import iana_name
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.names import iana_name
 from exporter.model import CipherOrder, Protocol, Verdict
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import SUITES
+from exporter.tls.suites import SUITES
 from tests.support.facts import (
     CBC_RSA,
     GCM,

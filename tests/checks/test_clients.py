@@ -7,9 +7,8 @@ from exporter.case import Case
 from exporter.checks.clients import CHECK, ClientsDemand
 from exporter.checks.registry import CHECKS
 from exporter.derived.clients import DERIVATION
+from exporter.facts.handshake import HandshakeFacts, Listing
 from exporter.model import CipherOrder, Protocol, Verdict
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import Listing
 from tests.support.facts import CBC_RSA, GCM, case, certificate, handshake
 
 TLS1_0, TLS1_2 = Protocol.TLS1_0, Protocol.TLS1_2

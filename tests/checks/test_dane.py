@@ -1,9 +1,9 @@
 import pytest
 
 from exporter.checks.dane import CHECK, DaneDemand
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.dns import TlsaFacts, TlsaRecord
 from exporter.model import DnsQuestion, Verdict
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.tlsa import TlsaFacts, TlsaRecord
 from tests.support.facts import case, certificate, certificates, deployment
 
 DEMAND = DaneDemand.model_validate({"severity": "warning", "source": "test", "required": True})

@@ -4,9 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.dh_parameters import CHECK, DhParametersDemand
+from exporter.facts.handshake import HandshakeFacts, Prime
 from exporter.model import Protocol, Verdict
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.keyexchange import Prime
 from tests.support.facts import GCM, TLS13_AES, case, handshake
 
 TLS1_0, TLS1_2, TLS1_3 = Protocol.TLS1_0, Protocol.TLS1_2, Protocol.TLS1_3

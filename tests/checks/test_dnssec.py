@@ -1,8 +1,8 @@
 import pytest
 
 from exporter.checks.dnssec import CHECK, DnssecDemand
+from exporter.facts.dns import DnsFacts
 from exporter.model import Verdict
-from exporter.probes.dns import DnsFacts
 from tests.support.facts import case
 
 DEMAND = DnssecDemand.model_validate({"severity": "info", "source": "test", "required": True})

@@ -5,11 +5,11 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.extensions import CHECK, ExtensionsDemand
-from exporter.checks.names import EXTENSIONS
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.names import EXTENSIONS
 from exporter.model import Protocol, Verdict
 from exporter.policies import load_policy
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
 from tests.support.facts import CBC_RSA, GCM, TLS13_AES, case, certificates, deployment, handshake
 
 SSL3, TLS1_0, TLS1_1, TLS1_2, TLS1_3 = Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2, Protocol.TLS1_3

@@ -2,8 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.forward_secrecy import CHECK, ForwardSecrecyDemand
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Protocol, Verdict
-from exporter.probes.handshake import HandshakeFacts
 from tests.support.facts import CBC_RSA, GCM, RC4, TLS13_AES, case, handshake
 
 SSL2, SSL3, TLS1_0, TLS1_1, TLS1_2, TLS1_3 = Protocol

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from exporter.checks.base import Outcome
 from exporter.checks.grade import CHECK, GradeDemand
 from exporter.grade import Hsts, Material, evaluate
+from exporter.judging.check import Outcome
 from exporter.model import Protocol, Verdict
 from tests.grade.test_rules import GOOD, accepting
 from tests.support.facts import case, handshake

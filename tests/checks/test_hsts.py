@@ -6,8 +6,7 @@ from pydantic import ValidationError
 from exporter.checks.hsts import CHECK, HstsDemand
 from exporter.checks.hsts_on_errors import CHECK as ON_ERRORS
 from exporter.checks.hsts_on_errors import HstsOnErrorsDemand
-from exporter.model import Verdict
-from exporter.probes.trust import TrustFailure
+from exporter.model import TrustFailure, Verdict
 from tests.support.facts import GOOD_HTTP, case, certificate, certificates, deployment, http, http_everywhere
 from tests.support.targets import NOW
 

@@ -2,8 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.hsts_on_errors import CHECK, HstsOnErrorsDemand
+from exporter.facts.http import Asked, HttpFacts
 from exporter.model import Verdict
-from exporter.probes.http import Asked, HttpFacts
 from tests.support.facts import GOOD_HTTP, case, certificate, http, http_everywhere, response
 
 

@@ -5,10 +5,9 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.hsts_preload import CHECK, RULES, HstsPreloadDemand
-from exporter.model import HttpOptions, Reason, Verdict
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.http import HttpFacts, PlainAnswer
-from exporter.probes.trust import TrustFailure
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.http import HttpFacts, PlainAnswer
+from exporter.model import HttpOptions, Reason, TrustFailure, Verdict
 from tests.support.facts import REDIRECTS, case, certificate, deployment, issuer, response
 
 READY = "max-age=31536000; includeSubDomains; preload"

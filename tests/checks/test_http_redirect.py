@@ -2,8 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.http_redirect import CHECK, HttpRedirectDemand
+from exporter.facts.http import PlainAnswer
 from exporter.model import HttpOptions, Reason, Verdict
-from exporter.probes.http import PlainAnswer
 from tests.support.facts import GOOD_HTTP, case, http, http_everywhere
 
 DEMAND = HttpRedirectDemand.model_validate({"severity": "warning", "source": "test", "required": True})

@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.case import Case
-from exporter.checks.base import Check, Demand
 from exporter.checks.registry import CHECKS
 from exporter.derived.registry import DERIVATIONS
+from exporter.facts.handshake import HandshakeFacts, Listing
+from exporter.judging.check import Check, Demand
 from exporter.model import Protocol, Verdict
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import Listing
 from tests.support.facts import GCM, KOPANO, TLS13_AES, case, handshake_facts, steady
 
 FROM_DERIVED = {"vulnerabilities"}

@@ -4,9 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.key_exchange_groups import CHECK, KeyExchangeGroupsDemand
+from exporter.facts.handshake import HandshakeFacts, Listing
 from exporter.model import Protocol, Verdict
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import Listing
 from tests.support.facts import CBC_RSA, GCM, TLS13_AES, case, handshake
 
 SSL3, TLS1_0, TLS1_2, TLS1_3 = Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_2, Protocol.TLS1_3

@@ -1,8 +1,8 @@
 import pytest
 
 from exporter.checks.mta_sts import CHECK, MtaStsDemand
+from exporter.facts.dns import MtaStsFacts
 from exporter.model import DnsQuestion, Verdict
-from exporter.probes.mta_sts import MtaStsFacts
 from tests.support.facts import case
 
 DOMAIN = "shop.example"

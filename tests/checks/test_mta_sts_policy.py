@@ -1,8 +1,8 @@
 import pytest
 
 from exporter.checks.mta_sts_policy import CHECK, MtaStsPolicyDemand
+from exporter.facts.dns import StsPolicy, StsPolicyFacts
 from exporter.model import DnsQuestion, Verdict
-from exporter.probes.mta_sts_policy import StsPolicy, StsPolicyFacts
 from tests.support.facts import case
 
 DOMAIN, HOST = "shop.example", "mail.shop.example"

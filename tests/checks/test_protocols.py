@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.protocols import CHECK, ProtocolsDemand
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Protocol, Verdict
-from exporter.probes.handshake import HandshakeFacts
 from tests.support.facts import CBC_RSA, GCM, TLS13_AES, case, handshake
 
 DEMAND = ProtocolsDemand.model_validate({"severity": "critical", "source": "test", "allowed": ["TLSv1.2", "TLSv1.3"]})

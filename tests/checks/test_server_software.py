@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from exporter.checks.base import Outcome
 from exporter.checks.server_software import CHECK, ServerSoftwareDemand
 from exporter.derived.software import DERIVATION
+from exporter.facts.http import Asked, HttpFacts, make_response
+from exporter.judging.check import Outcome
 from exporter.model import Verdict
-from exporter.probes.http import Asked, HttpFacts, make_response
 from tests.support.facts import case, certificate, handshake
 
 CARRIED = "nginx 1.22.1 may be the one that Debian 12 still mends; it is of 1.22, whose support ended on 2023-04-11"

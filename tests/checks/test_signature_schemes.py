@@ -4,9 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.signature_schemes import CHECK, SignatureSchemesDemand
+from exporter.facts.handshake import HandshakeFacts, Listing
 from exporter.model import Protocol, Verdict
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import Listing
 from tests.support.facts import CBC_RSA, GCM, TLS13_AES, case, handshake
 
 TLS1_2, TLS1_3 = Protocol.TLS1_2, Protocol.TLS1_3

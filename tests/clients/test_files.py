@@ -9,7 +9,7 @@ from exporter.clients.client import Kind, Limits
 from exporter.clients.files import read_table, shipped_clients
 from exporter.errors import ConfigError
 from exporter.model import Protocol
-from exporter.probes.handshake.registry import EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV
+from exporter.tls.suites import EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV
 
 TABLE = shipped_clients()
 CLIENTS = TABLE.clients

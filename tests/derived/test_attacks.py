@@ -8,9 +8,8 @@ import pytest
 from exporter.case import Case, Neighbours
 from exporter.derived import attacks
 from exporter.derived.verdicts import AttackVerdict
+from exporter.facts.handshake import HandshakeFacts, Prime
 from exporter.model import Protocol
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.keyexchange import Prime
 from tests.support.facts import CBC_RSA, GCM, RC4, TLS13_AES, certificate, certificates, deployment, facts, handshake
 from tests.support.targets import NOW, make_target
 

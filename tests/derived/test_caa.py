@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from exporter.derived.authorities import authority_of, table
 from exporter.derived.caa import DERIVATION, NAMELESS, CaaIssuer, CaaState
-from exporter.probes.caa import CaaRecord
-from exporter.probes.certificate import CertificateFacts
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.dns import CaaSet, DnsFacts
+from exporter.model import TrustFailure
+from exporter.pki.authorities import authority_of, table
+from exporter.pki.caa import CaaRecord
 from exporter.probes.certificate.reading import read_chain
-from exporter.probes.dns import CaaSet, DnsFacts
-from exporter.probes.trust import TrustFailure
 from tests.support.certificates import DAY, Issued, dns, issue, p256, pem_file
 from tests.support.facts import caa, case, certificate, certificates, deployment
 from tests.support.targets import NOW
@@ -165,7 +165,7 @@ def test_the_metric_is_absent_where_nothing_is_known() -> None:
     def shown(*parts: object) -> list[float]:
         derived = DERIVATION.derive(case(*parts))
         assert isinstance(derived, CaaIssuer)
-        return [sample.value for sample in DERIVATION.samples(derived)]
+        return [sample.value for sample in DERIVATION.shape.samples(derived)]
 
     known: CertificateFacts = certificate(issuer=LETTER)
     assert shown(known, caa(OURS)) == [1]
@@ -176,7 +176,7 @@ def test_the_metric_is_absent_where_nothing_is_known() -> None:
 def test_the_report_names_each_certificate_and_its_issuer() -> None:
     derived = DERIVATION.derive(case(certificate(issuer=LETTER), caa(OURS)))
     assert derived is not None
-    assert DERIVATION.document(derived) == {
+    assert DERIVATION.shape.document(derived) == {
         "caa_issuer": {
             "state": "authorised",
             "names": [

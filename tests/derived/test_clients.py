@@ -4,8 +4,8 @@ import pytest
 
 from exporter.clients.files import shipped_clients
 from exporter.derived.clients import DERIVATION, ClientConnections
+from exporter.facts.handshake import Listing
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.facts import Listing
 from exporter.simulation.connect import Connection
 from exporter.simulation.terms import Obstacle
 from tests.support.facts import CBC_RSA, GCM, case, certificate, handshake
@@ -31,7 +31,7 @@ def derived(
 
 
 def samples(found: ClientConnections) -> list[tuple[str, dict[str, str], float]]:
-    return [(one.family.name, dict(one.labels), one.value) for one in DERIVATION.samples(found)]
+    return [(one.family.name, dict(one.labels), one.value) for one in DERIVATION.shape.samples(found)]
 
 
 def test_metrics_tell_of_the_clients_that_the_configuration_names_alone() -> None:
@@ -59,7 +59,7 @@ def test_a_scan_without_a_server_name_tells_of_clients_without_one() -> None:
 
 
 def test_the_document_has_every_client() -> None:
-    document = DERIVATION.document(derived(ONLY_1_2, certificate()))["clients"]
+    document = DERIVATION.shape.document(derived(ONLY_1_2, certificate()))["clients"]
     assert isinstance(document, dict)
     assert list(document) == list(shipped_clients().clients)
     assert document["android-4.4.2"] == {

@@ -7,9 +7,9 @@ from hashlib import sha256
 import pytest
 
 from exporter.derived.dane import bound, usable
-from exporter.probes.certificate import Deployment
-from exporter.probes.tlsa import TlsaRecord
-from exporter.probes.trust import TrustFailure
+from exporter.facts.certificate import Deployment
+from exporter.facts.dns import TlsaRecord
+from exporter.model import TrustFailure
 from tests.support.facts import deployment, issuer, served
 from tests.support.targets import NOW
 

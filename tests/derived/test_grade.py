@@ -8,11 +8,11 @@ from exporter.derived.attacks import is_cbc, is_rc4
 from exporter.derived.grade import DERIVATION
 from exporter.derived.material import gather
 from exporter.derived.negotiation import BROWSERS, browsers_get, browsers_lack
+from exporter.facts.handshake import Prime
 from exporter.grade import Hsts, Material
 from exporter.grade.material import Sizes
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.handshake.registry import BY_NAME
+from exporter.tls.suites import BY_NAME
 from tests.grade.test_table import GCM_RSA, RC4_RSA, graded
 from tests.support.facts import (
     CBC_RSA,
@@ -40,7 +40,7 @@ def samples(*parts: object) -> dict[str, list[tuple[dict[str, str], float]]]:
     grade = graded(*parts)
     assert grade is not None
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for sample in DERIVATION.samples(grade):
+    for sample in DERIVATION.shape.samples(grade):
         found.setdefault(sample.family.name, []).append((dict(sample.labels), sample.value))
     return found
 
@@ -70,7 +70,7 @@ def test_what_is_not_known_has_no_series() -> None:
 def test_the_facts_of_a_report_say_nothing_twice() -> None:
     grade = graded(handshake())
     assert grade is not None
-    assert DERIVATION.document(grade) == {}
+    assert DERIVATION.shape.document(grade) == {}
 
 
 # --- what browsers get ------------------------------------------------------------------------------------------------

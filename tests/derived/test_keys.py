@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from exporter.derived.keys import keys_known, served_keys, ssl2_keys
+from exporter.facts.handshake import ServedChain
 from exporter.model import Protocol
-from exporter.probes.handshake.facts import ServedChain
 from tests.support.facts import certificate, certificates, deployment, facts, handshake
 from tests.support.targets import NOW
 

@@ -8,9 +8,9 @@ import pytest
 from exporter.agreement import disagreements
 from exporter.case import Case
 from exporter.derived.software import DERIVATION, MOST_SHOWN, MOST_TEXTS, Software
+from exporter.facts.http import Asked, HttpFacts, make_response
 from exporter.metrics import render_target
 from exporter.model import Addresses
-from exporter.probes.http import Asked, HttpFacts, make_response
 from exporter.software.files import shipped_table
 from exporter.software.support import Product, SupportTable
 from tests.support.facts import certificate, facts, handshake, report, watched
@@ -40,7 +40,7 @@ def greeted(text: str | None, dialogue: str | None = "smtp") -> Software | None:
 
 
 def metrics(found: Software) -> list[str]:
-    lines = render_target(watched(), DERIVATION.samples(found), full=False)
+    lines = render_target(watched(), DERIVATION.shape.samples(found), full=False)
     short = "".join(lines.values()).replace('target="test",', "").replace('{target="test"}', "")
     return short.replace("tls_posture_server_software_", "").splitlines()
 
@@ -181,7 +181,9 @@ def test_what_was_said_is_kept_for_people_cut_and_made_printable() -> None:
 
 
 def test_the_report_tells_each_verdict_and_its_reason() -> None:
-    (software,) = DERIVATION.document(derive([("server", "nginx/1.10.3-1+deb9u7"), ("x-powered-by", "PHP")])).values()
+    (software,) = DERIVATION.shape.document(
+        derive([("server", "nginx/1.10.3-1+deb9u7"), ("x-powered-by", "PHP")])
+    ).values()
     assert software == {
         "shown": [{"source": "server", "text": "nginx/1.10.3-1+deb9u7"}, {"source": "x-powered-by", "text": "PHP"}],
         "server": {"product": "nginx", "version": "1.10.3-1+deb9u7"},

@@ -9,7 +9,7 @@ from cryptodatahub.tls.algorithm import SslCipherKind, TlsCipherSuite
 from exporter.derived.attacks import has_blocks_of_64, is_cbc, is_finite_field, is_rc4, is_rsa_export
 from exporter.derived.verdicts import Trait, search
 from exporter.model import Protocol
-from exporter.probes.handshake.registry import SUITES
+from exporter.tls.suites import SUITES
 from tests.support.facts import GCM, RC4, handshake
 
 BLOCKS_OF_64 = {"DES", "DES40", "TRIPLE_DES_EDE", "TRIPLE_DES_168", "IDEA", "IDEA_128", "RC2", "RC2_40", "RC2_56"}

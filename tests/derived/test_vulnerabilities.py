@@ -14,12 +14,11 @@ from exporter.derived.attacks import CLASSIC, is_finite_field
 from exporter.derived.registry import DERIVATIONS
 from exporter.derived.verdicts import Attack
 from exporter.derived.vulnerabilities import DERIVATION, VULNERABLE, Vulnerabilities
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts, Prime
+from exporter.facts.signature import signature
+from exporter.facts.vulnerabilities import POSSIBLE, Tried, VulnerabilityFacts, lifetime
 from exporter.model import Facts, Protocol
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.signature import signature
-from exporter.probes.vulnerabilities import POSSIBLE, Tried, VulnerabilityFacts, lifetime
 from tests.support.facts import CBC_RSA, GCM, RC4, TLS13_AES, certificate, facts, handshake, steady
 from tests.support.targets import NOW, make_target
 
@@ -128,11 +127,11 @@ def test_every_attack_has_a_verdict_with_its_reason_and_source() -> None:
 
 def test_unknown_is_absent_from_the_metrics_and_null_in_the_document() -> None:
     derived = derive(OLD)
-    shown = {sample.labels["vulnerability"]: sample.value for sample in DERIVATION.samples(derived)}
+    shown = {sample.labels["vulnerability"]: sample.value for sample in DERIVATION.shape.samples(derived)}
     assert shown["beast"] == 1
     assert shown["rc4"] == 0
     assert "heartbleed" not in shown
-    document = DERIVATION.document(derived)["vulnerabilities"]
+    document = DERIVATION.shape.document(derived)["vulnerabilities"]
     assert document == {attack.value: verdict.vulnerable for attack, verdict in derived.verdicts.items()}
     assert VULNERABLE.help.endswith("(as of the last scan)")
     assert DERIVATION in DERIVATIONS

@@ -7,14 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts, Prime
+from exporter.facts.vulnerabilities import VulnerabilityFacts
 from exporter.grade import Grade, evaluate
 from exporter.grade.material import Hsts, Material, Sizes
-from exporter.model import CipherOrder, Protocol
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.trust import TrustFailure
-from exporter.probes.vulnerabilities import VulnerabilityFacts
+from exporter.model import CipherOrder, Protocol, TrustFailure
 from tests.grade.test_table import ANONYMOUS, DES3, DHE, ECDHE_CBC, EXPORT, GCM_RSA, NULL, RC4_RSA, graded
 from tests.support.facts import (
     GCM,

@@ -9,7 +9,7 @@ from exporter.grade.letters import Letter
 from exporter.grade.material import Sizes
 from exporter.grade.scores import CIPHER_SCORES, KEY_SCORES, Range, by_bits, ec_as_rsa, letter_of, score
 from exporter.model import Protocol
-from exporter.probes.handshake.registry import BY_NAME, SSL2_KINDS
+from exporter.tls.suites import BY_NAME, SSL2_KINDS
 from tests.grade.test_rules import GOOD
 
 

@@ -10,13 +10,11 @@ import pytest
 from exporter.case import Neighbours
 from exporter.derived.keys import served_keys
 from exporter.derived.registry import DERIVATIONS
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts, Prime
+from exporter.facts.vulnerabilities import Tried, VulnerabilityFacts
 from exporter.grade import RULES, Grade
-from exporter.model import CipherOrder, Protocol
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.trust import TrustFailure
-from exporter.probes.vulnerabilities import Tried, VulnerabilityFacts
+from exporter.model import CipherOrder, Protocol, TrustFailure
 from tests.support.facts import (
     GCM,
     GCM_128,

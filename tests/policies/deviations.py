@@ -4,10 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from exporter.model import CipherOrder, Protocol, Severity
-from exporter.probes.handshake.facts import ServedChain
-from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.trust import TrustFailure
+from exporter.facts.handshake import Prime, ServedChain
+from exporter.model import CipherOrder, Protocol, Severity, TrustFailure
 from tests.support.configured import (
     AES_128,
     AES_256,

@@ -7,8 +7,9 @@ import pytest
 from dns.rcode import SERVFAIL
 
 from exporter.errors import ProbeError
+from exporter.facts.dns import MtaStsFacts
 from exporter.model import DnsQuestion, Reason
-from exporter.probes.mta_sts import PROBE, MtaStsFacts
+from exporter.probes.mta_sts import PROBE
 from tests.support.names import Answers, running_server
 from tests.support.targets import make_environment, make_session, make_target
 
@@ -116,6 +117,6 @@ def test_nobody_asks_unless_a_policy_wants_to_know_and_the_domain_is_said() -> N
 
 
 def test_the_report_has_the_records() -> None:
-    assert PROBE.document(MtaStsFacts(DOMAIN, GOOD_STS, None)) == {
+    assert PROBE.shape.document(MtaStsFacts(DOMAIN, GOOD_STS, None)) == {
         "mta_sts": {"domain": DOMAIN, "mta_sts": GOOD_STS, "tls_rpt": None}
     }

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
+from exporter.facts.dns import StsPolicy, StsPolicyFacts
 from exporter.model import ClientCertificate, DnsQuestion, HttpOptions, Proxy, Reason, Target
-from exporter.probes.mta_sts_policy import MOST_BYTES, PATH, PROBE, StsPolicy, StsPolicyFacts, read_policy, web_server
+from exporter.probes.mta_sts_policy import MOST_BYTES, PATH, PROBE, read_policy, web_server
 from tests.support.certificates import DAY, Issued, dns, issue, pem_file, server_context
 from tests.support.targets import NOW, make_session, make_target
 
@@ -336,5 +337,9 @@ def test_nobody_asks_unless_a_policy_wants_to_know_and_the_domain_is_said() -> N
 def test_the_report_has_the_policy_or_why_there_is_none() -> None:
     shown = {"mode": "enforce", "max_age_seconds": 604_800, "mx": ["mail.shop.example", "*.host.example"]}
     rest = {"domain": DOMAIN, "plain_text": True}
-    assert PROBE.document(StsPolicyFacts(DOMAIN, POLICY)) == {"mta_sts_policy": {**rest, "policy": shown, "why": ""}}
-    assert PROBE.document(StsPolicyFacts(DOMAIN, None, "x")) == {"mta_sts_policy": {**rest, "policy": None, "why": "x"}}
+    assert PROBE.shape.document(StsPolicyFacts(DOMAIN, POLICY)) == {
+        "mta_sts_policy": {**rest, "policy": shown, "why": ""}
+    }
+    assert PROBE.shape.document(StsPolicyFacts(DOMAIN, None, "x")) == {
+        "mta_sts_policy": {**rest, "policy": None, "why": "x"}
+    }

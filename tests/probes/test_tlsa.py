@@ -6,8 +6,9 @@ import pytest
 from dns.rcode import SERVFAIL
 
 from exporter.errors import ProbeError
+from exporter.facts.dns import TlsaFacts, TlsaRecord
 from exporter.model import DnsQuestion, Reason
-from exporter.probes.tlsa import PROBE, TlsaFacts, TlsaRecord
+from exporter.probes.tlsa import PROBE
 from tests.support.names import Answers, Manner, running_server
 from tests.support.targets import make_environment, make_session, make_target
 
@@ -87,6 +88,6 @@ def test_nobody_asks_unless_a_policy_wants_to_know() -> None:
 
 
 def test_the_report_has_the_records_as_zone_files_do() -> None:
-    assert PROBE.document(TlsaFacts(AT_HOST, FOUND, None)) == {
+    assert PROBE.shape.document(TlsaFacts(AT_HOST, FOUND, None)) == {
         "tlsa": {"name": AT_HOST, "records": [f"3 1 1 {'ab' * 32}"], "dnssec": None}
     }

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from exporter.errors import ProbeError
+from exporter.facts.handshake import HandshakeFacts, ServedChain
+from exporter.facts.signature import signature
+from exporter.facts.vulnerabilities import POSSIBLE, Tried, VulnerabilityFacts, lifetime
 from exporter.model import Facts, Protocol, Reason
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import ServedChain
-from exporter.probes.signature import signature
-from exporter.probes.vulnerabilities import POSSIBLE, PROBE, Tried, VulnerabilityFacts, lifetime
+from exporter.probes.vulnerabilities import PROBE
 from exporter.scan import scan
 from exporter.workers import Limits, Workers
 from tests.support.certificates import issue, p256, rsa_key

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.facts import HandshakeFacts
 from oracles.scanners import BY_NAME, Job
 from tests.support.servers import (
     APACHE_SEED_LINES,

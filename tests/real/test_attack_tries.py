@@ -12,13 +12,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from exporter.model import ClientCertificate, Facts, Protocol
-from exporter.net.tls import ClientAuthentication
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import ServedChain
-from exporter.probes.handshake.registry import BY_OPENSSL_NAME
-from exporter.probes.vulnerabilities import PROBE, Tried
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts, ServedChain
+from exporter.facts.vulnerabilities import Tried
+from exporter.model import ClientAuthentication, ClientCertificate, Facts, Protocol
+from exporter.probes.vulnerabilities import PROBE
+from exporter.tls.suites import BY_OPENSSL_NAME
 from exporter.workers import Workers
 from tests.real.test_attacks import DAY
 from tests.support.certificates import issue

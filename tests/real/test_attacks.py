@@ -15,8 +15,8 @@ from exporter.app import App
 from exporter.assess import assess
 from exporter.derived.verdicts import Attack
 from exporter.derived.vulnerabilities import Vulnerabilities
+from exporter.facts.vulnerabilities import POSSIBLE, VulnerabilityFacts
 from exporter.model import Facts, Reason, Report
-from exporter.probes.vulnerabilities import POSSIBLE, VulnerabilityFacts
 from exporter.scan import scan
 from exporter.workers import Workers
 from tests.support.facts import KOPANO

@@ -9,9 +9,10 @@ from dns.asyncresolver import Resolver
 
 from exporter.derived.caa import DERIVATION, CaaState
 from exporter.errors import ProbeError
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.dns import DnsFacts
 from exporter.net.records import RecordResolver
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.dns import PROBE, DnsFacts
+from exporter.probes.caa import PROBE
 from exporter.scan import Environment
 from tests.support.facts import case, certificate, facts
 from tests.support.targets import make_environment, make_session, make_target

@@ -18,13 +18,13 @@ from OpenSSL import SSL
 
 from exporter.clients.client import Client
 from exporter.clients.files import shipped_clients
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Protocol
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_OPENSSL_NAME
 from exporter.scan import scan
 from exporter.simulation.connect import Connection, connect
 from exporter.simulation.terms import Obstacle, Server
+from exporter.tls.suites import BY_OPENSSL_NAME
 from tests.support.certificates import dns, issue, pem_file
 from tests.support.client_hellos import Agreed, ask
 from tests.support.processes import find_program

@@ -12,11 +12,10 @@ from dns.asyncresolver import Resolver
 
 from exporter.app import with_questions
 from exporter.assess import assess
+from exporter.facts.dns import DnsFacts, TlsaFacts
 from exporter.model import Facts, Finding, Verdict
 from exporter.net.records import RecordResolver
 from exporter.policies import Policy, load_policy
-from exporter.probes.dns import DnsFacts
-from exporter.probes.tlsa import TlsaFacts
 from exporter.scan import Environment, scan
 from tests.support.servers import HOST, SEED_NGINX, Pki, make_pki, nginx
 from tests.support.targets import make_environment, make_target

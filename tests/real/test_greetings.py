@@ -5,8 +5,8 @@ import ssl
 
 import pytest
 
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
 from exporter.scan import scan
 from exporter.software.greetings import SPEAK_FIRST, read_greeting
 from tests.support.servers import Pki, make_pki

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Protocol
-from exporter.probes.handshake.facts import HandshakeFacts
 from tests.support.servers import SEED_NGINX, make_pki, nginx, tlslite
 from tests.support.targets import read_handshake
 

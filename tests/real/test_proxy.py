@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.hsts import Hsts
+from exporter.facts.http import HttpFacts
 from exporter.model import Reason, ScanResult, Target
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.hsts import Hsts
-from exporter.probes.http import HttpFacts
 from exporter.scan import scan
 from tests.support.processes import free_port
 from tests.support.proxies import ONLY_FOR_PROXIES, PASSWORD, PROXIES, USER

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from exporter.facts.handshake import HandshakeFacts, Prime
+from exporter.facts.vulnerabilities import POSSIBLE
 from exporter.model import Facts, Protocol
-from exporter.probes.handshake import PROBE, HandshakeFacts
-from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.vulnerabilities import POSSIBLE
+from exporter.probes.handshake import PROBE
 from tests.support.servers import HOST, make_pki
 from tests.support.stacks import gnutls
 from tests.support.targets import make_session, make_target

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from exporter.assess import assess
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.http import HttpFacts
 from exporter.model import Protocol, Reason, ScanResult, Verdict
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.http import HttpFacts
 from exporter.scan import scan
 from tests.support.facts import KOPANO
 from tests.support.plain import plain_server

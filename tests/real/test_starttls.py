@@ -9,14 +9,14 @@ import pytest
 
 from exporter.config import GlobalSettings, TargetSettings
 from exporter.errors import ProbeError
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.vulnerabilities import VulnerabilityFacts
 from exporter.model import Protocol, Reason, ScanResult, Target
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.net.service import ready_for_tls
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
 from exporter.probes.handshake.exchange import Silence
-from exporter.probes.vulnerabilities import VulnerabilityFacts
 from exporter.scan import scan
 from exporter.services import STARTTLS
 from exporter.targets import make_target as make_configured_target

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.case import Case
-from exporter.checks.base import Demand, Outcome
 from exporter.checks.registry import CHECKS
 from exporter.derived.registry import DERIVATIONS
+from exporter.facts.handshake import Listing, Prime
+from exporter.facts.http import PlainAnswer
+from exporter.judging.check import Demand, Outcome
 from exporter.model import CipherOrder, Facts, Protocol, Remedy, Verdict
-from exporter.probes.handshake.facts import Listing
-from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.http import PlainAnswer
 from exporter.remedies import remedy
 from exporter.remedies.servers import Server
 from tests.support.facts import (

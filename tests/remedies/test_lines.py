@@ -4,10 +4,8 @@ from typing import Any
 
 import pytest
 
-from exporter.model import Protocol
-from exporter.probes.mta_sts import MtaStsFacts
-from exporter.probes.tlsa import TlsaFacts, TlsaRecord
-from exporter.probes.trust import TrustFailure
+from exporter.facts.dns import MtaStsFacts, TlsaFacts, TlsaRecord
+from exporter.model import Protocol, TrustFailure
 from exporter.remedies.servers import Server
 from tests.remedies.examples import EXAMPLES, lines_of, remedies_of
 from tests.support.facts import (

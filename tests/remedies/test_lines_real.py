@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from exporter.case import Case
-from exporter.checks.base import Outcome
+from exporter.judging.check import Outcome
 from exporter.model import HttpOptions, Verdict
 from exporter.remedies import remedy
 from exporter.remedies.parameters import dh_change

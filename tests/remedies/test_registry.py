@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.case import Case
-from exporter.checks.base import Outcome
-from exporter.model import Facts, Protocol, Remedy, Verdict
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.trust import TrustFailure
+from exporter.facts.handshake import HandshakeFacts
+from exporter.judging.check import Outcome
+from exporter.model import Facts, Protocol, Remedy, TrustFailure, Verdict
 from exporter.remedies import remedy
 from exporter.remedies.registry import REMEDIES
 from exporter.remedies.servers import Server

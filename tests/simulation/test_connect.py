@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 
 from exporter.clients.client import Client, Kind, Limits, Source
 from exporter.clients.files import shipped_clients
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts, Listing, Prime, ServedChain
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.certificate import CertificateFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import Listing, ServedChain
-from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.handshake.registry import BY_NAME
 from exporter.simulation.connect import Connection, connect
 from exporter.simulation.terms import Obstacle, Server
+from exporter.tls.suites import BY_NAME
 from tests.support.facts import (
     certificate,
     certificates,

@@ -5,8 +5,8 @@ import pytest
 
 from exporter.checks.server_software import CHECK, ServerSoftwareDemand
 from exporter.derived.software import DERIVATION, Software
+from exporter.facts.http import HttpFacts
 from exporter.model import Verdict
-from exporter.probes.http import HttpFacts
 from exporter.software.declared import DISTRIBUTIONS, parse_distribution
 from exporter.software.shown import Package
 from tests.support.facts import case, handshake, response
@@ -74,7 +74,9 @@ def test_the_operators_word_counts_where_nothing_shown_speaks_against_it(
 def test_a_hidden_server_is_shown_under_its_distribution() -> None:
     software = judged("debian 12", {})[1]
     assert software is not None
-    assert [(sample.family.name, sample.value, dict(sample.labels)) for sample in DERIVATION.samples(software)] == [
+    assert [
+        (sample.family.name, sample.value, dict(sample.labels)) for sample in DERIVATION.shape.samples(software)
+    ] == [
         ("tls_posture_server_software_info", 1, {"product": "debian", "version": "12"}),
         ("tls_posture_server_software_maintained", 1, {}),
         ("tls_posture_server_software_eol_timestamp_seconds", BOOKWORM_ENDS.timestamp(), {}),

@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 from OpenSSL import crypto
 
+from exporter.facts.certificate import CertificateFacts
 from exporter.model import Facts, Target
-from exporter.probes.certificate import PROBE, CertificateFacts
-from exporter.probes.parsed import Certificate
+from exporter.pki.parsed import Certificate
+from exporter.probes.certificate import PROBE
 from tests.support.targets import NOW, make_session, make_target
 
 DAY = timedelta(days=1)

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from exporter.assess import assess
+from exporter.facts.handshake import Listing, Prime
 from exporter.model import CipherOrder, Protocol, Severity, Verdict
 from exporter.policies import load_policy
-from exporter.probes.handshake.facts import Listing
-from exporter.probes.handshake.keyexchange import Prime
 from tests.support.facts import (
     NONE_WORKS,
     caa,

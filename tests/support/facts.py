@@ -11,16 +11,24 @@ from hypothesis import strategies as st
 
 from exporter.assess import assess
 from exporter.case import Case
-from exporter.model import CipherOrder, Facts, Failure, HttpOptions, Protocol, Report, ScanResult, Target
-from exporter.net.tls import ClientAuthentication
+from exporter.facts.certificate import CertificateFacts, Deployment, ServedCertificate
+from exporter.facts.dns import DnsFacts
+from exporter.facts.handshake import HandshakeFacts, Listing, Prime, ServedChain
+from exporter.facts.http import Asked, HttpFacts, HttpResponse, PlainAnswer, make_response
+from exporter.facts.vulnerabilities import Tried, VulnerabilityFacts
+from exporter.model import (
+    CipherOrder,
+    ClientAuthentication,
+    Facts,
+    Failure,
+    HttpOptions,
+    Protocol,
+    Report,
+    ScanResult,
+    Target,
+)
+from exporter.pki.caa import CaaRecord
 from exporter.policies import load_policy
-from exporter.probes.certificate import CertificateFacts, Deployment, ServedCertificate
-from exporter.probes.dns import CaaRecord, DnsFacts
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.facts import Listing, ServedChain
-from exporter.probes.handshake.keyexchange import Prime
-from exporter.probes.http import Asked, HttpFacts, HttpResponse, PlainAnswer, make_response
-from exporter.probes.vulnerabilities import Tried, VulnerabilityFacts
 from tests.support.targets import NOW, make_target
 
 KOPANO = load_policy("kopano-checklist")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from exporter.probes.handshake.registry import BY_CODE
+from exporter.tls.suites import BY_CODE
 from tests.support.old_openssl import (
     HANDSHAKE_START,
     INFO_CALLBACK,

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from exporter.probes.handshake.parameters import GROUP_NAMES
-from exporter.probes.handshake.registry import BY_CODE, KeyExchange
+from exporter.tls.parameters import GROUP_NAMES
+from exporter.tls.suites import BY_CODE, KeyExchange
 from tests.support.established import count_established
 
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")

@@ -6,13 +6,13 @@ from typing import Any
 
 from dns.asyncresolver import Resolver
 
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Facts, Target
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.net.records import RecordResolver
 from exporter.probes.base import Session
 from exporter.probes.handshake.engine import Engine
-from exporter.probes.handshake.facts import HandshakeFacts
 from exporter.scan import Environment
 from tests.support.scripted import Script, Seen, scripted_server
 

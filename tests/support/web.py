@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from exporter.facts.http import HttpFacts
 from exporter.model import Facts
-from exporter.probes.http import HttpFacts
 from exporter.probes.http.probe import look
 from tests.support.servers import Pki
 from tests.support.targets import make_session, make_target

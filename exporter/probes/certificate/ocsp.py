@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
-from exporter.probes.certificate.facts import OcspStatus
-from exporter.probes.chain import is_issuer
-from exporter.probes.der import OCTET_STRING, SEQUENCE, element, elements, encode
-from exporter.probes.parsed import UNREADABLE, Certificate, parse
-from exporter.probes.readable import split
+from exporter.facts.certificate import OcspStatus
+from exporter.pki.chain import is_issuer
+from exporter.pki.der import OCTET_STRING, SEQUENCE, element, elements, encode
+from exporter.pki.parsed import UNREADABLE, Certificate, parse
+from exporter.pki.readable import split
 
 CLOCK_SKEW = timedelta(minutes=5)
 """By which a responder's clock may be ahead (OpenSSL, MAX_VALIDITY_PERIOD in apps/ocsp.c and s_client)."""

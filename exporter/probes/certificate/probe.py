@@ -8,19 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from exporter.errors import ProbeError
-from exporter.model import Protocol, Reason
-from exporter.net.tls import ClientAuthentication, tls_session
+from exporter.facts.certificate import CertificateFacts, Deployment
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.shapes.certificate import SHAPE
+from exporter.model import ClientAuthentication, Protocol, Reason, TrustFailure
+from exporter.net.tls import tls_session
+from exporter.pki.keys import read_key
+from exporter.pki.parsed import parse
 from exporter.probes.base import Probe, Session
-from exporter.probes.certificate.facts import CertificateFacts, Deployment
 from exporter.probes.certificate.greeting import hear
 from exporter.probes.certificate.reading import Chain, read_deployment
-from exporter.probes.certificate.show import FAMILIES, FULL, document, samples
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.handshake.registry import BY_NAME, for_dss, for_ecdsa, signed
-from exporter.probes.keys import read_key
-from exporter.probes.parsed import parse
-from exporter.probes.trust import TrustFailure
 from exporter.software.greetings import INSIDE_TLS
+from exporter.tls.suites import BY_NAME, for_dss, for_ecdsa, signed
 
 MOST_DEPLOYMENTS = 8
 """A server has one for each kind of key, and machines with chains of their own behind one address are a few."""
@@ -257,14 +256,10 @@ def _kind(chain: Chain) -> str | None:
 
 PROBE = Probe(
     name="certificate",
-    kind=CertificateFacts,
+    shape=SHAPE,
     mandatory=True,
     applies=lambda _target: True,
     run=_run,
-    families=FAMILIES,
-    samples=samples,
-    document=document,
-    full=FULL,
     later=CertificateFacts.at,
     turns=CertificateFacts.turns,
 )

@@ -9,13 +9,15 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import AuthorityInformationAccessOID, PublicKeyAlgorithmOID
 from OpenSSL.crypto import Error as OpenSSLError
 
-from exporter.probes import keys
-from exporter.probes.certificate.facts import INTRINSIC, CertificateFacts, Deployment, OcspStatus, ServedCertificate
+from exporter.facts.certificate import INTRINSIC, CertificateFacts, Deployment, OcspStatus, ServedCertificate
+from exporter.model import TrustFailure
+from exporter.pki import keys, openssl
+from exporter.pki.chain import is_issuer, read_shape
+from exporter.pki.der import UnreadableError
+from exporter.pki.keys import UNKNOWN, Key, read_key
+from exporter.pki.parsed import UNREADABLE, Certificate
+from exporter.pki.trust import TrustVerdict, matches, out_of_time, verify
 from exporter.probes.certificate.ocsp import read_stapled, read_until
-from exporter.probes.chain import is_issuer, read_shape
-from exporter.probes.keys import UNKNOWN, Key, read_key
-from exporter.probes.parsed import UNREADABLE, Certificate, UnreadableError
-from exporter.probes.trust import TrustFailure, TrustVerdict, matches, out_of_time, verify
 
 Chain = tuple[Certificate, ...]
 
@@ -134,7 +136,7 @@ def _key(certificate: Certificate) -> Key:
 
 def _signature_algorithm(certificate: Certificate) -> str:
     try:
-        return certificate.openssl().get_signature_algorithm().decode("ascii", "replace")
+        return openssl.load(certificate.der).get_signature_algorithm().decode("ascii", "replace")
     except ValueError:
         return (
             UNKNOWN if "algorithm" in certificate.unreadable else certificate.read.signature_algorithm_oid.dotted_string

@@ -4,10 +4,11 @@ import asyncio
 from dataclasses import replace
 
 from exporter.errors import ProbeError
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.shapes.handshake import SHAPE
 from exporter.model import Reason
 from exporter.probes.base import Probe, Session
 from exporter.probes.handshake.engine import Engine
-from exporter.probes.handshake.facts import FAMILIES, FULL, HandshakeFacts, document, samples
 
 _CLOCK_SECONDS = 0.001
 """A timer may fire this much early by the clock that it is compared with."""
@@ -32,14 +33,10 @@ async def _run(session: Session) -> HandshakeFacts:
 
 PROBE = Probe(
     name="handshake",
-    kind=HandshakeFacts,
+    shape=SHAPE,
     mandatory=True,
     applies=lambda _target: True,
     run=_run,
-    families=FAMILIES,
-    samples=samples,
-    document=document,
-    full=FULL,
 )
 
-__all__ = ["PROBE", "HandshakeFacts"]
+__all__ = ["PROBE"]

@@ -4,23 +4,23 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from exporter.facts.handshake import APPLICATIONS, EXTENSIONS, RETRY_REQUEST, SERVER_NAME, HandshakeFacts
 from exporter.model import Protocol
 from exporter.net.dial import Dialer
 from exporter.probes.handshake.exchange import TURNED_AWAY, Silence, Unanswered, exchange_again
-from exporter.probes.handshake.facts import APPLICATIONS, EXTENSIONS, RETRY_REQUEST, SERVER_NAME, HandshakeFacts
-from exporter.probes.handshake.flight import Alert, Answer, ServerHello, SSL2ServerHello
 from exporter.probes.handshake.hello import SHARED_GROUPS, Offer, client_hello, ssl2_client_hello
-from exporter.probes.handshake.lean import (
+from exporter.probes.handshake.observed import Observed
+from exporter.probes.handshake.question import Question
+from exporter.probes.handshake.reduced_hello import (
     lean_question,
     reachable_groups,
     reachable_schemes,
     turned_back,
     untouched,
 )
-from exporter.probes.handshake.observed import Observed
-from exporter.probes.handshake.parameters import APPLICATION_PROTOCOLS
-from exporter.probes.handshake.question import Question
-from exporter.probes.handshake.registry import BY_NAME, VERSION_CODES, suite_name
+from exporter.probes.handshake.server_hello import Alert, Answer, ServerHello, SSL2ServerHello
+from exporter.tls.parameters import APPLICATION_PROTOCOLS
+from exporter.tls.suites import BY_NAME, VERSION_CODES, suite_name
 
 PROTOCOLS_BY_CODE = {code: protocol for protocol, code in VERSION_CODES.items()}
 SHORT_LIST = 63

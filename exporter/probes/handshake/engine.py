@@ -27,20 +27,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from exporter.errors import ProbeError
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Protocol, Reason
 from exporter.net.dial import Dialer
-from exporter.probes.handshake.classic import ClassicReader
 from exporter.probes.handshake.conversation import ASKED_AGAIN, REFUSALS, SHORT_LIST, UNRECOGNIZED_NAME, Conversation
-from exporter.probes.handshake.doubts import control_for, prove
 from exporter.probes.handshake.exchange import TURNED_AWAY, Silence, Unanswered
-from exporter.probes.handshake.facts import HandshakeFacts
-from exporter.probes.handshake.flight import Alert, ServerHello, SSL2ServerHello
+from exporter.probes.handshake.exhaust import agreed
+from exporter.probes.handshake.protocol_result import Reading
 from exporter.probes.handshake.question import FALLBACK, Question
-from exporter.probes.handshake.reading import Reading
-from exporter.probes.handshake.registry import CLASSIC_SUITES, SSL2_KINDS, TLS13_SUITES, VERSION_CODES
-from exporter.probes.handshake.strike import agreed
+from exporter.probes.handshake.refusal_proof import control_for, prove
+from exporter.probes.handshake.server_hello import Alert, ServerHello, SSL2ServerHello
 from exporter.probes.handshake.summary import summary
+from exporter.probes.handshake.tls12 import ClassicReader
 from exporter.probes.handshake.tls13 import read_tls13
+from exporter.tls.suites import CLASSIC_SUITES, SSL2_KINDS, TLS13_SUITES, VERSION_CODES
 
 INAPPROPRIATE_FALLBACK = 86
 """RFC 7507, 3."""

@@ -7,7 +7,7 @@ from enum import Enum
 from exporter.errors import ProbeError
 from exporter.net.dial import Dialer, PeerFloodError, PeerResetError, PeerSilentError
 from exporter.net.service import ready_for_tls
-from exporter.probes.handshake.flight import Answer, CloseNotifyError, Flight, MalformedError, NotTLSError
+from exporter.probes.handshake.server_hello import Answer, CloseNotifyError, Flight, MalformedError, NotTLSError
 
 MAX_ANSWER_BYTES = 131072
 """A ServerHello comes first and is small, a chain of certificates has some thousand bytes."""

@@ -5,8 +5,8 @@ import struct
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from exporter.probes.handshake.parameters import APPLICATION_PROTOCOLS, CLASSIC_GROUPS, SCHEMES, TLS13_GROUPS
-from exporter.probes.handshake.registry import EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, SSL2_KINDS
+from exporter.tls.parameters import APPLICATION_PROTOCOLS, CLASSIC_GROUPS, SCHEMES, TLS13_GROUPS
+from exporter.tls.suites import EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, SSL2_KINDS
 
 SSL3, TLS1_0, TLS1_2, TLS1_3 = 0x0300, 0x0301, 0x0303, 0x0304
 

@@ -2,25 +2,13 @@
 
 from dataclasses import dataclass
 
-from exporter.probes.handshake.flight import Cursor, MalformedError, ServerHello
-from exporter.probes.handshake.parameters import prime_name
-from exporter.probes.handshake.registry import KeyExchange, parameters, psk, signed
+from exporter.facts.handshake import Prime
+from exporter.probes.handshake.server_hello import Cursor, MalformedError, ServerHello
+from exporter.tls.parameters import prime_name
+from exporter.tls.suites import KeyExchange, parameters, psk, signed
 
 _NAMED_CURVE = 3
 _TLS1_2 = 0x0303
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Prime:
-    """The prime of a finite-field key exchange.
-
-    Attributes:
-        bits: its length.
-        name: whose common prime it is (`ffdhe2048`, `1024 bits of Apache 2.1.5`); None for one that is not known.
-    """
-
-    bits: int
-    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,29 +8,25 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from exporter.facts.handshake import Prime
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.flight import ServerHello
+from exporter.pki.keys import CURVES, key_kind
 from exporter.probes.handshake.hello import NO_COMPRESSION, Offer
-from exporter.probes.handshake.keyexchange import Prime, read_key_exchange
-from exporter.probes.handshake.parameters import GROUP_NAMES, SCHEMES, for_ecdsa_key, for_rsa_key
-from exporter.probes.handshake.registry import BY_CODE, for_ecdsa, layout, signed
-from exporter.probes.keys import CURVES, key_kind
+from exporter.probes.handshake.keyexchange import read_key_exchange
+from exporter.probes.handshake.server_hello import ServerHello
+from exporter.tls.extensions import (
+    ANSWERED,
+    APPLICATIONS_NUMBER,
+    ENCRYPT_THEN_MAC,
+    ENCRYPT_THEN_MAC_NUMBER,
+    KEY_SHARE_NUMBER,
+    OCSP_STAPLING,
+    RENEGOTIATION_INFO_NUMBER,
+    SECURE_RENEGOTIATION,
+)
+from exporter.tls.parameters import GROUP_NAMES, SCHEMES, for_ecdsa_key, for_rsa_key
+from exporter.tls.suites import BY_CODE, for_ecdsa, layout, signed
 
-_HEARTBEAT, _APPLICATIONS, _ENCRYPT_THEN_MAC = 15, 16, 22
-_EXTENDED_MASTER_SECRET, _SESSION_TICKET, _RENEGOTIATION_INFO = 23, 35, 0xFF01
-_KEY_SHARE = 51
-
-SECURE_RENEGOTIATION = "secure_renegotiation"
-ENCRYPT_THEN_MAC = "encrypt_then_mac"
-HEARTBEAT = "heartbeat"
-OCSP_STAPLING = "ocsp_stapling"
-_ANSWERED = {
-    "extended_master_secret": _EXTENDED_MASTER_SECRET,
-    "session_tickets": _SESSION_TICKET,
-    HEARTBEAT: _HEARTBEAT,
-}
-FLAGS = (SECURE_RENEGOTIATION, *_ANSWERED, ENCRYPT_THEN_MAC, OCSP_STAPLING)
-"""Names of all that `Observed.flag` may know."""
 DOWNGRADE_MARKS = {b"DOWNGRD\x01": Protocol.TLS1_2, b"DOWNGRD\x00": Protocol.TLS1_1}
 """End of a ServerHello's random, and the newest protocol it may stand in (RFC 8446, 4.1.3)."""
 
@@ -179,16 +175,16 @@ class Observed:
 
     def _learn_extensions(self, protocol: Protocol, offer: Offer, hello: ServerHello) -> None:
         seen = self.of(protocol)
-        seen.flag(SECURE_RENEGOTIATION, _RENEGOTIATION_INFO in hello.extensions)
+        seen.flag(SECURE_RENEGOTIATION, RENEGOTIATION_INFO_NUMBER in hello.extensions)
         if protocol is Protocol.SSL3 or not offer.extras:
             return
-        for name, number in _ANSWERED.items():
+        for name, number in ANSWERED.items():
             seen.flag(name, number in hello.extensions)
         seen.flag(OCSP_STAPLING, hello.rest.stapled)
         suite = BY_CODE.get(hello.suite)
         if suite is not None and suite.cbc:
-            seen.flag(ENCRYPT_THEN_MAC, _ENCRYPT_THEN_MAC in hello.extensions)
-        answered = hello.extensions.get(_APPLICATIONS, b"")
+            seen.flag(ENCRYPT_THEN_MAC, ENCRYPT_THEN_MAC_NUMBER in hello.extensions)
+        answered = hello.extensions.get(APPLICATIONS_NUMBER, b"")
         chosen = next((name for name in offer.applications if answered[3:] == name.encode("ascii")), None)
         if chosen is not None and chosen not in self.applications:
             self.applications.append(chosen)
@@ -244,7 +240,7 @@ def _signatures(offer: Offer) -> frozenset[tuple[bool, bool, bool]]:
 
 def tls13_group(hello: ServerHello) -> int | None:
     """The group that an answer in TLS 1.3 names; None for a HelloRetryRequest that only brings a cookie."""
-    share = hello.extensions.get(_KEY_SHARE, b"")
+    share = hello.extensions.get(KEY_SHARE_NUMBER, b"")
     return int.from_bytes(share[:2], "big") if len(share) >= 2 else None
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.conversation import Conversation
-from exporter.probes.handshake.flight import ServerHello
 from exporter.probes.handshake.question import Question
-from exporter.probes.handshake.registry import KeyExchange, for_dss, for_ecdsa, layout, signed, suite_name
+from exporter.probes.handshake.server_hello import ServerHello
+from exporter.tls.suites import KeyExchange, for_dss, for_ecdsa, layout, signed, suite_name
 
 _ENOUGH = 62
 """Suites that tell the order of a longer list: its first and its last ones, in a list that every server reads whole."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
+from exporter.facts.handshake import HandshakeFacts, Listing, ServedChain
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.conversation import Conversation
-from exporter.probes.handshake.facts import HandshakeFacts, Listing, ServedChain
-from exporter.probes.handshake.observed import FLAGS, HEARTBEAT, OCSP_STAPLING, SECURE_RENEGOTIATION
-from exporter.probes.handshake.parameters import group_name, scheme_name
-from exporter.probes.handshake.reading import Reading
-from exporter.probes.handshake.registry import SSL2_KINDS, KeyExchange, parameters, suite_name
+from exporter.probes.handshake.protocol_result import Reading
+from exporter.tls.extensions import FLAGS, HEARTBEAT, OCSP_STAPLING, SECURE_RENEGOTIATION
+from exporter.tls.parameters import group_name, scheme_name
+from exporter.tls.suites import SSL2_KINDS, KeyExchange, parameters, suite_name
 
 _CLASSIC = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
 _WITH_EXTENSIONS = _CLASSIC[1:]

@@ -2,20 +2,15 @@
 
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.conversation import Conversation
-from exporter.probes.handshake.flight import ServerHello
+from exporter.probes.handshake.exhaust import AnyKind, Kind, agreed, strike_out
 from exporter.probes.handshake.hello import SHARED_GROUPS
 from exporter.probes.handshake.observed import tls13_group
 from exporter.probes.handshake.order import cipher_order, order_shown, turned
-from exporter.probes.handshake.parameters import (
-    TLS13_GROUPS,
-    USUAL_CURVES,
-    USUAL_SCHEMES,
-    USUAL_TLS13_GROUPS,
-)
+from exporter.probes.handshake.protocol_result import Reading
 from exporter.probes.handshake.question import GROUPS, Question
-from exporter.probes.handshake.reading import Reading
-from exporter.probes.handshake.registry import TLS13_SUITES, USUAL_TLS13_SUITES
-from exporter.probes.handshake.strike import AnyKind, Kind, agreed, strike_out
+from exporter.probes.handshake.server_hello import ServerHello
+from exporter.tls.parameters import TLS13_GROUPS, USUAL_CURVES, USUAL_SCHEMES, USUAL_TLS13_GROUPS
+from exporter.tls.suites import TLS13_SUITES, USUAL_TLS13_SUITES
 
 
 async def read_tls13(talk: Conversation) -> Reading:

@@ -4,7 +4,6 @@ Redirects are not followed: a browser keeps the HSTS policy of the very response
 says what is asked, `http1` and `http2` ask it, `visit` over as few connections as it can, `plain` without TLS.
 """
 
-from exporter.probes.http.facts import Asked, HttpFacts, HttpResponse, PlainAnswer, make_response
 from exporter.probes.http.probe import PROBE
 
-__all__ = ["PROBE", "Asked", "HttpFacts", "HttpResponse", "PlainAnswer", "make_response"]
+__all__ = ["PROBE"]

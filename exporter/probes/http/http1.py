@@ -3,8 +3,8 @@
 import h11
 
 from exporter.errors import ProbeError
+from exporter.facts.http import HttpResponse, make_response
 from exporter.model import Reason
-from exporter.probes.http.facts import HttpResponse, make_response
 from exporter.probes.http.line import MAX_BODY_BYTES, MAX_HEAD_BYTES, Stream, told_apart, unanswered
 from exporter.probes.http.odd import Head, OddHeadError, read_head
 from exporter.probes.http.question import Question

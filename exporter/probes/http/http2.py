@@ -11,8 +11,8 @@ import h2.events
 import h2.exceptions
 
 from exporter.errors import ProbeError
+from exporter.facts.http import HttpResponse, make_response
 from exporter.model import Reason
-from exporter.probes.http.facts import HttpResponse, make_response
 from exporter.probes.http.line import Stream, told_apart, unanswered
 from exporter.probes.http.question import Question
 

@@ -8,9 +8,9 @@ import h2.exceptions
 import h11
 
 from exporter.errors import ProbeError
+from exporter.facts.http import HttpResponse
 from exporter.model import Reason
 from exporter.net.dial import PeerFloodError, PeerResetError, PeerSilentError
-from exporter.probes.http.facts import HttpResponse
 from exporter.probes.http.question import Question
 
 MAX_HEAD_BYTES = 65536

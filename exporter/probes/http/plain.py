@@ -3,15 +3,12 @@
 import re
 
 from exporter.errors import ProbeError, TargetError
+from exporter.facts.http import MAX_FIELD_CHARACTERS, REDIRECTS, HttpResponse, PlainAnswer
 from exporter.model import Reason, Target
 from exporter.net.dial import Dialer
-from exporter.probes.http.facts import MAX_FIELD_CHARACTERS, HttpResponse, PlainAnswer
 from exporter.probes.http.http1 import Http1
 from exporter.probes.http.question import host_name, plain_question
 from exporter.services import normal_host
-
-REDIRECTS = {301, 302, 303, 307, 308}
-"""RFC 9110, 15.4: those that a browser goes along with."""
 
 _MAX_BYTES = 131072
 

@@ -5,12 +5,12 @@ import secrets
 from collections.abc import Callable
 
 from exporter.errors import ProbeError
+from exporter.facts.http import HttpFacts, HttpResponse, PlainAnswer
+from exporter.facts.shapes.http import SHAPE
 from exporter.model import Reason
 from exporter.probes.base import Probe, Session
-from exporter.probes.http.facts import HttpFacts, HttpResponse, PlainAnswer
 from exporter.probes.http.plain import ask_plain, not_looked
 from exporter.probes.http.question import Question, questions
-from exporter.probes.http.show import FAMILIES, document, samples
 from exporter.probes.http.visit import Visit
 
 SHARE_OF_TIME = 0.5
@@ -65,11 +65,8 @@ async def _ask_plain(session: Session, until: float) -> PlainAnswer | None:
 
 PROBE = Probe(
     name="http",
-    kind=HttpFacts,
+    shape=SHAPE,
     mandatory=True,
     applies=lambda target: target.protocol == "https",
     run=look,
-    families=FAMILIES,
-    samples=samples,
-    document=document,
 )

@@ -7,8 +7,8 @@ agent names this program, and whom to ask if one is configured.
 from dataclasses import dataclass
 
 from exporter import __version__
+from exporter.facts.http import Asked
 from exporter.model import Target, without_zone
-from exporter.probes.http.facts import Asked
 
 PRODUCT = f"tls-posture-exporter/{__version__}"
 SECOND_HOST = "malformed.invalid"

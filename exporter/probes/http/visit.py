@@ -5,11 +5,11 @@ from types import TracebackType
 from typing import Self
 
 from exporter.errors import ProbeError
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.http import Asked, HttpResponse
 from exporter.model import Facts, Reason
 from exporter.net.dial import Dialer
 from exporter.net.tls import tls_session
-from exporter.probes.handshake import HandshakeFacts
-from exporter.probes.http.facts import Asked, HttpResponse
 from exporter.probes.http.http1 import Http1
 from exporter.probes.http.http2 import Http2
 from exporter.probes.http.line import Line

@@ -9,10 +9,10 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from exporter.errors import ProbeError
-from exporter.model import ClientCertificate, Reason, Target
-from exporter.net.tls import ClientAuthentication, tls_session
+from exporter.facts.http import HttpFacts
+from exporter.model import ClientAuthentication, ClientCertificate, Reason, Target
+from exporter.net.tls import tls_session
 from exporter.probes.http import PROBE as HTTP
-from exporter.probes.http import HttpFacts
 from tests.support.certificates import (
     HOST,
     Issued,

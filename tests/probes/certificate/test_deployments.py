@@ -15,14 +15,14 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from OpenSSL import SSL
 
 from exporter.errors import ProbeError
-from exporter.model import Facts, Protocol, Reason
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts, ServedChain
+from exporter.facts.shapes.certificate import document, samples
+from exporter.model import Facts, Protocol, Reason, TrustFailure
 from exporter.net import tls
 from exporter.net.openssl import restrict_signatures
-from exporter.probes.certificate import PROBE, CertificateFacts
+from exporter.probes.certificate import PROBE
 from exporter.probes.certificate.probe import MOST_DEPLOYMENTS
-from exporter.probes.certificate.show import document, samples
-from exporter.probes.handshake.facts import HandshakeFacts, ServedChain
-from exporter.probes.trust import TrustFailure
 from tests.support.certificates import (
     DAY,
     HOST,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.net.tls import ClientAuthentication
-from exporter.probes.certificate import PROBE, CertificateFacts
+from exporter.facts.certificate import CertificateFacts
+from exporter.model import ClientAuthentication
+from exporter.probes.certificate import PROBE
 from exporter.probes.certificate.greeting import MAX_GREETING_BYTES
 from exporter.software.greetings import INSIDE_TLS
 from tests.support.certificates import HOST, dns, issue, pem_file, server_context

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, ObjectIdentifier
 
-from exporter.probes.trust import TrustFailure
+from exporter.model import TrustFailure
 from tests.support.certificates import (
     AIA,
     DAY,

@@ -15,10 +15,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.probes.certificate import OcspStatus
+from exporter.facts.certificate import OcspStatus
+from exporter.facts.shapes.certificate import samples
+from exporter.model import TrustFailure
 from exporter.probes.certificate.ocsp import CLOCK_SKEW, read_stapled
-from exporter.probes.certificate.show import samples
-from exporter.probes.trust import TrustFailure
 from tests.support.certificates import DAY, HOST, Issued, dns, issue, pem_file, rsa_key, run_probe, signing_hash
 from tests.support.processes import find_program, free_port, running
 from tests.support.targets import NOW, make_target

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter.probes.certificate import CertificateFacts, ServedCertificate, read_chain
-from exporter.probes.keys import key_kind
-from exporter.probes.parsed import parse
-from exporter.probes.trust import TrustFailure
+from exporter.facts.certificate import CertificateFacts, ServedCertificate
+from exporter.model import TrustFailure
+from exporter.pki.keys import key_kind
+from exporter.pki.parsed import parse
+from exporter.probes.certificate.reading import read_chain
 from tests.support.certificates import HOST, dns, issue, p256, pem_file, probe_served, server_context
 from tests.support.odd_certificates import ODD, PRINTABLE, Body, lengths_in_ber, name, odd
 from tests.support.targets import NOW

@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
-from exporter.model import Reason
-from exporter.probes.certificate import PROBE, CertificateFacts, read_chain
-from exporter.probes.certificate.show import MAX_LABEL_CHARACTERS
-from exporter.probes.parsed import parse
-from exporter.probes.trust import TrustFailure
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.shapes.certificate import MAX_LABEL_CHARACTERS
+from exporter.model import Reason, TrustFailure
+from exporter.pki.parsed import parse
+from exporter.probes.certificate import PROBE
+from exporter.probes.certificate.reading import read_chain
 from fuzz.certificates import CHAINS
 from fuzz.probes import chain, tls
 from tests.support.certificates import (
@@ -100,7 +101,7 @@ def test_without_a_trust_store_trust_is_unknown(tmp_path: Path, content: bytes |
     assert facts.trusted is None
     assert facts.first.complete is None
     assert "trust store" in facts.first.trust_detail
-    assert "tls_posture_certificate_trusted" not in {sample.family.name for sample in PROBE.samples(facts)}
+    assert "tls_posture_certificate_trusted" not in {sample.family.name for sample in PROBE.shape.samples(facts)}
 
 
 def test_a_bundle_is_read_again_when_it_is_replaced_by_one_of_the_same_time(tmp_path: Path) -> None:
@@ -129,9 +130,9 @@ def test_labels_have_an_end_and_the_document_has_it_all() -> None:
     facts = read_chain((issue(HOST, ROOT).parsed,), HOST, None, NOW)
     long = replace(facts.first.leaf, subject=x509.Name(units).rfc4514_string(), issuer="i" * 9999, serial="5" * 9999)
     facts = replace(facts, deployments=(replace(facts.first, chain=(long,)),))
-    labels = [value for sample in PROBE.samples(facts) for value in sample.labels.values()]
+    labels = [value for sample in PROBE.shape.samples(facts) for value in sample.labels.values()]
     assert max(map(len, labels)) == MAX_LABEL_CHARACTERS
-    told: Any = PROBE.document(facts)["certificate"]
+    told: Any = PROBE.shape.document(facts)["certificate"]
     assert (told["subject"], told["issuer"], told["serial"]) == (long.subject, long.issuer, long.serial)
 
 

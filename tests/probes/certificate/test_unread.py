@@ -14,13 +14,12 @@ from exporter.checks.certificate_signature import CHECK as SIGNATURE
 from exporter.checks.certificate_signature import CertificateSignatureDemand
 from exporter.checks.certificate_valid import CHECK as VALID
 from exporter.checks.certificate_valid import CertificateValidDemand
-from exporter.model import Verdict
-from exporter.probes.certificate import CertificateFacts, read_chain
-from exporter.probes.certificate.reading import read_certificate
-from exporter.probes.der import MOST_ELEMENTS, Rewriter, elements
-from exporter.probes.keys import key_kind
-from exporter.probes.parsed import Certificate, parse
-from exporter.probes.trust import TrustFailure
+from exporter.facts.certificate import CertificateFacts
+from exporter.model import TrustFailure, Verdict
+from exporter.pki.der import MOST_ELEMENTS, Rewriter, elements
+from exporter.pki.keys import key_kind
+from exporter.pki.parsed import Certificate, parse
+from exporter.probes.certificate.reading import read_certificate, read_chain
 from tests.support.certificates import HOST, Issued, dns, issue, p256, pem_file, rsa_key
 from tests.support.facts import case
 from tests.support.odd_certificates import (

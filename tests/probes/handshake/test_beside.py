@@ -13,13 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from exporter.demo.certificates import Authority
 from exporter.errors import ProbeError
+from exporter.facts.handshake import HandshakeFacts, Listing, Prime
 from exporter.model import CipherOrder, Protocol, Reason
-from exporter.probes.handshake.facts import HandshakeFacts, Listing
-from exporter.probes.handshake.keyexchange import Prime
+from exporter.pki.keys import key_kind
 from exporter.probes.handshake.observed import Choice, group_order
-from exporter.probes.handshake.parameters import ML_KEM, TLS13_GROUPS, group_name, scheme_name
-from exporter.probes.handshake.registry import suite_name
-from exporter.probes.keys import key_kind
+from exporter.tls.parameters import ML_KEM, TLS13_GROUPS, group_name, scheme_name
+from exporter.tls.suites import suite_name
 from tests.support.scripted import (
     End,
     Hello,

@@ -11,17 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
+from exporter.facts.handshake import HandshakeFacts, Listing
 from exporter.model import CipherOrder, Protocol, Reason
-from exporter.probes.handshake.facts import HandshakeFacts, Listing
-from exporter.probes.handshake.parameters import CLASSIC_GROUPS, SCHEMES, TLS13_GROUPS, group_name, scheme_name
-from exporter.probes.handshake.registry import (
-    BY_NAME,
-    CLASSIC_SUITES,
-    SSL2_KINDS,
-    TLS13_SUITES,
-    VERSION_CODES,
-    suite_name,
-)
+from exporter.tls.parameters import CLASSIC_GROUPS, SCHEMES, TLS13_GROUPS, group_name, scheme_name
+from exporter.tls.suites import BY_NAME, CLASSIC_SUITES, SSL2_KINDS, TLS13_SUITES, VERSION_CODES, suite_name
 from tests.support.scripted import (
     CertificateFirst,
     End,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.probes.handshake.hello import SHARED_GROUPS, Offer, client_hello, ssl2_client_hello
-from exporter.probes.handshake.registry import BY_NAME, BY_OPENSSL_NAME, CLASSIC_SUITES, SSL2_KINDS, TLS13_SUITES
+from exporter.tls.suites import BY_NAME, BY_OPENSSL_NAME, CLASSIC_SUITES, SSL2_KINDS, TLS13_SUITES
 from tests.support.scripted import parse_hello
 
 VERSIONS = [0x0300, 0x0301, 0x0302, 0x0303, 0x0304]

@@ -5,9 +5,9 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.probes.handshake.flight import Rest, ServerHello
 from exporter.probes.handshake.keyexchange import read_key_exchange
-from exporter.probes.handshake.registry import CLASSIC_SUITES
+from exporter.probes.handshake.server_hello import Rest, ServerHello
+from exporter.tls.suites import CLASSIC_SUITES
 from fuzz.certificates import CHAINS
 from fuzz.handshake import flight, key
 from tests.support.scripted import (

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bench.pools import GOOD, NO_TLS13, OLD, OTHER_CERTIFICATE, RC4, SIZES, WEAK, measure, passes
 from exporter.errors import ProbeError
-from exporter.probes.handshake.registry import VERSION_CODES, suite_name
+from exporter.tls.suites import VERSION_CODES, suite_name
 from tests.support.pools import AtRandom, ByTurns, Noisy
 from tests.support.scripted import Stack
 from tests.support.targets import read_scripted as read

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from exporter.errors import ProbeError
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import CipherOrder, Protocol, Reason
-from exporter.probes.handshake.facts import HandshakeFacts
-from exporter.probes.handshake.registry import VERSION_CODES, suite_name
+from exporter.tls.suites import VERSION_CODES, suite_name
 from tests.support.pools import ByTurns
 from tests.support.scripted import (
     CertificateFirst,

@@ -8,12 +8,12 @@ import pytest
 
 from exporter.assess import assess
 from exporter.errors import ProbeError
+from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Facts, Protocol, Reason, Verdict
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.policies import load_policy, shipped
 from exporter.probes.handshake.engine import Engine
-from exporter.probes.handshake.facts import HandshakeFacts
 from tests.support.facts import result
 from tests.support.scripted import End, Hello, Reply, Script, Stack, scripted_server
 from tests.support.targets import NOW, make_target

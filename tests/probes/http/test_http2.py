@@ -11,9 +11,9 @@ import pytest
 from hyperframe.frame import GoAwayFrame
 
 from exporter.errors import ProbeError
+from exporter.facts.handshake import Listing
+from exporter.facts.http import Asked, HttpFacts
 from exporter.model import Facts, Reason
-from exporter.probes.handshake.facts import Listing
-from exporter.probes.http import Asked, HttpFacts
 from exporter.probes.http.probe import look
 from tests.support.facts import facts, handshake
 from tests.support.servers import Pki, haproxy

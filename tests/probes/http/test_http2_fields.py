@@ -12,8 +12,8 @@ import h2.events
 import pytest
 
 from exporter.errors import ProbeError
+from exporter.facts.http import HttpFacts
 from exporter.model import Reason
-from exporter.probes.http import HttpFacts
 from tests.probes.http.test_http2 import ONLY_2
 from tests.support.servers import Pki
 from tests.support.web import ask

@@ -5,11 +5,10 @@ import asyncio
 import pytest
 
 from exporter.errors import ProbeError
+from exporter.facts.http import HttpFacts, HttpResponse
 from exporter.model import Reason
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
-from exporter.probes.http import HttpFacts
-from exporter.probes.http.facts import HttpResponse
 from exporter.probes.http.http1 import Http1
 from exporter.probes.http.odd import OddHeadError, read_head
 from exporter.probes.http.question import questions

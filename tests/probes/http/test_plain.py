@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.facts.http import PlainAnswer
+from exporter.facts.shapes.http import REDIRECTS
 from exporter.model import HttpOptions, Proxy, Reason
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
-from exporter.probes.http import PROBE, PlainAnswer
+from exporter.probes.http import PROBE
 from exporter.probes.http.plain import ask_plain, leads_home
 from exporter.probes.http.probe import look
-from exporter.probes.http.show import REDIRECTS
 from tests.support.facts import steady
 from tests.support.processes import free_port
 from tests.support.servers import Pki
@@ -177,7 +178,7 @@ def _whole(pki: Pki, location: str | None, **changes: Any) -> tuple[dict[str, fl
                 target = make_target(served.port, http=HttpOptions(port=port), timeout_seconds=0.5, **changes)
                 session = make_session(target)
                 facts = await look(session)
-        return {one.family.name: one.value for one in PROBE.samples(facts)}, session.dialer.connections
+        return {one.family.name: one.value for one in PROBE.shape.samples(facts)}, session.dialer.connections
 
     return asyncio.run(run())
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
+from exporter.facts.hsts import Hsts
+from exporter.facts.http import MAX_FIELD_CHARACTERS, MAX_FIELDS, Asked, HttpFacts, make_response
+from exporter.facts.shapes.http import MAX_AGE, ON_ERRORS, PRESENT
 from exporter.model import Reason
-from exporter.probes.hsts import Hsts
-from exporter.probes.http import PROBE, Asked, HttpFacts, make_response
-from exporter.probes.http.facts import MAX_FIELD_CHARACTERS, MAX_FIELDS
-from exporter.probes.http.show import MAX_AGE, ON_ERRORS, PRESENT
+from exporter.probes.http import PROBE
 from fuzz.probes import http, http2
 from tests.support.facts import steady
 from tests.support.plain import drip, plain_server
@@ -154,7 +154,7 @@ def test_a_server_that_drips_is_cut_off(pki: Pki) -> None:
 
 def test_a_policy_of_an_address_is_not_shown(pki: Pki) -> None:
     facts = fetch(pki, response(YEAR), host="127.0.0.1", server_name=None)
-    assert list(PROBE.samples(facts)) == []
+    assert list(PROBE.shape.samples(facts)) == []
     assert facts.hsts_fields == ("max-age=31536000",)
 
 
@@ -175,7 +175,7 @@ def test_errors_must_carry_a_policy_to_keep(pki: Pki, fields: str, on_errors: st
         return response(fields) if b" 200 " in said else said
 
     facts, _, _ = ask(pki, answering(answer))
-    assert {sample.family: sample.value for sample in PROBE.samples(facts)}[ON_ERRORS] == value, about
+    assert {sample.family: sample.value for sample in PROBE.shape.samples(facts)}[ON_ERRORS] == value, about
 
 
 def test_one_error_that_lacks_it_is_enough(pki: Pki) -> None:
@@ -199,13 +199,13 @@ def test_without_an_error_response_nothing_is_said_of_them(pki: Pki) -> None:
     facts, _, _ = ask(pki, answering(lambda _: response(YEAR)))
     assert len(facts.responses) == 3
     assert facts.hsts_on_error_responses is None
-    assert ON_ERRORS not in {sample.family for sample in PROBE.samples(facts)}
+    assert ON_ERRORS not in {sample.family for sample in PROBE.shape.samples(facts)}
 
 
 def test_max_age_zero_is_a_header_that_is_there_and_a_policy_that_is_not(pki: Pki) -> None:
     """RFC 6797, 6.1.1: present 1 with 0 seconds says that browsers are told to forget; without a header both are 0."""
     facts = fetch(pki, response("Strict-Transport-Security: max-age=0\r\n"))
-    shown = {sample.family: sample.value for sample in PROBE.samples(facts)}
+    shown = {sample.family: sample.value for sample in PROBE.shape.samples(facts)}
     assert (shown[PRESENT], shown[MAX_AGE]) == (1, 0)
     assert not facts.first.keeps_hsts
 

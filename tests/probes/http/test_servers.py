@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.facts.http import Asked, HttpFacts
 from exporter.model import HttpOptions
-from exporter.probes.http import Asked, HttpFacts
 from exporter.probes.http.probe import look
 from tests.support.processes import free_port
 from tests.support.servers import Pki, apache, haproxy, nginx

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from exporter.errors import ProbeError
+from exporter.facts.http import Asked
 from exporter.model import HttpOptions, Reason
-from exporter.probes.http import Asked
 from exporter.probes.http.line import MAX_BODY_BYTES
 from tests.support.servers import Pki
 from tests.support.web import YEAR, Answer, answering, ask, response, usual

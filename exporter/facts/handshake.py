@@ -1,0 +1,137 @@
+"""What hellos tell of a server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from exporter.model import CipherOrder, Protocol
+from exporter.tls.parameters import POST_QUANTUM_GROUPS
+from exporter.tls.suites import BY_ANY_NAME
+
+WEAK_PROTOCOLS = (Protocol.SSL2, Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1)
+"""RFC 6176, RFC 7568, RFC 8996."""
+
+EXTENSIONS, SERVER_NAME, APPLICATIONS, RETRY_REQUEST = "extensions", "server_name", "alpn", "hello_retry_request"
+"""What a server may not stand: extensions of TLS 1.2 (status_request, session_ticket, ...), SNI, application protocols
+that it does not know, hellos without a key share (RFC 8446, 4.2.8)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Prime:
+    """The prime of a finite-field key exchange.
+
+    Attributes:
+        bits: its length.
+        name: whose common prime it is (`ffdhe2048`, `1024 bits of Apache 2.1.5`); None for one that is not known.
+    """
+
+    bits: int
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Names that the server accepts, in the order it chose them, and whether there are no others."""
+
+    names: tuple[str, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServedChain:
+    """Certificates as served in plain text, up to TLS 1.2.
+
+    Attributes:
+        key: kind of the leaf's key (`RSA`, `ECDSA P-256`, ...); None when it cannot be read.
+        protocols: those it was served in.
+        certificates: DER, the leaf first.
+        cut: there are more, which were too many to be read.
+    """
+
+    key: str | None
+    protocols: tuple[Protocol, ...]
+    certificates: tuple[bytes, ...]
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeFacts:
+    """What a server accepts, each None (or missing) where it could not be told.
+
+    Attributes:
+        protocols: all six; True accepted, False refused, None not known.
+        cipher_suites: accepted protocols -> IANA names in the order the server chose them.
+        incomplete: protocols whose list may lack suites, since a question about them stayed open.
+        cipher_order: accepted protocols -> whose order decides; None with fewer than two suites or when not known.
+        compression: TLS compression (CRIME) is accepted in some protocol.
+        groups: protocols from TLS 1.0 on -> IANA names of key exchange groups; missing where none was seen. Up to
+            TLS 1.2 elliptic curves alone: a finite field shows as its prime.
+        group_order: protocols -> whose order of groups decides; None with fewer than two or when not known.
+        extensions: name -> whether the server has it; None when it does not apply or is not known. Up to TLS 1.2,
+            where it must hold in each protocol; `encrypt_then_mac` where suites in CBC mode are accepted.
+        heartbeat: accepted protocols up to TLS 1.2 -> whether the server answered the extension in any answer.
+        applications: ALPN, up to TLS 1.2.
+        signature_schemes: of the key exchange in TLS 1.2.
+        primes: of finite-field key exchanges, the smallest first.
+        unseen_primes: protocols -> accepted suites whose key exchange has a prime that no answer showed.
+        chains: each distinct chain served up to TLS 1.2.
+        ssl2_certificate: DER, as served in SSL 2, which has no chains; None without SSL 2.
+        ignores_supported_groups: the server chose a group that was not offered.
+        asked_without: what hellos had to leave out, of the four above, since with it the server did not answer.
+        contradictions: what the server said one thing of and then another, as several machines behind one address do.
+        spent: connections by what they were opened for.
+        greeting: what the server said of itself before TLS; shown as what it tells of its software.
+        notes: what stood in the way, for a person.
+    """
+
+    protocols: Mapping[Protocol, bool | None]
+    cipher_suites: Mapping[Protocol, tuple[str, ...]]
+    incomplete: frozenset[Protocol]
+    cipher_order: Mapping[Protocol, CipherOrder | None]
+    compression: bool | None
+    groups: Mapping[Protocol, Listing] = field(default_factory=lambda: MappingProxyType({}))
+    group_order: Mapping[Protocol, CipherOrder | None] = field(default_factory=lambda: MappingProxyType({}))
+    extensions: Mapping[str, bool | None] = field(default_factory=lambda: MappingProxyType({}))
+    heartbeat: Mapping[Protocol, bool] = field(default_factory=lambda: MappingProxyType({}))
+    applications: Listing | None = None
+    signature_schemes: Listing | None = None
+    primes: tuple[Prime, ...] = ()
+    unseen_primes: Mapping[Protocol, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    chains: tuple[ServedChain, ...] = ()
+    ssl2_certificate: bytes | None = None
+    ignores_supported_groups: bool | None = None
+    asked_without: tuple[str, ...] = ()
+    contradictions: tuple[str, ...] = ()
+    spent: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    greeting: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def accepted(self) -> tuple[Protocol, ...]:
+        """The accepted protocols, oldest first."""
+        return tuple(protocol for protocol in Protocol if self.protocols.get(protocol))
+
+    def hides_prime(self, protocol: Protocol, name: str) -> bool:
+        """Whether the prime of a suite with a finite field is not known; that of static DH is in a certificate."""
+        suite = BY_ANY_NAME.get(name)
+        return suite is None or suite.agreement == "DH" or name in self.unseen_primes.get(protocol, ())
+
+    @property
+    def forward_secrecy(self) -> bool | None:
+        """Whether every accepted suite has it; None when a list may lack suites and those at hand all have it."""
+        names = [name for protocol in self.accepted for name in self.cipher_suites.get(protocol, ())]
+        suites = [BY_ANY_NAME.get(name) for name in names]
+        if any(suite is not None and not suite.forward_secrecy for suite in suites):
+            return False
+        unknown = self.incomplete or any(self.protocols.get(protocol) is None for protocol in Protocol)
+        listed = None not in suites and all(self.cipher_suites.get(protocol) for protocol in self.accepted)
+        return None if unknown or not names or not listed else True
+
+    @property
+    def post_quantum(self) -> bool | None:
+        """Whether a hybrid or pure ML-KEM group is accepted, which only TLS 1.3 has."""
+        listing = self.groups.get(Protocol.TLS1_3)
+        if listing is not None and POST_QUANTUM_GROUPS.intersection(listing.names):
+            return True
+        refused = self.protocols.get(Protocol.TLS1_3) is False
+        return False if refused or (listing is not None and listing.complete) else None

@@ -1,0 +1,33 @@
+"""What a shape is: how facts of one class are shown. Those of probes are in `exporter.facts.shapes`."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from exporter.model import Family, Sample
+
+F = TypeVar("F")
+
+
+def no_samples(_facts: object) -> Iterable[Sample]:
+    """Nothing of these facts is a metric."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape(Generic[F]):
+    """How facts of one class are shown.
+
+    Attributes:
+        kind: the class.
+        document: facts to the keys of the report's `facts`.
+        families: metric families, in the order they are shown.
+        full: those of them that are shown with `metrics.detail: full` alone.
+        samples: facts to samples of these families; what is unknown is absent.
+    """
+
+    kind: type[F]
+    document: Callable[[F], dict[str, object]]
+    families: tuple[Family, ...] = ()
+    full: tuple[Family, ...] = ()
+    samples: Callable[[F], Iterable[Sample]] = no_samples

@@ -1,0 +1,1 @@
+"""How facts are shown: metric families, samples and the JSON form."""

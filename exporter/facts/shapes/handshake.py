@@ -1,0 +1,158 @@
+"""How handshake facts are shown: metric families, samples, JSON."""
+
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+
+from exporter.facts.handshake import WEAK_PROTOCOLS, HandshakeFacts, Listing
+from exporter.facts.shape import Shape
+from exporter.model import CipherOrder, Family, Protocol, Sample
+
+PROTOCOL_ACCEPTED = Family(
+    "tls_posture_protocol_accepted", "Whether the server accepts the protocol version (as of the last scan)"
+)
+
+
+WEAK_COUNT = Family(
+    "tls_posture_weak_protocols", "How many of SSLv2, SSLv3, TLSv1.0 and TLSv1.1 are accepted (as of the last scan)"
+)
+
+
+SUITES_ACCEPTED = Family(
+    "tls_posture_cipher_suites_accepted", "Number of cipher suites the server accepts (as of the last scan)"
+)
+
+
+ORDER_ENFORCED = Family(
+    "tls_posture_cipher_order_enforced",
+    "Whether the server's cipher suite order decides (1) or the client's does, if only at times (0); "
+    "absent with fewer than two suites (as of the last scan)",
+)
+
+
+COMPRESSION = Family(
+    "tls_posture_compression_accepted", "Whether the server accepts TLS compression (as of the last scan)"
+)
+
+
+FORWARD_SECRECY = Family(
+    "tls_posture_forward_secrecy", "Whether every accepted cipher suite has forward secrecy (as of the last scan)"
+)
+
+
+GROUP_ACCEPTED = Family(
+    "tls_posture_key_exchange_group_accepted",
+    "1 for each key exchange group the server accepts in some protocol (as of the last scan)",
+)
+
+
+GROUP_ORDER_ENFORCED = Family(
+    "tls_posture_key_exchange_group_order_enforced",
+    "Whether the server's order of key exchange groups decides (1) or the client's does, if only at times (0); "
+    "absent with fewer than two groups (as of the last scan)",
+)
+
+
+POST_QUANTUM = Family(
+    "tls_posture_post_quantum_key_exchange",
+    "Whether a hybrid or pure ML-KEM key exchange group is accepted (as of the last scan)",
+)
+
+
+DH_PRIME_BITS = Family(
+    "tls_posture_dh_prime_bits",
+    "Size of the smallest prime in a finite-field key exchange; absent without one (as of the last scan)",
+)
+
+
+EXTENSION = Family(
+    "tls_posture_extension_supported",
+    "Whether the server has what the extension is for, in every protocol up to TLS 1.2 (as of the last scan)",
+)
+
+
+CONTRADICTORY = Family(
+    "tls_posture_contradictory_answers",
+    "Whether answers within the scan contradict each other, as those of machines with different settings behind one "
+    "address do (as of the last scan)",
+)
+
+
+FULL = (GROUP_ACCEPTED, GROUP_ORDER_ENFORCED, DH_PRIME_BITS, EXTENSION, CONTRADICTORY)
+"""Families of the full detail."""
+
+
+FAMILIES = (
+    *(PROTOCOL_ACCEPTED, WEAK_COUNT, SUITES_ACCEPTED, ORDER_ENFORCED, COMPRESSION, FORWARD_SECRECY),
+    *(GROUP_ACCEPTED, GROUP_ORDER_ENFORCED, POST_QUANTUM, DH_PRIME_BITS, EXTENSION, CONTRADICTORY),
+)
+
+
+def samples(facts: HandshakeFacts) -> Iterator[Sample]:
+    """Samples of what is known; what is not known is absent."""
+    for protocol, accepted in facts.protocols.items():
+        if accepted is not None:
+            yield Sample(PROTOCOL_ACCEPTED, accepted, {"protocol": protocol})
+    weak = [facts.protocols.get(protocol) for protocol in WEAK_PROTOCOLS]
+    if None not in weak:
+        yield Sample(WEAK_COUNT, sum(map(bool, weak)))
+    for protocol in facts.accepted:
+        if protocol not in facts.incomplete and facts.cipher_suites.get(protocol):  # none at all: not known
+            yield Sample(SUITES_ACCEPTED, len(facts.cipher_suites[protocol]), {"protocol": protocol})
+    yield from _order_samples(ORDER_ENFORCED, facts.cipher_order)
+    yield from _order_samples(GROUP_ORDER_ENFORCED, facts.group_order)
+    for group in dict.fromkeys(name for listing in facts.groups.values() for name in listing.names):
+        yield Sample(GROUP_ACCEPTED, 1, {"group": group})
+    for extension, supported in facts.extensions.items():
+        if supported is not None:
+            yield Sample(EXTENSION, supported, {"extension": extension})
+    verdicts = {
+        COMPRESSION: facts.compression,
+        FORWARD_SECRECY: facts.forward_secrecy,
+        POST_QUANTUM: facts.post_quantum,
+        DH_PRIME_BITS: facts.primes[0].bits if facts.primes else None,
+        CONTRADICTORY: bool(facts.contradictions),
+    }
+    yield from (Sample(family, value) for family, value in verdicts.items() if value is not None)
+
+
+def _order_samples(family: Family, orders: Mapping[Protocol, CipherOrder | None]) -> Iterator[Sample]:
+    for protocol, order in orders.items():
+        if order is not None:
+            yield Sample(family, order is CipherOrder.SERVER, {"protocol": protocol})
+
+
+def document(facts: HandshakeFacts) -> dict[str, object]:
+    """Keys of the report's `facts` that this probe fills."""
+    return {
+        "protocols": {protocol.value: accepted for protocol, accepted in facts.protocols.items()},
+        "cipher_suites": {protocol.value: list(names) for protocol, names in facts.cipher_suites.items()},
+        "cipher_suites_incomplete": sorted(facts.incomplete),
+        "cipher_order": {protocol.value: order for protocol, order in facts.cipher_order.items()},
+        "compression": facts.compression,
+        "groups": {protocol.value: list(listing.names) for protocol, listing in facts.groups.items()},
+        "groups_incomplete": sorted(protocol for protocol, listing in facts.groups.items() if not listing.complete),
+        "group_order": {protocol.value: order for protocol, order in facts.group_order.items()},
+        "ignores_supported_groups": facts.ignores_supported_groups,
+        "dh_primes": [{"bits": prime.bits, "name": prime.name} for prime in facts.primes],
+        "extensions": dict(facts.extensions),
+        "alpn": _listing(facts.applications),
+        "signature_schemes": _listing(facts.signature_schemes),
+        "plain_chains": [
+            {
+                "key": chain.key,
+                "protocols": list(chain.protocols),
+                "sha256": [sha256(certificate).hexdigest() for certificate in chain.certificates],
+            }
+            for chain in facts.chains
+        ],
+        "contradictions": list(facts.contradictions),
+        "hellos": dict(facts.spent),
+        "notes": list(facts.notes),
+    }
+
+
+def _listing(listing: Listing | None) -> dict[str, object] | None:
+    return None if listing is None else {"names": list(listing.names), "complete": listing.complete}
+
+
+SHAPE = Shape(HandshakeFacts, document, FAMILIES, FULL, samples)

@@ -1,0 +1,69 @@
+"""What a server looks like, in short: by it an answer is known to be of the server that is there now."""
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+
+from exporter.facts.certificate import CertificateFacts
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.http import HttpFacts
+from exporter.model import Facts, Target
+from exporter.software.fields import read_fields
+from exporter.software.greetings import INSIDE_TLS, read_greeting
+from exporter.software.shown import Shown
+
+Signature = tuple[tuple[str, str], ...]
+"""Names of facts and their values in short. What is not known is missing."""
+
+_CHANGES_BY_ITSELF = frozenset({"ocsp_stapling"})
+"""A server staples when it has come to fetch a response (nginx)."""
+
+
+def signature(facts: Facts, target: Target) -> Signature:
+    """Of what decides on attacks: protocols, suites, extensions, and the software by its own word.
+
+    Certificates are left out: they are renewed while the server stays.
+    """
+    handshake = facts.get(HandshakeFacts)
+    tls = _tls(handshake) if handshake else ()
+    shown = (
+        (f"{one.source} {number}", f"{one.product} {one.version}")
+        for number, one in enumerate(_software(facts, target))
+    )
+    return (*tls, *shown)
+
+
+def changed(before: Signature, now: Signature) -> bool:
+    """Whether something that is known of both is not the same. That more or less is known is no change."""
+    known = dict(before)
+    return any(known.get(name, value) != value for name, value in now)
+
+
+def _tls(facts: HandshakeFacts) -> Iterator[tuple[str, str]]:
+    for protocol, accepted in facts.protocols.items():
+        if accepted is not None:
+            yield protocol, str(accepted)
+    for protocol, names in facts.cipher_suites.items():
+        if names and protocol not in facts.incomplete:
+            yield f"suites of {protocol}", _digest(names)
+    for protocol, answered in facts.heartbeat.items():
+        yield f"heartbeat of {protocol}", str(answered)
+    for name, supported in {**facts.extensions, "compression": facts.compression}.items():
+        if supported is not None and name not in _CHANGES_BY_ITSELF:
+            yield name, str(supported)
+
+
+def _digest(names: Iterable[str]) -> str:
+    return sha256(" ".join(sorted(names)).encode()).hexdigest()[:16]
+
+
+def _software(facts: Facts, target: Target) -> list[Shown]:
+    """Products and their versions alone: greetings have times of day and numbers of sessions in them."""
+    http, handshake, certificate = facts.get(HttpFacts), facts.get(HandshakeFacts), facts.get(CertificateFacts)
+    shown = read_fields((name, value) for name, value in http.first.fields if name == "server") if http else []
+    for dialogue, seen in (
+        (target.starttls, handshake.greeting if handshake else None),
+        (INSIDE_TLS.get(target.protocol), certificate.greeting if certificate else None),
+    ):
+        if dialogue and seen:
+            shown += read_greeting(dialogue, seen)
+    return shown

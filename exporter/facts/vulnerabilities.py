@@ -1,0 +1,91 @@
+"""What trying attacks came to, and where they can work at all."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from types import MappingProxyType
+
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.signature import Signature
+from exporter.model import Protocol, Target
+from exporter.tls.suites import BY_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What one attack came to.
+
+    Attributes:
+        vulnerable: None when the server did not go along to where it is tried, or answers differently each time.
+        detail: more of it, for a person.
+        signature: of the server that was tried. An answer is of no other.
+        hurried: how many tries in a row, up to this one, came before they were due, since the server had changed.
+    """
+
+    vulnerable: bool | None
+    detail: str
+    at: datetime
+    signature: Signature = field(default=(), compare=False)
+    hurried: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VulnerabilityFacts:
+    """Attack -> what trying it came to; attacks that were not tried are missing. Each has its own time."""
+
+    tried: Mapping[str, Tried] = field(default_factory=lambda: MappingProxyType({}))
+
+
+TRIED_PROTOCOLS = (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3)
+"""Newest first. TLS 1.3 has none of what is tried: the OpenSSL that bled and took early ChangeCipherSpecs did not have
+it, and there is no RSA key exchange and no renegotiation in it (RFC 8446, 1.2 and 4.1.2)."""
+
+
+def _any(facts: HandshakeFacts, has: Callable[[Protocol], bool | None]) -> bool | None:
+    """Whether some accepted protocol up to TLS 1.2 has it; None when none is known to, and one may."""
+    verdicts = [
+        False if facts.protocols.get(protocol) is False else has(protocol) if facts.protocols.get(protocol) else None
+        for protocol in TRIED_PROTOCOLS
+    ]
+    return True if True in verdicts else None if None in verdicts else False
+
+
+def _takes_rsa(facts: HandshakeFacts, protocol: Protocol) -> bool | None:
+    """None also where it takes RSA key exchange with a pre-shared key alone (RFC 4279, 4), which is not tried."""
+    if rsa_suites(facts, protocol):
+        return True
+    names = facts.cipher_suites.get(protocol, ())
+    whole = names and protocol not in facts.incomplete
+    return False if whole and not any(map(_may_encrypt_to_certificate, names)) else None
+
+
+def _may_encrypt_to_certificate(name: str) -> bool:
+    suite = BY_NAME.get(name)
+    return suite is None or (suite.agreement == "RSA" and not suite.export)
+
+
+def rsa_suites(facts: HandshakeFacts, protocol: Protocol) -> tuple[str, ...]:
+    """The accepted suites (IANA names) in which the client encrypts to the key of the certificate, and has no other."""
+    names = facts.cipher_suites.get(protocol, ())
+    return tuple(n for n in names if n in BY_NAME and _may_encrypt_to_certificate(n) and not BY_NAME[n].psk)
+
+
+POSSIBLE: Mapping[str, Callable[[HandshakeFacts], bool | None]] = {
+    "heartbleed": lambda facts: _any(facts, facts.heartbeat.get),
+    "ccs_injection": lambda facts: _any(facts, lambda _: True),
+    "robot": lambda facts: _any(facts, partial(_takes_rsa, facts)),
+    "client_renegotiation": lambda facts: _any(facts, lambda _: True),
+}
+"""Attack -> whether the server has what it needs: False means that there is nothing to try, and no such attack."""
+
+
+def longer(target: Target) -> timedelta:
+    """How much longer than `max_age` answers hold, since attacks are not tried with every scan."""
+    interval = target.vulnerability_interval or timedelta(0)
+    return max(timedelta(0), interval - target.scan_interval)
+
+
+def lifetime(target: Target) -> timedelta:
+    """How long an answer holds: `max_age` after the scan that should have brought a new one."""
+    return target.max_age + longer(target)

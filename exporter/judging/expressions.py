@@ -1,0 +1,124 @@
+"""Cipher suites by what they are: `aead and forward_secrecy and not psk and bits >= 128`.
+
+Terms joined by `and`, each with `not` in front where it must not hold. There is no `or`: a list of entries is one.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from exporter.judging.names import near
+from exporter.tls.suites import SSL2_SUITES, SUITES, CipherSuite
+
+FLAGS: Mapping[str, Callable[[CipherSuite], bool]] = {
+    "aead": lambda suite: suite.aead,
+    "forward_secrecy": lambda suite: suite.forward_secrecy,
+    "cbc": lambda suite: suite.cbc,
+    "anonymous": lambda suite: suite.anonymous,
+    "export": lambda suite: suite.export,
+    "null_encryption": lambda suite: suite.null_encryption,
+    "tls13": lambda suite: suite.tls13,
+    "psk": lambda suite: suite.psk,
+}
+NAMES: Mapping[str, Callable[[CipherSuite], str]] = {
+    "key_exchange": lambda suite: suite.agreement,
+    "authentication": lambda suite: suite.authentication,
+    "encryption": lambda suite: suite.encryption,
+    "mac": lambda suite: suite.mac,
+}
+BITS = "bits"
+ALL_SUITES = (*SUITES, *SSL2_SUITES)
+VALUES: Mapping[str, tuple[str, ...]] = {
+    name: tuple(sorted({value(suite) for suite in ALL_SUITES} - {""})) for name, value in NAMES.items()
+}
+"""What the properties that are compared by name can be."""
+_SAME: Mapping[str, Callable[[object, object], bool]] = {"=": operator.eq, "!=": operator.ne}
+_COMPARED: Mapping[str, Callable[[int, int], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "=": operator.eq,
+    "!=": operator.ne,
+}
+_TOKEN = re.compile(r"[<>=!]+|[^\s<>=!]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """What suites must be.
+
+    Attributes:
+        text: as it was written.
+        terms: all of them must hold.
+    """
+
+    text: str
+    terms: tuple[Callable[[CipherSuite], bool], ...]
+
+    def holds(self, suite: CipherSuite) -> bool:
+        """Whether the suite is like that."""
+        return all(term(suite) for term in self.terms)
+
+
+def read_expression(text: object) -> Expression:
+    """The expression.
+
+    Raises:
+        ValueError: it is none, names a property or value that there is not, or no suite is like that.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError("is no expression, such as: aead and bits >= 128")
+    tokens = _TOKEN.findall(text)
+    terms = [_term(tokens)]
+    while tokens:
+        if tokens.pop(0) != "and":
+            raise ValueError("terms are joined by `and`; for `or` write two entries")
+        terms.append(_term(tokens))
+    expression = Expression(" ".join(text.split()), tuple(terms))
+    if not any(expression.holds(suite) for suite in ALL_SUITES):
+        raise ValueError("no registered cipher suite is like that")
+    return expression
+
+
+def _term(tokens: list[str]) -> Callable[[CipherSuite], bool]:
+    """The next term, taken from the front of the tokens."""
+    turned = False
+    while tokens and tokens[0] == "not":
+        turned = not turned
+        tokens.pop(0)
+    if not tokens:
+        raise ValueError("there is no term behind the last word")
+    term = _property(tokens)
+    return (lambda suite: not term(suite)) if turned else term
+
+
+def _property(tokens: list[str]) -> Callable[[CipherSuite], bool]:
+    """What is asked of the next property, taken from the front of the tokens."""
+    word = tokens.pop(0)
+    if word in FLAGS:
+        if tokens and tokens[0] in {*_COMPARED, "=="}:
+            raise ValueError(f"{word} either holds or not; it is compared with nothing")
+        return FLAGS[word]
+    if word == BITS or word in NAMES:
+        sign, value = (*tokens[:2], "", "")[:2]
+        del tokens[:2]
+        return _bits(sign, value) if word == BITS else _name(word, sign, value)
+    raise ValueError(f"{word!r} is no property of cipher suites{near(word, (*FLAGS, BITS, *NAMES))}")
+
+
+def _bits(sign: str, value: str) -> Callable[[CipherSuite], bool]:
+    if sign not in _COMPARED or not re.fullmatch(r"[0-9]{1,4}", value):
+        raise ValueError(f"bits are compared with a number by one of {' '.join(_COMPARED)}, as in: bits >= 128")
+    compare, number = _COMPARED[sign], int(value)
+    return lambda suite: compare(suite.bits, number)
+
+
+def _name(word: str, sign: str, value: str) -> Callable[[CipherSuite], bool]:
+    if sign not in _SAME:
+        raise ValueError(f"{word} is compared with a name by = or !=, as in: {word} = {VALUES[word][-1]}")
+    if value not in VALUES[word]:
+        raise ValueError(f"{value!r} is no {word} of cipher suites{near(value, VALUES[word])}")
+    compare, get = _SAME[sign], NAMES[word]
+    return lambda suite: compare(get(suite), value)

@@ -1,0 +1,209 @@
+"""Entries of a policy's lists: names, or cipher suites by what they are, each with the days on which it counts."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+
+from exporter.case import Case
+from exporter.judging.expressions import Expression, read_expression
+from exporter.judging.names import SuiteName
+from exporter.tls.suites import BY_ANY_NAME
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(value: object) -> object:
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError(f"{value!r} is no day, such as 2027-01-01")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no day of the calendar") from error
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""A whole day, UTC."""
+
+
+def today(case: Case) -> date:
+    """The day (UTC) of judgement."""
+    return case.now.astimezone(UTC).date()
+
+
+T = TypeVar("T")
+
+
+def _filled(several: tuple[T, ...]) -> tuple[T, ...]:
+    if not several:
+        raise ValueError("is empty")
+    return several
+
+
+Filled = Annotated[tuple[T, ...], AfterValidator(_filled), Field(json_schema_extra={"minItems": 1})]
+"""One or more; pydantic's own `min_length` calls a list of nothing but mistakes empty as well."""
+
+
+class Dated(BaseModel):
+    """What counts on some days only, both ends included.
+
+    Attributes:
+        from_: the first day; None for ever before.
+        until: the last day; None for ever after.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    from_: Day | None = Field(default=None, alias="from")
+    until: Day | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> "Dated":
+        if self.from_ is not None and self.until is not None and self.until < self.from_:
+            raise ValueError(f"ends ({self.until}) before it begins ({self.from_})")
+        return self
+
+    def counts(self, day: date) -> bool:
+        """Whether it counts on this day."""
+        return (self.from_ is None or self.from_ <= day) and (self.until is None or day <= self.until)
+
+    @property
+    def days(self) -> str:
+        """` from 2027-01-01 until 2031-12-31`, as much of it as there is."""
+        begin = "" if self.from_ is None else f" from {self.from_}"
+        return begin if self.until is None else f"{begin} until {self.until}"
+
+
+def _entry(data: object) -> object:
+    """The long form of an entry; a name alone and a single name in `is` are short for it."""
+    if isinstance(data, str):
+        return {"is": [data]}
+    if not isinstance(data, dict):
+        raise ValueError("is empty" if data is None else "is neither a name nor a mapping with `is`")
+    return {**data, "is": [data["is"]]} if isinstance(data.get("is"), str) else data
+
+
+class Entry(Dated):
+    """What entries have in common.
+
+    Attributes:
+        source: where it is written, if not where the demand is.
+    """
+
+    source: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _long_form(cls, data: object) -> object:
+        return data if isinstance(data, cls) else _entry(data)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's
+        """The short forms as well."""
+        reference = handler(schema)
+        form = handler.resolve_ref_schema(reference)
+        name = form["properties"]["is"]["items"]
+        several = {"type": "array", "items": name, "minItems": 1}
+        form["properties"]["is"] = {"title": "Is", "anyOf": [name, several]}
+        long = dict(form)
+        form.clear()
+        form.update({"anyOf": [name, long]})
+        return dict(reference)
+
+
+N = TypeVar("N", bound=str)
+
+
+class Item(Entry, Generic[N]):
+    """One or several names.
+
+    Attributes:
+        names: never empty.
+    """
+
+    names: Filled[N] = Field(alias="is")
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """`ProtocolItem`: what it is called in the JSON Schema."""
+        titles = (getattr(one, "json_schema", {}).get("title", "") for one in getattr(params[0], "__metadata__", ()))
+        return f"{''.join(titles).removesuffix(' name').title()}Item"
+
+    @property
+    def text(self) -> str:
+        """For a person."""
+        return f"{', '.join(self.names)}{self.days}"
+
+
+class SuiteItem(Entry):
+    """Cipher suites by name, or by what they are.
+
+    Attributes:
+        names: IANA's, whichever the policy uses; empty with `where`.
+    """
+
+    names: Filled[SuiteName] = Field(default=(), alias="is")
+    where: (
+        Annotated[Expression, PlainValidator(read_expression), WithJsonSchema({"type": "string", "minLength": 1})]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "SuiteItem":
+        if bool(self.names) == (self.where is not None):
+            raise ValueError("has either `is` or `where`")
+        return self
+
+    def matches(self, name: str) -> bool | None:
+        """Whether it is about this suite (IANA name); None where the name does not tell what the suite is."""
+        if self.where is None:
+            return name in self.names
+        suite = BY_ANY_NAME.get(name)
+        return None if suite is None else self.where.holds(suite)
+
+    @property
+    def text(self) -> str:
+        """For a person."""
+        what = ", ".join(self.names) if self.where is None else f"suites with {self.where.text}"
+        return f"{what}{self.days}"
+
+
+E = TypeVar("E", bound=Entry)
+
+
+def in_force(entries: Iterable[E], day: date) -> tuple[E, ...]:
+    """Those that count on this day."""
+    return tuple(entry for entry in entries if entry.counts(day))
+
+
+def sources(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """Where these are written, each place once."""
+    return tuple(dict.fromkeys(entry.source for entry in entries if entry.source is not None))
+
+
+def names_in_force(entries: Iterable[Item[N]], day: date) -> tuple[N, ...]:
+    """The names of those that count on this day, each once."""
+    return tuple(dict.fromkeys(name for entry in in_force(entries, day) for name in entry.names))
+
+
+def naming(entries: Iterable[Item[N]], names: Sequence[str]) -> tuple[Item[N], ...]:
+    """Those that have one of these names."""
+    return tuple(entry for entry in entries if any(name in names for name in entry.names))
+
+
+def listed(entries: Iterable[Item[Any] | SuiteItem]) -> str:
+    """`TLSv1.2 until 2031-12-31, TLSv1.3`; what stands in an entry with its days is kept apart from the others."""
+    return ", ".join(f"({entry.text})" if entry.days and "," in entry.text else entry.text for entry in entries)

@@ -1,0 +1,102 @@
+"""Names that a server has, against those that a policy requires, allows and forbids."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Generic, TypeVar
+
+from pydantic import model_validator
+
+from exporter.judging.check import Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.judging.items import Item, in_force, listed, names_in_force, naming, sources
+
+N = TypeVar("N", bound=str)
+
+
+class NamesDemand(Demand, Generic[N]):
+    """What must be there, what may be there (everything where it is left out), and what must not."""
+
+    required: tuple[Item[N], ...] = ()
+    allowed: tuple[Item[N], ...] | None = None
+    forbidden: tuple[Item[N], ...] = ()
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> "NamesDemand[N]":
+        if not self.required and self.allowed is None and not self.forbidden:
+            raise ValueError("asks for nothing; give it required, allowed or forbidden")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Had:
+    """What is known of a server's names of one kind.
+
+    Attributes:
+        accepted: in the order they are shown.
+        open_names: those that it may accept as well; None when that may be any.
+        gap: what is not known where any may be accepted: "the list of groups may not be whole".
+    """
+
+    accepted: tuple[str, ...]
+    open_names: tuple[str, ...] | None = ()
+    gap: str = ""
+
+    def refused(self, name: str) -> bool:
+        """Whether it is known that it is not accepted."""
+        return self.open_names is not None and name not in self.accepted and name not in self.open_names
+
+
+def judge_names(had: Had, demand: NamesDemand[N], day: date) -> Outcome:
+    """What is accepted and must not be, or the other way round, fails at once; a pass needs all to be known."""
+    required, forbidden = names_in_force(demand.required, day), names_in_force(demand.forbidden, day)
+    allowed = None if demand.allowed is None else names_in_force(demand.allowed, day)
+    if not required and not forbidden and allowed is None:
+        return not_applicable("nothing of it is in force today")
+    excess = tuple(name for name in had.accepted if name in forbidden or (allowed is not None and name not in allowed))
+    missing = tuple(name for name in required if had.refused(name))
+    if excess or missing:
+        broken = (
+            *naming(demand.allowed or (), excess),
+            *naming(in_force(demand.forbidden, day), excess),
+            *naming(in_force(demand.required, day), missing),
+        )
+        parts = (("accepts", "accepted", excess), ("does not accept", "missing", missing))
+        said = " and ".join(f"{verb} {', '.join(names)}" for verb, _, names in parts if names)
+        return failed(said, {key: names for _, key, names in parts if names}, sources(broken))
+    return _unknown(had, required, forbidden, allowed) or passed(_good(had, allowed))
+
+
+def _unknown(
+    had: Had, required: tuple[str, ...], forbidden: tuple[str, ...], allowed: tuple[str, ...] | None
+) -> Outcome | None:
+    """What is not known of what is asked; None when nothing is missing."""
+    if had.open_names is None:
+        if allowed is None and not forbidden and set(required) <= set(had.accepted):
+            return None
+        return unknown(had.gap)
+    asked = {name for name in required if name not in had.accepted}
+    asked |= {name for name in had.open_names if name in forbidden or (allowed is not None and name not in allowed)}
+    dark = tuple(name for name in had.open_names if name in asked)
+    if not dark:
+        return None
+    return unknown(f"it could not be told whether {', '.join(dark)} is accepted", {"unknown": dark})
+
+
+def _good(had: Had, allowed: tuple[str, ...] | None) -> str:
+    if not had.accepted:
+        return "accepts none of what is forbidden"
+    return f"accepts {', '.join(had.accepted)}{' only' if allowed is not None else ''}"
+
+
+def asks_names(demand: NamesDemand[N]) -> str:
+    """`TLSv1.2, TLSv1.3 only; TLSv1.3 is required`."""
+    return "; ".join(_asked(demand))
+
+
+def _asked(demand: NamesDemand[N]) -> Iterator[str]:
+    if demand.allowed is not None:
+        yield f"{listed(demand.allowed)} only" if demand.allowed else "none at all"
+    if demand.required:
+        yield f"{listed(demand.required)} required"
+    if demand.forbidden:
+        yield f"no {listed(demand.forbidden)}"

@@ -1,0 +1,112 @@
+"""Names that a policy may use: what is not one of them is answered with the nearest."""
+
+import difflib
+from collections.abc import Callable, Collection
+from functools import lru_cache
+from heapq import nlargest
+from itertools import pairwise
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, WithJsonSchema
+
+from exporter.derived.verdicts import Attack
+from exporter.model import Protocol
+from exporter.pki.keys import ALGORITHMS, CURVES
+from exporter.tls.extensions import FLAGS
+from exporter.tls.parameters import FFDHE, GROUP_NAMES, SCHEME_NAMES
+from exporter.tls.suites import BY_ANY_NAME, BY_OPENSSL_NAME
+
+_MOST_SHOWN = 20
+"""Of known names, where none is near."""
+_COMPARED = 16
+"""Names that are looked at closely, which takes half a millisecond each: a list can have hundreds of wrong ones."""
+
+
+def near(name: str, names: Collection[str]) -> str:
+    """What to say after "unknown": the nearest name, else all where they are few; nothing where they are many."""
+    written = {one.lower(): one for one in names}
+    pairs = _pairs(name.lower())
+    alike = nlargest(_COMPARED, written, key=lambda one: len(pairs & _pairs(one)) / len(one))
+    found = difflib.get_close_matches(name.lower(), alike, n=1)
+    if found:
+        return f"; did you mean {written[found[0]]}?"
+    return f"; known are {', '.join(names)}" if len(names) <= _MOST_SHOWN else ""
+
+
+@lru_cache(maxsize=4096)
+def _pairs(name: str) -> frozenset[str]:
+    """Characters that stand beside each other."""
+    return frozenset(map("".join, pairwise(name)))
+
+
+def known(what: str, names: Collection[str]) -> Callable[[str], str]:
+    """A validator for names: gives them back, or raises ValueError with the nearest one.
+
+    `what` is what a wrong one is not: "no key exchange group".
+    """
+
+    def look(name: str) -> str:
+        if name in names:
+            return name
+        raise ValueError(f"{name!r} is {what}{near(name, names)}")
+
+    return look
+
+
+def iana_name(name: str) -> str:
+    """The IANA name of a suite given by its IANA or OpenSSL name.
+
+    Raises:
+        ValueError: there is no such suite; names a near one where there is one.
+    """
+    suite = BY_ANY_NAME.get(name) or BY_OPENSSL_NAME.get(name)
+    if suite is None:
+        names = {**BY_ANY_NAME, **BY_OPENSSL_NAME}
+        raise ValueError(f"{name!r} is no registered cipher suite{near(name, names)}")
+    return suite.name
+
+
+def _form(title: str, names: Collection[str]) -> Any:  # noqa: ANN401 - pydantic's annotation
+    return WithJsonSchema({"title": f"{title} name", "type": "string", "enum": list(names)})
+
+
+EXTENSIONS = (*FLAGS, "fallback_scsv", "downgrade_marks")
+"""The keys of `extensions` in the facts of the handshake."""
+GROUPS = tuple(GROUP_NAMES.values())
+SCHEMES = tuple(SCHEME_NAMES.values())
+_SHA3 = ("sha3-224", "sha3-256", "sha3-384", "sha3-512")
+HASHES = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", *_SHA3)
+"""Of signatures in certificates whose algorithm does not have its own."""
+SIGNATURE_ALGORITHMS = (
+    *(f"{name}WithRSAEncryption" for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")),
+    "rsassaPss",
+    *(f"ecdsa-with-{name}" for name in ("SHA1", "SHA224", "SHA256", "SHA384", "SHA512")),
+    *("dsaWithSHA1", "dsa_with_SHA224", "dsa_with_SHA256", "dsa_with_SHA384", "dsa_with_SHA512"),
+    *(f"RSA-{name.upper()}" for name in _SHA3),
+    *(f"ecdsa_with_{name.upper()}" for name in _SHA3),
+    *("ED25519", "ED448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"),
+)
+"""OpenSSL's names, as in the facts."""
+KEY_CURVES = (*CURVES.values(), "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1", "secp224r1", "secp256k1")
+"""Of keys in certificates: FIPS 186-4's names, and OpenSSL's of others."""
+NAMED_PRIMES = frozenset(FFDHE.values())
+"""RFC 7919's."""
+
+SuiteName = Annotated[str, AfterValidator(iana_name), _form("suite", sorted({*BY_ANY_NAME, *BY_OPENSSL_NAME}))]
+ProtocolName = Annotated[
+    str, AfterValidator(known("no protocol version", list(Protocol))), _form("protocol", list(Protocol))
+]
+GroupName = Annotated[str, AfterValidator(known("no key exchange group", GROUPS)), _form("group", GROUPS)]
+SchemeName = Annotated[str, AfterValidator(known("no signature scheme", SCHEMES)), _form("scheme", SCHEMES)]
+ExtensionName = Annotated[
+    str, AfterValidator(known("no extension that is looked for", EXTENSIONS)), _form("extension", EXTENSIONS)
+]
+AttackName = Annotated[
+    str, AfterValidator(known("no attack that is looked for", list(Attack))), _form("attack", list(Attack))
+]
+HashName = Annotated[str, AfterValidator(known("no hash", HASHES)), _form("hash", HASHES)]
+SignatureName = Annotated[
+    str, AfterValidator(known("no signature algorithm", SIGNATURE_ALGORITHMS)), _form("signature", SIGNATURE_ALGORITHMS)
+]
+KeyName = Annotated[str, AfterValidator(known("no kind of key", ALGORITHMS)), _form("key", ALGORITHMS)]
+CurveName = Annotated[str, AfterValidator(known("no curve of keys", KEY_CURVES)), _form("curve", KEY_CURVES)]

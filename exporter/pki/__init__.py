@@ -1,0 +1,1 @@
+"""What is known of keys, certificates, chains and CAs, without a connection."""

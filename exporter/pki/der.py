@@ -1,0 +1,167 @@
+"""The elements of DER, and of the BER that OpenSSL takes for it (X.690, 8.1): read as they are, and written in DER."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+class UnreadableError(ValueError):
+    """A certificate, or a part of one, is there and cannot be read."""
+
+
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, UTF8_STRING = 1, 2, 3, 4, 6, 12
+SEQUENCE, SET = 0x30, 0x31
+
+_STRINGS = {18: "", 19: "", 20: "", 22: "", 26: "", 27: "", 28: "utf-32-be", 30: "utf-16-be"}
+"""Tags of strings other than UTF8String -> how they are written; empty where it is ASCII, and in truth something else
+that is built upon it."""
+_CONSTRUCTED = 0x20
+_LONG_TAG = 0x1F
+_INDEFINITE = 0x80
+_MOST_DEPTH = 24
+"""Of elements in each other; the names of a certificate lie six deep, those in its extensions some more."""
+MOST_ELEMENTS = 5000
+"""Of a certificate that has to be rewritten. One with a thousand names has less than half of it, and to rewrite that
+many takes some 10 ms, in which nothing else runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element: its identifier octet, its contents, and the bytes of both as they came."""
+
+    tag: int
+    content: bytes
+    whole: bytes
+
+
+def elements(data: bytes) -> Iterator[Element]:
+    """The elements that follow each other here.
+
+    Raises:
+        ValueError: the last one is cut off, or one has a tag of several octets, which certificates have none of.
+    """
+    at = 0
+    while at < len(data):
+        one, at = _element(data, at)
+        yield one
+
+
+def element(data: bytes) -> Element:
+    """The first element.
+
+    Raises:
+        ValueError: as `elements`.
+    """
+    return _element(data, 0)[0]
+
+
+def encode(tag: int, *content: bytes) -> bytes:
+    """An element in DER."""
+    body = b"".join(content)
+    if len(body) < _INDEFINITE:
+        return bytes((tag, len(body))) + body
+    size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
+    return bytes((tag, _INDEFINITE + len(size))) + size + body
+
+
+def text(one: Element) -> str:
+    """What a string of a name says, whatever it was written in."""
+    if encoding := _STRINGS.get(one.tag):
+        return one.content.decode(encoding, "replace")
+    try:
+        return one.content.decode("utf-8")
+    except UnicodeDecodeError:
+        return one.content.decode("latin-1")
+
+
+class Rewriter:
+    """Writes elements once more as DER has them: shortest lengths, no FALSE written out, and all strings in UTF-8.
+
+    FALSE is the default wherever a certificate has a BOOLEAN. Each octet is looked at once, however deep it lies, and
+    only so many elements are taken in all calls together.
+    """
+
+    def __init__(self, most: int = MOST_ELEMENTS) -> None:
+        self._left = most
+
+    def rewrite(self, data: bytes) -> bytes:
+        """The elements that follow each other here.
+
+        Raises:
+            ValueError: as `elements`; or there are too many, or they lie too deep in each other.
+        """
+        return self._several(data, 0, len(data), 0)[0]
+
+    def _several(self, data: bytes, at: int, end: int | None, depth: int) -> tuple[bytes, int]:
+        """The elements up to `end`, or up to the two octets that end an indefinite length, and what is behind."""
+        written = []
+        while data[at : at + 2] != b"\0\0" if end is None else at < end:
+            one, at = self._one(data, at, depth)
+            written.append(one)
+        if end is not None and at != end:
+            raise ValueError("the element is cut off")
+        return b"".join(written), at + 2 if end is None else at
+
+    def _one(self, data: bytes, at: int, depth: int) -> tuple[bytes, int]:
+        self._left -= 1
+        if self._left < 0 or depth > _MOST_DEPTH:
+            raise ValueError("too many elements, or too many in each other")
+        tag, begin, end = _head(data, at)
+        if tag & _CONSTRUCTED:
+            content, after = self._several(data, begin, end, depth + 1)
+            return encode(tag, content), after
+        if end is None:
+            raise ValueError("no element of a certificate")
+        return _rewritten(Element(tag, data[begin:end], data[at:end])), end
+
+
+def boolean(one: Element) -> bytes:
+    """A BOOLEAN in DER, where FALSE is the default."""
+    return encode(BOOLEAN, b"\xff") if any(one.content) else b""
+
+
+def _rewritten(one: Element) -> bytes:
+    if one.tag == BOOLEAN:
+        return boolean(one)
+    if one.tag in _STRINGS:
+        return encode(UTF8_STRING, text(one).encode("utf-8", "replace"))
+    return encode(one.tag, one.content)
+
+
+def _head(data: bytes, at: int) -> tuple[int, int, int | None]:
+    """Tag of the element at `at`, where its contents begin, and where they end; None for an indefinite length."""
+    if len(data) < at + 2 or data[at] & _LONG_TAG == _LONG_TAG:
+        raise ValueError("no element of a certificate")
+    first, begin = data[at + 1], at + 2
+    if first == _INDEFINITE:
+        return data[at], begin, None
+    extra = first & 0x7F if first > _INDEFINITE else 0
+    length = int.from_bytes(data[begin : begin + extra], "big") if extra else first
+    end = begin + extra + length
+    if end > len(data):
+        raise ValueError("the element is cut off")
+    return data[at], begin + extra, end
+
+
+def _element(data: bytes, at: int) -> tuple[Element, int]:
+    """The element that begins at `at`, and where the next one does."""
+    tag, begin, end = _head(data, at)
+    if end is None:
+        end = _end_of_contents(data, begin)
+        return Element(tag, data[begin:end], data[at : end + 2]), end + 2
+    return Element(tag, data[begin:end], data[at:end]), end
+
+
+def _end_of_contents(data: bytes, at: int) -> int:
+    """Where contents of indefinite length end, in one pass over what lies in them."""
+    depth = 0
+    for _ in range(2 * MOST_ELEMENTS):  # each may have an end of its own
+        if data[at : at + 2] == b"\0\0":
+            if depth == 0:
+                return at
+            depth, at = depth - 1, at + 2
+            continue
+        _, begin, end = _head(data, at)
+        depth, at = (depth + 1, begin) if end is None else (depth, end)
+        if depth > _MOST_DEPTH:
+            break
+    raise ValueError("too many elements, or too many in each other")

@@ -1,0 +1,80 @@
+"""Keys in certificates: their kinds, named in one place."""
+
+from dataclasses import dataclass
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.x509.oid import PublicKeyAlgorithmOID
+
+from exporter.pki.parsed import Certificate, parse
+
+RSA, EC, DSA, ED25519, ED448 = "RSA", "EC", "DSA", "Ed25519", "Ed448"
+_ALGORITHMS: tuple[tuple[type, str], ...] = (
+    (rsa.RSAPublicKey, RSA),
+    (ec.EllipticCurvePublicKey, EC),
+    (dsa.DSAPublicKey, DSA),
+    (ed25519.Ed25519PublicKey, ED25519),
+    (ed448.Ed448PublicKey, ED448),
+)
+ALGORITHMS = tuple(name for _, name in _ALGORITHMS)
+"""Label values of `key_algorithm`; a key of any other kind goes by its object identifier."""
+
+UNKNOWN = "unknown"
+"""Stands for the kind of a key, and for other parts of a certificate, that cannot be read."""
+
+PSS = "RSA-PSS"
+
+CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+"""Names of RFC 8422, 5.1.1 -> names of FIPS 186-4, D.1.2, which certificates' keys go by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A public key.
+
+    Attributes:
+        algorithm: one of `ALGORITHMS`, or the object identifier of another one, or `UNKNOWN`.
+        size_bits: None where the algorithm has no size of its own.
+        curve: of an EC key: `P-256`, ..., or OpenSSL's name of another curve.
+        kind: what a server has one certificate of: `RSA`, `RSA-PSS`, `ECDSA P-256`, `Ed25519`. The size of an RSA key
+            is no part of it.
+    """
+
+    algorithm: str
+    size_bits: int | None
+    curve: str | None
+    kind: str
+
+
+def read_key(certificate: Certificate) -> Key:
+    """The key in a certificate.
+
+    Raises:
+        ValueError: it cannot be read, or is on a curve or of a kind that is not known here.
+    """
+    oid = certificate.read.public_key_algorithm_oid
+    pss = oid == PublicKeyAlgorithmOID.RSASSA_PSS
+    try:
+        key = certificate.read.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        if pss:  # its parameters may be too strange, what it is stays clear
+            return Key(RSA, None, None, PSS)
+        raise ValueError(str(error)) from error
+    algorithm = next((name for kind, name in _ALGORITHMS if isinstance(key, kind)), None)
+    curve = CURVES.get(key.curve.name, key.curve.name) if isinstance(key, ec.EllipticCurvePublicKey) else None
+    if curve is not None:
+        kind = f"ECDSA {curve}"
+    elif pss:
+        kind = PSS
+    else:
+        kind = algorithm or type(key).__name__.removesuffix("PublicKey")
+    return Key(algorithm or oid.dotted_string, getattr(key, "key_size", None), curve, kind)
+
+
+def key_kind(certificate: bytes) -> str | None:
+    """Kind of the key in a DER certificate; None when it cannot be read."""
+    try:
+        found = parse(certificate)
+        return None if "key" in found.unreadable else read_key(found).kind
+    except Exception:  # noqa: BLE001 - whatever the parser thinks of hostile bytes
+        return None
