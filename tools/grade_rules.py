@@ -29,7 +29,7 @@ def tables() -> str:
 def _rules() -> Iterator[str]:
     yield "## Rules"
     yield ""
-    yield f"Of revision {REVISION}; the third column is the one since which the effect is this. `?`: not found out."
+    yield f"Rules of revision {REVISION}. `since`: the revision since which a rule has this effect, `?` if not known."
     yield ""
     yield "| rule | best letter | since | a server that | source |"
     yield "|---|---|---|---|---|"
@@ -50,7 +50,7 @@ def _scores() -> Iterator[str]:
     yield "## Scores"
     yield ""
     weights = ", ".join(f"{name.replace('_', ' ')} {weight} %" for name, weight in WEIGHTS.items())
-    yield f"{weights}. A 0 in one is a 0 in all."
+    yield f"{weights}. A 0 in one category makes the score 0."
     yield ""
     yield "| protocol | score |"
     yield "|---|---|"

@@ -33,9 +33,9 @@ def _index(policies: Sequence[Policy]) -> str:
         for policy in policies
     ]
     intro = (
-        "What the exporter can hold a server against. Name one as `policy`, or several as `policies`, in the\n"
-        "configuration, or write your own in the same form. Each page has the rules with the section of the\n"
-        "source that they come from, and the rules of the source that are not judged, with the reason."
+        "The policies by which the exporter can judge a server. Name one as `policy`, or several as `policies`, in\n"
+        "the configuration, or write your own in the same form. Each page lists the rules with the section of the\n"
+        "source that they come from. It also lists the rules of the source that are not judged, with the reason."
     )
     header = ("Policy", "Source", "Version", "Rules", "Not judged")
     return "\n\n".join([_MADE, "# Policies", intro, _table(header, rows)]) + "\n"
@@ -44,7 +44,7 @@ def _index(policies: Sequence[Policy]) -> str:
 def _page(policy: Policy) -> str:
     parts = [_MADE, f"# {policy.title}", policy.description.strip(), _identity(policy), "## Rules"]
     parts.append(_table(("Check", "Asks for", "Severity", "Section"), list(_rules(policy))))
-    parts.append(f"Long lists are in full in [{policy.name}.yaml](../../exporter/policies/{policy.name}.yaml).")
+    parts.append(f"[{policy.name}.yaml](../../exporter/policies/{policy.name}.yaml) has long lists in full.")
     if policy.not_expressed:
         rows = [(one.rule, one.section, one.why) for one in policy.not_expressed]
         parts += ["## Not judged", _table(("Rule", "Section", "Why"), rows)]
