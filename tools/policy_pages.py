@@ -12,7 +12,7 @@ from exporter.judging.items import Entry
 from exporter.policies import Policy, load_policy, shipped
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "policies"
-_MADE = "<!-- Written by tools/policy_pages.py from the policies; `make generate` writes it anew. -->"
+_MADE = "<!-- Written by tools/policy_pages.py from the policies; `make generate` rewrites it. -->"
 
 
 def pages() -> dict[str, str]:
