@@ -33,6 +33,7 @@ format: setup
 
 # Files that are generated and committed; the tests compare them.
 generate: setup
+	$(BIN)/python tools/write_registries.py
 	$(BIN)/python tools/write_schema.py
 	$(BIN)/python -m tools.dashboards
 	$(BIN)/python tools/write_policy_schema.py

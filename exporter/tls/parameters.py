@@ -1,16 +1,13 @@
 """What is negotiated beside the suite: groups, signature schemes, application protocols, finite-field primes.
 
 Codes and names are IANA's ("TLS Supported Groups", "TLS SignatureScheme", "TLS ALPN Protocol IDs"), through
-CryptoDataHub where it has them. The order is the one they are offered in.
+CryptoDataHub (`registered`) where it has them. The order is the one they are offered in.
 """
 
 from functools import cache
 
-from cryptodatahub.common.parameter import DHParamWellKnown
-from cryptodatahub.tls.algorithm import TlsNamedCurve, TlsSignatureAndHashAlgorithm
+from exporter.tls import registered
 
-_CURVES_END = 0x0100
-"""Elliptic curves lie below it, finite fields (RFC 7919) from it on."""
 _OWN_SPELLINGS = {
     0x1A: "brainpoolP256r1",
     0x1B: "brainpoolP384r1",
@@ -42,11 +39,7 @@ ML_KEM = {
 _KYBER_DRAFTS = {0x6399: "X25519Kyber768Draft00", 0x639A: "SecP256r1Kyber768Draft00"}
 """Obsolete forerunners that some servers still have; their key encapsulation is not ML-KEM."""
 
-_CURVE_NAMES: dict[int, str] = {
-    group.value.code: _OWN_SPELLINGS.get(group.value.code, group.name.lower())
-    for group in TlsNamedCurve
-    if group.value.code < _CURVES_END
-}
+_CURVE_NAMES = {code: _OWN_SPELLINGS.get(code, name) for code, name in registered.CURVES.items()}
 GROUP_NAMES: dict[int, str] = {**_CURVE_NAMES, **_BRAINPOOL_TLS13, **FFDHE, **ML_KEM, **_KYBER_DRAFTS}
 POST_QUANTUM_GROUPS = frozenset(ML_KEM.values())
 """Names of the groups that stand against a quantum computer (FIPS 203)."""
@@ -65,15 +58,9 @@ TLS13_GROUPS = (*USUAL_CURVES, *ML_KEM, *FFDHE, *_KYBER_DRAFTS, *_BRAINPOOL_TLS1
 """Without the older curves: a TLS 1.3 hello must not offer them (RFC 8446, 4.2.7), and tlslite-ng refuses it then."""
 USUAL_TLS13_GROUPS = frozenset({*USUAL_CURVES, *FFDHE})
 
-_REGISTERED_SCHEMES: dict[int, str] = {
-    scheme.value.code: scheme.name.lower()
-    for scheme in TlsSignatureAndHashAlgorithm
-    # Not: no signature, no hash (RFC 5246, 7.4.1.4.1), and what lies among the experiments.
-    if not scheme.name.startswith("ANONYMOUS") and not scheme.name.endswith("_NONE") and scheme.value.code < 0xFE00
-}
 USUAL_SCHEMES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0603, 0x0807, 0x0203, 0x0201)
 """ECDSA and RSA with SHA-2, Ed25519, then SHA-1 (RFC 8446, 4.2.3): both kinds of certificate are always asked for."""
-SCHEMES = (*USUAL_SCHEMES, *sorted(code for code in _REGISTERED_SCHEMES if code not in USUAL_SCHEMES))
+SCHEMES = (*USUAL_SCHEMES, *sorted(code for code in registered.SCHEMES if code not in USUAL_SCHEMES))
 _SCHEME_SPELLINGS = {
     0x0101: "rsa_pkcs1_md5",
     0x0201: "rsa_pkcs1_sha1",
@@ -90,7 +77,7 @@ _SCHEME_SPELLINGS = {
     0x081C: "ecdsa_brainpoolP512r1tls13_sha512",
 }
 """IANA's spelling where CryptoDataHub's differs. Up to TLS 1.2 the curve in a name means nothing (RFC 8446, 4.2.3)."""
-SCHEME_NAMES: dict[int, str] = _REGISTERED_SCHEMES | _SCHEME_SPELLINGS
+SCHEME_NAMES: dict[int, str] = registered.SCHEMES | _SCHEME_SPELLINGS
 
 APPLICATION_PROTOCOLS = (
     *("h2", "http/1.1", "http/1.0", "http/0.9", "spdy/3.1", "spdy/3"),
@@ -124,21 +111,7 @@ def scheme_name(code: int) -> str:
 @cache
 def _known_primes() -> dict[int, str]:
     """Prime -> where it is from."""
-    ffdhe = iter(FFDHE.values())
-    names: dict[int, str] = {}
-    for entry in DHParamWellKnown:
-        source, bits = entry.name.split("_")[0], entry.value.parameter_numbers.p.bit_length()
-        if f"{bits}_BIT" not in entry.name and not entry.name.endswith(f"BIT_{bits}"):
-            continue  # some of Postfix' are no primes of the size that their name says
-        if source == "RFC7919":
-            name = next(ffdhe)
-        elif source.startswith("RFC"):
-            name = f"{bits} bits of {source.replace('RFC', 'RFC ')}"
-        else:  # APPLICATION_SERVER_<product>_VERSION_<number>_BIT_<bits>
-            product, _, version = entry.name.removeprefix("APPLICATION_SERVER_").partition("_VERSION_")
-            name = f"{bits} bits of {product.capitalize()} {version.split('_BIT_')[0].replace('_', '.')}"
-        names.setdefault(entry.value.parameter_numbers.p, name)
-    return names
+    return {prime: name for name, primes in registered.PRIMES.items() for prime in primes}
 
 
 def prime_name(prime: int) -> str | None:

@@ -1,15 +1,13 @@
-"""Cipher suites as registered, taken from CryptoDataHub, in the order they are offered.
+"""Cipher suites as registered, from CryptoDataHub (`registered`), in the order they are offered.
 
 The order matters for cost alone: what servers usually accept comes first, so that the first short list holds it.
 """
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
-
-from cryptodatahub.tls.algorithm import SslCipherKind, TlsCipherSuite
 
 from exporter.model import Protocol
+from exporter.tls import registered
 
 VERSION_CODES = {
     Protocol.SSL2: 0x0002,
@@ -97,82 +95,42 @@ class CipherSuite:
 
 
 AEAD, ANONYMOUS, NULL = "AEAD", "ANONYMOUS", "NULL"
-_FAMILIES: dict[str, tuple[str, int | None]] = {
-    "AES_128": ("AES", None),
-    "AES_256": ("AES", None),
-    "ARIA_128": ("ARIA", None),
-    "ARIA_256": ("ARIA", None),
-    "CAMELLIA_128": ("CAMELLIA", None),
-    "CAMELLIA_256": ("CAMELLIA", None),
-    "CHACHA20": ("CHACHA20", None),
-    "DES": ("DES", None),
-    "DES40": ("DES", None),
-    "ESTREAM_SALSA20": ("SALSA20", None),
-    "FORTEZZA": ("SKIPJACK", 80),
-    "GOST2814789": ("GOST28147", 256),
-    "GOST_R3412_15_128": ("KUZNYECHIK", None),
-    "GOST_R3412_15_64": ("MAGMA", None),
-    "IDEA": ("IDEA", 128),
-    "IDEA_128": ("IDEA", None),
-    "RC2": ("RC2", 128),
-    "RC2_128": ("RC2", None),
-    "RC2_40": ("RC2", None),
-    "RC2_56": ("RC2", None),
-    "RC4_128": ("RC4", None),
-    "RC4_40": ("RC4", None),
-    "RC4_56": ("RC4", None),
-    "RC4_64": ("RC4", None),
-    "SALSA20": ("SALSA20", None),
-    "SEED": ("SEED", None),
-    "SM4": ("SM4", None),
-    "TRIPLE_DES_168": ("3DES", 112),
-    "TRIPLE_DES_EDE": ("3DES", 112),
-}
-"""CryptoDataHub's name of a cipher -> its family, and its strength in bits where the size there is another.
-
-Three keys of DES are worth 112 bits (NIST SP 800-57 part 1, table 2). IDEA has 128, GOST 28147-89 256 and Skipjack 80;
-there they have the size of a block, of a block, and of a key with its check.
-"""
-_EXPORT_BITS = 40
-"""What is secret of a key of SSL 2's export kinds (Hickman, The SSL Protocol, C.4)."""
-_AEAD_MODES = {"CCM", "CCM_8", "GCM", "MGM"}
-_MACS = {"SHA2_256": "SHA256", "SHA2_384": "SHA384"}
-_VERSIONS = {"SSL2": Protocol.SSL2, "SSL3": Protocol.SSL3, "TLS1": Protocol.TLS1_0, "TLS1_2": Protocol.TLS1_2}
-_EPHEMERAL = {"CECPQ1"}
-_NOT_EPHEMERAL = {"GOST_R3410_01", "GOST_R3410_94", "GOST_R3411_12_256"}
-"""CryptoDataHub has it the other way round: the server's share in GOST's key exchange is the key of its certificate
-(RFC 9189), that of CECPQ1 is new each time."""
-
 _ECDH_NAMES, _DH_NAMES = {"ECDHE", "AECDH"}, {"DHE", "ADH"}
 _SIGNING_KEYS = {"RSA", "ECDSA", "DSS"}
 
 
-def _name(entry: Any) -> str:  # noqa: ANN401 - an enum of CryptoDataHub, which has no types, or None
-    return entry.name if entry else ""
-
-
-def _suite(name: str, params: Any) -> CipherSuite:  # noqa: ANN401 - CipherSuiteParams or SslCipherKindParams
-    exchange, authentication = _name(params.key_exchange), _name(params.authentication)
-    layout = _layout(exchange)
-    since = _VERSIONS.get(params.initial_version.name, Protocol.TLS1_3)
-    tls13 = since is Protocol.TLS1_3
-    encryption, bits = _cipher(params)
+def _suite(  # noqa: PLR0913, PLR0917 - the fields of a row
+    code: int,
+    name: str,
+    openssl_name: str | None,
+    iana: bool,
+    forward_secrecy: bool,
+    cbc: bool,
+    since: str,
+    agreement: str,
+    authentication: str,
+    encryption: str,
+    bits: int,
+    mac: str,
+) -> CipherSuite:
+    layout = _layout(agreement)
+    protocol = Protocol(since)
     suite = CipherSuite(
-        code=params.code,
-        name=params.iana_name or name,
-        openssl_name=params.openssl_name,
-        forward_secrecy=tls13 or _is_ephemeral(params),
-        tls13=tls13,
-        iana=params.iana_name is not None,
+        code=code,
+        name=name,
+        openssl_name=openssl_name,
+        forward_secrecy=forward_secrecy,
+        tls13=protocol is Protocol.TLS1_3,
+        iana=iana,
         key_exchange=layout,
         signed=layout is not KeyExchange.OTHER and authentication in _SIGNING_KEYS,
-        cbc="_CBC_" in name,
-        since=since,
-        agreement="" if tls13 else exchange,
-        authentication="" if tls13 else authentication,
+        cbc=cbc,
+        since=protocol,
+        agreement=agreement,
+        authentication=authentication,
         encryption=encryption,
         bits=bits,
-        mac=_mac(params),
+        mac=mac,
     )
     # An identity hint precedes the parameters (RFC 4279, 3), and nothing is struck out with such suites.
     return replace(suite, key_exchange=KeyExchange.OTHER) if suite.psk else suite
@@ -184,69 +142,40 @@ def _layout(agreement: str) -> KeyExchange:
     return KeyExchange.DH if agreement in _DH_NAMES else KeyExchange.OTHER
 
 
-def _is_ephemeral(params: Any) -> bool:  # noqa: ANN401 - as above
-    exchange = _name(params.key_exchange)
-    if exchange in _EPHEMERAL or exchange in _NOT_EPHEMERAL:
-        return exchange in _EPHEMERAL
-    return bool(exchange) and bool(params.key_exchange.value.forward_secret)
-
-
-def _cipher(params: Any) -> tuple[str, int]:  # noqa: ANN401 - as above
-    """Family and strength."""
-    if params.bulk_cipher is None:
-        return NULL, 0
-    family, bits = _FAMILIES[params.bulk_cipher.name]
-    if params.initial_version.name == "SSL2" and params.export_grade:
-        return family, _EXPORT_BITS
-    return family, bits or int(params.bulk_cipher.value.key_size)
-
-
-def _mac(params: Any) -> str:  # noqa: ANN401 - as above
-    """By the mode: CryptoDataHub's own mark is wrong for some suites (Salsa20 with SHA-1, ARIA in CBC mode)."""
-    if _name(params.block_cipher_mode) in _AEAD_MODES or _name(params.mac) == "POLY1305":
-        return AEAD
-    if _name(params.bulk_cipher) == "CHACHA20":
-        return AEAD
-    return _MACS.get(_name(params.mac), _name(params.mac))
-
-
-_NOT_IN_THE_LIBRARY = {
-    0xC0B4: ("TLS_SHA256_SHA256", NULL, 0, "SHA256"),  # RFC 9150: no encryption
-    0xC0B5: ("TLS_SHA384_SHA384", NULL, 0, "SHA384"),
-    0x1306: ("TLS_AEGIS_256_SHA512", "AEGIS", 256, AEAD),  # draft-irtf-cfrg-aegis-aead
-    0x1307: ("TLS_AEGIS_128L_SHA256", "AEGIS", 128, AEAD),
-}
-_MORE = tuple(
-    CipherSuite(
-        code=code,
-        name=name,
-        openssl_name=name,
-        forward_secrecy=True,
-        tls13=True,
-        iana=True,
-        key_exchange=KeyExchange.OTHER,
-        signed=False,
-        cbc=False,
-        since=Protocol.TLS1_3,
-        agreement="",
-        authentication="",
-        encryption=encryption,
-        bits=bits,
-        mac=mac,
-    )
-    for code, (name, encryption, bits, mac) in _NOT_IN_THE_LIBRARY.items()
+_AEGIS_128L = "TLS_AEGIS_128L_SHA256"
+_NOT_REGISTERED_THERE: tuple[registered.Row, ...] = (
+    # RFC 9150: no encryption.
+    (0xC0B4, "TLS_SHA256_SHA256", "TLS_SHA256_SHA256", True, True, False, "TLSv1.3", "", "", NULL, 0, "SHA256"),
+    (0xC0B5, "TLS_SHA384_SHA384", "TLS_SHA384_SHA384", True, True, False, "TLSv1.3", "", "", NULL, 0, "SHA384"),
+    # draft-irtf-cfrg-aegis-aead.
+    (0x1306, "TLS_AEGIS_256_SHA512", "TLS_AEGIS_256_SHA512", True, True, False, "TLSv1.3", "", "", "AEGIS", 256, AEAD),
+    (
+        0x1307,
+        "TLS_AEGIS_128L_SHA256",
+        "TLS_AEGIS_128L_SHA256",
+        True,
+        True,
+        False,
+        "TLSv1.3",
+        "",
+        "",
+        "AEGIS",
+        128,
+        AEAD,
+    ),
 )
+"""What CryptoDataHub lacks."""
 
 SUITES = tuple(
     sorted(
-        (*(_suite(entry.name, entry.value) for entry in TlsCipherSuite), *_MORE),
+        (_suite(*row) for row in (*registered.SUITES, *_NOT_REGISTERED_THERE)),
         key=lambda s: (s.openssl_name is None, not s.forward_secrecy, -s.code),
     )
 )
 BY_CODE = {suite.code: suite for suite in SUITES}
-SSL2_KINDS = {kind.value.code: kind.value.iana_name for kind in SslCipherKind}
-SSL2_SUITES = tuple(_suite(kind.name, kind.value) for kind in SslCipherKind)
+SSL2_SUITES = tuple(_suite(*row) for row in registered.SSL2_KINDS)
 """SSL 2's cipher kinds as suites; their codes are of three bytes, and OpenSSL's names stand for other suites today."""
+SSL2_KINDS = {suite.code: suite.name for suite in SSL2_SUITES}
 BY_NAME: dict[str, CipherSuite] = {suite.name: suite for suite in SUITES}
 BY_ANY_NAME: dict[str, CipherSuite] = BY_NAME | {suite.name: suite for suite in SSL2_SUITES}
 """With SSL 2's kinds."""

@@ -1,0 +1,8 @@
+"""The registries in the tree are those of the library that they are from."""
+
+from tools.write_registries import FILE, module
+
+
+def test_the_registries_are_as_generated() -> None:
+    """`make generate` writes them."""
+    assert FILE.read_text(encoding="utf-8") == module()
