@@ -15,7 +15,9 @@ from rich.console import Console
 from exporter import __version__
 from exporter.app import make_resolver, policies_of, read_config, serve, utc_now, with_questions
 from exporter.assess import assess_all, reassess_all
-from exporter.config import Config, TargetSettings, is_policy_path, parse_duration
+from exporter.config import Config
+from exporter.config.sections import TargetSettings
+from exporter.config.values import is_policy_path, parse_duration
 from exporter.demo.run import demo
 from exporter.errors import ConfigError, ExporterError, TargetError
 from exporter.fleet import KeyIndex

@@ -12,7 +12,8 @@ import pytest
 from exporter.app import JUDGED_EVERY_SECONDS, App, _service, make_resolver, read_config, with_questions
 from exporter.checks.dane import DaneDemand
 from exporter.clients.files import shipped_clients
-from exporter.config import Config, ResolverSettings
+from exporter.config import Config
+from exporter.config.sections import ResolverSettings
 from exporter.errors import ConfigError
 from exporter.model import DnsQuestion, Target
 from exporter.policies import load_policy

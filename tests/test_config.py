@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from exporter.app import read_config
-from exporter.config import (
-    RESERVED_LABELS,
-    Config,
-    GlobalSettings,
-    MetricsSettings,
-    TargetSettings,
-    is_policy_path,
-    load_config,
-    parse_duration,
-)
+from exporter.config import Config, load_config
+from exporter.config.sections import GlobalSettings, MetricsSettings, TargetSettings
+from exporter.config.values import RESERVED_LABELS, is_policy_path, parse_duration
 from exporter.errors import ConfigError, TargetError
 from exporter.policies import shipped
 from exporter.targets import static_targets

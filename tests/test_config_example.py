@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from exporter.app import read_config
-from exporter.config import Config, GlobalSettings, TargetSettings
+from exporter.config import Config
+from exporter.config.sections import GlobalSettings, TargetSettings
 from exporter.policies import shipped
 from exporter.targets import static_targets
 from tests.support.certificates import issue, pem_file

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.assess import assess
 from exporter.checks.registry import CHECKS
-from exporter.config import RESERVED_LABELS
+from exporter.config.values import RESERVED_LABELS
 from exporter.derived.verdicts import Attack
 from exporter.facts.certificate import OcspStatus
 from exporter.facts.vulnerabilities import POSSIBLE

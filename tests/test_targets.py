@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from exporter import __version__
-from exporter.config import Config, GlobalSettings, TargetSettings
+from exporter.config import Config
+from exporter.config.sections import GlobalSettings, TargetSettings
 from exporter.errors import TargetError
 from exporter.model import Addresses, ClientCertificate, HttpOptions, IpProtocol, Proxy, Target
 from exporter.services import MAIL, PROTOCOLS, STARTTLS, parse_service

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from exporter.config import is_policy_path
+from exporter.config.values import is_policy_path
 from exporter.errors import ConfigError
 from exporter.judging.check import Demand
 from exporter.policies.form import NotExpressed

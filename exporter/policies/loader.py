@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.checks.registry import CHECKS
-from exporter.config import is_policy_path
+from exporter.config.values import is_policy_path
 from exporter.errors import ConfigError, Problem
 from exporter.judging.check import Demand
 from exporter.model import Severity

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from exporter import __version__
-from exporter.config import DIRECT, NEVER, OFF, SYSTEM, Config, GlobalSettings, HttpSettings, TargetSettings
+from exporter.config import Config
+from exporter.config.sections import GlobalSettings, HttpSettings, TargetSettings
+from exporter.config.values import DIRECT, NEVER, OFF, SYSTEM
 from exporter.model import Addresses, ClientCertificate, HttpOptions, Target, is_ip
 from exporter.services import MAIL, Service, parse_proxy
 

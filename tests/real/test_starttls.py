@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import GlobalSettings, TargetSettings
+from exporter.config.sections import GlobalSettings, TargetSettings
 from exporter.errors import ProbeError
 from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts

@@ -1,0 +1,30 @@
+"""The configuration file: its schema, its defaults, and all of its mistakes at once.
+
+`values` has what keys take, `sections` the keys, `across` what has to hold between sections. The package decides
+nothing about scanning: `exporter.targets` turns its settings into targets.
+"""
+
+from pathlib import Path
+
+from exporter.config.across import PolicyName, problems_across
+from exporter.config.sections import Config
+from exporter.config.values import PolicyCheck, Surroundings
+from exporter.errors import ConfigError
+from exporter.yamlfile import read_document, validate
+
+__all__ = ["Config", "load_config"]
+
+
+def load_config(path: Path, wrong_policy: PolicyCheck, policy_name: PolicyName) -> Config:
+    """Read and validate the file. Relative paths in it are relative to its folder, and come back absolute.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    document = read_document(path)
+    config, problems = validate(document, Config, Surroundings(path.resolve().parent, wrong_policy))
+    if config is not None:
+        problems += problems_across(config, document, policy_name)
+    if problems or config is None:
+        raise ConfigError(problems)
+    return config

@@ -1,0 +1,140 @@
+"""What has to hold across sections of the configuration file: names, limits that are inherited, proxies."""
+
+import difflib
+import operator
+from collections.abc import Callable
+from datetime import timedelta
+
+from exporter.config.sections import Config, ScanSettings
+from exporter.config.values import DIRECT, NEVER, SYSTEM
+from exporter.errors import Problem
+from exporter.model import Addresses, IpProtocol, ip_version, is_ip
+from exporter.yamlfile import Document
+
+PolicyName = Callable[[str], str]
+"""The name of a policy that is given by its name or path, and that nothing is wrong with."""
+
+
+def problems_across(config: Config, document: Document, policy_name: PolicyName) -> list[Problem]:
+    """What does not go together, each with its place."""
+    problems = _duplicates(config, document) + _too_long(config, document) + _too_old(config, document)
+    problems += _too_often(config, document) + _unknown_stores(config, document)
+    problems += _out_of_reach(config, document) + _resolved_elsewhere(config, document)
+    return problems + _policies_twice(config, document, policy_name)
+
+
+def _duplicates(config: Config, document: Document) -> list[Problem]:
+    first: dict[str, int] = {}
+    problems = []
+    for index, target in enumerate(config.targets):
+        name = target.effective_name
+        if name in first:
+            line = document.problem(("targets", first[name]), "").line
+            message = f"duplicate target {name!r}, first on line {line}; give one of them another name"
+            problems.append(document.problem(("targets", index), message))
+        first.setdefault(name, index)
+    return problems
+
+
+def _against_interval(
+    config: Config, document: Document, key: str, wrong: Callable[[timedelta, timedelta], bool], what: tuple[str, str]
+) -> list[Problem]:
+    """Every place where a duration does not fit the scan interval, by what a section says or inherits.
+
+    `what` says it of the duration ("longer than") and of the interval ("shorter than").
+    """
+    usual = config.global_
+    problems = []
+    own = getattr(usual, key)
+    if own and own != NEVER and wrong(own, usual.scan_interval):
+        problems.append(document.problem(("global", key), f"is {what[0]} scan_interval"))
+    for index, target in enumerate(config.targets):
+        value = getattr(target, key) or own
+        if not value or value == NEVER or not wrong(value, target.scan_interval or usual.scan_interval):
+            continue
+        path = ("targets", index)
+        if getattr(target, key):
+            whose = "" if target.scan_interval else "the global "
+            problems.append(document.problem((*path, key), f"is {what[0]} {whose}scan_interval"))
+        elif target.scan_interval:
+            problems.append(document.problem((*path, "scan_interval"), f"is {what[1]} the global {key}"))
+    return problems
+
+
+def _too_long(config: Config, document: Document) -> list[Problem]:
+    """Scans that may take longer than the time to the next one."""
+    return _against_interval(config, document, "scan_timeout", operator.gt, ("longer than", "shorter than"))
+
+
+def _too_old(config: Config, document: Document) -> list[Problem]:
+    """Facts that would go before the next scan can renew them."""
+    return _against_interval(config, document, "max_age", operator.lt, ("shorter than", "longer than"))
+
+
+def _too_often(config: Config, document: Document) -> list[Problem]:
+    """Attacks that are to be tried more often than there are scans."""
+    what = ("shorter than", "longer than")
+    return _against_interval(config, document, "vulnerability_interval", operator.lt, what)
+
+
+def _unknown_stores(config: Config, document: Document) -> list[Problem]:
+    """Names that no trust store has."""
+    known = [SYSTEM, *config.global_.trust_stores]
+    named: dict[tuple[str | int, ...], str | None] = {("global",): config.global_.trust_store}
+    named |= {("targets", index): target.trust_store for index, target in enumerate(config.targets)}
+    problems = []
+    for section, name in named.items():
+        if name is not None and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            problems.append(document.problem((*section, "trust_store"), f"unknown trust store {name!r}; {hint}"))
+    return problems
+
+
+def _out_of_reach(config: Config, document: Document) -> list[Problem]:
+    """Addresses that are given, but are none that `ip_protocol` uses."""
+    problems = []
+    for index, target in enumerate(config.targets):
+        key = "connect_address" if target.connect_address else "host"
+        address = target.connect_address or target.host
+        protocol = target.ip_protocol or config.global_.ip_protocol
+        if is_ip(address) and not protocol.takes(address):
+            whose = "" if target.ip_protocol else "the global "
+            message = f"{address!r} is an IPv{ip_version(address)} address, but {whose}ip_protocol is {protocol}"
+            problems.append(document.problem(("targets", index, key), message))
+    return problems
+
+
+def _resolved_elsewhere(config: Config, document: Document) -> list[Problem]:
+    """Choices among the addresses of a name that only the proxy gets to know."""
+    problems = []
+    for index, target in enumerate(config.targets):
+        proxy = target.proxy_url or config.global_.proxy_url
+        if proxy in {None, DIRECT} or is_ip(target.connect_address or target.host):
+            continue
+        addresses = target.addresses or config.global_.addresses
+        protocol = target.ip_protocol or config.global_.ip_protocol
+        for key, choice, any_of_them in (
+            ("addresses", addresses, Addresses.ONE),
+            ("ip_protocol", protocol, IpProtocol.ANY),
+        ):
+            if choice is not any_of_them:
+                message = f"is {choice}, but it is the proxy that resolves the name; it can only be {any_of_them}"
+                problems.append(document.problem(("targets", index, key), message))
+    return problems
+
+
+def _policies_twice(config: Config, document: Document, policy_name: PolicyName) -> list[Problem]:
+    """Policies of one list that have the same name, by which series and findings tell them apart."""
+    sections: list[tuple[tuple[str | int, ...], ScanSettings]] = [(("global",), config.global_)]
+    sections += [(("targets", index), target) for index, target in enumerate(config.targets)]
+    names: dict[str, str] = {}
+    problems = []
+    for section, settings in sections:
+        seen: set[str] = set()
+        for index, policy in enumerate(settings.policies or ()):
+            name = names[policy] = names.get(policy) or policy_name(policy)
+            if name in seen:
+                problems.append(document.problem((*section, "policies", index), f"policy {name!r} is there twice"))
+            seen.add(name)
+    return problems

@@ -1,0 +1,322 @@
+"""Values of the configuration file: durations, ports, names, paths. Each says what is wrong with a text."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+)
+
+from exporter.errors import ConfigError
+from exporter.model import Addresses, IpProtocol, is_ip
+from exporter.software.files import read_products
+
+_DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
+
+
+_UNITS_SECONDS = (31_536_000, 604_800, 86_400, 3_600, 60, 1, 0.001)
+
+
+SHORTEST_INTERVAL = timedelta(seconds=1)
+"""Far below what makes sense for a real server; keeps a slip (`1ms` for `1m`) from becoming a flood."""
+
+
+LONGEST_GAP = timedelta(seconds=10)
+"""With some dozens of connections, far more would not fit into any `scan_timeout`."""
+
+
+DIRECT = "direct"
+"""What `proxy_url` says where there is to be none (the word of PAC files for it)."""
+SYSTEM = "system"
+"""The trust store that needs no name of its own."""
+
+
+OFF = "off"
+"""What `http.port` says where no server without TLS is to be looked for."""
+
+
+NEVER = "never"
+"""What `vulnerability_interval` says where no attack is to be tried."""
+
+
+_LONGEST_SECONDS = 10 * 31_536_000
+
+
+RESERVED_LABELS = frozenset(
+    {
+        *("target", "address", "host", "port", "protocol", "starttls", "server_name", "policy", "zone"),
+        *("probe", "reason", "cipher_suite", "compliant", "group", "extension", "vulnerability", "client"),
+        *("key_algorithm", "key_size", "signature_algorithm", "subject", "issuer", "serial", "fingerprint_sha256"),
+        *("product", "version", "tag", "check", "severity", "grade", "capped_by", "direction", "status", "mode"),
+        *("instance", "job", "type"),
+    }
+)
+"""Labels that the exporter or Prometheus sets on these series; a label of the operator's must not clash."""
+
+
+def parse_duration(text: object) -> timedelta:
+    """A duration in Prometheus' spelling: `90s`, `1h30m`, `2d`.
+
+    Raises:
+        ValueError: it is none, is zero, or is longer than ten years.
+    """
+    match = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
+    if match is None:
+        raise ValueError(f"{shown(text)} is not a duration; write 30s, 5m, 1h30m or 2d")
+    # Floats, as an integer of thousands of digits raises; such a float is infinite.
+    seconds = sum(float(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_SECONDS, strict=True))
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise ValueError(f"{text!r} is out of range; a duration is longer than zero and at most ten years")
+    return timedelta(seconds=seconds)
+
+
+def _interval(text: object) -> timedelta:
+    value = parse_duration(text)
+    if value < SHORTEST_INTERVAL:
+        raise ValueError(f"{text!r} is too short for an interval; the shortest is {SHORTEST_INTERVAL.seconds}s")
+    return value
+
+
+def _interval_or_never(text: object) -> timedelta | str:
+    return NEVER if text == NEVER else _interval(text)
+
+
+def _gap(text: object) -> timedelta:
+    value = timedelta(0) if text == "0s" else parse_duration(text)
+    if value > LONGEST_GAP:
+        raise ValueError(f"{text!r} is too long for a gap; the longest is {LONGEST_GAP.seconds}s")
+    return value
+
+
+def _port(value: object) -> object:
+    if type(value) is not int or not 1 <= value <= 65535:
+        raise ValueError(f"{shown(value)} is not a port (1 to 65535)")
+    return value
+
+
+def _port_or_off(value: object) -> object:
+    return OFF if value == OFF else _port(value)
+
+
+def _count(value: object) -> object:
+    if type(value) is not int or not 1 <= value <= 10_000:
+        raise ValueError(f"{shown(value)} is not a whole number from 1 to 10000")
+    return value
+
+
+def _address(value: str) -> str:
+    if not is_ip(value):
+        raise ValueError(f"{value!r} is not an IP address")
+    return value
+
+
+def _label_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name.startswith("__"):
+        raise ValueError(f"{name!r} is not a label name")
+    if name in RESERVED_LABELS:
+        raise ValueError(f"{name!r} is a label that the exporter or Prometheus sets")
+    return name
+
+
+def shown(value: object) -> str:
+    """A value as the file has it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case None:
+            return "null"
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case _:
+            return repr(value)
+
+
+def _one_of(kind: type[StrEnum]) -> Callable[[object], object]:
+    def read(value: object) -> object:
+        if value not in list(kind):
+            raise ValueError(f"{shown(value)} is not one of {', '.join(kind)}")
+        return kind(str(value))
+
+    return read
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+Interval = Annotated[timedelta, BeforeValidator(_interval)]
+
+
+IntervalOrNever = Annotated[timedelta | str, BeforeValidator(_interval_or_never)]
+
+
+Gap = Annotated[timedelta, BeforeValidator(_gap)]
+
+
+Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)]
+
+
+PortOrOff = Annotated[int | str, BeforeValidator(_port_or_off)]
+
+
+Count = Annotated[int, BeforeValidator(_count), Field(ge=1, le=10_000, strict=True)]
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+LabelName = Annotated[str, AfterValidator(_label_name)]
+
+
+AddressesChoice = Annotated[Addresses, BeforeValidator(_one_of(Addresses))]
+
+
+IpProtocolChoice = Annotated[IpProtocol, BeforeValidator(_one_of(IpProtocol))]
+
+
+PolicyCheck = Callable[[str], str | None]
+"""Says what is wrong with the name (or path) of a policy, None when nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a file is validated against, beside the schema.
+
+    Attributes:
+        folder: where relative paths start.
+        wrong_policies: answers of `wrong_policy` so far; ten thousand targets can name the same policy.
+    """
+
+    folder: Path
+    wrong_policy: PolicyCheck
+    wrong_policies: dict[str, str | None] = field(default_factory=dict)
+
+
+def readable_file(text: str, info: ValidationInfo) -> str:
+    """The absolute path of a file that is there; unchanged where nothing says what it is relative to.
+
+    Raises:
+        ValueError: it is not there, or not for us.
+    """
+    if not isinstance(info.context, Surroundings):
+        return text
+    path = absolute_path(text, info.context.folder)
+    if not os.path.isfile(path):  # noqa: PTH113 - the method of Path raises where this says no
+        raise ValueError(f"there is no file {path}")
+    if not os.access(path, os.R_OK):
+        raise ValueError(f"{path} cannot be read")
+    return path
+
+
+def _store_name(name: str) -> str:
+    if not name or name == SYSTEM:
+        raise ValueError(f"{name!r} cannot be the name of a trust store of your own")
+    return name
+
+
+def _policy(text: str, info: ValidationInfo) -> str:
+    """The name of a shipped policy, or the absolute path of a policy file.
+
+    Raises:
+        ValueError: there is none, or it is wrong.
+    """
+    around = info.context
+    if not isinstance(around, Surroundings):
+        return text
+    policy = absolute_path(text, around.folder) if is_policy_path(text) else text
+    if policy not in around.wrong_policies:
+        around.wrong_policies[policy] = around.wrong_policy(policy)
+    wrong = around.wrong_policies[policy]
+    if wrong:
+        raise ValueError(wrong)
+    return policy
+
+
+PolicyText = Annotated[str, Field(min_length=1), AfterValidator(_policy)]
+
+
+StoreName = Annotated[str, AfterValidator(_store_name)]
+
+
+StoreFile = Annotated[str, Field(min_length=1), AfterValidator(readable_file)]
+
+
+_PATH = re.compile(r"/[!-\"$-~]*")
+"""What a request line can carry (RFC 9112, 3.2.1), less the fragment, which is not sent."""
+
+
+_TEXT = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+"""Of a header field: printable ASCII, no blanks at its ends. Nothing else gets into a request."""
+
+
+_COMMENT = re.compile(r"[!-'*-\[\]-~](?:[ -'*-\[\]-~]*[!-'*-\[\]-~])?")
+"""As that, without what would end a comment in User-Agent (RFC 9110, 5.6.5)."""
+
+
+MAX_HTTP_TEXT = 1000
+"""Servers take some thousands of characters in a request line or a field."""
+
+
+def _fits(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"{value!r} is not {what}")
+        if len(value) > MAX_HTTP_TEXT:
+            raise ValueError(f"is too long; at most {MAX_HTTP_TEXT} characters")
+        return value
+
+    return read
+
+
+RequestPath = Annotated[
+    str, AfterValidator(_fits(_PATH, "a path; it starts with / and is printable ASCII without blanks and #"))
+]
+
+
+FieldText = Annotated[
+    str, AfterValidator(_fits(_TEXT, "the text of a header field; printable ASCII without blanks at its ends"))
+]
+
+
+Contact = Annotated[
+    str, AfterValidator(_fits(_COMMENT, "a contact for User-Agent; printable ASCII without brackets and \\"))
+]
+
+
+def _table_file(text: str, info: ValidationInfo) -> str:
+    path = readable_file(text, info)
+    if isinstance(info.context, Surroundings):
+        try:
+            read_products(Path(path))
+        except ConfigError as error:
+            raise ValueError(str(error.problems[0])) from None
+    return path
+
+
+TableFile = Annotated[str, Field(min_length=1), AfterValidator(_table_file)]
+
+
+def is_policy_path(policy: str) -> bool:
+    """Whether the text names a file and not a shipped policy."""
+    return "/" in policy or policy.endswith((".yaml", ".yml"))
+
+
+def absolute_path(text: str, folder: Path) -> str:
+    """A path of the file, which is relative to the folder of the file.
+
+    Raises:
+        ValueError: it is no path.
+    """
+    if "\0" in text:
+        raise ValueError(f"{text!r} is not a path")
+    return str(folder / text)
