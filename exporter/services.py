@@ -1,7 +1,8 @@
-"""Names of services, their usual ports, and the text form of a target: `host[:port]` or a URL."""
+"""The table of services, and the text form of a target: `host[:port]` or a URL."""
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote_to_bytes
 
@@ -10,41 +11,94 @@ import idna
 from exporter.errors import TargetError
 from exporter.model import Proxy, is_ip, plain_address
 
-PROTOCOLS = {
-    "https": 443,
-    "smtps": 465,
-    "imaps": 993,
-    "pop3s": 995,
-    "ldaps": 636,
-    "ftps": 990,
-    "nntps": 563,
-    "ircs": 6697,
-    "tls": None,
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What servers of a service bear of one client, whatever is configured for all targets.
+
+    Attributes:
+        connections: most at once.
+        gap: least time from the start of one to the start of the next.
+    """
+
+    connections: int
+    gap: timedelta
+
+
+_MAIL_PACE = Pace(1, timedelta(milliseconds=100))
+"""Mail servers count a client's connections, and turn it away or lock it out over a number or a rate. One connection is
+what any limit leaves (Exim's smtp_accept_max_per_host, Postfix' smtpd_client_connection_count_limit). The gap makes at
+most 600 a minute, and a scan some seconds longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service, with all that the program has to know of it.
+
+    Attributes:
+        name: value of `protocol`, or of `starttls` where a dialogue comes before TLS.
+        port: its usual port; None where nothing is assumed.
+        starttls: it begins with the dialogue of this name in `exporter.net.starttls`, and not with TLS.
+        greeting: the dialogue by which its servers speak first, before TLS or inside it; None where they wait.
+        says_ehlo: its dialogue begins with the client's name.
+        pace: None where the settings for all targets count.
+        remedies_for: whose configuration remedies are written for, where the server is not known: values of
+            `Remedy.server`.
+    """
+
+    name: str
+    port: int | None
+    starttls: bool = False
+    greeting: str | None = None
+    says_ehlo: bool = False
+    pace: Pace | None = None
+    remedies_for: tuple[str, ...] = ()
+
+
+_WEB, _MAIL, _BOXES = ("nginx", "Apache", "HAProxy"), ("Postfix",), ("Dovecot",)
+
+SERVICES = {
+    service.name: service
+    for service in (
+        Service("https", 443, remedies_for=_WEB),
+        Service("smtps", 465, greeting="smtp", pace=_MAIL_PACE, remedies_for=_MAIL),
+        Service("imaps", 993, greeting="imap", pace=_MAIL_PACE, remedies_for=_BOXES),
+        Service("pop3s", 995, greeting="pop3", pace=_MAIL_PACE, remedies_for=_BOXES),
+        Service("ldaps", 636),
+        Service("ftps", 990, greeting="ftp"),
+        Service("nntps", 563, greeting="nntp"),
+        Service("ircs", 6697),
+        Service("tls", None),
+        Service("smtp", 25, starttls=True, greeting="smtp", says_ehlo=True, pace=_MAIL_PACE, remedies_for=_MAIL),
+        Service("lmtp", 24, starttls=True, greeting="lmtp", says_ehlo=True, pace=_MAIL_PACE, remedies_for=_BOXES),
+        Service("imap", 143, starttls=True, greeting="imap", pace=_MAIL_PACE, remedies_for=_BOXES),
+        Service("pop3", 110, starttls=True, greeting="pop3", pace=_MAIL_PACE, remedies_for=_BOXES),
+        Service("sieve", 4190, starttls=True, greeting="sieve", pace=_MAIL_PACE, remedies_for=_BOXES),
+        Service("ftp", 21, starttls=True, greeting="ftp"),
+        Service("ldap", 389, starttls=True),
+        Service("xmpp", 5222, starttls=True),
+        Service("xmpp-server", 5269, starttls=True),
+        Service("nntp", 119, starttls=True, greeting="nntp"),
+        Service("irc", 6667, starttls=True),
+        Service("postgres", 5432, starttls=True),
+        Service("mysql", 3306, starttls=True, greeting="mysql"),
+        Service("rdp", 3389, starttls=True),
+    )
 }
-"""Services that are TLS from the first byte, with their registered ports; `tls` assumes nothing of what is inside."""
+"""By name. A new one is added here, with its dialogue in `exporter.net.starttls` where it has one."""
 
-STARTTLS = {
-    "smtp": 25,
-    "lmtp": 24,
-    "imap": 143,
-    "pop3": 110,
-    "sieve": 4190,
-    "ftp": 21,
-    "ldap": 389,
-    "xmpp": 5222,
-    "xmpp-server": 5269,
-    "nntp": 119,
-    "irc": 6667,
-    "postgres": 5432,
-    "mysql": 3306,
-    "rdp": 3389,
-}
-"""Services with a dialogue before TLS, with their usual ports."""
-
-MAIL = frozenset({"smtp", "lmtp", "imap", "pop3", "sieve", "smtps", "imaps", "pop3s"})
-"""Services whose servers count a client's connections and turn it away, or lock it out, over a number or a rate."""
-
+PROTOCOLS = {service.name: service.port for service in SERVICES.values() if not service.starttls}
+"""Values of `protocol`, with their usual ports: services that are TLS from the first byte."""
+STARTTLS = {service.name: service.port for service in SERVICES.values() if service.starttls}
+"""Values of `starttls`, with their usual ports: services with a dialogue before TLS."""
 BY_PORT = {port: protocol for protocol, port in PROTOCOLS.items() if port}
+
+
+def greeting_inside_tls(protocol: str) -> str | None:
+    """The dialogue of the greeting that servers send first inside TLS; None where they send none there."""
+    service = SERVICES.get(protocol)
+    return None if service is None or service.starttls else service.greeting
+
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")
@@ -64,8 +118,8 @@ _USER_INFO = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*")
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """What a target's text says; None where it leaves it open."""
+class TargetText:
+    """What the text form of a target says; None where it says nothing."""
 
     host: str
     port: int | None
@@ -130,7 +184,7 @@ def _normal_address(text: str) -> str:
     return str(address)
 
 
-def parse_service(text: str) -> Service:
+def parse_service(text: str) -> TargetText:
     """Read `host`, `host:port`, `[2001:db8::1]:port`, `imaps://host` or `smtp+starttls://host:587`.
 
     Raises:
@@ -160,7 +214,7 @@ def parse_service(text: str) -> Service:
         if not 1 <= port <= 65535:
             raise TargetError(f"{match['port']!r} is not a port (1 to 65535) in {text!r}")
     host = normal_host(match["host"] or f"[{match['ip6']}]")
-    return Service(host, port, protocol, starttls)
+    return TargetText(host, port, protocol, starttls)
 
 
 def parse_proxy(text: str) -> Proxy:

@@ -10,10 +10,10 @@ from exporter.errors import TargetError
 from exporter.model import Proxy, is_ip
 from exporter.services import (
     BY_PORT,
-    MAIL,
     PROTOCOLS,
+    SERVICES,
     STARTTLS,
-    Service,
+    TargetText,
     default_name,
     normal_host,
     parse_ehlo_name,
@@ -28,31 +28,31 @@ LONGEST_LABEL = "a" * 63
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("www.example.com", Service("www.example.com", None, None, None)),
-        ("www.example.com/", Service("www.example.com", None, None, None)),
-        ("WWW.Example.COM.", Service("www.example.com", None, None, None)),
-        ("localhost:8443", Service("localhost", 8443, None, None)),
-        ("www.example.com:1", Service("www.example.com", 1, None, None)),
-        ("www.example.com:65535", Service("www.example.com", 65535, None, None)),
-        ("192.0.2.1", Service("192.0.2.1", None, None, None)),
-        ("192.0.2.1:443", Service("192.0.2.1", 443, None, None)),
-        ("2001:db8::1", Service("2001:db8::1", None, None, None)),
-        ("2001:db8::1:443", Service("2001:db8::1:443", None, None, None)),
-        ("[2001:db8::1]", Service("2001:db8::1", None, None, None)),
-        ("[2001:DB8:0::1]:443", Service("2001:db8::1", 443, None, None)),
-        ("[fe80::1%eth0]:443", Service("fe80::1%eth0", 443, None, None)),
-        ("https://www.example.com", Service("www.example.com", None, "https", None)),
-        ("HTTPS://www.example.com/", Service("www.example.com", None, "https", None)),
-        ("imaps://mail.example.com:1993", Service("mail.example.com", 1993, "imaps", None)),
-        ("ldaps://[2001:db8::1]", Service("2001:db8::1", None, "ldaps", None)),
-        ("https://2001:db8::1", Service("2001:db8::1", None, "https", None)),
-        ("tls://mqtt.example.com:8883", Service("mqtt.example.com", 8883, "tls", None)),
-        ("smtp+starttls://mail.example.com:587", Service("mail.example.com", 587, "smtp", "smtp")),
-        ("Postgres+StartTLS://db.example.com", Service("db.example.com", None, "postgres", "postgres")),
-        ("bücher.example:443", Service("xn--bcher-kva.example", 443, None, None)),
+        ("www.example.com", TargetText("www.example.com", None, None, None)),
+        ("www.example.com/", TargetText("www.example.com", None, None, None)),
+        ("WWW.Example.COM.", TargetText("www.example.com", None, None, None)),
+        ("localhost:8443", TargetText("localhost", 8443, None, None)),
+        ("www.example.com:1", TargetText("www.example.com", 1, None, None)),
+        ("www.example.com:65535", TargetText("www.example.com", 65535, None, None)),
+        ("192.0.2.1", TargetText("192.0.2.1", None, None, None)),
+        ("192.0.2.1:443", TargetText("192.0.2.1", 443, None, None)),
+        ("2001:db8::1", TargetText("2001:db8::1", None, None, None)),
+        ("2001:db8::1:443", TargetText("2001:db8::1:443", None, None, None)),
+        ("[2001:db8::1]", TargetText("2001:db8::1", None, None, None)),
+        ("[2001:DB8:0::1]:443", TargetText("2001:db8::1", 443, None, None)),
+        ("[fe80::1%eth0]:443", TargetText("fe80::1%eth0", 443, None, None)),
+        ("https://www.example.com", TargetText("www.example.com", None, "https", None)),
+        ("HTTPS://www.example.com/", TargetText("www.example.com", None, "https", None)),
+        ("imaps://mail.example.com:1993", TargetText("mail.example.com", 1993, "imaps", None)),
+        ("ldaps://[2001:db8::1]", TargetText("2001:db8::1", None, "ldaps", None)),
+        ("https://2001:db8::1", TargetText("2001:db8::1", None, "https", None)),
+        ("tls://mqtt.example.com:8883", TargetText("mqtt.example.com", 8883, "tls", None)),
+        ("smtp+starttls://mail.example.com:587", TargetText("mail.example.com", 587, "smtp", "smtp")),
+        ("Postgres+StartTLS://db.example.com", TargetText("db.example.com", None, "postgres", "postgres")),
+        ("bücher.example:443", TargetText("xn--bcher-kva.example", 443, None, None)),
     ],
 )
-def test_every_text_form_is_read(text: str, expected: Service) -> None:
+def test_every_text_form_is_read(text: str, expected: TargetText) -> None:
     assert parse_service(text) == expected
 
 
@@ -157,15 +157,20 @@ def test_no_text_raises_anything_but_a_target_error(text: str) -> None:
     st.integers(min_value=1, max_value=65535),
 )
 def test_the_default_name_of_a_service_reads_as_the_same_service(host: str, port: int) -> None:
-    assert parse_service(default_name(host, port)) == Service(normal_host(host), port, None, None)
+    assert parse_service(default_name(host, port)) == TargetText(normal_host(host), port, None, None)
 
 
 def test_a_usual_port_stands_for_one_protocol_only() -> None:
     assert {BY_PORT[port]: port for port in BY_PORT} == {name: port for name, port in PROTOCOLS.items() if port}
 
 
-def test_mail_is_made_of_services_that_there_are() -> None:
-    assert {*PROTOCOLS, *STARTTLS} >= MAIL
+def test_a_greeting_is_that_of_a_dialogue() -> None:
+    assert {service.greeting for service in SERVICES.values()} - {None} <= STARTTLS.keys()
+    assert all(service.greeting in {None, service.name} for service in SERVICES.values() if service.starttls)
+
+
+def test_only_dialogues_say_ehlo() -> None:
+    assert {service.name for service in SERVICES.values() if service.says_ehlo} == {"smtp", "lmtp"}
 
 
 def test_an_address_with_a_zone_is_an_address() -> None:

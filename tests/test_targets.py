@@ -9,7 +9,7 @@ from exporter.config import Config
 from exporter.config.sections import GlobalSettings, TargetSettings
 from exporter.errors import TargetError
 from exporter.model import Addresses, ClientCertificate, HttpOptions, IpProtocol, Proxy, Target
-from exporter.services import MAIL, PROTOCOLS, STARTTLS, parse_service
+from exporter.services import PROTOCOLS, STARTTLS, parse_service
 from exporter.targets import DEFAULT_SCAN_TIMEOUT, make_target, named, static_targets
 
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
@@ -206,6 +206,10 @@ def test_targets_come_in_the_order_of_the_file_with_their_labels() -> None:
         ("b.example", {}),
         ("a.example", {"team": "web"}),
     ]
+
+
+MAIL = {"smtp", "lmtp", "imap", "pop3", "sieve", "smtps", "imaps", "pop3s"}
+"""Whose servers count the connections of a client."""
 
 
 @pytest.mark.parametrize("service", sorted({*PROTOCOLS, *STARTTLS}))

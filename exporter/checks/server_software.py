@@ -12,7 +12,7 @@ from typing import Literal
 from exporter.case import Case
 from exporter.derived.software import Judged, Software
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.software.greetings import INSIDE_TLS, SPEAK_FIRST
+from exporter.services import SERVICES
 
 
 class ServerSoftwareDemand(Demand):
@@ -22,7 +22,7 @@ class ServerSoftwareDemand(Demand):
 
 
 def _judge(case: Case, _demand: ServerSoftwareDemand) -> Outcome:
-    speaks_first = case.target.starttls in SPEAK_FIRST or case.target.protocol in INSIDE_TLS
+    speaks_first = SERVICES[case.target.starttls or case.target.protocol].greeting is not None
     if case.target.protocol != "https" and not speaks_first and case.target.distribution is None:
         return not_applicable(f"nothing that is read of {case.target.protocol} names the software")
     facts = case.facts.get(Software)

@@ -44,6 +44,7 @@ from exporter.model import Addresses, IpProtocol, is_ip
 from exporter.services import (
     BY_PORT,
     PROTOCOLS,
+    SERVICES,
     STARTTLS,
     default_name,
     normal_host,
@@ -53,7 +54,7 @@ from exporter.services import (
 )
 from exporter.software.declared import parse_distribution
 
-SAYS_EHLO = ("smtp", "lmtp")
+_SAY_EHLO = tuple(service.name for service in SERVICES.values() if service.says_ehlo)
 """The values of `starttls` whose dialogues begin with the client's name."""
 
 
@@ -310,8 +311,8 @@ class TargetSettings(ScanSettings):
             raise ValueError("protocol tls has no usual port: port is required")
         if self.http and self.effective_protocol != "https":
             raise ValueError(f"http is for protocol https; this is {self.effective_protocol}")
-        if self.ehlo_name and self.starttls not in SAYS_EHLO:
-            raise ValueError(f"ehlo_name is for starttls {' and '.join(SAYS_EHLO)}")
+        if self.ehlo_name and self.starttls not in _SAY_EHLO:
+            raise ValueError(f"ehlo_name is for starttls {' and '.join(_SAY_EHLO)}")
         return self
 
     @property

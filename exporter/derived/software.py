@@ -15,9 +15,10 @@ from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.http import HttpFacts
 from exporter.facts.shape import Shape
 from exporter.model import Family, Sample
+from exporter.services import greeting_inside_tls
 from exporter.software.declared import CONFIGURATION, parse_distribution
 from exporter.software.fields import SOURCES, read_fields
-from exporter.software.greetings import GREETING, INSIDE_TLS, read_greeting
+from exporter.software.greetings import GREETING, read_greeting
 from exporter.software.shown import Shown, plain_text
 from exporter.software.support import Support, support
 
@@ -120,7 +121,7 @@ def _greeted(case: Case) -> tuple[str, str | None]:
         handshake = case.facts.get(HandshakeFacts)
         return case.target.starttls, handshake.greeting if handshake else None
     certificate = case.facts.get(CertificateFacts)
-    dialogue = INSIDE_TLS.get(case.target.protocol, "")
+    dialogue = greeting_inside_tls(case.target.protocol) or ""
     return dialogue, certificate.greeting if certificate and dialogue else None
 
 

@@ -7,8 +7,9 @@ from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.http import HttpFacts
 from exporter.model import Facts, Target
+from exporter.services import greeting_inside_tls
 from exporter.software.fields import read_fields
-from exporter.software.greetings import INSIDE_TLS, read_greeting
+from exporter.software.greetings import read_greeting
 from exporter.software.shown import Shown
 
 Signature = tuple[tuple[str, str], ...]
@@ -62,7 +63,7 @@ def _software(facts: Facts, target: Target) -> list[Shown]:
     shown = read_fields((name, value) for name, value in http.first.fields if name == "server") if http else []
     for dialogue, seen in (
         (target.starttls, handshake.greeting if handshake else None),
-        (INSIDE_TLS.get(target.protocol), certificate.greeting if certificate else None),
+        (greeting_inside_tls(target.protocol), certificate.greeting if certificate else None),
     ):
         if dialogue and seen:
             shown += read_greeting(dialogue, seen)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from exporter.case import Case
 from exporter.derived.software import Software
 from exporter.model import Remedy
+from exporter.services import SERVICES
 
 
 class Server(StrEnum):
@@ -31,12 +32,6 @@ BY_PRODUCT = {
 }
 """Products as they are called in the facts."""
 
-_WEB = (Server.NGINX, Server.APACHE, Server.HAPROXY)
-_BY_PROTOCOL: Mapping[str, tuple[Server, ...]] = {
-    "https": _WEB,
-    **dict.fromkeys(("smtp", "smtps"), (Server.POSTFIX,)),
-    **dict.fromkeys(("imap", "imaps", "pop3", "pop3s", "sieve", "lmtp"), (Server.DOVECOT,)),
-}
 
 PLACES: Mapping[Server, str] = {
     Server.NGINX: "In the http block, or in the default server of the port.",
@@ -76,7 +71,7 @@ def servers(case: Case) -> tuple[Server, ...]:
     product = _shown(case)
     if product is not None:
         return (BY_PRODUCT.get(product, Server.ANY),)
-    return _BY_PROTOCOL.get(case.target.protocol, (Server.ANY,))
+    return tuple(map(Server, SERVICES[case.target.protocol].remedies_for)) or (Server.ANY,)
 
 
 def _shown(case: Case) -> str | None:

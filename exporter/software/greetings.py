@@ -5,16 +5,11 @@ each pattern is one program's own greeting.
 """
 
 import re
-from types import MappingProxyType
 
 from exporter.software.packages import OTHER, name_mark, package_mark, version_mark
 from exporter.software.shown import MAX_TEXT, Package, Shown, as_version
 
 GREETING = "greeting"
-SPEAK_FIRST = frozenset({"smtp", "lmtp", "imap", "pop3", "sieve", "ftp", "nntp", "mysql"})
-"""STARTTLS dialogues in which the server says something of itself before TLS; in the others it waits to be asked."""
-INSIDE_TLS = MappingProxyType({"smtps": "smtp", "imaps": "imap", "pop3s": "pop3", "ftps": "ftp", "nntps": "nntp"})
-"""Services that are TLS from the first byte, and in which the server speaks first -> the dialogue that it begins."""
 
 _V = r"[vV]?(?P<version>[0-9][A-Za-z0-9._+~-]*)"
 _PATTERNS: tuple[tuple[str, str], ...] = (

@@ -8,7 +8,7 @@ from exporter.config import Config
 from exporter.config.sections import GlobalSettings, HttpSettings, TargetSettings
 from exporter.config.values import DIRECT, NEVER, OFF, SYSTEM
 from exporter.model import Addresses, ClientCertificate, HttpOptions, Target, is_ip
-from exporter.services import MAIL, Service, parse_proxy
+from exporter.services import SERVICES, TargetText, parse_proxy
 
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=2)
 DEFAULT_VULNERABILITY_INTERVAL = timedelta(hours=24)
@@ -16,10 +16,6 @@ MAX_AGE_INTERVALS = 3
 """Facts outlive their last good scan by this many intervals, unless `max_age` says otherwise."""
 HTTP_PORT = 80
 """Where a browser looks that was given the name alone; it belongs to 443 and to no other port (RFC 9110, 4.2)."""
-MAIL_CONNECTIONS = 1
-"""What any limit leaves: Exim's smtp_accept_max_per_host, Postfix' smtpd_client_connection_count_limit."""
-MAIL_GAP = timedelta(milliseconds=100)
-"""Makes at most 600 a minute, and a scan some seconds longer."""
 
 
 def static_targets(config: Config) -> tuple[Target, ...]:
@@ -69,7 +65,7 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
     )
 
 
-def named(text: str, service: Service | None, targets: Sequence[Target]) -> tuple[Target, ...]:
+def named(text: str, service: TargetText | None, targets: Sequence[Target]) -> tuple[Target, ...]:
     """The targets that a text on the command line means: the one of that name, else all that it does not rule out.
 
     `service` is what the text says as host, host:port or URL, None when it says nothing of the kind. It rules out other
@@ -123,9 +119,8 @@ def _usual_pace(protocol: str, defaults: GlobalSettings) -> tuple[int, timedelta
     What is said for all targets is not meant for mail where it asks more than mail servers bear.
     """
     connections, gap = defaults.connections_per_host, defaults.connection_gap or timedelta(0)
-    if protocol in MAIL:
-        return min(connections, MAIL_CONNECTIONS), max(gap, MAIL_GAP)
-    return connections, gap
+    pace = SERVICES[protocol].pace
+    return (connections, gap) if pace is None else (min(connections, pace.connections), max(gap, pace.gap))
 
 
 def _vulnerability_interval(

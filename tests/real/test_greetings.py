@@ -8,7 +8,8 @@ import pytest
 from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts
 from exporter.scan import scan
-from exporter.software.greetings import SPEAK_FIRST, read_greeting
+from exporter.services import SERVICES
+from exporter.software.greetings import read_greeting
 from tests.support.servers import Pki, make_pki
 from tests.support.starttls_servers import ROOT, ROOT_ONLY, SERVERS
 from tests.support.targets import make_environment, make_target
@@ -30,7 +31,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return make_pki(tmp_path_factory.mktemp("pki"))
 
 
-@pytest.mark.parametrize("name", [name for name, (dialogue, _) in SERVERS.items() if dialogue in SPEAK_FIRST])
+@pytest.mark.parametrize("name", [name for name, (dialogue, _) in SERVERS.items() if SERVICES[dialogue].greeting])
 def test_the_greeting_of_a_scan_names_the_server(pki: Pki, name: str) -> None:
     if name in ROOT_ONLY and not ROOT:
         pytest.skip(f"{name} runs as root only")

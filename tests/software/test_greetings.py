@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.net.starttls import DIALOGUES
+from exporter.services import SERVICES
 from exporter.software.files import shipped_table
-from exporter.software.greetings import SPEAK_FIRST, read_greeting
+from exporter.software.greetings import read_greeting
 from exporter.software.support import support
 from tests.support.facts import steady
 from tests.support.targets import NOW
@@ -108,6 +109,9 @@ def test_a_greeting_is_read_to_product_version_and_verdict(dialogue: str, text: 
     rows = [(one.product, one.version, support(one, table, NOW).maintained) for one in found]
     assert rows == ([] if expected is None else [expected])
     assert all(one.main for one in found)
+
+
+SPEAK_FIRST = {service.name for service in SERVICES.values() if service.starttls and service.greeting}
 
 
 def test_every_dialogue_in_which_the_server_speaks_first_is_one() -> None:

@@ -7,30 +7,23 @@ otherwise be taken for part of the TLS session (CVE-2011-0411), so it is refused
 from collections.abc import Awaitable, Callable
 
 from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError
-from exporter.net.starttls.binary import ldap, mysql, postgres, rdp
-from exporter.net.starttls.lines import imap, irc, pop3, sieve
-from exporter.net.starttls.replies import ftp, lmtp, nntp, smtp
+from exporter.net.starttls import binary, lines, replies, xmpp
 from exporter.net.starttls.wire import Wire, broken, silent
-from exporter.net.starttls.xmpp import xmpp, xmpp_server
+from exporter.services import STARTTLS
 
 __all__ = ["DIALOGUES", "start_tls"]
 
-DIALOGUES: dict[str, Callable[[Wire], Awaitable[None]]] = {
-    "smtp": smtp,
-    "lmtp": lmtp,
-    "imap": imap,
-    "pop3": pop3,
-    "sieve": sieve,
-    "ftp": ftp,
-    "ldap": ldap,
-    "xmpp": xmpp,
-    "xmpp-server": xmpp_server,
-    "nntp": nntp,
-    "irc": irc,
-    "postgres": postgres,
-    "mysql": mysql,
-    "rdp": rdp,
-}
+_FAMILIES = (replies, lines, binary, xmpp)
+
+
+def _dialogue(service: str) -> Callable[[Wire], Awaitable[None]]:
+    """The function that has the name of the service."""
+    name = service.replace("-", "_")
+    found: Callable[[Wire], Awaitable[None]] = next(vars(family)[name] for family in _FAMILIES if name in vars(family))
+    return found
+
+
+DIALOGUES = {service: _dialogue(service) for service in STARTTLS}
 """By the values that `starttls:` takes."""
 
 

@@ -18,7 +18,7 @@ from exporter.pki.parsed import parse
 from exporter.probes.base import Probe, Session
 from exporter.probes.certificate.greeting import hear
 from exporter.probes.certificate.reading import Chain, read_deployment
-from exporter.software.greetings import INSIDE_TLS
+from exporter.services import greeting_inside_tls
 from exporter.tls.suites import BY_NAME, for_dss, for_ecdsa, signed
 
 MOST_DEPLOYMENTS = 8
@@ -138,7 +138,7 @@ async def _handshake(session: Session, schemes: str | None = None) -> _Served:
         except ValueError as error:
             raise ProbeError(Reason.HANDSHAKE_ERROR, f"the chain cannot be parsed: {error}") from error
         client = None if schemes else await tls.client_authentication()
-        speaks = failure is None and schemes is None and session.target.protocol in INSIDE_TLS
+        speaks = failure is None and schemes is None and greeting_inside_tls(session.target.protocol)
         return _Served(chain, tls.stapled, client, failure, tls.declined, await hear(tls) if speaks else None)
 
 

@@ -11,7 +11,7 @@ from exporter.facts.certificate import CertificateFacts
 from exporter.model import ClientAuthentication
 from exporter.probes.certificate import PROBE
 from exporter.probes.certificate.greeting import MAX_GREETING_BYTES
-from exporter.software.greetings import INSIDE_TLS
+from exporter.services import SERVICES, greeting_inside_tls
 from tests.support.certificates import HOST, dns, issue, pem_file, server_context
 from tests.support.targets import make_session, make_target
 
@@ -127,6 +127,6 @@ def test_where_the_client_speaks_first_nothing_is_waited_for(tmp_path: Path, pro
     assert heard(tmp_path, EXIM, protocol=protocol)[0].greeting is None
 
 
-@pytest.mark.parametrize("protocol", INSIDE_TLS)
+@pytest.mark.parametrize("protocol", [name for name in SERVICES if greeting_inside_tls(name)])
 def test_where_the_server_does_it_is_heard(tmp_path: Path, protocol: str) -> None:
     assert heard(tmp_path, EXIM, protocol=protocol)[0].greeting is not None
