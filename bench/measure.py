@@ -89,7 +89,7 @@ def _distance(port: int, delay: float) -> Iterator[int]:
 def _run(peer: Peer, job: Job) -> tuple[float, float]:
     """Run the scanner to its end; CPU and wall seconds."""
     command = peer.command(job)
-    before, start = _children_cpu(), time.perf_counter()
+    before, start = children_cpu(), time.perf_counter()
     with (job.folder / "output").open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - a command of bench.peers
             [shutil.which(command[0]) or command[0], *command[1:]],
@@ -108,10 +108,10 @@ def _run(peer: Peer, job: Job) -> tuple[float, float]:
         raise
     finally:
         limit.cancel()
-    return _children_cpu() - before, time.perf_counter() - start
+    return children_cpu() - before, time.perf_counter() - start
 
 
-def _children_cpu() -> float:
+def children_cpu() -> float:
     """User and system seconds of all children that have ended; the servers run on meanwhile."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
