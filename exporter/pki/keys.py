@@ -1,9 +1,11 @@
 """Keys in certificates: their kinds, named in one place."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.x509 import ObjectIdentifier
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from exporter.pki.parsed import Certificate, parse
@@ -23,6 +25,14 @@ UNKNOWN = "unknown"
 """Stands for the kind of a key, and for other parts of a certificate, that cannot be read."""
 
 PSS = "RSA-PSS"
+
+ML_DSA: Mapping[ObjectIdentifier, str] = {
+    ObjectIdentifier("2.16.840.1.101.3.4.3.17"): "MLDSA44",
+    ObjectIdentifier("2.16.840.1.101.3.4.3.18"): "MLDSA65",
+    ObjectIdentifier("2.16.840.1.101.3.4.3.19"): "MLDSA87",
+}
+"""Identifiers of keys, and of the signatures that they make (RFC 9881, 2) -> `Key.kind`. cryptography reads these keys
+from release 48 on; OpenSSL reads them from 3.5 on, which is in cryptography 46."""
 
 CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 """Names of RFC 8422, 5.1.1 -> names of FIPS 186-4, D.1.2, which certificates' keys go by."""
@@ -59,6 +69,8 @@ def read_key(certificate: Certificate) -> Key:
     except (ValueError, UnsupportedAlgorithm) as error:
         if pss:  # its parameters may be too strange, what it is stays clear
             return Key(RSA, None, None, PSS)
+        if oid in ML_DSA and _openssl_reads_key(certificate):
+            return Key(oid.dotted_string, None, None, ML_DSA[oid])
         raise ValueError(str(error)) from error
     algorithm = next((name for kind, name in _ALGORITHMS if isinstance(key, kind)), None)
     curve = CURVES.get(key.curve.name, key.curve.name) if isinstance(key, ec.EllipticCurvePublicKey) else None
@@ -69,6 +81,16 @@ def read_key(certificate: Certificate) -> Key:
     else:
         kind = algorithm or type(key).__name__.removesuffix("PublicKey")
     return Key(algorithm or oid.dotted_string, getattr(key, "key_size", None), curve, kind)
+
+
+def _openssl_reads_key(certificate: Certificate) -> bool:
+    from exporter.pki import openssl  # noqa: PLC0415 - see there
+
+    try:
+        openssl.public_key(certificate.der)
+    except ValueError:
+        return False
+    return True
 
 
 def key_kind(certificate: bytes) -> str | None:

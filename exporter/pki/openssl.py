@@ -3,9 +3,13 @@
 Importing this module loads pyOpenSSL and a TLS client with it, so modules that judge import it only when they need it.
 """
 
+from cryptography.exceptions import InvalidSignature
 from OpenSSL import crypto
 
 from exporter.pki.der import UnreadableError
+
+_WITHOUT_DATES = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME (OpenSSL, x509_vfy.h), for which pyOpenSSL has no name."""
 
 
 def load(der: bytes) -> crypto.X509:
@@ -41,3 +45,23 @@ def public_key(data: bytes) -> bytes:
         return crypto.dump_publickey(crypto.FILETYPE_ASN1, load(data).get_pubkey())
     except crypto.Error as error:
         raise ValueError("OpenSSL does not take the key") from error
+
+
+def verify(child: bytes, issuer: bytes) -> None:
+    """Check the signature of a certificate, with the issuer as the only anchor; both in DER.
+
+    OpenSSL has no other function for it that pyOpenSSL gives access to. It asks more of an issuer than a signature: one
+    that is not a CA is refused, unless it is the child itself.
+
+    Raises:
+        InvalidSignature: it does not fit, or OpenSSL cannot check it.
+        UnreadableError: OpenSSL does not take one of the certificates.
+    """
+    store = crypto.X509Store()
+    flags = crypto.X509StoreFlags
+    store.set_flags(flags.PARTIAL_CHAIN | flags.CHECK_SS_SIGNATURE | flags.IGNORE_CRITICAL | _WITHOUT_DATES)
+    try:
+        store.add_cert(load(issuer))
+        crypto.X509StoreContext(store, load(child)).verify_certificate()
+    except (crypto.Error, crypto.X509StoreContextError) as error:
+        raise InvalidSignature from error

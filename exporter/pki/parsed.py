@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from exporter.pki import readable
 from exporter.pki.der import UnreadableError
@@ -16,6 +17,18 @@ from exporter.pki.der import UnreadableError
 E = TypeVar("E", bound=x509.ExtensionType)
 
 UNREADABLE = readable.UNREADABLE
+
+_CLASSIC_KEYS = frozenset(
+    {
+        PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5,
+        PublicKeyAlgorithmOID.RSASSA_PSS,
+        PublicKeyAlgorithmOID.EC_PUBLIC_KEY,
+        PublicKeyAlgorithmOID.DSA,
+        PublicKeyAlgorithmOID.ED25519,
+        PublicKeyAlgorithmOID.ED448,
+    }
+)
+"""Kinds of keys that every supported release of cryptography reads. It reads ML-DSA from 48 on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +93,7 @@ class Certificate:
                 return False
             if self.original and issuer.original and _is_directly_issued(self.read, issuer.read):
                 return True
-            _verify(self, issuer.read.public_key())
+            _verify(self, issuer)
         except (*UNREADABLE, InvalidSignature):
             return False
         return True
@@ -115,13 +128,18 @@ def _is_directly_issued(child: x509.Certificate, issuer: x509.Certificate) -> bo
     return True
 
 
-def _verify(child: Certificate, key: object) -> None:
+def _verify(child: Certificate, issuer: Certificate) -> None:
     """Check the signature of what was signed, which the copy of a certificate is not.
 
     Raises:
         InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError: it does not fit, or cannot be checked.
     """
-    signed = readable.split(child.der).signed
+    if issuer.read.public_key_algorithm_oid not in _CLASSIC_KEYS:
+        from exporter.pki import openssl  # noqa: PLC0415 - see there
+
+        openssl.verify(child.der, issuer.der)
+        return
+    key, signed = issuer.read.public_key(), readable.split(child.der).signed
     signature, parameters = child.read.signature, child.read.signature_algorithm_parameters
     algorithm = child.read.signature_hash_algorithm
     match key, parameters:

@@ -2,10 +2,14 @@
 
 import time
 
+import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import mldsa
 
+from exporter.pki import parsed
 from exporter.pki.chain import MOST_LINKED, read_shape
-from tests.support.certificates import Issued, issue, p256, rsa_key
+from tests.support.certificates import DAY, Issued, issue, p256, rsa_key
+from tests.support.targets import NOW
 
 KEY = p256()
 ROOT = issue("root", ca=True, key=KEY)
@@ -52,3 +56,22 @@ def test_a_very_long_chain_takes_no_time() -> None:
     assert time.monotonic() - started < 2
     assert len(read.path) <= MOST_LINKED
     assert len(read.surplus) == 698
+
+
+@pytest.mark.parametrize("checked_by", ["cryptography", "OpenSSL"])
+@pytest.mark.parametrize("kind", [mldsa.MLDSA44PrivateKey, mldsa.MLDSA65PrivateKey, mldsa.MLDSA87PrivateKey])
+def test_who_signs_with_ml_dsa_is_known_by_any_cryptography(
+    monkeypatch: pytest.MonkeyPatch, kind: type[mldsa.MLDSA44PrivateKey], checked_by: str
+) -> None:
+    """Before 48, cryptography does not read these keys."""
+    if checked_by == "OpenSSL":
+        monkeypatch.setattr(parsed, "_is_directly_issued", lambda _child, _issuer: False)
+    past = (NOW - 9 * DAY, NOW - 8 * DAY)
+    root, other = (issue("root", ca=True, key=kind.generate()) for _ in range(2))  # type: ignore[arg-type]
+    middle = issue("middle", root, ca=True, key=kind.generate(), valid=past)  # type: ignore[arg-type]
+    leaf, alone = issue("leaf", middle), issue("alone", key=kind.generate())  # type: ignore[arg-type]
+    assert shape(leaf, middle, root) == ((0, 1, 2), True, ())
+    assert shape(leaf, middle, other) == ((0, 1), True, (2,))
+    assert shape(leaf, root, middle) == ((0, 2, 1), False, ())
+    assert read_shape([alone.parsed]).closed
+    assert not read_shape([middle.parsed]).closed

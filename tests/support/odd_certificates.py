@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-INTEGER, OCTET_STRING, OID, UTF8, PRINTABLE, T61, IA5, UTC_TIME, BMP = 2, 4, 6, 12, 19, 20, 22, 23, 30
+INTEGER, BIT_STRING, OCTET_STRING, OID, UTF8, PRINTABLE, T61, IA5, UTC_TIME, BMP = 2, 3, 4, 6, 12, 19, 20, 22, 23, 30
 BOOLEAN, SEQUENCE, SET = 1, 48, 49
 FALSE, TRUE = b"\x01\x01\x00", b"\x01\x01\xff"
 COMMON_NAME, ORGANIZATION = b"\x06\x03\x55\x04\x03", b"\x06\x03\x55\x04\x0a"

@@ -146,6 +146,8 @@ def _signature_algorithm(certificate: Certificate) -> str:
 def _signature_hash(certificate: Certificate) -> str | None:
     if "algorithm" in certificate.unreadable:
         return None
+    if certificate.read.signature_algorithm_oid in keys.ML_DSA:
+        return INTRINSIC
     try:
         algorithm = certificate.read.signature_hash_algorithm
     except (ValueError, UnsupportedAlgorithm):
