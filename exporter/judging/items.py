@@ -65,7 +65,7 @@ class Dated(BaseModel):
         until: the last day; None for ever after.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     from_: Day | None = Field(default=None, alias="from")
     until: Day | None = None

@@ -1,5 +1,6 @@
 """The form of a policy file, and its JSON Schema."""
 
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
@@ -48,20 +49,24 @@ def _several(section: object) -> object:
     return [section] if isinstance(section, dict) else section
 
 
-def _sections() -> type[BaseModel]:
-    fields: dict[str, Any] = {}
+@lru_cache(maxsize=64)
+def policy_form(named: frozenset[str]) -> type[Header]:
+    """The form of a policy file whose checks are among those named: the sections of all others must be absent.
+
+    Making the forms of all checks takes longer than a scan, and a policy names some of them.
+    """
+    fields: dict[str, Any] = {check.name: (None, None) for check in CHECKS}
     for check in CHECKS:
-        several: Any = Filled[check.demand]  # type: ignore[name-defined]
-        fields[check.name] = (Annotated[several | None, BeforeValidator(_several)], None)
-    return create_model("Checks", __config__=ConfigDict(extra="forbid", frozen=True), **fields)
-
-
-PolicyFile = create_model("PolicyFile", __base__=Header, checks=(_sections(), ...))
+        if check.name in named:
+            several: Any = Filled[check.demand]  # type: ignore[name-defined]
+            fields[check.name] = (Annotated[several | None, BeforeValidator(_several)], None)
+    sections = create_model("Checks", __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+    return create_model("PolicyFile", __base__=Header, checks=(sections, ...))
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a policy file."""
-    schema = PolicyFile.model_json_schema()
+    schema = policy_form(frozenset(check.name for check in CHECKS)).model_json_schema()
     for section in schema["$defs"]["Checks"]["properties"].values():
         several, nothing = section["anyOf"]
         section["anyOf"] = [several["items"], several, nothing]

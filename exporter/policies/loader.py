@@ -14,7 +14,7 @@ from exporter.config.values import is_policy_path
 from exporter.errors import ConfigError, Problem
 from exporter.judging.check import Demand
 from exporter.model import Severity
-from exporter.policies.form import Header, PolicyFile
+from exporter.policies.form import Header, policy_form
 from exporter.yamlfile import Document, read_document, validate
 
 Demands = Mapping[str, tuple[Demand, ...]]
@@ -108,13 +108,19 @@ def _state(path: Path) -> tuple[int, ...]:
 @lru_cache(maxsize=256)
 def _part(path: Path, _state: tuple[int, ...]) -> Part:
     document = read_document(path)
-    parsed, problems = validate(document, PolicyFile)
     data = document.data if isinstance(document.data, dict) else {}
+    checks = data.get("checks")
+    named = (
+        frozenset(check.name for check in CHECKS if check.name in checks)
+        if isinstance(checks, dict)
+        else frozenset[str]()
+    )
+    parsed, problems = validate(document, policy_form(named))
     sections: dict[str, Any] = {}
     if parsed is not None:
-        checks = parsed.checks  # type: ignore[attr-defined]
-        sections = {name: _sorted(getattr(checks, name)) for name in checks.model_fields_set}
-        problems += _same_severities(document, checks)
+        found = parsed.checks  # type: ignore[attr-defined]
+        sections = {name: _sorted(getattr(found, name)) for name in found.model_fields_set}
+        problems += _same_severities(document, found)
     header = None if problems or parsed is None else Header(**parsed.model_dump(exclude={"checks"}))
     extends = data.get("extends") if isinstance(data.get("extends"), str) else None
     return Part(header, sections, tuple(problems), extends, document.problem(("extends",), ""))
