@@ -27,7 +27,6 @@ from exporter.model import (
 )
 from exporter.policies import Policy
 from exporter.probes.registry import PROBES
-from exporter.remedies import remedy
 from exporter.software.files import shipped_table
 from exporter.software.support import SupportTable
 
@@ -50,7 +49,7 @@ def _finding(check: Check[Any], case: Case, demand: Demand, policy: str) -> Find
         policy,
         check.asks(demand),
         tuple(dict.fromkeys((demand.source, *outcome.sources))),
-        remedy(check.name, case, demand, outcome) if outcome.verdict is Verdict.FAIL else (),
+        check.advise(case, demand, outcome) if outcome.verdict is Verdict.FAIL else (),
     )
 
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "exporter"
 ORDER = (
     *("model", "errors", "services", "yamlfile", "software", "tls", "pki", "facts", "clients"),
     *("credentials", "config", "targets", "schedule"),
-    *("case", "simulation", "grade", "derived", "fleet", "judging", "checks", "policies", "remedies"),
+    *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends"),
     *("agreement", "assess", "store", "metrics", "report", "terminal", "web", "app", "demo"),
     "__main__",
@@ -92,7 +92,7 @@ PURE = [
         "exporter.derived.registry",
         "exporter.policies",
         "exporter.grade",
-        "exporter.remedies",
+        "exporter.remedies.attacks",
     ),
     *("exporter.facts.registry", "exporter.simulation.connect", "exporter.fleet"),
 ]

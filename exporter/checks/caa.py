@@ -3,9 +3,19 @@
 from typing import Literal
 
 from exporter.case import Case
+from exporter.derived.caa import NAMELESS
+from exporter.facts.certificate import CertificateFacts, Deployment
 from exporter.facts.dns import DnsFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.model import Remedy
+from exporter.pki.authorities import Authority, authority_of
 from exporter.pki.caa import issuance
+from exporter.remedies.servers import everywhere, listed, quoted
+
+_NOBODY_ELSE = "Every CA that is to issue for the name needs a line."
+_LOOK_UP = (
+    "of which it is not known how CAA records call it; its certification practice statement says so (section 4.2.1)"
+)
 
 
 class CaaDemand(Demand):
@@ -28,6 +38,50 @@ def _judge(case: Case, _demand: CaaDemand) -> Outcome:
     return passed(f"{len(facts.caa)} CAA record{'s' if len(facts.caa) > 1 else ''} at {facts.caa_domain}")
 
 
+def _remedy(case: Case, _demand: CaaDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """Records for the CAs of the certificates that are served."""
+    facts = case.facts.get(DnsFacts)
+    owner = (facts.caa_domain if facts else None) or case.target.host
+    known, others = _authorities(case)
+    lines = tuple(f'{owner}. CAA 0 issue "{authority.domains[0]}"' for authority in known)
+    notes = [f"Publish which CAs may issue for {owner}."]
+    if others:
+        notes.append(f"The certificate here is of {listed(list(map(quoted, others)))}, {_LOOK_UP}.")
+    elif not known:
+        notes.append(
+            "The certificate was not seen: of its CA the certification practice statement says how it is called."
+        )
+    notes.append(
+        f"{_NOBODY_ELSE} Where {owner} is an alias (CNAME), they go to what it is an alias of, or one label up."
+    )
+    return everywhere(" ".join(notes), *lines)
+
+
+def _authorities(case: Case) -> tuple[list[Authority], list[str]]:
+    """The CAs that issued the certificates as served, and the issuers (RFC 4514) that are not known or not verified."""
+    facts = case.facts.get(CertificateFacts)
+    known: dict[str, Authority] = {}
+    others: dict[str, None] = {}
+    for one in facts.deployments if facts else ():
+        authority = _authority(one)
+        if authority:
+            known[authority.name] = authority
+        else:
+            others[one.leaf.issuer] = None
+    return list(known.values()), list(others)
+
+
+def _authority(deployment: Deployment) -> Authority | None:
+    """As `exporter.derived.caa` has it: a name that was not verified is nobody's."""
+    if deployment.trusted is None or NAMELESS & set(deployment.failures):
+        return None
+    return authority_of(deployment.leaf.issuer)
+
+
 CHECK = Check(
-    name="caa", demand=CaaDemand, verdict=_judge, asks=lambda _demand: "CAA records that restrict who may issue"
+    name="caa",
+    demand=CaaDemand,
+    verdict=_judge,
+    asks=lambda _demand: "CAA records that restrict who may issue",
+    remedy=_remedy,
 )

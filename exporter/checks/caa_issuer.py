@@ -1,11 +1,17 @@
 """Check `caa_issuer`: the CAA records allow the CA that issued the certificate (RFC 8659)."""
 
+from collections.abc import Iterator
 from typing import Literal, assert_never
 
 from exporter.case import Case
 from exporter.derived.caa import CaaIssuer, CaaState
 from exporter.facts.certificate import CertificateFacts
+from exporter.facts.dns import DnsFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.model import Remedy
+from exporter.pki.authorities import Authority, table
+from exporter.pki.caa import issuance
+from exporter.remedies.servers import everywhere, listed
 
 CHANGED = (
     "that is no proof of misissuance, since records are looked at when a certificate is issued and may have changed"
@@ -45,9 +51,42 @@ def _judge(case: Case, _demand: CaaIssuerDemand) -> Outcome:
             assert_never(facts.worst.state)
 
 
+def _remedy(case: Case, _demand: CaaIssuerDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """Records for the CAs that are not allowed, where the records stand that do not allow them."""
+    facts, verdicts = case.facts.get(DnsFacts), case.facts.get(CaaIssuer)
+    if facts is None or verdicts is None:
+        return everywhere("Allow the CA of the certificate in the CAA records, or get one of a CA that they allow.")
+    lines = dict.fromkeys(_grants(facts, verdicts))
+    critical = dict.fromkeys(tag for one in (False, True) for tag in issuance(facts.caa, wildcard=one).critical)
+    notes = ["Allow the CA beside those that are there, or get a certificate of a CA that the records allow."]
+    if critical:
+        notes.append(
+            f"As long as {listed(list(critical))} is marked as critical and not known, no CA may issue at all."
+        )
+    return everywhere(" ".join(notes), *lines)
+
+
+def _grants(facts: DnsFacts, verdicts: CaaIssuer) -> Iterator[str]:
+    known = {authority.name: authority for authority in _by_name(verdicts)}
+    for one in verdicts.verdicts:
+        if one.state is not CaaState.NOT_AUTHORISED or one.issuer not in known:
+            continue
+        wildcard = one.name.startswith("*.")
+        found = facts.wildcard if wildcard and facts.wildcard else None
+        records, domain = (found.records, found.domain) if found else (facts.caa, facts.caa_domain)
+        wild = wildcard and any(record.tag == "issuewild" for record in records)
+        yield f'{domain}. CAA 0 {"issuewild" if wild else "issue"} "{known[one.issuer].domains[0]}"'
+
+
+def _by_name(verdicts: CaaIssuer) -> Iterator[Authority]:
+    names = {one.issuer for one in verdicts.verdicts}
+    yield from (authority for authority in table().authorities if authority.name in names)
+
+
 CHECK = Check(
     name="caa_issuer",
     demand=CaaIssuerDemand,
     verdict=_judge,
     asks=lambda _demand: "an issuer that the CAA records allow",
+    remedy=_remedy,
 )

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from exporter.case import Case
 from exporter.facts.certificate import CertificateFacts, Deployment
 from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
+from exporter.model import Remedy
+from exporter.remedies.certificates import failing, missing_issuer, replacement
+from exporter.remedies.servers import listed, quoted
 
 
 class CertificateChainDemand(Demand):
@@ -57,4 +60,20 @@ def _asks(demand: CertificateChainDemand) -> str:
     return ", ".join(rule for rule, asked in rules.items() if asked) or "any chain"
 
 
-CHECK = Check(name="certificate_chain", demand=CertificateChainDemand, verdict=_judge, asks=_asks)
+def _remedy(case: Case, _demand: CertificateChainDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """Which certificates the file is to hold, in which order."""
+    notes = [note for one in failing(case, outcome.evidence) for note in _advice(one)]
+    return replacement(case, [*notes, "The root need not be served."], files=True)
+
+
+def _advice(one: Deployment) -> Iterator[str]:
+    wanted = [quoted(own.subject) for own in one.linked if own is one.leaf or not own.self_signed]
+    yield f"For {one.title} serve, in this order: {'; '.join(wanted) or quoted(one.leaf.subject)}."
+    if one.complete is False:
+        yield missing_issuer(one)
+    surplus = [quoted(one.chain[place].subject) for place in one.surplus if 0 <= place < len(one.chain)]
+    if surplus:
+        yield f"Take out {listed(list(dict.fromkeys(surplus)))}."
+
+
+CHECK = Check(name="certificate_chain", demand=CertificateChainDemand, verdict=_judge, asks=_asks, remedy=_remedy)

@@ -8,7 +8,9 @@ from pydantic import Field
 from exporter.case import Case
 from exporter.facts.certificate import CertificateFacts, ServedCertificate
 from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
-from exporter.model import Facts
+from exporter.model import Facts, Remedy
+from exporter.remedies.certificates import failing, replacement
+from exporter.remedies.servers import quoted
 
 _DAY_SECONDS = 86_400
 
@@ -68,6 +70,18 @@ def _left(end: datetime, now: datetime) -> str:
     return f"ended {amount} ago ({day})" if seconds < 0 else f"has {amount} left ({day})"
 
 
+def _remedy(case: Case, _demand: CertificateExpiryDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """When each certificate ends that the evidence names."""
+    notes = []
+    for one in failing(case, outcome.evidence):
+        first = min(one.linked or one.chain, key=lambda certificate: certificate.not_after)
+        what = f"certificate {one.title}" if first is one.leaf else f"certificate of the issuer {quoted(first.subject)}"
+        late = "ended" if first.not_after < case.now else "ends"
+        notes.append(f"Renew now: the {what} {late} on {first.not_after:%Y-%m-%d}.")
+    renewal = "Let renewal be automatic (ACME) and begin with a third of the lifetime left; the server has to load it."
+    return replacement(case, [*notes, renewal])
+
+
 CHECK = Check(
     name="certificate_expiry",
     demand=CertificateExpiryDemand,
@@ -75,5 +89,6 @@ CHECK = Check(
     asks=lambda demand: (
         f"{demand.min_days:g} days left, or {demand.min_lifetime_share:.0%} of the lifetime if that is less"
     ),
+    remedy=_remedy,
     turns=_turns,
 )

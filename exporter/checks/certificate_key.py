@@ -11,7 +11,10 @@ from exporter.judging.certificates import Kind, Word, judge_linked
 from exporter.judging.check import Check, Demand, Outcome, unknown
 from exporter.judging.items import Filled, Item, listed, names_in_force, naming, today
 from exporter.judging.names import CurveName, KeyName
+from exporter.model import Remedy
 from exporter.pki import keys
+from exporter.remedies.certificates import WantedKey, failing, new_key, replacement
+from exporter.remedies.servers import listed as in_words
 
 
 class CertificateKeyDemand(Demand):
@@ -76,4 +79,22 @@ def _asks(demand: CertificateKeyDemand) -> str:
     return f"{said}, of the server's own certificate" if demand.leaf_only else said
 
 
-CHECK = Check(name="certificate_key", demand=CertificateKeyDemand, verdict=_judge, asks=_asks)
+def _remedy(case: Case, demand: CertificateKeyDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """A key that the demand allows, and how to make one."""
+    notes = []
+    for one in failing(case, outcome.evidence):
+        weak = in_words(outcome.evidence.get(one.title, ()))
+        notes.append(f"Replace {one.title}{f' ({weak})' if weak else ''} by a certificate with a key as asked for.")
+    return replacement(case, [*notes, new_key(_wanted(demand, today(case)))])
+
+
+def _wanted(demand: CertificateKeyDemand, day: date) -> WantedKey:
+    return WantedKey(
+        keys.ALGORITHMS if demand.allowed is None else names_in_force(demand.allowed, day),
+        demand.min_rsa_bits or 0,
+        demand.min_ec_bits or 0,
+        None if demand.curves is None else names_in_force(demand.curves, day),
+    )
+
+
+CHECK = Check(name="certificate_key", demand=CertificateKeyDemand, verdict=_judge, asks=_asks, remedy=_remedy)

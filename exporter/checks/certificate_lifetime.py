@@ -7,6 +7,8 @@ from pydantic import Field
 from exporter.case import Case
 from exporter.facts.certificate import CertificateFacts, ServedCertificate
 from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
+from exporter.model import Remedy
+from exporter.remedies.certificates import failing, replacement
 
 _DAY_SECONDS = 86_400
 
@@ -34,9 +36,21 @@ def _days(leaf: ServedCertificate) -> float:
     return math.ceil(leaf.lifetime_seconds / _DAY_SECONDS * 100) / 100
 
 
+def _remedy(case: Case, demand: CertificateLifetimeDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """A shorter validity period."""
+    notes = [
+        f"Replace {one.title}, which is valid for {one.leaf.lifetime_seconds / _DAY_SECONDS:.0f} days, by one for "
+        f"{demand.max_days:g} days at most."
+        for one in failing(case, outcome.evidence)
+    ]
+    advice = "With automatic renewal (ACME) the shortest period that the CA offers costs nothing."
+    return replacement(case, [*notes, advice])
+
+
 CHECK = Check(
     name="certificate_lifetime",
     demand=CertificateLifetimeDemand,
     verdict=_judge,
     asks=lambda demand: f"a certificate made for {demand.max_days:g} days at most",
+    remedy=_remedy,
 )

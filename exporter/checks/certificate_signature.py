@@ -14,6 +14,10 @@ from exporter.judging.certificates import Kind, Word, judge_linked
 from exporter.judging.check import Check, Demand, Outcome, not_applicable, unknown
 from exporter.judging.items import Filled, Item, in_force, listed, names_in_force, naming, today
 from exporter.judging.names import SIGNATURE_ALGORITHMS, HashName, SignatureName
+from exporter.model import Remedy
+from exporter.remedies.certificates import failing, replacement
+from exporter.remedies.servers import listed as in_words
+from exporter.remedies.servers import quoted
 
 
 class CertificateSignatureDemand(Demand):
@@ -80,4 +84,21 @@ def _asks(demand: CertificateSignatureDemand) -> str:
     return "; ".join(text for asked, text in parts if asked is not None)
 
 
-CHECK = Check(name="certificate_signature", demand=CertificateSignatureDemand, verdict=_judge, asks=_asks)
+def _remedy(case: Case, _demand: CertificateSignatureDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """Whose signatures are to be replaced."""
+    notes = []
+    for one in failing(case, outcome.evidence):
+        signed = in_words(list(dict.fromkeys(_signed(own) for own in one.linked if not own.self_signed)))
+        now = f"; now: {signed}" if signed else ""
+        notes.append(f"Have {one.title} and what is above it issued anew with an allowed signature{now}.")
+    advice = "CAs sign with SHA-256 or better on demand; an old chain may be one of several."
+    return replacement(case, [*notes, advice])
+
+
+def _signed(certificate: ServedCertificate) -> str:
+    return f"{certificate.signature_algorithm} for {quoted(certificate.subject)}"
+
+
+CHECK = Check(
+    name="certificate_signature", demand=CertificateSignatureDemand, verdict=_judge, asks=_asks, remedy=_remedy
+)

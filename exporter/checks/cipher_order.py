@@ -5,7 +5,10 @@ from enum import StrEnum
 from exporter.case import Case
 from exporter.facts.handshake import HandshakeFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.model import CipherOrder, Protocol
+from exporter.model import CipherOrder, Protocol, Remedy
+from exporter.remedies.parameters import order_change
+from exporter.remedies.servers import Server, remedies
+from exporter.remedies.suites import choose, suites_change
 
 
 class Whose(StrEnum):
@@ -65,9 +68,24 @@ def _judge(case: Case, demand: CipherOrderDemand) -> Outcome:
     return passed(f"{_MEANT[demand.required]} decides")
 
 
+def _remedy(case: Case, demand: CipherOrderDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """The switch for whose order decides; of `either` the server's."""
+    facts = case.facts.get(HandshakeFacts)
+    mixed = [protocol for protocol, order in facts.cipher_order.items() if order is CipherOrder.MIXED] if facts else []
+    order = CipherOrder.CLIENT if demand.required is Whose.CLIENT else CipherOrder.SERVER
+    return remedies(case, order_change(order, mixed, _without_chacha(facts) if facts and mixed else ()))
+
+
+def _without_chacha(facts: HandshakeFacts) -> tuple[str, ...]:
+    """HAProxy's lines without ChaCha20, which it always prefers where the client does."""
+    chosen = choose(facts, lambda _protocol, name: "CHACHA20" not in name)
+    return suites_change(chosen, old=False).lines.get(Server.HAPROXY, ())
+
+
 CHECK = Check(
     name="cipher_order",
     demand=CipherOrderDemand,
     verdict=_judge,
     asks=lambda demand: f"{_MEANT[demand.required]} decides",
+    remedy=_remedy,
 )

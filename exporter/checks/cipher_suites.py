@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import partial
 from itertools import groupby
 
 from pydantic import model_validator
@@ -21,7 +22,9 @@ from exporter.judging.suites import (
     ordered,
     rules_of,
 )
-from exporter.model import Facts, Family, Protocol, Sample
+from exporter.model import Facts, Family, Protocol, Remedy, Sample
+from exporter.remedies.servers import nothing_known
+from exporter.remedies.suites import choose, suites_remedies, usual
 from exporter.tls.suites import BY_NAME
 
 _MOST_NAMED = 6
@@ -188,11 +191,37 @@ def _compliant(rules: Sequence[Rules], protocol: Protocol, suite: str) -> bool |
     return None if None in verdicts else True
 
 
+def _remedy(case: Case, demand: CipherSuitesDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """The suites that are accepted and permitted, in their order or that which is preferred, and the required ones."""
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None:
+        return nothing_known()
+    rules = demand.rules(today(case))
+    chosen = choose(facts, rules.permits, list(_required(facts, rules)), rules.rank)
+    return suites_remedies(case, facts, chosen, outcome.evidence)
+
+
+def _required(facts: HandshakeFacts, rules: Rules) -> Iterator[str]:
+    """The names that must come in, where they are not accepted: of an entry by what suites are, the usual ones."""
+    accepted = {name for protocol in facts.accepted for name in facts.cipher_suites.get(protocol, ())}
+    for entry in rules.required:
+        if entry.where is None:
+            yield from entry.names
+        elif not any(entry.matches(name) for name in accepted):
+            for tls13, protocol in ((False, Protocol.TLS1_2), (True, Protocol.TLS1_3)):
+                yield from usual(partial(_both, entry, rules, protocol), tls13=tls13)
+
+
+def _both(entry: SuiteItem, rules: Rules, protocol: Protocol, name: str) -> bool:
+    return bool(entry.matches(name)) and rules.permits(protocol, name)
+
+
 CHECK = Check(
     name="cipher_suites",
     demand=CipherSuitesDemand,
     verdict=_judge,
     asks=_asks,
+    remedy=_remedy,
     families=(NONCOMPLIANT, SUITE_INFO),
     full=frozenset({SUITE_INFO}),
     samples=_samples,

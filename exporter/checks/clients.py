@@ -13,6 +13,8 @@ from exporter.case import Case
 from exporter.clients.files import ClientIds, shipped_clients
 from exporter.derived.clients import ClientConnections
 from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
+from exporter.model import Remedy
+from exporter.remedies.servers import everywhere, evidence_text
 from exporter.simulation.connect import Connection
 
 
@@ -81,4 +83,12 @@ def _asks(demand: ClientsDemand) -> str:
     return ", and ".join([*parts, *([f"{_names(demand.cannot_connect)} not to"] if demand.cannot_connect else [])])
 
 
-CHECK = Check(name="clients", demand=ClientsDemand, verdict=_judge, asks=_asks)
+def _remedy(_case: Case, _demand: ClientsDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """Which clients are on the wrong side."""
+    return everywhere(
+        "Accept a protocol, a suite and a group that the clients have which are to connect, and none that those have "
+        f"which are not: {evidence_text(outcome.evidence) or outcome.summary}."
+    )
+
+
+CHECK = Check(name="clients", demand=ClientsDemand, verdict=_judge, asks=_asks, remedy=_remedy)

@@ -3,6 +3,9 @@
 from exporter.case import Case
 from exporter.facts.handshake import HandshakeFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
+from exporter.model import Remedy
+from exporter.remedies.parameters import compression_change
+from exporter.remedies.servers import remedies
 
 
 class CompressionDemand(Demand):
@@ -20,9 +23,15 @@ def _judge(case: Case, demand: CompressionDemand) -> Outcome:
     return passed("accepts TLS compression, as allowed" if facts.compression else "refuses TLS compression")
 
 
+def _remedy(case: Case, _demand: CompressionDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """The switch for it."""
+    return remedies(case, compression_change())
+
+
 CHECK = Check(
     name="compression",
     demand=CompressionDemand,
     verdict=_judge,
     asks=lambda demand: "TLS compression may be accepted" if demand.allowed else "no TLS compression",
+    remedy=_remedy,
 )

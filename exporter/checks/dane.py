@@ -7,7 +7,10 @@ from exporter.derived.dane import bound, usable
 from exporter.facts.certificate import CertificateFacts
 from exporter.facts.dns import TlsaFacts, TlsaRecord
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.model import DnsQuestion
+from exporter.model import DnsQuestion, Remedy
+from exporter.remedies.servers import everywhere
+
+_SIGNED = "The zone must be signed by DNSSEC, or nobody goes by the records."
 
 
 class DaneDemand(Demand):
@@ -52,10 +55,33 @@ def _match(case: Case, facts: TlsaFacts, records: tuple[TlsaRecord, ...]) -> Out
     return passed(f"the TLSA records at {facts.name} fit")
 
 
+def _remedy(case: Case, _demand: DaneDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """The records that fit the certificates as served: DANE-EE, by the key (RFC 7671, 5.1)."""
+    target, facts, certificates = case.target, case.facts.get(TlsaFacts), case.facts.get(CertificateFacts)
+    owner = (facts.name if facts else "") or f"_{target.port}._tcp.{target.host}"
+    leaves = [one.leaf for one in certificates.deployments] if certificates else []
+    lines = [
+        f"{owner}. TLSA 3 1 1 {leaf.spki_sha256}"
+        if leaf.spki_sha256
+        else f"{owner}. TLSA 3 0 1 {leaf.fingerprint_sha256}"
+        for leaf in leaves
+    ]
+    notes = [_SIGNED]
+    if lines:
+        notes = [f"Publish the records of all certificates that the server has. {_SIGNED}"]
+    if facts and facts.records:
+        notes.append("Take out records that fit none of them, once the new ones are everywhere.")
+    notes.append("Before a key changes its record has to be there for as long as the old ones are kept (their TTL).")
+    if certificates and not certificates.deployments_complete:
+        notes.append("There may be other certificates than those that were seen.")
+    return everywhere(" ".join(notes), *dict.fromkeys(lines))
+
+
 CHECK = Check(
     name="dane",
     demand=DaneDemand,
     verdict=_judge,
     asks=lambda _demand: "signed TLSA records that fit the certificates",
+    remedy=_remedy,
     questions=frozenset({DnsQuestion.TLSA}),
 )

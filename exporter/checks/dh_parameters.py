@@ -7,7 +7,9 @@ from exporter.facts.handshake import HandshakeFacts, Prime
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.judging.names import NAMED_PRIMES
 from exporter.judging.suites import may_lack
-from exporter.model import Protocol
+from exporter.model import Protocol, Remedy
+from exporter.remedies.parameters import SOUND_PRIME_BITS, dh_change
+from exporter.remedies.servers import remedies
 from exporter.tls.suites import BY_NAME
 
 _FINITE = {"DH", "DHE", "ADH"}
@@ -70,4 +72,9 @@ def _asks(demand: DhParametersDemand) -> str:
     return f"primes{size}{', of RFC 7919 only' if demand.named_only else ''}"
 
 
-CHECK = Check(name="dh_parameters", demand=DhParametersDemand, verdict=_judge, asks=_asks)
+def _remedy(case: Case, demand: DhParametersDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """A known prime of the demanded size."""
+    return remedies(case, dh_change(demand.min_bits or SOUND_PRIME_BITS))
+
+
+CHECK = Check(name="dh_parameters", demand=DhParametersDemand, verdict=_judge, asks=_asks, remedy=_remedy)

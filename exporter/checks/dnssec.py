@@ -5,6 +5,8 @@ from typing import Literal
 from exporter.case import Case
 from exporter.facts.dns import DnsFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.model import Remedy
+from exporter.remedies.servers import everywhere
 
 
 class DnssecDemand(Demand):
@@ -29,9 +31,19 @@ def _judge(case: Case, _demand: DnssecDemand) -> Outcome:
             return unknown("no resolver is configured that is said to validate (resolver: validating)")
 
 
+def _remedy(case: Case, _demand: DnssecDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """What is to be done is done by whoever runs the zone."""
+    host = case.target.host
+    return everywhere(
+        f"Sign the zone of {host} and give its DS record to the registry by way of the registrar; where {host} is an "
+        "alias (CNAME), the zone that it leads to must be signed as well."
+    )
+
+
 CHECK = Check(
     name="dnssec",
     demand=DnssecDemand,
     verdict=_judge,
     asks=lambda _demand: "records of the host that are signed by DNSSEC",
+    remedy=_remedy,
 )

@@ -16,7 +16,9 @@ from exporter.judging.check import Check, Demand, Outcome, failed, not_applicabl
 from exporter.judging.items import Item, in_force, listed, names_in_force, naming, sources, today
 from exporter.judging.names import ExtensionName
 from exporter.judging.suites import may_lack
-from exporter.model import Protocol
+from exporter.model import Protocol, Remedy
+from exporter.remedies.parameters import extensions_change
+from exporter.remedies.servers import remedies
 from exporter.tls.extensions import ENCRYPT_THEN_MAC, FLAGS, HEARTBEAT, OCSP_STAPLING
 from exporter.tls.suites import BY_NAME
 
@@ -154,4 +156,11 @@ def _asks(demand: ExtensionsDemand) -> str:
     return "; ".join([*required, *[f"no {listed(demand.forbidden)}"] * bool(demand.forbidden)])
 
 
-CHECK = Check(name="extensions", demand=ExtensionsDemand, verdict=_judge, asks=_asks)
+def _remedy(case: Case, _demand: ExtensionsDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """What turns on or off each extension that is not as asked for."""
+    missing = dict.fromkeys(outcome.evidence.get("missing", ()), True)
+    surplus = dict.fromkeys(outcome.evidence.get("accepted", ()), False)
+    return remedies(case, *extensions_change({**missing, **surplus}))
+
+
+CHECK = Check(name="extensions", demand=ExtensionsDemand, verdict=_judge, asks=_asks, remedy=_remedy)

@@ -5,8 +5,10 @@ from typing import Literal
 from exporter.case import Case
 from exporter.facts.handshake import HandshakeFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
-from exporter.model import Protocol
-from exporter.tls.suites import BY_ANY_NAME
+from exporter.model import Protocol, Remedy
+from exporter.remedies.servers import nothing_known
+from exporter.remedies.suites import choose, suites_remedies
+from exporter.tls.suites import BY_ANY_NAME, BY_NAME
 
 
 class ForwardSecrecyDemand(Demand):
@@ -49,9 +51,19 @@ def _judge(case: Case, _demand: ForwardSecrecyDemand) -> Outcome:
             return unknown(f"the suites of {names} are not all known", {"unknown": left_open} if left_open else {})
 
 
+def _remedy(case: Case, _demand: ForwardSecrecyDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """The suites that are accepted and have it."""
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None:
+        return nothing_known()
+    chosen = choose(facts, lambda _protocol, name: name in BY_NAME and BY_NAME[name].forward_secrecy)
+    return suites_remedies(case, facts, chosen, outcome.evidence)
+
+
 CHECK = Check(
     name="forward_secrecy",
     demand=ForwardSecrecyDemand,
     verdict=_judge,
     asks=lambda _demand: "only cipher suites with forward secrecy",
+    remedy=_remedy,
 )

@@ -5,6 +5,8 @@ from typing import Literal
 from exporter.case import Case
 from exporter.grade import Grade, Letter
 from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
+from exporter.model import Remedy
+from exporter.remedies.servers import everywhere, evidence_text
 
 
 class GradeDemand(Demand):
@@ -46,4 +48,9 @@ def _asks(demand: GradeDemand) -> str:
     return f"a grade of {demand.minimum}{worse}{', trust ignored' if demand.trust_ignored else ''}"
 
 
-CHECK = Check(name="grade", demand=GradeDemand, verdict=_judge, asks=_asks)
+def _remedy(_case: Case, _demand: GradeDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """What the grade fails by; the checks of these things have the lines."""
+    return everywhere(f"Mend what lowers the grade: {evidence_text(outcome.evidence) or outcome.summary}.")
+
+
+CHECK = Check(name="grade", demand=GradeDemand, verdict=_judge, asks=_asks, remedy=_remedy)

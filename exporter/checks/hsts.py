@@ -6,6 +6,9 @@ from exporter.case import Case
 from exporter.derived.transport import is_taken
 from exporter.facts.http import HttpFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.model import Remedy
+from exporter.remedies.http import NEEDS_CERTIFICATE, header_change, hsts_value
+from exporter.remedies.servers import remedies
 
 
 class HstsDemand(Demand):
@@ -51,9 +54,17 @@ def _judge(case: Case, demand: HstsDemand) -> Outcome:
     return ignored(case) or passed(f"max-age is {facts.hsts.max_age_seconds}")
 
 
+def _remedy(case: Case, demand: HstsDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """The header with the demanded max-age; a certificate where the header is good."""
+    if not outcome.evidence and (facts := case.facts.get(HttpFacts)) and facts.hsts_fields:
+        return remedies(case, NEEDS_CERTIFICATE)
+    return remedies(case, header_change(hsts_value(case, demand.min_max_age_seconds)))
+
+
 CHECK = Check(
     name="hsts",
     demand=HstsDemand,
     verdict=_judge,
     asks=lambda demand: f"an HSTS header with a max-age of {demand.min_max_age_seconds} seconds or more",
+    remedy=_remedy,
 )

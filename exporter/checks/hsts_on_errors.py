@@ -13,6 +13,9 @@ from exporter.case import Case
 from exporter.checks.hsts import ignored, what_was_answered
 from exporter.facts.http import Asked, HttpResponse
 from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
+from exporter.model import Remedy
+from exporter.remedies.http import NEEDS_CERTIFICATE, header_change, hsts_value
+from exporter.remedies.servers import remedies
 
 
 class HstsOnErrorsDemand(Demand):
@@ -54,4 +57,12 @@ def _asks(demand: HstsOnErrorsDemand) -> str:
     return f"an HSTS header with a max-age of {demand.min_max_age_seconds} seconds or more on errors too ({requests})"
 
 
-CHECK = Check(name="hsts_on_errors", demand=HstsOnErrorsDemand, verdict=_judge, asks=_asks)
+def _remedy(case: Case, demand: HstsOnErrorsDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """The header with the demanded max-age, in the form that is on errors too; a certificate where it is good."""
+    if not outcome.evidence:
+        return remedies(case, NEEDS_CERTIFICATE)
+    malformed = any(key.startswith(Asked.MALFORMED) for key in outcome.evidence)
+    return remedies(case, header_change(hsts_value(case, demand.min_max_age_seconds), malformed=malformed))
+
+
+CHECK = Check(name="hsts_on_errors", demand=HstsOnErrorsDemand, verdict=_judge, asks=_asks, remedy=_remedy)

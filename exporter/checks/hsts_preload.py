@@ -16,7 +16,9 @@ from exporter.facts.certificate import CertificateFacts
 from exporter.facts.hsts import Hsts
 from exporter.facts.http import MAX_FIELD_CHARACTERS, REDIRECTS, HttpFacts, HttpResponse
 from exporter.judging.check import Check, Demand, Outcome, not_applicable, unknown
-from exporter.model import Reason, Verdict
+from exporter.model import Reason, Remedy, Verdict
+from exporter.remedies.http import header_change, hsts_value, redirect_change
+from exporter.remedies.servers import Change, remedies
 
 MIN_MAX_AGE_SECONDS = 31_536_000
 """hstspreload's header.go: one year."""
@@ -187,9 +189,32 @@ def _worst(told: Mapping[str, Told]) -> tuple[Verdict, str]:
     return Verdict.PASS, "ready for the preload list"
 
 
+_OF_THE_HEADER = frozenset({*_HEADER, "header_after_redirect"})
+_OTHER_RULES = {
+    "registrable_domain": "Submit the domain that was registered and not the top-level domain above it.",
+    "certificate": "Get a certificate that browsers trust, for this name.",
+    "no_sha1": "Replace the certificates that are signed with SHA-1.",
+    "secure_redirects": "Let / lead to https only.",
+}
+"""Rules of the preload list that no line here fixes -> what to do."""
+
+
+def _remedy(case: Case, _demand: HstsPreloadDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """The header as the list wants it, the redirect where it is that, and a word on the other rules."""
+    broken = {name for name, texts in outcome.evidence.items() if any(text.startswith("fail") for text in texts)}
+    changes: list[Change] = []
+    if _OF_THE_HEADER & broken:
+        changes.append(header_change(hsts_value(case, MIN_MAX_AGE_SECONDS, preload=True)))
+    if "redirect_from_http" in broken:
+        changes.append(redirect_change(case.target))
+    changes += [Change(note) for name, note in _OTHER_RULES.items() if name in broken]
+    return remedies(case, *changes)
+
+
 CHECK = Check(
     name="hsts_preload",
     demand=HstsPreloadDemand,
     verdict=_judge,
     asks=lambda _demand: "all that the preload list of browsers asks for",
+    remedy=_remedy,
 )

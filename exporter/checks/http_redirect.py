@@ -8,7 +8,9 @@ from typing import Literal
 from exporter.case import Case
 from exporter.facts.http import HttpFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.model import Reason
+from exporter.model import Reason, Remedy
+from exporter.remedies.http import redirect_change
+from exporter.remedies.servers import remedies
 
 
 class HttpRedirectDemand(Demand):
@@ -36,9 +38,15 @@ def _judge(case: Case, _demand: HttpRedirectDemand) -> Outcome:
     return failed(f"port {plain.port} answers {plain.status} and does not redirect to https on the same host", evidence)
 
 
+def _remedy(case: Case, _demand: HttpRedirectDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """Port 80's first answer leads to the target."""
+    return remedies(case, redirect_change(case.target))
+
+
 CHECK = Check(
     name="http_redirect",
     demand=HttpRedirectDemand,
     verdict=_judge,
     asks=lambda _demand: "a redirect from http to https on the same host",
+    remedy=_remedy,
 )

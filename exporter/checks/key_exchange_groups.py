@@ -7,10 +7,12 @@ from exporter.case import Case
 from exporter.facts.handshake import HandshakeFacts
 from exporter.judging.check import Check, Outcome, not_applicable, unknown
 from exporter.judging.items import names_in_force, today
-from exporter.judging.listing import Had, NamesDemand, asks_names, judge_names
+from exporter.judging.listing import Had, NamesDemand, asks_names, judge_names, to_keep
 from exporter.judging.names import GroupName
 from exporter.judging.suites import may_lack
-from exporter.model import Protocol
+from exporter.model import Protocol, Remedy
+from exporter.remedies.parameters import SOUND_GROUPS, groups_change
+from exporter.remedies.servers import nothing_known, remedies
 from exporter.tls.suites import BY_NAME
 
 _ON_CURVES = {"ECDHE", "AECDH"}
@@ -50,4 +52,16 @@ def _uses_curves(facts: HandshakeFacts, protocol: Protocol) -> bool:
     return any(suite is None or suite.agreement in _ON_CURVES for suite in suites)
 
 
-CHECK = Check(name="key_exchange_groups", demand=KeyExchangeGroupsDemand, verdict=_judge, asks=asks_names)
+def _remedy(case: Case, demand: KeyExchangeGroupsDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """The groups that are accepted and permitted, in their order, and those that are required."""
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None:
+        return nothing_known()
+    listings = [facts.groups[protocol] for protocol in reversed(Protocol) if protocol in facts.groups]
+    accepted = (name for listing in listings for name in listing.names)
+    return remedies(case, groups_change(to_keep(accepted, demand, today(case), SOUND_GROUPS)))
+
+
+CHECK = Check(
+    name="key_exchange_groups", demand=KeyExchangeGroupsDemand, verdict=_judge, asks=asks_names, remedy=_remedy
+)

@@ -10,7 +10,8 @@ from pydantic import Field
 from exporter.case import Case
 from exporter.facts.dns import MtaStsFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.model import DnsQuestion
+from exporter.model import DnsQuestion, Remedy
+from exporter.remedies.servers import everywhere
 
 SMTP = frozenset({"smtp", "smtps"})
 """Protocols of mail servers that others deliver to."""
@@ -42,10 +43,27 @@ def _judge(case: Case, demand: MtaStsDemand) -> Outcome:
     return passed(f"{domain} has {', '.join(demand.records)}")
 
 
+def _remedy(case: Case, demand: MtaStsDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """The TXT records that are missing."""
+    domain = case.target.mail_domain
+    if domain is None:
+        return everywhere("Say which mail domain the server is of (mail_domain).")
+    facts = case.facts.get(MtaStsFacts)
+    lines, notes = [], ["At each name there must be exactly one record of its kind: a broken one is to be replaced."]
+    if "mta_sts" in demand.records and (facts is None or facts.mta_sts is None):
+        lines.append(f'_mta-sts.{domain}. TXT "v=STSv1; id={case.now:%Y%m%d}"')
+        notes.append(f"The policy lies at https://mta-sts.{domain}/.well-known/mta-sts.txt; the id changes with it.")
+    if "tls_rpt" in demand.records and (facts is None or facts.tls_rpt is None):
+        lines.append(f'_smtp._tls.{domain}. TXT "v=TLSRPTv1; rua=mailto:tls-reports@{domain}"')
+        notes.append(f"Reports go to tls-reports@{domain}, or whatever address is written there.")
+    return everywhere(" ".join(notes), *lines)
+
+
 CHECK = Check(
     name="mta_sts",
     demand=MtaStsDemand,
     verdict=_judge,
     asks=lambda demand: f"records of the mail domain for {' and '.join(demand.records)}",
+    remedy=_remedy,
     questions=frozenset({DnsQuestion.MTA_STS}),
 )

@@ -8,7 +8,11 @@ from exporter.case import Case
 from exporter.checks.mta_sts import SMTP
 from exporter.facts.dns import StsPolicy, StsPolicyFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
-from exporter.model import DnsQuestion
+from exporter.model import DnsQuestion, Remedy
+from exporter.remedies.servers import everywhere
+
+_POLICY_SECONDS = 604800
+"""A week (RFC 8461, 10.2: weeks or more)."""
 
 
 class MtaStsPolicyDemand(Demand):
@@ -48,6 +52,22 @@ def _look_at(case: Case, demand: MtaStsPolicyDemand, facts: StsPolicyFacts, poli
     return passed(f"the MTA-STS policy of {facts.domain} covers {host}, mode {policy.mode}")
 
 
+def _remedy(case: Case, demand: MtaStsPolicyDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """The file that the web server of the mail domain has to have, of what was seen of it and this server."""
+    domain, facts = case.target.mail_domain, case.facts.get(StsPolicyFacts)
+    policy = facts.policy if facts else None
+    covered = policy.mx if policy else ()
+    names = covered if policy and policy.covers(case.target.host) else (*covered, case.target.host)
+    seconds = policy.max_age_seconds if policy else _POLICY_SECONDS
+    mode = policy.mode if policy and policy.mode in demand.modes else demand.modes[0]
+    lines = ("version: STSv1", f"mode: {mode}", *(f"mx: {name}" for name in names), f"max_age: {seconds}")
+    note = (
+        f"{outcome.summary}. The file is https://mta-sts.{domain}/.well-known/mta-sts.txt, as text/plain, with a "
+        f"certificate for that name; the id in the TXT record of _mta-sts.{domain} changes with it."
+    )
+    return everywhere(note, *lines)
+
+
 CHECK = Check(
     name="mta_sts_policy",
     demand=MtaStsPolicyDemand,
@@ -55,5 +75,6 @@ CHECK = Check(
     asks=lambda demand: (
         f"an MTA-STS policy of the mail domain that covers the server, in mode {' or '.join(demand.modes)}"
     ),
+    remedy=_remedy,
     questions=frozenset({DnsQuestion.MTA_STS_POLICY}),
 )

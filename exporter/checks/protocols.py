@@ -3,10 +3,12 @@
 from exporter.case import Case
 from exporter.facts.handshake import HandshakeFacts
 from exporter.judging.check import Check, Outcome, unknown
-from exporter.judging.items import today
-from exporter.judging.listing import Had, NamesDemand, asks_names, judge_names
+from exporter.judging.items import names_in_force, today
+from exporter.judging.listing import Had, NamesDemand, asks_names, judge_names, permitted
 from exporter.judging.names import ProtocolName
-from exporter.model import Protocol
+from exporter.model import Protocol, Remedy
+from exporter.remedies.protocols import protocol_change, to_keep
+from exporter.remedies.servers import nothing_known, remedies
 
 
 class ProtocolsDemand(NamesDemand[ProtocolName]):
@@ -23,4 +25,14 @@ def _judge(case: Case, demand: ProtocolsDemand) -> Outcome:
     return judge_names(Had(tuple(protocol.value for protocol in facts.accepted), dark), demand, today(case))
 
 
-CHECK = Check(name="protocols", demand=ProtocolsDemand, verdict=_judge, asks=asks_names)
+def _remedy(case: Case, demand: ProtocolsDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """The versions that are accepted and permitted, and those that are required."""
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None:
+        return nothing_known()
+    day = today(case)
+    required = [Protocol(name) for name in names_in_force(demand.required, day) if name in set(Protocol)]
+    return remedies(case, protocol_change(facts, to_keep(facts, permitted(demand, day), required)))
+
+
+CHECK = Check(name="protocols", demand=ProtocolsDemand, verdict=_judge, asks=asks_names, remedy=_remedy)

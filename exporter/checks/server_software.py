@@ -12,6 +12,8 @@ from typing import Literal
 from exporter.case import Case
 from exporter.derived.software import Judged, Software
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
+from exporter.model import Remedy
+from exporter.remedies.software import software_updates
 from exporter.services import SERVICES
 
 
@@ -58,9 +60,15 @@ def _said(one: Judged) -> str:
     return f"{_name(one)} {one.support.why}"
 
 
+def _remedy(case: Case, _demand: ServerSoftwareDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """What to update each product to that is not maintained."""
+    return software_updates(case)
+
+
 CHECK = Check(
     name="server_software",
     demand=ServerSoftwareDemand,
     verdict=_judge,
     asks=lambda _demand: "software that still gets security fixes",
+    remedy=_remedy,
 )

@@ -7,10 +7,12 @@ from exporter.case import Case
 from exporter.facts.handshake import HandshakeFacts
 from exporter.judging.check import Check, Outcome, not_applicable, unknown
 from exporter.judging.items import today
-from exporter.judging.listing import Had, NamesDemand, asks_names, judge_names
+from exporter.judging.listing import Had, NamesDemand, asks_names, judge_names, to_keep
 from exporter.judging.names import SchemeName
 from exporter.judging.suites import may_lack
-from exporter.model import Protocol
+from exporter.model import Protocol, Remedy
+from exporter.remedies.parameters import SOUND_SCHEMES, schemes_change
+from exporter.remedies.servers import nothing_known, remedies
 from exporter.tls.suites import BY_NAME
 
 
@@ -34,4 +36,13 @@ def _judge(case: Case, demand: SignatureSchemesDemand) -> Outcome:
     return judge_names(Had(listing.names, () if listing.complete else None, gap), demand, today(case))
 
 
-CHECK = Check(name="signature_schemes", demand=SignatureSchemesDemand, verdict=_judge, asks=asks_names)
+def _remedy(case: Case, demand: SignatureSchemesDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
+    """The schemes that are accepted and permitted, in their order, and those that are required."""
+    facts = case.facts.get(HandshakeFacts)
+    if facts is None:
+        return nothing_known()
+    accepted = facts.signature_schemes.names if facts.signature_schemes else ()
+    return remedies(case, schemes_change(to_keep(accepted, demand, today(case), SOUND_SCHEMES)))
+
+
+CHECK = Check(name="signature_schemes", demand=SignatureSchemesDemand, verdict=_judge, asks=asks_names, remedy=_remedy)

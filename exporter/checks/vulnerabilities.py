@@ -6,6 +6,8 @@ from exporter.derived.vulnerabilities import Vulnerabilities
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.judging.items import Filled, Item, in_force, listed, names_in_force, naming, sources, today
 from exporter.judging.names import AttackName
+from exporter.model import Remedy
+from exporter.remedies.attacks import attack_remedies
 
 
 class VulnerabilitiesDemand(Demand):
@@ -34,9 +36,15 @@ def _judge(case: Case, demand: VulnerabilitiesDemand) -> Outcome:
     return passed(f"is open to none of {len(judged)} known attacks")
 
 
+def _remedy(case: Case, _demand: VulnerabilitiesDemand, outcome: Outcome) -> tuple[Remedy, ...]:
+    """What to change against each attack that it is open to."""
+    return attack_remedies(case, outcome.evidence)
+
+
 CHECK = Check(
     name="vulnerabilities",
     demand=VulnerabilitiesDemand,
     verdict=_judge,
     asks=lambda demand: f"not open to {listed(demand.forbidden)}",
+    remedy=_remedy,
 )

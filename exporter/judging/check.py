@@ -1,4 +1,7 @@
-"""What a check is. A new one is a file with a `CHECK` of this kind, and an entry in `exporter.checks.registry`."""
+"""What a check is. A new one is a file with a `CHECK` of this kind, and an entry in `exporter.checks.registry`.
+
+A check also says what to change where it fails: its remedy.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +13,8 @@ from pydantic import Field
 
 from exporter.case import Case
 from exporter.judging.items import Dated, today
-from exporter.model import DnsQuestion, Facts, Family, Sample, Severity, Verdict
+from exporter.model import DnsQuestion, Facts, Family, Remedy, Sample, Severity, Verdict
+from exporter.remedies.servers import everywhere
 
 
 class Demand(Dated):
@@ -59,6 +63,8 @@ class Check(Generic[D]):
         demand: shape of its section in a policy.
         verdict: gives the outcome of a demand that is in force; raises nothing.
         asks: the demand as a phrase: "TLSv1.2, TLSv1.3 only".
+        remedy: what to change, from the facts, the demand and the outcome, which is a failure: lines for servers and
+            zone files, and what to mind; raises nothing. Where it gives none, `advise` says what was seen.
         families: metric families that need the policy, beside `tls_posture_check_passed`.
         full: those of them that only `metrics.detail: full` shows.
         samples: facts, all demands of a policy, its name and the day (UTC) to samples of these families.
@@ -71,6 +77,7 @@ class Check(Generic[D]):
     demand: type[D]
     verdict: Callable[[Case, D], Outcome]
     asks: Callable[[D], str]
+    remedy: Callable[[Case, D, Outcome], tuple[Remedy, ...]]
     families: tuple[Family, ...] = ()
     full: frozenset[Family] = frozenset()
     samples: Callable[[Facts, Sequence[D], str, date], Iterable[Sample]] = _no_samples
@@ -82,6 +89,17 @@ class Check(Generic[D]):
         if not demand.counts(today(case)):
             return not_applicable(f"in force{demand.days}")
         return self.verdict(case, demand)
+
+    def advise(self, case: Case, demand: D, outcome: Outcome) -> tuple[Remedy, ...]:
+        """What to change so that this check passes, for each server that the target may be; at least one remedy.
+
+        Args:
+            case: the facts, with what is derived from them.
+            demand: what the policy asks.
+            outcome: what the check said of them: a failure.
+        """
+        made = tuple(one for one in self.remedy(case, demand, outcome) if one.lines or one.note)
+        return made or everywhere(f"Set it as asked for; seen was: {outcome.summary}.")
 
 
 def passed(summary: str) -> Outcome:

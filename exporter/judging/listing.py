@@ -1,9 +1,9 @@
 """Names that a server has, against those that a policy requires, allows and forbids."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import model_validator
 
@@ -86,6 +86,21 @@ def _good(had: Had, allowed: tuple[str, ...] | None) -> str:
     if not had.accepted:
         return "accepts none of what is forbidden"
     return f"accepts {', '.join(had.accepted)}{' only' if allowed is not None else ''}"
+
+
+def permitted(demand: NamesDemand[Any], day: date) -> Callable[[str], bool]:
+    """Whether the server may have a name, as far as the demand goes on this day; what is required, it may."""
+    allowed = None if demand.allowed is None else set(names_in_force(demand.allowed, day))
+    forbidden = set(names_in_force(demand.forbidden, day))
+    required = set(names_in_force(demand.required, day))
+    return lambda name: name not in forbidden and (allowed is None or name in allowed or name in required)
+
+
+def to_keep(accepted: Iterable[str], demand: NamesDemand[Any], day: date, sound: Sequence[str]) -> list[str]:
+    """What is accepted and permitted, and what is required; where that is nothing, what is permitted and sound."""
+    may_have, required = permitted(demand, day), names_in_force(demand.required, day)
+    kept = dict.fromkeys((*filter(may_have, accepted), *required))
+    return list(kept) or list(filter(may_have, sound)) or list(names_in_force(demand.allowed or (), day))
 
 
 def asks_names(demand: NamesDemand[N]) -> str:

@@ -46,10 +46,24 @@ class Rules:
             return False
         return None if None in forbidden or True not in matches else True
 
+    def permits(self, protocol: Protocol, suite: str) -> bool:
+        """Whether a remedy may keep this suite: allowed as its name tells, and not known to be forbidden."""
+        allowed = self.tls13_allowed if protocol is Protocol.TLS1_3 else self.allowed
+        return not _is_in(self.forbidden, suite) and (allowed is None or _is_in(allowed, suite))
+
+    def rank(self, suite: str) -> int:
+        """The place of the first preferred entry that it is of; behind all where there is none."""
+        places = (place for place, entry in enumerate(self.prefer) if entry.matches(suite))
+        return next(places, len(self.prefer))
+
     def limited(self, protocol: Protocol) -> bool:
         """Whether there are suites that must not be accepted in this protocol."""
         allowed = self.tls13_allowed if protocol is Protocol.TLS1_3 else self.allowed
         return allowed is not None or any(protocol in carriers(entry) for entry in self.forbidden)
+
+
+def _is_in(entries: Entries, suite: str) -> bool:
+    return any(entry.matches(suite) for entry in entries)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from exporter.case import Case
 from exporter.derived.attacks import CLASSIC, SHARED_PRIME_BITS
 from exporter.derived.verdicts import Attack
 from exporter.facts.handshake import HandshakeFacts
-from exporter.judging.check import Demand, Outcome
 from exporter.model import Protocol, Remedy
 from exporter.remedies.parameters import SOUND_PRIME_BITS, compression_change, dh_change
 from exporter.remedies.protocols import protocol_change, to_keep
@@ -50,11 +49,11 @@ _NO_RENEGOTIATION = Change(
 )
 
 
-def vulnerabilities(case: Case, _demand: Demand, outcome: Outcome) -> tuple[Remedy, ...]:
+def attack_remedies(case: Case, evidence: Mapping[str, tuple[str, ...]]) -> tuple[Remedy, ...]:
     """What to change against each attack that the evidence names, all in one."""
-    found = [attack for attack in Attack if attack in outcome.evidence]
+    found = [attack for attack in Attack if attack in evidence]
     facts = case.facts.get(HandshakeFacts)
-    changes = list(_changes(facts, found, outcome.evidence) if facts else map(_noted, found))
+    changes = list(_changes(facts, found, evidence) if facts else map(_noted, found))
     return remedies(case, *changes) or everywhere("Update the TLS library.")
 
 

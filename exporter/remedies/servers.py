@@ -47,6 +47,8 @@ since the name that the client asks for comes later."""
 
 _LONGEST_QUOTED = 200
 """Characters of a name in a certificate."""
+_MOST_SEEN = 12
+"""Entries of the evidence in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,17 @@ def _joined(lines: Iterable[str]) -> tuple[str, ...]:
 def everywhere(note: str, *lines: str) -> tuple[Remedy, ...]:
     """A remedy that hangs on no server's configuration."""
     return (Remedy(Server.ANY, lines, note),)
+
+
+def nothing_known() -> tuple[Remedy, ...]:
+    """The remedy where there are no handshake facts any more."""
+    return everywhere("What the server accepts is not known any more: set it to what is asked for.")
+
+
+def evidence_text(evidence: Mapping[str, tuple[str, ...]]) -> str:
+    """What was seen, in a sentence: `TLSv1.0: grade capped to B`; empty without evidence."""
+    texts = [f"{key}: {', '.join(values)}" if values else key for key, values in evidence.items()]
+    return "; ".join(texts[:_MOST_SEEN])
 
 
 def quoted(text: str) -> str:

@@ -1,11 +1,10 @@
-"""The remedy for software that nobody mends any more: which releases are maintained now."""
+"""The remedy for software that is out of support: which releases are maintained now."""
 
 import re
 from datetime import datetime
 
 from exporter.case import Case
 from exporter.derived.software import Judged, Software
-from exporter.judging.check import Demand, Outcome
 from exporter.model import Remedy
 from exporter.remedies.servers import BY_PRODUCT, Server
 from exporter.software.packages import WINDOWS
@@ -32,7 +31,7 @@ _NAMES = {
 """Products as they write themselves, where a capital letter does not do."""
 
 
-def server_software(case: Case, _demand: Demand, _outcome: Outcome) -> tuple[Remedy, ...]:
+def software_updates(case: Case) -> tuple[Remedy, ...]:
     """What to update each product to that is not maintained."""
     facts = case.facts.get(Software)
     found: dict[Server, list[str]] = {}

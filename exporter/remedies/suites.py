@@ -1,12 +1,14 @@
 """Lines that set the cipher suites of a server, in OpenSSL's names, which all five servers take."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from exporter.case import Case
 from exporter.facts.handshake import HandshakeFacts
-from exporter.model import Protocol
-from exporter.remedies.servers import Change, Server, listed
+from exporter.model import Protocol, Remedy
+from exporter.remedies.protocols import protocol_change, to_keep
+from exporter.remedies.servers import Change, Server, listed, remedies
 from exporter.tls.suites import BY_NAME, SUITES, CipherSuite
 
 Permitted = Callable[[Protocol, str], bool]
@@ -113,6 +115,16 @@ def _is_tls13(name: str) -> bool:
 def _writable(names: Sequence[str], *, tls13: bool) -> list[str]:
     """OpenSSL's names of those that its lists can hold."""
     return [name for name in names if name in _OPENSSL_TLS13] if tls13 else openssl_names(names)
+
+
+def suites_remedies(case: Case, facts: HandshakeFacts, chosen: Suites, evidence: Collection[str]) -> tuple[Remedy, ...]:
+    """The lists, and the end of protocols for which nothing is left: SSL 2 has suites of its own, and all go."""
+    changes = [suites_change(chosen, old=speaks_old(facts))]
+    if chosen.classic == ():
+        changes.append(protocol_change(facts, to_keep(facts, lambda protocol: protocol is Protocol.TLS1_3)))
+    elif Protocol.SSL2 in evidence:
+        changes.append(protocol_change(facts, to_keep(facts, lambda _protocol: True)))
+    return remedies(case, *changes)
 
 
 def suites_change(suites: Suites, *, old: bool) -> Change:

@@ -11,7 +11,6 @@ from exporter.facts.handshake import Listing, Prime
 from exporter.facts.http import PlainAnswer
 from exporter.judging.check import Demand, Outcome
 from exporter.model import CipherOrder, Facts, Protocol, Remedy, Verdict
-from exporter.remedies import remedy
 from exporter.remedies.servers import Server
 from tests.support.facts import (
     CBC_RSA,
@@ -59,7 +58,7 @@ def remedies_of(check: str, asked: Mapping[str, Any], *parts: object, **target: 
     """The remedies for these facts of the test target."""
     case = derived(Case(watched(**target), facts(*parts), NOW))
     wanted = demand(check, **asked)
-    return remedy(check, case, wanted, failure(check, case, wanted))
+    return BY_NAME[check].advise(case, wanted, failure(check, case, wanted))
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def lines_of(example: Example, server: Server) -> tuple[str, ...]:
         return ()
     case = derived(Case(watched(protocol=SPOKEN.get(server, "https")), example.facts, NOW))
     asked = demand(example.check, **example.asked)
-    made = remedy(example.check, case, asked, failure(example.check, case, asked))
+    made = BY_NAME[example.check].advise(case, asked, failure(example.check, case, asked))
     return next((one.lines for one in made if one.server == server), ())
 
 

@@ -14,7 +14,6 @@ import pytest
 from exporter.case import Case
 from exporter.judging.check import Outcome
 from exporter.model import HttpOptions, Verdict
-from exporter.remedies import remedy
 from exporter.remedies.parameters import dh_change
 from exporter.remedies.servers import Server
 from exporter.scan import scan
@@ -145,7 +144,7 @@ class Look:
         return BY_NAME[check].judge(self.case, demand(check, **asked))
 
     def lines(self, server: Server, check: str, asked: Mapping[str, Any]) -> tuple[str, ...]:
-        made = remedy(check, self.case, demand(check, **asked), self.outcome(check, asked))
+        made = BY_NAME[check].advise(self.case, demand(check, **asked), self.outcome(check, asked))
         return next(one.lines for one in made if one.server == server)
 
 

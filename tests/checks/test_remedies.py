@@ -1,6 +1,7 @@
-"""What holds for every remedy: there is one for each check, it raises nothing, and its text is fit to be shown."""
+"""What holds for the remedy of every check: it raises nothing, there is something to say, and it is fit to be shown."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,6 @@ from exporter.case import Case
 from exporter.facts.handshake import HandshakeFacts
 from exporter.judging.check import Outcome
 from exporter.model import Facts, Protocol, Remedy, TrustFailure, Verdict
-from exporter.remedies import remedy
-from exporter.remedies.registry import REMEDIES
 from exporter.remedies.servers import Server
 from tests.remedies.examples import BY_NAME, EXAMPLES, Example, demand, derived
 from tests.support.facts import certificate, facts, handshake_facts, http_everywhere, steady, watched
@@ -27,9 +26,12 @@ ASKED: Mapping[str, Mapping[str, object]] = {
     "certificate_chain": {"complete": True, "ordered": True, "allow_surplus": False, "allow_root": False},
     "server_software": {"maintained": True},
     "mta_sts": {"records": ["mta_sts"]},
+    "mta_sts_policy": {"modes": ["enforce"]},
+    "grade": {"minimum": "A"},
+    "clients": {"can_connect": ["firefox-62"]},
     **{check: {"required": True} for check in ("caa", "caa_issuer", "dnssec", "dane")},
 }
-"""A demand of each check that there is; checks that have none here are asked for in their own tests."""
+"""A demand of each check; the own tests of a check that is not here look at its remedy."""
 
 EVIDENCE = st.dictionaries(
     st.sampled_from(["TLSv1.2", "SSLv2", "missing", "accepted", "drown", "robot", "logjam", "EC abababab", "max_age"]),
@@ -38,15 +40,19 @@ EVIDENCE = st.dictionaries(
 PROTOCOLS = st.sampled_from(["https", "smtp", "imaps", "ldap", "tls"])
 
 
-def test_each_check_has_a_remedy() -> None:
-    assert BY_NAME.keys() <= REMEDIES.keys()
-    assert REMEDIES.keys() - BY_NAME.keys() <= {"grade", "clients"}
+def test_where_a_remedy_has_nothing_to_say_it_says_what_was_seen() -> None:
+    silent = replace(BY_NAME["caa"], remedy=lambda _case, _demand, _outcome: (Remedy(Server.NGINX, (), ""),))
+    outcome = Outcome(Verdict.FAIL, "there are no CAA records")
+    made = silent.advise(Case(watched(), Facts(), NOW), demand("caa", required=True), outcome)
+    assert made == (Remedy(Server.ANY, (), "Set it as asked for; seen was: there are no CAA records."),)
 
 
-def test_what_is_no_check_has_none() -> None:
-    example = EXAMPLES[0]
-    outcome = Outcome(Verdict.FAIL, "fails")
-    assert remedy("no_check", Case(watched(), Facts(), NOW), demand(example.check, **example.asked), outcome) == ()
+@pytest.mark.parametrize("check", ["hsts_preload", "extensions"])
+def test_a_remedy_without_evidence_says_what_was_seen(check: str) -> None:
+    (made,) = BY_NAME[check].advise(
+        Case(watched(), Facts(), NOW), demand(check, **ASKED[check]), Outcome(Verdict.FAIL, "fails")
+    )
+    assert made.note == "Set it as asked for; seen was: fails."
 
 
 def fit(made: tuple[Remedy, ...]) -> bool:
@@ -68,14 +74,13 @@ def test_nothing_is_raised_whatever_was_seen(
     asked, outcome = demand(check, **ASKED[check]), Outcome(Verdict.FAIL, "fails", evidence)
     for known in (facts(seen), facts(seen, CHAIN, http_everywhere("max-age=1", "max-age=2"))):
         case = derived(Case(watched(protocol=protocol, mail_domain="test.example"), known, NOW))
-        assert fit(remedy(check, case, asked, outcome))
+        assert fit(BY_NAME[check].advise(case, asked, outcome))
 
 
-@pytest.mark.parametrize("check", REMEDIES)
+@pytest.mark.parametrize("check", ASKED)
 def test_without_facts_there_is_still_something_to_say(check: str) -> None:
-    other = next(iter(ASKED))
-    asked = demand(check, **ASKED[check]) if check in ASKED else demand(other, **ASKED[other])
-    assert fit(remedy(check, Case(watched(), Facts(), NOW), asked, Outcome(Verdict.FAIL, "fails")))
+    case, asked = Case(watched(), Facts(), NOW), demand(check, **ASKED[check])
+    assert fit(BY_NAME[check].advise(case, asked, Outcome(Verdict.FAIL, "fails")))
 
 
 @steady
@@ -84,7 +89,7 @@ def test_no_protocol_is_turned_on_that_is_neither_accepted_nor_required_nor_the_
     seen: HandshakeFacts,
 ) -> None:
     asked = demand("protocols", required=["TLSv1.1"], forbidden=["SSLv2", "SSLv3"])
-    made = remedy("protocols", Case(watched(), facts(seen), NOW), asked, Outcome(Verdict.FAIL, "fails"))
+    made = BY_NAME["protocols"].advise(Case(watched(), facts(seen), NOW), asked, Outcome(Verdict.FAIL, "fails"))
     line = next(one.lines[0] for one in made if one.server == Server.NGINX)
     on = {Protocol.TLS1_0 if name == "TLSv1" else Protocol(name) for name in line.rstrip(";").split()[1:]}
     unknown = {one for one in (Protocol.TLS1_2, Protocol.TLS1_3) if seen.protocols.get(one) is None}
@@ -98,4 +103,4 @@ def test_examples_fail_and_their_remedies_are_fit(example: Example) -> None:
     asked = demand(example.check, **example.asked)
     outcome = BY_NAME[example.check].judge(case, asked)
     assert outcome.verdict is Verdict.FAIL
-    assert fit(remedy(example.check, case, asked, outcome))
+    assert fit(BY_NAME[example.check].advise(case, asked, outcome))
