@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
 from exporter.errors import ConfigError, Problem
 
@@ -35,6 +35,12 @@ _SCALARS: dict[str, tuple[re.Pattern[str], str, Callable[[str], object]]] = {
     "merge": (re.compile(r"<<"), "<", str),
     "str": (re.compile(r".*", re.DOTALL), "", str),
 }
+
+
+class StrictForm(BaseModel):
+    """Part of a file of data: a key that nobody knows is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class _Loader(yaml.CSafeLoader):

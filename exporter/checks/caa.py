@@ -8,7 +8,7 @@ from exporter.facts.certificate import CertificateFacts, Deployment
 from exporter.facts.dns import DnsFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.model import Remedy
-from exporter.pki.authorities import Authority, authority_of
+from exporter.pki.authorities import KnownAuthority, authority_of
 from exporter.pki.caa import issuance
 from exporter.remedies.servers import everywhere, listed, quoted
 
@@ -57,10 +57,10 @@ def _remedy(case: Case, _demand: CaaDemand, _outcome: Outcome) -> tuple[Remedy, 
     return everywhere(" ".join(notes), *lines)
 
 
-def _authorities(case: Case) -> tuple[list[Authority], list[str]]:
+def _authorities(case: Case) -> tuple[list[KnownAuthority], list[str]]:
     """The CAs that issued the certificates as served, and the issuers (RFC 4514) that are not known or not verified."""
     facts = case.facts.get(CertificateFacts)
-    known: dict[str, Authority] = {}
+    known: dict[str, KnownAuthority] = {}
     others: dict[str, None] = {}
     for one in facts.deployments if facts else ():
         authority = _authority(one)
@@ -71,7 +71,7 @@ def _authorities(case: Case) -> tuple[list[Authority], list[str]]:
     return list(known.values()), list(others)
 
 
-def _authority(deployment: Deployment) -> Authority | None:
+def _authority(deployment: Deployment) -> KnownAuthority | None:
     """As `exporter.derived.caa` has it: a name that was not verified is nobody's."""
     if deployment.trusted is None or NAMELESS & set(deployment.failures):
         return None

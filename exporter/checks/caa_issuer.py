@@ -9,7 +9,7 @@ from exporter.facts.certificate import CertificateFacts
 from exporter.facts.dns import DnsFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.model import Remedy
-from exporter.pki.authorities import Authority, table
+from exporter.pki.authorities import KnownAuthority, table
 from exporter.pki.caa import issuance
 from exporter.remedies.servers import everywhere, listed
 
@@ -78,7 +78,7 @@ def _grants(facts: DnsFacts, verdicts: CaaIssuer) -> Iterator[str]:
         yield f'{domain}. CAA 0 {"issuewild" if wild else "issue"} "{known[one.issuer].domains[0]}"'
 
 
-def _by_name(verdicts: CaaIssuer) -> Iterator[Authority]:
+def _by_name(verdicts: CaaIssuer) -> Iterator[KnownAuthority]:
     names = {one.issuer for one in verdicts.verdicts}
     yield from (authority for authority in table().authorities if authority.name in names)
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from exporter.case import Case
 from exporter.facts.certificate import CertificateFacts, ServedCertificate
-from exporter.judging.certificates import Kind, Word, judge_linked
+from exporter.judging.certificates import Meaning, Word, judge_linked
 from exporter.judging.check import Check, Demand, Outcome, unknown
 from exporter.judging.items import Filled, Item, listed, names_in_force, naming, today
 from exporter.judging.names import CurveName, KeyName
@@ -55,17 +55,17 @@ def _words(certificate: ServedCertificate, demand: CertificateKeyDemand, day: da
     kind, bits = certificate.key_algorithm, certificate.key_size_bits
     least = {keys.RSA: demand.min_rsa_bits, keys.EC: demand.min_ec_bits}.get(kind)
     if kind == keys.UNKNOWN:
-        yield Kind.DARK, "key of a kind that cannot be read", ()
+        yield Meaning.DARK, "key of a kind that cannot be read", ()
     elif demand.allowed is not None and kind not in names_in_force(demand.allowed, day):
-        yield Kind.WRONG, f"{kind} key", naming(demand.allowed, [kind])
+        yield Meaning.WRONG, f"{kind} key", naming(demand.allowed, [kind])
     elif least is not None and bits is None:
-        yield Kind.DARK, f"{kind} key of unknown size", ()
+        yield Meaning.DARK, f"{kind} key of unknown size", ()
     elif least is not None and bits is not None and bits < least:
-        yield Kind.WRONG, f"{kind} key of {bits} bits", ()
+        yield Meaning.WRONG, f"{kind} key of {bits} bits", ()
     elif kind == keys.EC and demand.curves is not None and certificate.curve is None:
-        yield Kind.DARK, "EC key on an unknown curve", ()
+        yield Meaning.DARK, "EC key on an unknown curve", ()
     elif kind == keys.EC and demand.curves is not None and certificate.curve not in names_in_force(demand.curves, day):
-        yield Kind.WRONG, f"EC key on {certificate.curve}", naming(demand.curves, [str(certificate.curve)])
+        yield Meaning.WRONG, f"EC key on {certificate.curve}", naming(demand.curves, [str(certificate.curve)])
 
 
 def _asks(demand: CertificateKeyDemand) -> str:

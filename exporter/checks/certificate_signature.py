@@ -10,7 +10,7 @@ from pydantic import model_validator
 
 from exporter.case import Case
 from exporter.facts.certificate import INTRINSIC, CertificateFacts, ServedCertificate
-from exporter.judging.certificates import Kind, Word, judge_linked
+from exporter.judging.certificates import Meaning, Word, judge_linked
 from exporter.judging.check import Check, Demand, Outcome, not_applicable, unknown
 from exporter.judging.items import Filled, Item, in_force, listed, names_in_force, naming, today
 from exporter.judging.names import SIGNATURE_ALGORITHMS, HashName, SignatureName
@@ -62,17 +62,17 @@ def _words(certificate: ServedCertificate, demand: CertificateSignatureDemand, d
     allowed = None if demand.allowed is None else names_in_force(demand.allowed, day)
     if hashed is None:
         if allowed is not None or in_force(demand.forbidden, day):
-            yield Kind.DARK, "signature with an unknown hash", ()
+            yield Meaning.DARK, "signature with an unknown hash", ()
     elif hashed in names_in_force(demand.forbidden, day):
-        yield Kind.WRONG, f"{hashed} signature", naming(in_force(demand.forbidden, day), [hashed])
+        yield Meaning.WRONG, f"{hashed} signature", naming(in_force(demand.forbidden, day), [hashed])
     elif allowed is not None and hashed != INTRINSIC and hashed not in allowed:
-        yield Kind.WRONG, f"{hashed} signature", naming(demand.allowed or (), [hashed])
+        yield Meaning.WRONG, f"{hashed} signature", naming(demand.allowed or (), [hashed])
     if demand.allowed_algorithms is None or algorithm in names_in_force(demand.allowed_algorithms, day):
         return
     if algorithm in SIGNATURE_ALGORITHMS:
-        yield Kind.WRONG, f"signature by {algorithm}", naming(demand.allowed_algorithms, [algorithm])
+        yield Meaning.WRONG, f"signature by {algorithm}", naming(demand.allowed_algorithms, [algorithm])
     else:  # an object identifier, or a name that another version of OpenSSL has for it
-        yield Kind.DARK, f"signature by {algorithm}", ()
+        yield Meaning.DARK, f"signature by {algorithm}", ()
 
 
 def _asks(demand: CertificateSignatureDemand) -> str:

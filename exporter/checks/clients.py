@@ -15,7 +15,7 @@ from exporter.derived.clients import ClientConnections
 from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
 from exporter.model import Remedy
 from exporter.remedies.servers import everywhere, evidence_text
-from exporter.simulation.connect import Connection
+from exporter.simulation.connect import SimulatedConnection
 
 
 class ClientsDemand(Demand):
@@ -53,7 +53,7 @@ def _judge(case: Case, demand: ClientsDemand) -> Outcome:
     return passed(_everything(demand))
 
 
-def _said(connection: Connection) -> str:
+def _said(connection: SimulatedConnection) -> str:
     """The reason where there is one, else what is agreed on."""
     if connection.obstacle is not None:
         return f"{connection.obstacle}: {connection.detail}" if connection.detail else connection.obstacle

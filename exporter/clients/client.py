@@ -8,7 +8,7 @@ from enum import StrEnum
 from exporter.model import Protocol
 
 
-class Kind(StrEnum):
+class ClientKind(StrEnum):
     """What a client is, for people."""
 
     SYSTEM = "system"
@@ -31,7 +31,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ClientLimits:
     """What a client refuses though it offered it; a hello does not show that. None is no limit that is known.
 
     Attributes:
@@ -64,7 +64,7 @@ class Client:
 
     id: str
     name: str
-    kind: Kind
+    kind: ClientKind
     current: bool
     source: Source
     how: str
@@ -74,7 +74,7 @@ class Client:
     groups: tuple[int, ...] | None = None
     shares: tuple[int, ...] | None = None
     schemes: tuple[int, ...] | None = None
-    limits: Limits = Limits()
+    limits: ClientLimits = ClientLimits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from exporter.clients.client import Client, ClientTable, Kind, Limits, Source
+from exporter.clients.client import Client, ClientKind, ClientLimits, ClientTable, Source
 from exporter.errors import ConfigError
 from exporter.model import Protocol
-from exporter.yamlfile import read_document, validate
+from exporter.yamlfile import StrictForm, read_document, validate
 
 SHIPPED = Path(str(files("exporter"))) / "data" / "clients.yaml"
 
@@ -33,18 +33,14 @@ def _read_codes(text: object) -> tuple[int, ...]:
 _Codes = Annotated[tuple[int, ...], BeforeValidator(_read_codes)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _SourceForm(_Strict):
+class _SourceForm(StrictForm):
     date: date
     text: str = Field(min_length=1)
 
 
-class _ClientForm(_Strict):
+class _ClientForm(StrictForm):
     name: str = Field(min_length=1)
-    kind: Kind
+    kind: ClientKind
     current: bool = Field(strict=True)
     source: str
     how: str = ""
@@ -79,7 +75,7 @@ class _ClientForm(_Strict):
         return tuple(known[known.index(self.min_protocol) : known.index(self.max_protocol) + 1])
 
 
-class _TableForm(_Strict):
+class _ClientTableForm(StrictForm):
     as_of: date
     sources: dict[str, _SourceForm]
     clients: dict[str, _ClientForm]
@@ -102,7 +98,7 @@ def read_table(path: Path) -> ClientTable:
     Raises:
         ConfigError: it cannot be read, or is none.
     """
-    form, problems = validate(read_document(path), _TableForm)
+    form, problems = validate(read_document(path), _ClientTableForm)
     if form is None or problems:
         raise ConfigError(problems)
     sources = {name: Source(name, _moment(one.date), one.text) for name, one in form.sources.items()}
@@ -126,7 +122,7 @@ def _client(name: str, form: _ClientForm, source: Source) -> Client:
         groups=form.groups,
         shares=form.shares,
         schemes=form.schemes,
-        limits=Limits(
+        limits=ClientLimits(
             min_dh_bits=form.min_dh_bits,
             max_dh_bits=form.max_dh_bits,
             min_rsa_bits=form.min_rsa_bits,

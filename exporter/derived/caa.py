@@ -14,7 +14,7 @@ from exporter.facts.certificate import CertificateFacts, Deployment
 from exporter.facts.dns import CaaSet, DnsFacts
 from exporter.facts.shape import Shape
 from exporter.model import Family, Sample, TrustFailure
-from exporter.pki.authorities import Authority, authority_of
+from exporter.pki.authorities import KnownAuthority, authority_of
 from exporter.pki.caa import Issuance, issuance
 
 
@@ -101,7 +101,7 @@ def _relevant(facts: DnsFacts | None, host: str, name: str) -> CaaSet | None:
     return facts.wildcard
 
 
-def _authority(case: Case, deployment: Deployment) -> Authority | None:
+def _authority(case: Case, deployment: Deployment) -> KnownAuthority | None:
     """The public CA that issued it; None where that is not known.
 
     An authority of the operator's own can have any name, so below `ca_file` none is believed.
@@ -119,7 +119,7 @@ def _verdict(case: Case, deployment: Deployment, name: str) -> CaaVerdict:
     return CaaVerdict(state, name, deployment.title, authority.name if authority else None, why)
 
 
-def _judge(found: CaaSet | None, authority: Authority | None, *, wildcard: bool) -> tuple[CaaState, str]:
+def _judge(found: CaaSet | None, authority: KnownAuthority | None, *, wildcard: bool) -> tuple[CaaState, str]:
     if found is None:
         return CaaState.LOOKUP_FAILED, "the CAA records that count for it could not be looked up"
     if not found.records:

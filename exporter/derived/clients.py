@@ -13,8 +13,8 @@ from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.shape import Shape
 from exporter.model import Family, Sample
-from exporter.simulation.connect import Connection, connect
-from exporter.simulation.terms import Server
+from exporter.simulation.connect import SimulatedConnection, connect
+from exporter.simulation.terms import SimulatedServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ class ClientConnections:
         watched: ids of the clients that the target's configuration names.
     """
 
-    server: Server
+    server: SimulatedServer
     watched: tuple[str, ...]
 
-    def of(self, client: str) -> Connection:
+    def of(self, client: str) -> SimulatedConnection:
         """What comes of the client with this id, which must be a known one."""
         return connect(shipped_clients().clients[client], self.server)
 
@@ -37,7 +37,7 @@ def _derive(case: Case) -> ClientConnections | None:
     handshake = case.facts.get(HandshakeFacts)
     if handshake is None:
         return None
-    server = Server(handshake, case.facts.get(CertificateFacts), named=case.target.server_name is not None)
+    server = SimulatedServer(handshake, case.facts.get(CertificateFacts), named=case.target.server_name is not None)
     return ClientConnections(server, case.target.clients)
 
 
@@ -59,7 +59,7 @@ def _document(facts: ClientConnections) -> dict[str, object]:
     return {"clients": {client: _shown(facts.of(client)) for client in shipped_clients().clients}}
 
 
-def _shown(connection: Connection) -> dict[str, object]:
+def _shown(connection: SimulatedConnection) -> dict[str, object]:
     return {
         "connects": connection.connects,
         "protocol": connection.protocol,

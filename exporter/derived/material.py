@@ -11,7 +11,7 @@ from exporter.derived.vulnerabilities import Vulnerabilities
 from exporter.facts.certificate import CertificateFacts, Deployment, ServedCertificate
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.http import HttpFacts
-from exporter.grade import Hsts, Material
+from exporter.grade import HstsRating, Material
 from exporter.grade.material import Sizes
 from exporter.grade.scores import ec_as_rsa
 from exporter.model import Protocol, TrustFailure
@@ -215,14 +215,14 @@ def _key_bits(leaf: ServedCertificate) -> int | None:
 # --- HTTP ---------------------------------------------------------------------------------------------------------
 
 
-def _hsts(case: Case) -> Hsts | None:
+def _hsts(case: Case) -> HstsRating | None:
     if case.target.protocol != "https" or case.target.host_is_ip:
-        return Hsts.NOT_APPLICABLE
+        return HstsRating.NOT_APPLICABLE
     facts = case.facts.get(HttpFacts)
     if facts is None:
         return None
     if facts.hsts is None:
-        return Hsts.INVALID if facts.hsts_fields else Hsts.ABSENT
+        return HstsRating.INVALID if facts.hsts_fields else HstsRating.ABSENT
     if facts.hsts.max_age_seconds == 0:
-        return Hsts.DISABLED
-    return Hsts.LONG if facts.hsts.max_age_seconds >= LONG_SECONDS else Hsts.SHORT
+        return HstsRating.DISABLED
+    return HstsRating.LONG if facts.hsts.max_age_seconds >= LONG_SECONDS else HstsRating.SHORT

@@ -6,7 +6,18 @@ them together.
 
 from exporter.grade.evaluate import Grade, Lift, evaluate
 from exporter.grade.letters import Letter
-from exporter.grade.material import Hsts, Material
+from exporter.grade.material import HstsRating, Material
 from exporter.grade.rules import NOT_LOOKED_AT, REVISION, RULES, Rule
 
-__all__ = ["NOT_LOOKED_AT", "REVISION", "RULES", "Grade", "Hsts", "Letter", "Lift", "Material", "Rule", "evaluate"]
+__all__ = [
+    "NOT_LOOKED_AT",
+    "REVISION",
+    "RULES",
+    "Grade",
+    "HstsRating",
+    "Letter",
+    "Lift",
+    "Material",
+    "Rule",
+    "evaluate",
+]

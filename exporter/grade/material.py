@@ -7,7 +7,7 @@ from enum import Enum
 from exporter.model import Protocol
 
 
-class Hsts(Enum):
+class HstsRating(Enum):
     """What a server's HSTS header is worth to the guide."""
 
     NOT_APPLICABLE = "no web server, or one that goes by an IP address"
@@ -83,7 +83,7 @@ class Material:
     trusted: bool | None
     name_match: bool | None
     secure_renegotiation: bool | None
-    hsts: Hsts | None
+    hsts: HstsRating | None
     heartbleed: bool | None
     ccs_injection: bool | None
     robot: bool | None

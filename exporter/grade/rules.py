@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.grade.letters import Letter
-from exporter.grade.material import Hsts, Material
+from exporter.grade.material import HstsRating, Material
 from exporter.model import Protocol
 
 REVISION: Final = "2009r"
@@ -60,7 +60,7 @@ def _all(*states: bool | None) -> bool | None:
     return _not(_either(*map(_not, states)))
 
 
-def _hsts(*kinds: Hsts) -> Callable[[Material], bool | None]:
+def _hsts(*kinds: HstsRating) -> Callable[[Material], bool | None]:
     return lambda m: None if m.hsts is None else m.hsts in kinds
 
 
@@ -358,7 +358,7 @@ RULES: tuple[Rule, ...] = (
         QUOTED,
         "sends an HSTS header that is not valid, or has max-age=0",
         "send a valid HSTS header with a max-age of 180 days or more",
-        _hsts(Hsts.INVALID, Hsts.DISABLED),
+        _hsts(HstsRating.INVALID, HstsRating.DISABLED),
     ),
     # --- no A+
     Rule(
@@ -377,7 +377,7 @@ RULES: tuple[Rule, ...] = (
         GUIDE,
         "sends no HSTS header, or one with a max-age of less than 180 days",
         "send an HSTS header with a max-age of 180 days or more",
-        _hsts(Hsts.ABSENT, Hsts.INVALID, Hsts.DISABLED, Hsts.SHORT),
+        _hsts(HstsRating.ABSENT, HstsRating.INVALID, HstsRating.DISABLED, HstsRating.SHORT),
     ),
 )
 """In the order in which `capped_by` is chosen among several that lead to the same letter."""

@@ -8,14 +8,14 @@ from exporter.judging.check import Outcome, failed, passed, unknown
 from exporter.judging.items import Entry, sources
 
 
-class Kind(Enum):
+class Meaning(Enum):
     """What a word about a certificate means."""
 
     WRONG = auto()
     DARK = auto()
 
 
-Word = tuple[Kind, str, tuple[Entry, ...]]
+Word = tuple[Meaning, str, tuple[Entry, ...]]
 """What it means, what is said, and the entries of the policy that are to blame."""
 
 
@@ -27,7 +27,7 @@ def judge_linked(
     leaf_only: bool = False,
 ) -> Outcome:
     """A weakness of any certificate fails at once; a pass needs all certificates to be known."""
-    found: dict[Kind, dict[str, tuple[str, ...]]] = {kind: {} for kind in Kind}
+    found: dict[Meaning, dict[str, tuple[str, ...]]] = {kind: {} for kind in Meaning}
     broken: list[Entry] = []
     for deployment in facts.deployments:
         for certificate in (deployment.leaf,) if leaf_only else deployment.linked:
@@ -36,10 +36,10 @@ def judge_linked(
                 before = found[kind].get(deployment.title, ())
                 found[kind][deployment.title] = tuple(dict.fromkeys((*before, f"{text}{whose}")))
                 broken.extend(entries)
-    if found[Kind.WRONG]:
-        return failed(_summary(found[Kind.WRONG]), found[Kind.WRONG], sources(broken))
-    if found[Kind.DARK]:
-        return unknown(_summary(found[Kind.DARK]), found[Kind.DARK])
+    if found[Meaning.WRONG]:
+        return failed(_summary(found[Meaning.WRONG]), found[Meaning.WRONG], sources(broken))
+    if found[Meaning.DARK]:
+        return unknown(_summary(found[Meaning.DARK]), found[Meaning.DARK])
     leaves = dict.fromkeys(shown(deployment.leaf) for deployment in facts.deployments)
     if not facts.deployments_complete:
         return unknown(f"{' and '.join(leaves)}, but there may be other certificates")

@@ -15,7 +15,7 @@ from exporter.yamlfile import read_document, validate
 FILE = Path(str(files("exporter"))) / "data" / "caa-identities.yaml"
 
 
-class Authority(BaseModel):
+class KnownAuthority(BaseModel):
     """One CA.
 
     Attributes:
@@ -39,7 +39,7 @@ class Table(BaseModel):
 
     as_of: str
     sources: dict[str, str]
-    authorities: list[Authority]
+    authorities: list[KnownAuthority]
 
 
 @lru_cache(maxsize=1)
@@ -56,7 +56,7 @@ def table() -> Table:
 
 
 @lru_cache(maxsize=1)
-def _by_organization() -> dict[str, Authority]:
+def _by_organization() -> dict[str, KnownAuthority]:
     return {_plain(name): authority for authority in table().authorities for name in authority.organizations}
 
 
@@ -66,7 +66,7 @@ def _plain(organization: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def authority_of(issuer: str) -> Authority | None:
+def authority_of(issuer: str) -> KnownAuthority | None:
     """The CA with this name (RFC 4514) as issuer; None where it is not known, or the name says several things."""
     try:
         attributes = x509.Name.from_rfc4514_string(issuer).get_attributes_for_oid(NameOID.ORGANIZATION_NAME)

@@ -7,7 +7,7 @@ from cryptography import x509
 
 from exporter.pki.parsed import UNREADABLE, Certificate
 
-__all__ = ["MOST_LINKED", "UNREADABLE", "Shape", "is_issuer", "read_shape"]
+__all__ = ["MOST_LINKED", "UNREADABLE", "ChainShape", "is_issuer", "read_shape"]
 
 MOST_LINKED = 16
 """Certificates that are looked at: chains have three or four. Those behind are surplus. All of one name, each may have
@@ -16,7 +16,7 @@ which no other thread runs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ChainShape:
     """How the served certificates hang together; numbers are places in the chain as served.
 
     Attributes:
@@ -34,13 +34,13 @@ class Shape:
     closed: bool
 
 
-def read_shape(chain: Sequence[Certificate]) -> Shape:
+def read_shape(chain: Sequence[Certificate]) -> ChainShape:
     """The shape of a chain, the leaf first."""
     first = {certificate: place for place, certificate in reversed(list(enumerate(chain)))}
     links = _Links(chain, sorted(first.values())[:MOST_LINKED])
     reachable = links.above(0)
     path = links.path()
-    return Shape(
+    return ChainShape(
         path=path,
         ordered=list(path) == sorted(path),
         surplus=tuple(place for place in range(len(chain)) if place not in reachable),

@@ -28,7 +28,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SuiteChoice:
     """What the server may choose.
 
     Attributes:
@@ -40,7 +40,7 @@ class Choice:
     certain: bool
 
 
-def choose(candidates: Sequence[Candidate], order: CipherOrder | None) -> Choice:
+def choose(candidates: Sequence[Candidate], order: CipherOrder | None) -> SuiteChoice:
     """The choice from these, which are in the client's order.
 
     By the client's order a server may still choose the certificate first (HAProxy), so of suites for ECDSA and of
@@ -56,7 +56,7 @@ def choose(candidates: Sequence[Candidate], order: CipherOrder | None) -> Choice
             lists = [[one] for one in candidates]
     walks = [tuple(_walk(each)) for each in lists]
     possible = tuple(one for walk in walks for one in walk)
-    return Choice(possible, any(one.taken for one in possible))
+    return SuiteChoice(possible, any(one.taken for one in possible))
 
 
 def _walk(ordered: Sequence[Candidate]) -> Iterator[Candidate]:

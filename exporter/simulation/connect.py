@@ -19,7 +19,7 @@ from exporter.simulation.choice import Candidate, choose
 from exporter.simulation.terms import (
     MET,
     Obstacle,
-    Server,
+    SimulatedServer,
     Term,
     certificate,
     group,
@@ -32,7 +32,7 @@ from exporter.tls.suites import BY_CODE, KeyExchange, layout, suite_name
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class SimulatedConnection:
     """What comes of one client and one server.
 
     Attributes:
@@ -51,7 +51,7 @@ class Connection:
     detail: str = ""
 
 
-def connect(client: Client, server: Server) -> Connection:
+def connect(client: Client, server: SimulatedServer) -> SimulatedConnection:
     """Whether the client can connect; raises nothing.
 
     A client that does not name the server (SNI) may be served by another host of the same machine. What is refused to
@@ -67,7 +67,7 @@ def connect(client: Client, server: Server) -> Connection:
     return found
 
 
-def _not_answered(client: Client, server: Server) -> str | None:
+def _not_answered(client: Client, server: SimulatedServer) -> str | None:
     """What the server did not answer hellos with, and this client sends or may send.
 
     The table of clients does not have all their extensions: those of SSL 3 send none, and ALPN came with TLS 1.2.
@@ -82,13 +82,13 @@ def _not_answered(client: Client, server: Server) -> str | None:
     return None
 
 
-def _negotiate(client: Client, server: Server) -> Connection:
+def _negotiate(client: Client, server: SimulatedServer) -> SimulatedConnection:
     """By the newest protocol that both have."""
     accepted = server.handshake.protocols
     for protocol in reversed(client.protocols):
         if accepted.get(protocol) is None:
             detail = f"it is not known whether the server accepts {protocol}"
-            return Connection(None, obstacle=Obstacle.NO_COMMON_PROTOCOL, detail=detail)
+            return SimulatedConnection(None, obstacle=Obstacle.NO_COMMON_PROTOCOL, detail=detail)
         if accepted[protocol]:
             candidates = _candidates(client, server, protocol)
             order = server.handshake.cipher_order.get(protocol)
@@ -100,10 +100,10 @@ def _negotiate(client: Client, server: Server) -> Connection:
     offered = " to ".join(dict.fromkeys((client.protocols[0], client.protocols[-1])))
     taken = ", ".join(server.handshake.accepted) or "none"
     detail = f"it offers {offered}, the server accepts {taken}"
-    return Connection(connects=False, obstacle=Obstacle.NO_COMMON_PROTOCOL, detail=detail)
+    return SimulatedConnection(connects=False, obstacle=Obstacle.NO_COMMON_PROTOCOL, detail=detail)
 
 
-def _candidates(client: Client, server: Server, protocol: Protocol) -> list[Candidate]:
+def _candidates(client: Client, server: SimulatedServer, protocol: Protocol) -> list[Candidate]:
     """The suites that both have, or may have, in the client's order."""
     facts = server.handshake
     listed = facts.cipher_suites.get(protocol, ())
@@ -127,7 +127,7 @@ def _is_tls13(code: int) -> bool:
 
 
 def _classic(
-    client: Client, server: Server, protocol: Protocol, suite: tuple[int, str, int | None], curve: Term
+    client: Client, server: SimulatedServer, protocol: Protocol, suite: tuple[int, str, int | None], curve: Term
 ) -> Candidate:
     """A suite up to TLS 1.2, each of which wants other things.
 
@@ -145,7 +145,7 @@ def _classic(
     return Candidate(code, name, place, taken, end, curve.choice if elliptic else None)
 
 
-def _terms(client: Client, server: Server, protocol: Protocol) -> Term:
+def _terms(client: Client, server: SimulatedServer, protocol: Protocol) -> Term:
     """What has to be agreed on whatever the suite."""
     if protocol is Protocol.TLS1_3:
         return together((group(client, server, protocol), tls13_certificate(client, server)))
@@ -156,15 +156,17 @@ _REFUSED_BY_THE_SERVER = {Obstacle.NO_COMMON_GROUP, Obstacle.NO_COMMON_SIGNATURE
 """All else that hangs on no suite is the client's to refuse, once the server has chosen."""
 
 
-def _agree(protocol: Protocol, candidates: Sequence[Candidate], order: CipherOrder | None, terms: Term) -> Connection:
+def _agree(
+    protocol: Protocol, candidates: Sequence[Candidate], order: CipherOrder | None, terms: Term
+) -> SimulatedConnection:
     """What comes of the suites that may be chosen."""
     if not candidates:
         detail = f"the server has none of its suites in {protocol}"
-        return Connection(False, protocol, obstacle=Obstacle.NO_COMMON_SUITE, detail=detail)
+        return SimulatedConnection(False, protocol, obstacle=Obstacle.NO_COMMON_SUITE, detail=detail)
     choice = choose(candidates, order)
     refused = terms if choice.possible else candidates[0].end
     if not choice.possible or (terms.met is False and terms.obstacle in _REFUSED_BY_THE_SERVER):
-        return Connection(False, protocol, obstacle=refused.obstacle, detail=refused.detail)
+        return SimulatedConnection(False, protocol, obstacle=refused.obstacle, detail=refused.detail)
     ends = [together((terms, one.end)) for one in choice.possible]
     if not choice.certain:
         ends.append(
@@ -173,7 +175,7 @@ def _agree(protocol: Protocol, candidates: Sequence[Candidate], order: CipherOrd
     met = {end.met for end in ends}
     worst = next((end for end in ends if end.met is not True), MET)
     suites, groups = {one.name for one in choice.possible}, {one.group for one in choice.possible}
-    return Connection(
+    return SimulatedConnection(
         connects=met.pop() if len(met) == 1 else None,
         protocol=protocol,
         suite=suites.pop() if len(suites) == 1 and choice.certain else None,

@@ -35,7 +35,7 @@ class Obstacle(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class SimulatedServer:
     """What is known of a server.
 
     Attributes:
@@ -83,7 +83,7 @@ def _overlap(wanted: set[str], there: set[str], *, complete: bool) -> bool | Non
 # --- groups -----------------------------------------------------------------------------------------------------------
 
 
-def group(client: Client, server: Server, protocol: Protocol) -> Term:
+def group(client: Client, server: SimulatedServer, protocol: Protocol) -> Term:
     """A group for the key exchange; up to TLS 1.2 an elliptic curve."""
     obstacle = Obstacle.NO_COMMON_GROUP
     listing = server.handshake.groups.get(protocol)
@@ -111,7 +111,7 @@ def group(client: Client, server: Server, protocol: Protocol) -> Term:
             return MET
 
 
-def _needs_another_share(client: Client, server: Server, common: list[str]) -> bool:
+def _needs_another_share(client: Client, server: SimulatedServer, common: list[str]) -> bool:
     """Whether the client sends no key share that will do, and the server was not seen to ask for one."""
     if RETRY_REQUEST not in server.handshake.asked_without:
         return False
@@ -174,7 +174,7 @@ def _for_another_key(scheme: int) -> bool:
     return not (classic or 0x0804 <= scheme <= 0x080B or 0x081A <= scheme <= 0x081C)
 
 
-def tls13_certificate(client: Client, server: Server) -> Term:
+def tls13_certificate(client: Client, server: SimulatedServer) -> Term:
     """A certificate with whose key the server can sign, and that is strong enough."""
     obstacle = Obstacle.NO_COMMON_SIGNATURE_SCHEME
     if server.certificate is None:
@@ -207,7 +207,7 @@ def _tls13_scheme(client: Client, deployment: Deployment) -> bool | None:
     return bool(wanted & offered)
 
 
-def certificate(client: Client, server: Server, protocol: Protocol, suite: int) -> Term:
+def certificate(client: Client, server: SimulatedServer, protocol: Protocol, suite: int) -> Term:
     """A certificate for a suite up to TLS 1.2, and where its key signs, a scheme for that."""
     kind = _key_for(suite)
     curve = _certificate_curve(client, server, protocol) if kind == EC else MET
@@ -221,7 +221,7 @@ def _key_for(suite: int) -> str:
     return DSA if for_dss(suite) else EC if for_ecdsa(suite) else RSA
 
 
-def _scheme(client: Client, server: Server, kind: str) -> Term:
+def _scheme(client: Client, server: SimulatedServer, kind: str) -> Term:
     obstacle = Obstacle.NO_COMMON_SIGNATURE_SCHEME
     listing = server.handshake.signature_schemes
     if listing is None:
@@ -245,7 +245,7 @@ def _fits(scheme: int, kind: str) -> bool:
 _GROUP_OF_CURVE = {curve: name for name, curve in CURVES.items()}
 
 
-def _certificate_curve(client: Client, server: Server, protocol: Protocol) -> Term:
+def _certificate_curve(client: Client, server: SimulatedServer, protocol: Protocol) -> Term:
     """Up to TLS 1.2 the curve of an ECDSA key must be among the client's groups (RFC 8422, 5.3).
 
     Not all servers and clients keep to that: what is against it is not known to work, nor to fail.
@@ -268,7 +268,7 @@ _KINDS = {RSA: {RSA}, DSA: {DSA}, EC: {EC, ED25519, ED448}}
 """Kind of key that a suite up to TLS 1.2 wants -> those that will do; EdDSA goes by the suites of ECDSA."""
 
 
-def limits(client: Client, server: Server, protocol: Protocol, suite: int) -> Term:
+def limits(client: Client, server: SimulatedServer, protocol: Protocol, suite: int) -> Term:
     """That the client goes along with what comes with a suite up to TLS 1.2."""
     terms = [_prime(client, server, suite)]
     deployments = server.certificate.deployments if server.certificate else ()
@@ -279,7 +279,7 @@ def limits(client: Client, server: Server, protocol: Protocol, suite: int) -> Te
     return together(terms)
 
 
-def _prime(client: Client, server: Server, suite: int) -> Term:
+def _prime(client: Client, server: SimulatedServer, suite: int) -> Term:
     """The prime of a finite-field key exchange, which only the server chooses.
 
     With a client that names groups of RFC 7919 it may be one of these in place of those that were seen.
@@ -320,7 +320,7 @@ def _rsa_size(client: Client, deployments: list[Deployment]) -> Term:
     return Term(met, obstacle, f"a key in the chain has {min(smallest)} bits, it takes no less than {least}")
 
 
-def renegotiation(client: Client, server: Server) -> Term:
+def renegotiation(client: Client, server: SimulatedServer) -> Term:
     """RFC 5746, up to TLS 1.2, where the client insists on it."""
     if not client.limits.wants_secure_renegotiation:
         return MET

@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, V
 from exporter.errors import ConfigError, Problem
 from exporter.software.packages import DEBIAN
 from exporter.software.support import Carried, End, PartOf, Product, SupportTable
-from exporter.yamlfile import read_document, validate
+from exporter.yamlfile import StrictForm, read_document, validate
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -52,24 +52,20 @@ _MaybeName = Annotated[str | None, BeforeValidator(_read_name)]
 # --- the shipped table ------------------------------------------------------------------------------------------------
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _CarriedForm(_Strict):
+class _CarriedForm(StrictForm):
     version: str
     by: str
     release: str
     follows: bool = False
 
 
-class _ReleaseForm(_Strict):
+class _ReleaseForm(StrictForm):
     since: date
     end: _Date
     newest: str
 
 
-class _ProductForm(_Strict):
+class _ProductForm(StrictForm):
     source: str
     releases: dict[str, _ReleaseForm | _Date]
     carried: list[_CarriedForm] = Field(default_factory=list)
@@ -90,12 +86,12 @@ class _ProductForm(_Strict):
         )
 
 
-class _PartForm(_Strict):
+class _PartForm(StrictForm):
     product: str
     releases: dict[str, list[str]]
 
 
-class _TableForm(_Strict):
+class _SupportTableForm(StrictForm):
     as_of: date
     license: str
     products: dict[str, _ProductForm]
@@ -110,7 +106,7 @@ def shipped_table() -> SupportTable:
         ConfigError: the program is broken.
     """
     document = read_document(SHIPPED)
-    form, problems = validate(document, _TableForm)
+    form, problems = validate(document, _SupportTableForm)
     if form is None or problems:
         raise ConfigError(problems)
     as_of = datetime.combine(form.as_of, time(), UTC)

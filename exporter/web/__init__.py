@@ -101,7 +101,7 @@ def make_app(sources: Sources) -> Starlette:
     return Starlette(routes=routes)
 
 
-class _Server(uvicorn.Server):
+class _WebServer(uvicorn.Server):
     """uvicorn without its own handling of signals: one place stops the whole program, in order."""
 
     @contextmanager
@@ -143,7 +143,7 @@ async def serving(app: Starlette, addresses: list[tuple[str, int]]) -> AsyncIter
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2, loop="none"
     )
-    server = _Server(config)
+    server = _WebServer(config)
     task = asyncio.create_task(server.serve(sockets=sockets), name="web")
     try:
         while not server.started and not task.done():

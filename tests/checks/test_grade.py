@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.checks.grade import CHECK, GradeDemand
-from exporter.grade import Hsts, Material, evaluate
+from exporter.grade import HstsRating, Material, evaluate
 from exporter.judging.check import Outcome
 from exporter.model import Protocol, Verdict
 from tests.grade.test_rules import GOOD, accepting
@@ -28,8 +28,8 @@ def judge(material: Material | None, minimum: str, *, trust_ignored: bool = Fals
     [
         ({}, "A+", False, Verdict.PASS, "the grade is A+"),
         ({}, "E", True, Verdict.PASS, "the grade is A+ if trust is ignored"),
-        ({"hsts": Hsts.SHORT}, "A+", False, Verdict.FAIL, "the grade is A, worse than A+"),
-        ({"hsts": Hsts.SHORT}, "A", False, Verdict.PASS, "the grade is A"),
+        ({"hsts": HstsRating.SHORT}, "A+", False, Verdict.FAIL, "the grade is A, worse than A+"),
+        ({"hsts": HstsRating.SHORT}, "A", False, Verdict.PASS, "the grade is A"),
         ({"rc4": True}, "A-", False, Verdict.FAIL, "the grade is B, worse than A-"),
         ({"rc4": True}, "B", False, Verdict.PASS, "the grade is B"),
         (UNTRUSTED, "E", False, Verdict.FAIL, "the grade is T, worse than E"),

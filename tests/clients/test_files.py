@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.clients.client import Kind, Limits
+from exporter.clients.client import ClientKind, ClientLimits
 from exporter.clients.files import read_table, shipped_clients
 from exporter.errors import ConfigError
 from exporter.model import Protocol
@@ -17,7 +17,7 @@ CLIENTS = TABLE.clients
 
 def test_at_least_fifty_clients_of_every_kind_come_with_the_program() -> None:
     assert len(CLIENTS) >= 50
-    assert {client.kind for client in CLIENTS.values()} == set(Kind)
+    assert {client.kind for client in CLIENTS.values()} == set(ClientKind)
     assert len({client.name for client in CLIENTS.values()}) == len(CLIENTS)
 
 
@@ -92,12 +92,12 @@ def table_file(folder: Path, **changes: str | None) -> Path:
 
 def test_reads_a_table(tmp_path: Path) -> None:
     client = read_table(table_file(tmp_path)).clients["one"]
-    assert (client.id, client.name, client.kind, client.current) == ("one", "One 1.0", Kind.BROWSER, True)
+    assert (client.id, client.name, client.kind, client.current) == ("one", "One 1.0", ClientKind.BROWSER, True)
     assert client.source.date == datetime(2026, 11, 1, tzinfo=UTC)
     assert client.protocols == (Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2, Protocol.TLS1_3)
     assert (client.suites, client.groups, client.shares) == ((0x1301, 0xC02F), (0x1D, 0x17), (0x1D,))
     assert client.schemes == (0x0403, 0x0804)
-    assert client.limits == Limits(max_dh_bits=2048, refuses_sha1=True)
+    assert client.limits == ClientLimits(max_dh_bits=2048, refuses_sha1=True)
 
 
 @pytest.mark.parametrize(

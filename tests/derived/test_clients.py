@@ -6,7 +6,7 @@ from exporter.clients.files import shipped_clients
 from exporter.derived.clients import DERIVATION, ClientConnections
 from exporter.facts.handshake import Listing
 from exporter.model import CipherOrder, Protocol
-from exporter.simulation.connect import Connection
+from exporter.simulation.connect import SimulatedConnection
 from exporter.simulation.terms import Obstacle
 from tests.support.facts import CBC_RSA, GCM, case, certificate, handshake
 
@@ -52,7 +52,7 @@ def test_without_a_handshake_nothing_is_known() -> None:
 
 
 def test_a_scan_without_a_server_name_tells_of_clients_without_one() -> None:
-    accepted = Connection(True, TLS1_0, CBC_RSA)
+    accepted = SimulatedConnection(True, TLS1_0, CBC_RSA)
     assert derived(ONLY_1_0, server_name=None).of("android-2.3.7") == accepted
     named = derived(ONLY_1_0).of("android-2.3.7")
     assert (named.connects, named.obstacle, named.suite) == (None, Obstacle.NO_SNI, CBC_RSA)

@@ -9,7 +9,7 @@ from exporter.derived.grade import DERIVATION
 from exporter.derived.material import gather
 from exporter.derived.negotiation import BROWSERS, browsers_get, browsers_lack
 from exporter.facts.handshake import Prime
-from exporter.grade import Hsts, Material
+from exporter.grade import HstsRating, Material
 from exporter.grade.material import Sizes
 from exporter.model import CipherOrder, Protocol
 from exporter.tls.suites import BY_NAME
@@ -177,9 +177,9 @@ def test_keys_and_primes_are_whole_when_nothing_is_hidden() -> None:
 
 
 def test_hsts_is_for_web_servers_with_names() -> None:
-    assert gathered(handshake(), GOOD_HTTP).hsts is Hsts.LONG
-    assert gathered(handshake(), GOOD_HTTP, protocol="imaps").hsts is Hsts.NOT_APPLICABLE
-    assert gathered(handshake(), GOOD_HTTP, host="192.0.2.1").hsts is Hsts.NOT_APPLICABLE
+    assert gathered(handshake(), GOOD_HTTP).hsts is HstsRating.LONG
+    assert gathered(handshake(), GOOD_HTTP, protocol="imaps").hsts is HstsRating.NOT_APPLICABLE
+    assert gathered(handshake(), GOOD_HTTP, host="192.0.2.1").hsts is HstsRating.NOT_APPLICABLE
     assert gathered(handshake()).hsts is None
 
 

@@ -11,7 +11,7 @@ from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts, Prime
 from exporter.facts.vulnerabilities import VulnerabilityFacts
 from exporter.grade import Grade, evaluate
-from exporter.grade.material import Hsts, Material, Sizes
+from exporter.grade.material import HstsRating, Material, Sizes
 from exporter.model import CipherOrder, Protocol, TrustFailure
 from tests.grade.test_table import ANONYMOUS, DES3, DHE, ECDHE_CBC, EXPORT, GCM_RSA, NULL, RC4_RSA, graded
 from tests.support.facts import (
@@ -155,7 +155,7 @@ _UNKNOWN: Mapping[str, Any] = {
 }
 _SPECIAL = {
     "protocols": st.dictionaries(st.sampled_from(Protocol), _TRISTATE),
-    "hsts": st.none() | st.sampled_from(Hsts),
+    "hsts": st.none() | st.sampled_from(HstsRating),
     **dict.fromkeys(("ciphers", "keys", "primes"), _SIZES),
 }
 MATERIALS = st.builds(Material, **{name: _SPECIAL.get(name, _TRISTATE) for name in _UNKNOWN})

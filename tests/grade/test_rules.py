@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from exporter.grade import NOT_LOOKED_AT, RULES, Hsts, Letter, Lift, Material, evaluate
+from exporter.grade import NOT_LOOKED_AT, RULES, HstsRating, Letter, Lift, Material, evaluate
 from exporter.grade.material import Sizes
 from exporter.model import Protocol
 
@@ -41,7 +41,7 @@ GOOD = Material(
     trusted=True,
     name_match=True,
     secure_renegotiation=True,
-    hsts=Hsts.LONG,
+    hsts=HstsRating.LONG,
     heartbleed=False,
     ccs_injection=False,
     robot=False,
@@ -83,9 +83,9 @@ ALONE: Mapping[str, dict[str, Any]] = {
     "no_aead": {"aead_used": False},
     "no_secure_renegotiation": {"secure_renegotiation": False},
     "no_tls13": {"protocols": accepting(TLS12)},
-    "bad_hsts": {"hsts": Hsts.DISABLED},
+    "bad_hsts": {"hsts": HstsRating.DISABLED},
     "sha1_signature": {"sha1_signature": True},
-    "no_long_hsts": {"hsts": Hsts.SHORT},
+    "no_long_hsts": {"hsts": HstsRating.SHORT},
 }
 """What is not as on the good server, so that the rule applies."""
 AS_WELL = {

@@ -22,8 +22,8 @@ from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Protocol
 from exporter.scan import scan
-from exporter.simulation.connect import Connection, connect
-from exporter.simulation.terms import Obstacle, Server
+from exporter.simulation.connect import SimulatedConnection, connect
+from exporter.simulation.terms import Obstacle, SimulatedServer
 from exporter.tls.suites import BY_OPENSSL_NAME
 from tests.support.certificates import dns, issue, pem_file
 from tests.support.client_hellos import Agreed, ask
@@ -107,12 +107,12 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return make_pki(tmp_path_factory.mktemp("pki"))
 
 
-def scanned(port: int) -> Server:
+def scanned(port: int) -> SimulatedServer:
     """What a scan finds of the server on this port."""
     result = asyncio.run(scan(make_target(port, timeout_seconds=10.0), make_environment()))
     handshake = result.facts.get(HandshakeFacts)
     assert handshake is not None, result.failures
-    return Server(handshake, result.facts.get(CertificateFacts), named=True)
+    return SimulatedServer(handshake, result.facts.get(CertificateFacts), named=True)
 
 
 @contextmanager
@@ -155,7 +155,7 @@ def test_clients_without_ml_dsa_cannot_connect_to_a_server_with_that_alone(tmp_p
     assert {name for name, one in answered.items() if one is not None} == {"chromium-156", "openssl-3.5"}
 
 
-def told(found: Connection) -> Agreed | None:
+def told(found: SimulatedConnection) -> Agreed | None:
     """What the server is to answer; None for a refusal."""
     if found.suite is None:
         assert found.connects is False

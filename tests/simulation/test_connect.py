@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.clients.client import Client, Kind, Limits, Source
+from exporter.clients.client import Client, ClientKind, ClientLimits, Source
 from exporter.clients.files import shipped_clients
 from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts, Listing, Prime, ServedChain
 from exporter.model import CipherOrder, Protocol
-from exporter.simulation.connect import Connection, connect
-from exporter.simulation.terms import Obstacle, Server
+from exporter.simulation.connect import SimulatedConnection, connect
+from exporter.simulation.terms import Obstacle, SimulatedServer
 from exporter.tls.suites import BY_NAME
 from tests.support.facts import (
     certificate,
@@ -55,7 +55,7 @@ def client(*suites: str, oldest: Protocol = TLS1_0, newest: Protocol = TLS1_2, *
     usual: dict[str, Any] = {
         "id": "one",
         "name": "One",
-        "kind": Kind.LIBRARY,
+        "kind": ClientKind.LIBRARY,
         "current": True,
         "source": Source("seen", NOW, "Seen"),
         "how": "",
@@ -74,7 +74,7 @@ def seen(
     named: bool = True,
     certificate_facts: CertificateFacts | None = RSA,
     **changes: Any,  # noqa: ANN401 - arguments of `handshake`
-) -> Server:
+) -> SimulatedServer:
     usual: dict[str, Any] = {
         "groups": {protocol: CURVES for protocol in suites if protocol is not SSL3},
         "group_order": dict.fromkeys(suites, CipherOrder.SERVER),
@@ -86,7 +86,7 @@ def seen(
         ),
         "extensions": {"secure_renegotiation": True},
     }
-    return Server(handshake(suites, **(usual | changes)), certificate_facts, named)
+    return SimulatedServer(handshake(suites, **(usual | changes)), certificate_facts, named)
 
 
 def alone(**leaf: Any) -> CertificateFacts:  # noqa: ANN401 - fields of ServedCertificate
@@ -102,7 +102,7 @@ YES, NO, OPEN = True, False, None
 O = Obstacle  # noqa: E741 - one letter, for the table's sake
 
 CASES: list[
-    tuple[str, Client, Server, tuple[bool | None, Protocol | None, str | None, str | None, Obstacle | None]]
+    tuple[str, Client, SimulatedServer, tuple[bool | None, Protocol | None, str | None, str | None, Obstacle | None]]
 ] = [
     # --- versions ---
     (
@@ -306,37 +306,37 @@ CASES: list[
     ),
     (
         "SHA-1 before TLS 1.2",
-        client(ECDHE, limits=Limits(refuses_sha1=True)),
+        client(ECDHE, limits=ClientLimits(refuses_sha1=True)),
         seen({TLS1_0: [ECDHE]}),
         (NO, TLS1_0, ECDHE, "x25519", O.SHA1_SIGNATURE),
     ),
     (
         "SHA-1, although another suite would do without",
-        client(ECDHE, AES128, limits=Limits(refuses_sha1=True)),
+        client(ECDHE, AES128, limits=ClientLimits(refuses_sha1=True)),
         seen({TLS1_0: [ECDHE, AES128]}),
         (NO, TLS1_0, ECDHE, "x25519", O.SHA1_SIGNATURE),
     ),
     (
         "no signature before TLS 1.2",
-        client(AES128, limits=Limits(refuses_sha1=True)),
+        client(AES128, limits=ClientLimits(refuses_sha1=True)),
         seen({TLS1_0: [AES128]}),
         (YES, TLS1_0, AES128, None, None),
     ),
     (
         "RSA keys of 2048 bits",
-        client(AES128, limits=Limits(min_rsa_bits=2048)),
+        client(AES128, limits=ClientLimits(min_rsa_bits=2048)),
         seen({TLS1_2: [AES128]}),
         (YES, TLS1_2, AES128, None, None),
     ),
     (
         "RSA keys that are too small",
-        client(AES128, limits=Limits(min_rsa_bits=3072)),
+        client(AES128, limits=ClientLimits(min_rsa_bits=3072)),
         seen({TLS1_2: [AES128]}),
         (NO, TLS1_2, AES128, None, O.RSA_TOO_SMALL),
     ),
     (
         "an RSA key that is too small, behind a leaf with an ECDSA key",
-        client(GCM_ECDSA, limits=Limits(min_rsa_bits=2048)),
+        client(GCM_ECDSA, limits=ClientLimits(min_rsa_bits=2048)),
         seen(
             {TLS1_2: [GCM_ECDSA]},
             certificate_facts=certificates(deployment(issuer(**RSA_LEAF | {"key_size_bits": 1024}))),
@@ -345,57 +345,57 @@ CASES: list[
     ),
     (
         "no RSA keys behind a leaf with an ECDSA key",
-        client(GCM_ECDSA, limits=Limits(min_rsa_bits=2048)),
+        client(GCM_ECDSA, limits=ClientLimits(min_rsa_bits=2048)),
         seen({TLS1_2: [GCM_ECDSA]}, certificate_facts=BOTH),
         (YES, TLS1_2, GCM_ECDSA, "x25519", None),
     ),
     (
         "RSA keys that are not known",
-        client(AES128, limits=Limits(min_rsa_bits=2048)),
+        client(AES128, limits=ClientLimits(min_rsa_bits=2048)),
         seen({TLS1_2: [AES128]}, certificate_facts=None),
         (OPEN, TLS1_2, AES128, None, O.RSA_TOO_SMALL),
     ),
     # --- finite fields ---
     (
         "a prime that is too large",
-        client(DHE, limits=Limits(max_dh_bits=1024)),
+        client(DHE, limits=ClientLimits(max_dh_bits=1024)),
         seen({TLS1_2: [DHE]}, primes=(Prime(2048),)),
         (NO, TLS1_2, DHE, None, O.DH_TOO_LARGE),
     ),
     (
         "a prime of just that size",
-        client(DHE, limits=Limits(min_dh_bits=1024, max_dh_bits=1024)),
+        client(DHE, limits=ClientLimits(min_dh_bits=1024, max_dh_bits=1024)),
         seen({TLS1_2: [DHE]}, primes=(Prime(1024),)),
         (YES, TLS1_2, DHE, None, None),
     ),
     (
         "a prime that is too small",
-        client(DHE, limits=Limits(min_dh_bits=1024)),
+        client(DHE, limits=ClientLimits(min_dh_bits=1024)),
         seen({TLS1_2: [DHE]}, primes=(Prime(512),)),
         (NO, TLS1_2, DHE, None, O.DH_TOO_SMALL),
     ),
     (
         "two primes, one of them too large",
-        client(DHE, limits=Limits(max_dh_bits=1024)),
+        client(DHE, limits=ClientLimits(max_dh_bits=1024)),
         seen({TLS1_2: [DHE]}, primes=(Prime(1024), Prime(2048))),
         (OPEN, TLS1_2, DHE, None, O.DH_TOO_LARGE),
     ),
     (
         "a client that names groups of RFC 7919 may get one",
-        client(DHE, groups=(0x17, 0x0101), limits=Limits(max_dh_bits=2048)),
+        client(DHE, groups=(0x17, 0x0101), limits=ClientLimits(max_dh_bits=2048)),
         seen({TLS1_2: [DHE]}, primes=(Prime(2048),)),
         (OPEN, TLS1_2, DHE, None, O.DH_TOO_LARGE),
     ),
     (
         "a prime that was not seen",
-        client(DHE, limits=Limits(max_dh_bits=1024)),
+        client(DHE, limits=ClientLimits(max_dh_bits=1024)),
         seen({TLS1_2: [DHE]}),
         (OPEN, TLS1_2, DHE, None, O.DH_TOO_LARGE),
     ),
     ("a prime, and no limit", client(DHE), seen({TLS1_2: [DHE]}), (YES, TLS1_2, DHE, None, None)),
     (
         "another suite comes first, and the prime does not matter",
-        client(DHE, AES128, limits=Limits(max_dh_bits=1024)),
+        client(DHE, AES128, limits=ClientLimits(max_dh_bits=1024)),
         seen({TLS1_2: [AES128, DHE]}, primes=(Prime(2048),)),
         (YES, TLS1_2, AES128, None, None),
     ),
@@ -504,7 +504,7 @@ CASES: list[
     ),
     (
         "no secure renegotiation, and a protocol that is not known",
-        client(AES128, limits=Limits(wants_secure_renegotiation=True)),
+        client(AES128, limits=ClientLimits(wants_secure_renegotiation=True)),
         seen({TLS1_2: [AES128]}, extensions={"secure_renegotiation": False}, open_protocols=[TLS1_0]),
         (OPEN, TLS1_2, AES128, None, O.NO_SECURE_RENEGOTIATION),
     ),
@@ -571,26 +571,26 @@ CASES: list[
     ),
     (
         "of two certificates one with a key that is too small",
-        client(TLS13, newest=TLS1_3, limits=Limits(min_rsa_bits=3072)),
+        client(TLS13, newest=TLS1_3, limits=ClientLimits(min_rsa_bits=3072)),
         seen({TLS1_3: [TLS13]}, certificate_facts=BOTH),
         (OPEN, TLS1_3, TLS13, "x25519", O.RSA_TOO_SMALL),
     ),
     (
         "an RSA key that is too small in TLS 1.3",
-        client(TLS13, newest=TLS1_3, limits=Limits(min_rsa_bits=3072)),
+        client(TLS13, newest=TLS1_3, limits=ClientLimits(min_rsa_bits=3072)),
         seen({TLS1_3: [TLS13]}),
         (NO, TLS1_3, TLS13, "x25519", O.RSA_TOO_SMALL),
     ),
     # --- the rest ---
     (
         "no secure renegotiation",
-        client(AES128, limits=Limits(wants_secure_renegotiation=True)),
+        client(AES128, limits=ClientLimits(wants_secure_renegotiation=True)),
         seen({TLS1_2: [AES128]}, extensions={"secure_renegotiation": False}),
         (NO, TLS1_2, AES128, None, O.NO_SECURE_RENEGOTIATION),
     ),
     (
         "no secure renegotiation in one of two versions",
-        client(AES128, limits=Limits(wants_secure_renegotiation=True)),
+        client(AES128, limits=ClientLimits(wants_secure_renegotiation=True)),
         seen({TLS1_1: [AES128], TLS1_2: [AES128]}, extensions={"secure_renegotiation": False}),
         (OPEN, TLS1_2, AES128, None, O.NO_SECURE_RENEGOTIATION),
     ),
@@ -630,7 +630,7 @@ CASES: list[
 @pytest.mark.parametrize(("one", "server", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_what_comes_of_a_client_and_a_server(
     one: Client,
-    server: Server,
+    server: SimulatedServer,
     expected: tuple[bool | None, Protocol | None, str | None, str | None, Obstacle | None],
 ) -> None:
     found = connect(one, server)
@@ -698,7 +698,7 @@ def test_android_up_to_4_3_cannot_connect_to_a_server_that_keeps_to_the_checklis
 
 def test_android_from_4_4_2_on_can_connect_to_it() -> None:
     found = {name: connect(one, CHECKLIST) for name, one in CLIENTS.items() if name.startswith("android-")}
-    assert found["android-4.4.2"] == Connection(True, TLS1_2, GCM_ECDSA, "secp256r1")
+    assert found["android-4.4.2"] == SimulatedConnection(True, TLS1_2, GCM_ECDSA, "secp256r1")
     assert [name for name, one in found.items() if one.connects] == [
         *("android-4.4.2", "android-5.0", "android-6.0", "android-7.0", "android-8.1"),
         *("android-9", "android-11", "android-13", "android-15"),
@@ -737,7 +737,7 @@ def test_a_client_that_sends_what_a_server_drops_is_not_said_to_connect(
 ) -> None:
     stack = Stack({0x0303: (0xC02F, 0x009C)})
     facts, _ = read_scripted(lambda hello: End.RESET if extension in hello.extensions else stack(hello))
-    found = connect(CLIENTS["openjdk-17"], Server(facts, RSA, named=True))
+    found = connect(CLIENTS["openjdk-17"], SimulatedServer(facts, RSA, named=True))
     assert (found.connects, found.obstacle) == (connects, obstacle)
 
 
@@ -754,7 +754,7 @@ ANY_CLIENT = st.sampled_from([*CLIENTS.values()])
 def test_an_answer_comes_of_whatever_was_seen(
     one: Client, facts: HandshakeFacts, certificate_facts: CertificateFacts | None, named: bool
 ) -> None:
-    found = connect(one, Server(facts, certificate_facts, named))
+    found = connect(one, SimulatedServer(facts, certificate_facts, named))
     assert (found.obstacle is None) is (found.connects is True)
     if found.connects:
         assert found.protocol in one.protocols
@@ -791,7 +791,7 @@ RICH = st.sampled_from(
 
 
 @st.composite
-def less_known(draw: st.DrawFn) -> tuple[Server, Server]:
+def less_known(draw: st.DrawFn) -> tuple[SimulatedServer, SimulatedServer]:
     """A server, and the same of which less is known."""
     more = seen(
         draw(RICH),
@@ -803,12 +803,14 @@ def less_known(draw: st.DrawFn) -> tuple[Server, Server]:
     facts = more.handshake
     forgotten: dict[str, Any] = {name: less(getattr(facts, name), draw) for name, less in LESS.items()}
     certificate_facts = draw(st.sampled_from([more.certificate, None]))
-    return more, Server(replace(facts, **forgotten), certificate_facts, more.named)
+    return more, SimulatedServer(replace(facts, **forgotten), certificate_facts, more.named)
 
 
 @steady
 @given(one=ANY_CLIENT, both=less_known())
-def test_less_knowledge_makes_no_other_answer_and_no_other_choice(one: Client, both: tuple[Server, Server]) -> None:
+def test_less_knowledge_makes_no_other_answer_and_no_other_choice(
+    one: Client, both: tuple[SimulatedServer, SimulatedServer]
+) -> None:
     more, less = (connect(one, server) for server in both)
     assert less.connects in {more.connects, None}
     assert less.protocol in {more.protocol, None}
