@@ -9,7 +9,7 @@ from exporter.facts.dns import DnsFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.model import Remedy
 from exporter.pki.authorities import KnownAuthority, authority_of
-from exporter.pki.caa import issuance
+from exporter.pki.caa import ISSUE, issuance
 from exporter.remedies.servers import everywhere, listed, quoted
 
 _NOBODY_ELSE = "Every CA that is to issue for the name needs a line."
@@ -43,7 +43,7 @@ def _remedy(case: Case, _demand: CaaDemand, _outcome: Outcome) -> tuple[Remedy, 
     facts = case.facts.get(DnsFacts)
     owner = (facts.caa_domain if facts else None) or case.target.host
     known, others = _authorities(case)
-    lines = tuple(f'{owner}. CAA 0 issue "{authority.domains[0]}"' for authority in known)
+    lines = tuple(f'{owner}. CAA 0 {ISSUE} "{authority.domains[0]}"' for authority in known)
     notes = [f"Publish which CAs may issue for {owner}."]
     if others:
         notes.append(f"The certificate here is of {listed(list(map(quoted, others)))}, {_LOOK_UP}.")

@@ -10,7 +10,7 @@ from exporter.facts.dns import DnsFacts
 from exporter.judging.check import Check, Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.model import Remedy
 from exporter.pki.authorities import KnownAuthority, table
-from exporter.pki.caa import issuance
+from exporter.pki.caa import ISSUE, ISSUE_WILD, issuance
 from exporter.remedies.servers import everywhere, listed
 
 CHANGED = (
@@ -74,8 +74,8 @@ def _grants(facts: DnsFacts, verdicts: CaaIssuer) -> Iterator[str]:
         wildcard = one.name.startswith("*.")
         found = facts.wildcard if wildcard and facts.wildcard else None
         records, domain = (found.records, found.domain) if found else (facts.caa, facts.caa_domain)
-        wild = wildcard and any(record.tag == "issuewild" for record in records)
-        yield f'{domain}. CAA 0 {"issuewild" if wild else "issue"} "{known[one.issuer].domains[0]}"'
+        wild = wildcard and any(record.tag == ISSUE_WILD for record in records)
+        yield f'{domain}. CAA 0 {ISSUE_WILD if wild else ISSUE} "{known[one.issuer].domains[0]}"'
 
 
 def _by_name(verdicts: CaaIssuer) -> Iterator[KnownAuthority]:

@@ -12,14 +12,13 @@ from exporter.facts.certificate import CertificateFacts, Deployment, ServedCerti
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.http import HttpFacts
 from exporter.grade import HstsRating, Material
-from exporter.grade.material import Sizes
+from exporter.grade.material import LONG_HSTS_DAYS, Sizes
 from exporter.grade.scores import ec_as_rsa
 from exporter.model import Protocol, TrustFailure
 from exporter.pki import keys
 from exporter.tls.suites import BY_ANY_NAME, CipherSuite
 
-LONG_SECONDS = timedelta(days=180).total_seconds()
-"""The guide has six months; testssl.sh, too, takes 180 days for them."""
+_LONG_SECONDS = timedelta(days=LONG_HSTS_DAYS).total_seconds()
 _BEFORE_TLS13 = (Protocol.SSL2, *CLASSIC)
 _NEWER = (Protocol.TLS1_1, Protocol.TLS1_2)
 """Protocols in which suites of old are not excused by old clients; TLS 1.3 has none of these."""
@@ -225,4 +224,4 @@ def _hsts(case: Case) -> HstsRating | None:
         return HstsRating.INVALID if facts.hsts_fields else HstsRating.ABSENT
     if facts.hsts.max_age_seconds == 0:
         return HstsRating.DISABLED
-    return HstsRating.LONG if facts.hsts.max_age_seconds >= LONG_SECONDS else HstsRating.SHORT
+    return HstsRating.LONG if facts.hsts.max_age_seconds >= _LONG_SECONDS else HstsRating.SHORT

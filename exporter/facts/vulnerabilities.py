@@ -42,6 +42,10 @@ TRIED_PROTOCOLS = (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.S
 it, and there is no RSA key exchange and no renegotiation in it (RFC 8446, 1.2 and 4.1.2)."""
 
 
+RSA_SUITES = frozenset(name for name, suite in BY_NAME.items() if suite.agreement == "RSA")
+"""Suites (IANA names) in which the client encrypts to the key of the certificate."""
+
+
 def _any(facts: HandshakeFacts, has: Callable[[Protocol], bool | None]) -> bool | None:
     """Whether some accepted protocol up to TLS 1.2 has it; None when none is known to, and one may."""
     verdicts = [
@@ -62,7 +66,7 @@ def _takes_rsa(facts: HandshakeFacts, protocol: Protocol) -> bool | None:
 
 def _may_encrypt_to_certificate(name: str) -> bool:
     suite = BY_NAME.get(name)
-    return suite is None or (suite.agreement == "RSA" and not suite.export)
+    return suite is None or (name in RSA_SUITES and not suite.export)
 
 
 def rsa_suites(facts: HandshakeFacts, protocol: Protocol) -> tuple[str, ...]:

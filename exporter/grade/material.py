@@ -6,6 +6,9 @@ from enum import Enum
 
 from exporter.model import Protocol
 
+LONG_HSTS_DAYS = 180
+"""The guide has six months; testssl.sh, too, takes 180 days for them."""
+
 
 class HstsRating(Enum):
     """What a server's HSTS header is worth to the guide."""
@@ -14,8 +17,8 @@ class HstsRating(Enum):
     ABSENT = "no header"
     INVALID = "a header that browsers ignore"
     DISABLED = "max-age=0, by which browsers forget the policy"
-    SHORT = "kept for less than 180 days"
-    LONG = "kept for 180 days or more"
+    SHORT = f"kept for less than {LONG_HSTS_DAYS} days"
+    LONG = f"kept for {LONG_HSTS_DAYS} days or more"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.grade.letters import Letter
-from exporter.grade.material import HstsRating, Material
+from exporter.grade.material import LONG_HSTS_DAYS, HstsRating, Material
 from exporter.model import Protocol
 
 REVISION: Final = "2009r"
@@ -357,7 +357,7 @@ RULES: tuple[Rule, ...] = (
         "2009r",
         QUOTED,
         "sends an HSTS header that is not valid, or has max-age=0",
-        "send a valid HSTS header with a max-age of 180 days or more",
+        f"send a valid HSTS header with a max-age of {LONG_HSTS_DAYS} days or more",
         _hsts(HstsRating.INVALID, HstsRating.DISABLED),
     ),
     # --- no A+
@@ -375,8 +375,8 @@ RULES: tuple[Rule, ...] = (
         Letter.A,
         "2009e",
         GUIDE,
-        "sends no HSTS header, or one with a max-age of less than 180 days",
-        "send an HSTS header with a max-age of 180 days or more",
+        f"sends no HSTS header, or one with a max-age of less than {LONG_HSTS_DAYS} days",
+        f"send an HSTS header with a max-age of {LONG_HSTS_DAYS} days or more",
         _hsts(HstsRating.ABSENT, HstsRating.INVALID, HstsRating.DISABLED, HstsRating.SHORT),
     ),
 )

@@ -12,12 +12,15 @@ CRITICAL = 128
 MISTAKEN = 1
 """The lowest bit, which many zones take for bit 0. Let's Encrypt takes it for critical too (Boulder, va/caa.go); by the
 RFC it means nothing, so what another CA does is open."""
-UNDERSTOOD = frozenset({"issue", "issuewild", "iodef"})
+ISSUE, ISSUE_WILD = "issue", "issuewild"
+UNDERSTOOD = frozenset({ISSUE, ISSUE_WILD, "iodef"})
 """What every CA processes (CA/Browser Forum Baseline Requirements, 3.2.2.8). A critical record with a tag that a CA
 does not know keeps it from issuing."""
 KNOWN_TO_SOME = frozenset({"issuemail", "issuevmc", "contactemail", "contactphone"})
 """RFC 9495; AuthIndicators, VMC requirements; Baseline Requirements, appendix A. Where one is critical, it is open
 whether a CA that is named may issue."""
+KNOWN_TAGS = UNDERSTOOD | KNOWN_TO_SOME
+"""The registered tags in use (RFC 8659, RFC 9495, CA/Browser Forum)."""
 
 _WORD = r"[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*"
 _BLANKS = " \t"
@@ -145,8 +148,8 @@ def issuance(records: Sequence[CaaRecord], *, wildcard: bool = False) -> Issuanc
     if unknown:
         return Issuance(restricted=True, critical=unknown)
     open_to_some = dict.fromkeys(one.tag for one in records if one.critical_to_some and one.tag not in UNDERSTOOD)
-    wild = [record for record in records if record.tag == "issuewild"] if wildcard else []
-    counting = wild or [record for record in records if record.tag == "issue"]
+    wild = [record for record in records if record.tag == ISSUE_WILD] if wildcard else []
+    counting = wild or [record for record in records if record.tag == ISSUE]
     return Issuance(
         bool(counting), tuple(_grant(record) for record in counting), doubtful=tuple(critical | open_to_some)
     )

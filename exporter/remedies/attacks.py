@@ -6,6 +6,7 @@ from exporter.case import Case
 from exporter.derived.attacks import CLASSIC, SHARED_PRIME_BITS
 from exporter.derived.verdicts import Attack
 from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.vulnerabilities import RSA_SUITES
 from exporter.model import Protocol, Remedy
 from exporter.remedies.parameters import SOUND_PRIME_BITS, compression_change, dh_change
 from exporter.remedies.protocols import protocol_change, to_keep
@@ -90,7 +91,7 @@ def _fewer_suites(
     named = {text.rpartition(" ")[2] for attack in found if attack in _LOSES_SUITES for text in evidence[attack]}
     if Attack.ROBOT in found:
         of_rsa = (name for protocol in CLASSIC for name in facts.cipher_suites.get(protocol, ()))
-        named |= {name for name in of_rsa if name.startswith("TLS_RSA_")}
+        named |= RSA_SUITES.intersection(of_rsa)
     gone = {name for name in named if name in BY_NAME}
     if gone:
         yield suites_change(choose(facts, lambda _protocol, name: name not in gone), old=old)

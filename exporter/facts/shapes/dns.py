@@ -6,11 +6,7 @@ from collections.abc import Iterator
 from exporter.facts.dns import DnsFacts, MtaStsFacts, StsPolicyFacts, TlsaFacts
 from exporter.facts.shape import Shape
 from exporter.model import Family, Sample
-
-KNOWN_TAGS = ("issue", "issuewild", "issuemail", "issuevmc", "iodef", "contactemail", "contactphone")
-"""The registered tags in use (RFC 8659, RFC 9495, CA/Browser Forum); others are counted together, as label values are
-bounded."""
-
+from exporter.pki.caa import KNOWN_TAGS
 
 PRESENT = Family("tls_posture_caa_present", "Whether CAA records apply to the host (as of the last scan)")
 
@@ -19,6 +15,7 @@ RECORDS = Family("tls_posture_caa_records", "Number of records in the relevant C
 
 
 def _caa_samples(facts: DnsFacts) -> Iterator[Sample]:
+    """Tags that are not known are counted together, so that the values of the label are bounded."""
     yield Sample(PRESENT, bool(facts.caa))
     counts = Counter(record.tag if record.tag in KNOWN_TAGS else "other" for record in facts.caa)
     for tag, count in sorted(counts.items()):
