@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *("model", "errors", "services", "yamlfile", "software", "tls", "pki", "facts", "clients"),
+    *("ternary", "model", "errors", "services", "yamlfile", "software", "tls", "pki", "facts", "clients"),
     *("credentials", "config", "targets", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends"),
@@ -72,7 +72,9 @@ def test_a_module_imports_only_from_its_left(name: str) -> None:
     assert {one for one in IMPORTS[name] if part(one) not in to_the_left} == set()
 
 
-@pytest.mark.parametrize("name", ["exporter", "exporter.model", "exporter.schedule", "exporter.logs"])
+@pytest.mark.parametrize(
+    "name", ["exporter", "exporter.ternary", "exporter.model", "exporter.schedule", "exporter.logs"]
+)
 def test_these_import_nothing_of_ours(name: str) -> None:
     assert IMPORTS[name] == set()
 

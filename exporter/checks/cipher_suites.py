@@ -25,6 +25,7 @@ from exporter.judging.suites import (
 from exporter.model import Facts, Family, Protocol, Remedy, Sample
 from exporter.remedies.servers import nothing_known
 from exporter.remedies.suites import choose, suites_remedies, usual
+from exporter.ternary import all_of
 from exporter.tls.suites import BY_NAME
 
 _MOST_NAMED = 6
@@ -174,7 +175,7 @@ def _samples(facts: Facts, demands: Sequence[CipherSuitesDemand], policy: str, d
         return
     for protocol in handshake.accepted:
         suites = handshake.cipher_suites.get(protocol, ())
-        verdicts = {suite: _compliant(rules, protocol, suite) for suite in suites}
+        verdicts = {suite: all_of(one.allows(protocol, suite) for one in rules) for suite in suites}
         if not may_lack(handshake, protocol) and None not in verdicts.values():
             count = sum(verdict is False for verdict in verdicts.values())
             yield Sample(NONCOMPLIANT, count, {"protocol": protocol, "policy": policy})
@@ -182,13 +183,6 @@ def _samples(facts: Facts, demands: Sequence[CipherSuitesDemand], policy: str, d
             compliant = "" if verdict is None else str(verdict).lower()
             labels = {"protocol": protocol, "cipher_suite": suite, "compliant": compliant, "policy": policy}
             yield Sample(SUITE_INFO, 1, labels)
-
-
-def _compliant(rules: Sequence[Rules], protocol: Protocol, suite: str) -> bool | None:
-    verdicts = {one.allows(protocol, suite) for one in rules}
-    if False in verdicts:
-        return False
-    return None if None in verdicts else True
 
 
 def _remedy(case: Case, demand: CipherSuitesDemand, outcome: Outcome) -> tuple[Remedy, ...]:

@@ -7,6 +7,7 @@ from hashlib import sha256
 from exporter.facts.certificate import Deployment, ServedCertificate
 from exporter.facts.dns import TlsaRecord
 from exporter.model import TrustFailure
+from exporter.ternary import all_of, any_of
 
 PKIX_TA, PKIX_EE, DANE_TA, DANE_EE = range(4)
 """Certificate usages by their names of RFC 7218."""
@@ -34,8 +35,8 @@ def bound(records: Iterable[TlsaRecord], deployment: Deployment, now: datetime, 
     """
     known = deployment.at(now)
     verdicts = {record: _fits(record, known, now, protocol) for record in records}
-    for_all = _any(verdicts.values())
-    for_some = _any(verdicts[record] for record in _strongest(verdicts))
+    for_all = any_of(verdicts.values())
+    for_some = any_of(verdicts[record] for record in _strongest(verdicts))
     return for_all if for_all is for_some else None
 
 
@@ -55,11 +56,11 @@ def _fits(record: TlsaRecord, deployment: Deployment, now: datetime, protocol: s
         case 2:
             return _anchored(record, deployment, now, protocol)
         case 1:
-            return _all(_is_of(record, deployment.leaf), _valid(deployment))
+            return all_of((_is_of(record, deployment.leaf), _valid(deployment)))
         case _:
-            above = _any(_is_of(record, one) for one in deployment.linked[1:])
+            above = any_of(_is_of(record, one) for one in deployment.linked[1:])
             # The anchor is one that clients have: it need not be served, and then it was not seen.
-            return _all(None if above is False else above, _valid(deployment))
+            return all_of((None if above is False else above, _valid(deployment)))
 
 
 def _anchored(record: TlsaRecord, deployment: Deployment, now: datetime, protocol: str) -> bool | None:
@@ -79,9 +80,8 @@ def _anchored(record: TlsaRecord, deployment: Deployment, now: datetime, protoco
     in_time = all(one.not_before <= now <= one.not_after for one in chain)
     was_not = bool(_DATES & set(deployment.failures))  # else a date has passed since it was seen
     forbidden = _FORBIDDEN & set(deployment.failures) or not all(one.is_ca for one in chain[1:])
-    return _all(
-        _named(deployment, protocol), in_time or (False if on_path and was_not else None), None if forbidden else True
-    )
+    dates = in_time or (False if on_path and was_not else None)
+    return all_of((_named(deployment, protocol), dates, None if forbidden else True))
 
 
 def _named(deployment: Deployment, protocol: str) -> bool | None:
@@ -90,7 +90,7 @@ def _named(deployment: Deployment, protocol: str) -> bool | None:
 
 
 def _valid(deployment: Deployment) -> bool | None:
-    return _all(deployment.hostname_match, deployment.trusted)
+    return all_of((deployment.hostname_match, deployment.trusted))
 
 
 def _is_of(record: TlsaRecord, certificate: ServedCertificate) -> bool | None:
@@ -102,14 +102,3 @@ def _is_of(record: TlsaRecord, certificate: ServedCertificate) -> bool | None:
         digest = certificate.fingerprint_sha256 if whole else certificate.spki_sha256
     data = sha256(bytes.fromhex(record.data)).hexdigest() if record.matching == FULL else record.data
     return None if digest is None else digest == data
-
-
-def _all(*verdicts: bool | None) -> bool | None:
-    if False in verdicts:
-        return False
-    return None if None in verdicts else True
-
-
-def _any(verdicts: Iterable[bool | None]) -> bool | None:
-    several = set(verdicts)
-    return True if True in several else None if None in several else False

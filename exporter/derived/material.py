@@ -16,6 +16,7 @@ from exporter.grade.material import LONG_HSTS_DAYS, Sizes
 from exporter.grade.scores import ec_as_rsa
 from exporter.model import Protocol, TrustFailure
 from exporter.pki import keys
+from exporter.ternary import all_of, negated
 from exporter.tls.suites import BY_ANY_NAME, CipherSuite
 
 _LONG_SECONDS = timedelta(days=LONG_HSTS_DAYS).total_seconds()
@@ -64,8 +65,8 @@ def gather(case: Case) -> Material | None:
         only_rc4=_only_rc4(facts),
         rc4_used=browsers_get(facts, _NEWER, is_rc4),
         small_blocks_used=browsers_get(facts, _NEWER, has_blocks_of_64),
-        forward_secrecy_used=_not(browsers_lack(facts, _lacks_forward_secrecy)),
-        aead_used=_not(browsers_lack(facts, _lacks_aead)),
+        forward_secrecy_used=negated(browsers_lack(facts, _lacks_forward_secrecy)),
+        aead_used=negated(browsers_lack(facts, _lacks_aead)),
         md5_signature=_signed_with(chains, _BROKEN_HASHES),
         sha1_signature=_signed_with(chains, {"sha1"}),
         chain_complete=_all_chains(chains, _complete),
@@ -81,10 +82,6 @@ def gather(case: Case) -> Material | None:
         crime=open_to(Attack.CRIME),
         insecure_renegotiation=_insecure_renegotiation(facts, open_to),
     )
-
-
-def _not(state: bool | None) -> bool | None:
-    return None if state is None else not state
 
 
 # --- suites -------------------------------------------------------------------------------------------------------
@@ -105,8 +102,8 @@ def _ciphers(facts: HandshakeFacts) -> Sizes:
 
 def _only_rc4(facts: HandshakeFacts) -> bool | None:
     """False as soon as one suite is known to be another."""
-    others = search(facts, Protocol, lambda name: _not(is_rc4(name)))
-    return _not(_has(others))
+    others = search(facts, Protocol, lambda name: negated(is_rc4(name)))
+    return negated(_has(others))
 
 
 def _primes(facts: HandshakeFacts) -> Sizes:
@@ -155,10 +152,7 @@ def _all_chains(chains: CertificateFacts | None, holds: Callable[[Deployment], b
     """Whether it holds of every chain, those that may not have been seen included."""
     if chains is None:
         return None
-    states = {holds(deployment) for deployment in chains.deployments}
-    if False in states:
-        return False
-    return None if None in states or not chains.deployments_complete else True
+    return all_of((*map(holds, chains.deployments), chains.deployments_complete or None))
 
 
 def _complete(deployment: Deployment) -> bool | None:
@@ -185,7 +179,7 @@ def _signed_with(chains: CertificateFacts | None, hashes: Iterable[str]) -> bool
             return False
         return None if None in signatures else True
 
-    return _not(_all_chains(chains, free_of_them))
+    return negated(_all_chains(chains, free_of_them))
 
 
 def _keys(chains: CertificateFacts | None) -> Sizes:

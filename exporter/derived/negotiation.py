@@ -6,6 +6,7 @@ from exporter.derived.attacks import CLASSIC
 from exporter.derived.verdicts import Trait
 from exporter.facts.handshake import HandshakeFacts
 from exporter.model import CipherOrder, Protocol
+from exporter.ternary import any_of
 from exporter.tls.suites import BY_NAME, for_ecdsa
 
 _GCM = ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384")
@@ -48,10 +49,7 @@ def browsers_get(facts: HandshakeFacts, protocols: Sequence[Protocol], wanted: T
     Returns:
         None when it is not known, as where a list may lack suites, or more than one may be chosen.
     """
-    verdicts = [verdict for protocol in protocols for verdict in _in(facts, protocol, wanted)]
-    if True in verdicts:
-        return True
-    return None if None in verdicts else False
+    return any_of(verdict for protocol in protocols for verdict in _in(facts, protocol, wanted))
 
 
 def _in(facts: HandshakeFacts, protocol: Protocol, wanted: Trait) -> Iterator[bool | None]:

@@ -2,6 +2,7 @@
 
 from exporter.case import Case
 from exporter.facts.certificate import CertificateFacts, Deployment
+from exporter.ternary import all_of
 
 
 def is_taken(case: Case) -> bool | None:
@@ -20,6 +21,4 @@ def is_taken(case: Case) -> bool | None:
 
 def _is_taken(deployment: Deployment) -> bool | None:
     """Of a certificate at the time of judgement. A failure is known even where the trust store could not be read."""
-    if deployment.trusted is False or deployment.hostname_match is False or deployment.failures:
-        return False
-    return None if None in {deployment.trusted, deployment.hostname_match} else True
+    return all_of((deployment.trusted, deployment.hostname_match, not deployment.failures))

@@ -1,11 +1,12 @@
 """What is known of a service's certificates: plain data."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from exporter.model import ClientAuthentication, TrustFailure
+from exporter.ternary import all_of
 
 INTRINSIC = "intrinsic"
 """Name of the hash where the signature algorithm has its own (RFC 8422, 5.1.3: Ed25519 and Ed448)."""
@@ -175,13 +176,6 @@ class Deployment:
         return f"{self.leaf.key_algorithm} {self.leaf.fingerprint_sha256[:8]}"
 
 
-def _all(verdicts: Iterable[bool | None]) -> bool | None:
-    several = set(verdicts)
-    if False in several:
-        return False
-    return None if None in several else True
-
-
 @dataclass(frozen=True, slots=True)
 class CertificateFacts:
     """All chains that were seen of a service.
@@ -207,12 +201,12 @@ class CertificateFacts:
     @property
     def trusted(self) -> bool | None:
         """Whether all verify; None when no chain fails, and of one it is not known."""
-        return _all(deployment.trusted for deployment in self.deployments)
+        return all_of(deployment.trusted for deployment in self.deployments)
 
     @property
     def hostname_match(self) -> bool | None:
         """Whether each leaf carries the name of the service; None likewise."""
-        return _all(deployment.hostname_match for deployment in self.deployments)
+        return all_of(deployment.hostname_match for deployment in self.deployments)
 
     @property
     def failures(self) -> tuple[TrustFailure, ...]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.signature import Signature
 from exporter.model import Protocol, Target
+from exporter.ternary import any_of
 from exporter.tls.suites import BY_NAME
 
 
@@ -46,13 +47,13 @@ RSA_SUITES = frozenset(name for name, suite in BY_NAME.items() if suite.agreemen
 """Suites (IANA names) in which the client encrypts to the key of the certificate."""
 
 
-def _any(facts: HandshakeFacts, has: Callable[[Protocol], bool | None]) -> bool | None:
+def _in_some(facts: HandshakeFacts, has: Callable[[Protocol], bool | None]) -> bool | None:
     """Whether some accepted protocol up to TLS 1.2 has it; None when none is known to, and one may."""
     verdicts = [
         False if facts.protocols.get(protocol) is False else has(protocol) if facts.protocols.get(protocol) else None
         for protocol in TRIED_PROTOCOLS
     ]
-    return True if True in verdicts else None if None in verdicts else False
+    return any_of(verdicts)
 
 
 def _takes_rsa(facts: HandshakeFacts, protocol: Protocol) -> bool | None:
@@ -76,10 +77,10 @@ def rsa_suites(facts: HandshakeFacts, protocol: Protocol) -> tuple[str, ...]:
 
 
 POSSIBLE: Mapping[str, Callable[[HandshakeFacts], bool | None]] = {
-    "heartbleed": lambda facts: _any(facts, facts.heartbeat.get),
-    "ccs_injection": lambda facts: _any(facts, lambda _: True),
-    "robot": lambda facts: _any(facts, partial(_takes_rsa, facts)),
-    "client_renegotiation": lambda facts: _any(facts, lambda _: True),
+    "heartbleed": lambda facts: _in_some(facts, facts.heartbeat.get),
+    "ccs_injection": lambda facts: _in_some(facts, lambda _: True),
+    "robot": lambda facts: _in_some(facts, partial(_takes_rsa, facts)),
+    "client_renegotiation": lambda facts: _in_some(facts, lambda _: True),
 }
 """Attack -> whether the server has what it needs: False means that there is nothing to try, and no such attack."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from exporter.model import Protocol
+from exporter.ternary import any_of
 
 LONG_HSTS_DAYS = 180
 """The guide has six months; testssl.sh, too, takes 180 days for them."""
@@ -97,7 +98,4 @@ class Material:
 
     def any_accepted(self, *protocols: Protocol) -> bool | None:
         """Whether one of these is."""
-        states = [self.protocols.get(protocol) for protocol in protocols]
-        if any(states):
-            return True
-        return None if None in states else False
+        return any_of(self.protocols.get(protocol) for protocol in protocols)

@@ -7,6 +7,7 @@ from typing import Final
 from exporter.grade.letters import Letter
 from exporter.grade.material import LONG_HSTS_DAYS, HstsRating, Material
 from exporter.model import Protocol
+from exporter.ternary import all_of, any_of, negated
 
 REVISION: Final = "2009r"
 """Of 16 May 2025."""
@@ -46,20 +47,6 @@ class Rule:
     applies: Callable[[Material], bool | None]
 
 
-def _not(state: bool | None) -> bool | None:
-    return None if state is None else not state
-
-
-def _either(*states: bool | None) -> bool | None:
-    if any(states):
-        return True
-    return None if None in states else False
-
-
-def _all(*states: bool | None) -> bool | None:
-    return _not(_either(*map(_not, states)))
-
-
 def _hsts(*kinds: HstsRating) -> Callable[[Material], bool | None]:
     return lambda m: None if m.hsts is None else m.hsts in kinds
 
@@ -75,7 +62,7 @@ RULES: tuple[Rule, ...] = (
         GUIDE,
         "has a certificate that is not trusted: expired, not yet valid, self-signed, of an unknown authority, revoked",
         "serve a valid certificate of a trusted authority, or name your own in `ca_file`",
-        lambda m: _not(m.trusted),
+        lambda m: negated(m.trusted),
     ),
     Rule(
         "name_mismatch",
@@ -84,7 +71,7 @@ RULES: tuple[Rule, ...] = (
         GUIDE,
         "has a certificate that does not carry its name",
         "serve a certificate with the name of the service",
-        lambda m: _not(m.name_match),
+        lambda m: negated(m.name_match),
     ),
     # --- F
     Rule(
@@ -112,7 +99,7 @@ RULES: tuple[Rule, ...] = (
         GUIDE,
         "has a key, or a prime of a key exchange, of less than 1024 bits",
         "use keys and primes of 2048 bits or more",
-        lambda m: _either(m.keys.below(INSECURE_KEY_BITS), m.primes.below(INSECURE_KEY_BITS)),
+        lambda m: any_of((m.keys.below(INSECURE_KEY_BITS), m.primes.below(INSECURE_KEY_BITS))),
     ),
     Rule(
         "md5_signature",
@@ -130,7 +117,7 @@ RULES: tuple[Rule, ...] = (
         GUIDE,
         "accepts nothing better than SSLv3",
         "accept TLSv1.2 and TLSv1.3",
-        lambda m: _all(m.any_accepted(Protocol.SSL3), _not(m.any_accepted(*_NEWER_THAN_SSL3))),
+        lambda m: all_of((m.any_accepted(Protocol.SSL3), negated(m.any_accepted(*_NEWER_THAN_SSL3)))),
     ),
     Rule(
         "only_rc4",
@@ -230,7 +217,7 @@ RULES: tuple[Rule, ...] = (
         GUIDE,
         "accepts neither TLSv1.2 nor TLSv1.3",
         "accept TLSv1.2 and TLSv1.3",
-        lambda m: _not(m.any_accepted(Protocol.TLS1_2, Protocol.TLS1_3)),
+        lambda m: negated(m.any_accepted(Protocol.TLS1_2, Protocol.TLS1_3)),
     ),
     Rule(
         "rc4_used",
@@ -312,7 +299,7 @@ RULES: tuple[Rule, ...] = (
         GUIDE,
         "leaves out an intermediate certificate",
         "serve the intermediate certificates",
-        lambda m: _not(m.chain_complete),
+        lambda m: negated(m.chain_complete),
     ),
     Rule(
         "no_forward_secrecy",
@@ -321,7 +308,7 @@ RULES: tuple[Rule, ...] = (
         QUALYS_2018,
         "does not use forward secrecy with all browsers",
         "accept ECDHE suites, before all others",
-        lambda m: _not(m.forward_secrecy_used),
+        lambda m: negated(m.forward_secrecy_used),
     ),
     Rule(
         "no_aead",
@@ -330,7 +317,7 @@ RULES: tuple[Rule, ...] = (
         QUALYS_2018,
         "does not use AEAD (GCM, ChaCha20-Poly1305) with all browsers",
         "accept suites with AES-GCM or ChaCha20-Poly1305, before all others",
-        lambda m: _not(m.aead_used),
+        lambda m: negated(m.aead_used),
     ),
     # --- A-
     Rule(
@@ -340,7 +327,7 @@ RULES: tuple[Rule, ...] = (
         GUIDE,
         "has renegotiation, and not RFC 5746",
         "support RFC 5746",
-        lambda m: _not(m.secure_renegotiation),
+        lambda m: negated(m.secure_renegotiation),
     ),
     Rule(
         "no_tls13",
@@ -349,7 +336,7 @@ RULES: tuple[Rule, ...] = (
         QUOTED,
         "does not accept TLSv1.3",
         "accept TLSv1.3",
-        lambda m: _not(m.any_accepted(Protocol.TLS1_3)),
+        lambda m: negated(m.any_accepted(Protocol.TLS1_3)),
     ),
     Rule(
         "bad_hsts",

@@ -9,6 +9,7 @@ from exporter.facts.handshake import HandshakeFacts
 from exporter.judging.expressions import ALL_SUITES
 from exporter.judging.items import SuiteItem, in_force
 from exporter.model import CipherOrder, Protocol
+from exporter.ternary import all_of, any_of, negated
 from exporter.tls.suites import CipherSuite
 
 _ALL = tuple(Protocol)
@@ -39,12 +40,10 @@ class Rules:
 
     def allows(self, protocol: Protocol, suite: str) -> bool | None:
         """Whether this suite may be accepted in this protocol; None where its name does not tell."""
-        forbidden = {entry.matches(suite) for entry in self.forbidden}
         allowed = self.tls13_allowed if protocol is Protocol.TLS1_3 else self.allowed
-        matches = {True} if allowed is None else {entry.matches(suite) for entry in allowed}
-        if True in forbidden or not matches & {True, None}:
-            return False
-        return None if None in forbidden or True not in matches else True
+        is_allowed = True if allowed is None else any_of(entry.matches(suite) for entry in allowed)
+        is_forbidden = any_of(entry.matches(suite) for entry in self.forbidden)
+        return all_of((is_allowed, negated(is_forbidden)))
 
     def permits(self, protocol: Protocol, suite: str) -> bool:
         """Whether a remedy may keep this suite: allowed as its name tells, and not known to be forbidden."""

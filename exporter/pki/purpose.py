@@ -8,6 +8,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from exporter.pki.der import UnreadableError
 from exporter.pki.parsed import UNREADABLE, Certificate
 from exporter.pki.readable import NETSCAPE_TYPE
+from exporter.ternary import all_of
 
 _SERVER_USAGES = {
     ExtendedKeyUsageOID.SERVER_AUTH,
@@ -27,11 +28,8 @@ def for_servers(path: Sequence[Certificate]) -> bool | None:
     None when one of these extensions cannot be read: OpenSSL takes some that stricter parsers refuse. pyOpenSSL cannot
     have OpenSSL check this itself.
     """
-    verdicts = {_known(_signs, path[0]), _known(_is_netscape_server, path[0])}
-    verdicts |= {_known(_usage_fits, certificate) for certificate in path}
-    if False in verdicts:
-        return False
-    return None if None in verdicts else True
+    of_leaf = _known(_signs, path[0]), _known(_is_netscape_server, path[0])
+    return all_of((*of_leaf, *(_known(_usage_fits, certificate) for certificate in path)))
 
 
 def _known(look: Callable[[Certificate], bool], certificate: Certificate) -> bool | None:

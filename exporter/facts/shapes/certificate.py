@@ -7,6 +7,7 @@ from datetime import datetime
 from exporter.facts.certificate import CertificateFacts, Deployment, ServedCertificate
 from exporter.facts.shape import Shape
 from exporter.model import Family, Sample
+from exporter.ternary import any_of
 
 NOT_BEFORE = Family(
     "tls_posture_certificate_not_before_timestamp_seconds",
@@ -116,9 +117,9 @@ def _first_to_end(facts: CertificateFacts) -> Iterator[ServedCertificate]:
 
 
 def _rare(facts: CertificateFacts) -> Iterator[Sample]:
-    stapling = {deployment.must_staple for deployment in facts.deployments}
-    if True in stapling or None not in stapling:
-        yield Sample(MUST_STAPLE, True in stapling)
+    must_staple = any_of(deployment.must_staple for deployment in facts.deployments)
+    if must_staple is not None:
+        yield Sample(MUST_STAPLE, must_staple)
     counts = [deployment.sct_count for deployment in facts.deployments]
     if None not in counts:
         yield Sample(SCTS, min(count for count in counts if count is not None))
