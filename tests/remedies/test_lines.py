@@ -258,3 +258,11 @@ def test_several_options_of_postfix_stand_in_one_line() -> None:
     asked = {"forbidden": ["crime", "client_renegotiation"]}
     (made,) = remedies_of("vulnerabilities", asked, compresses, tried({"client_renegotiation": True}), protocol="smtp")
     assert made.lines == ("tls_ssl_options = NO_COMPRESSION, NO_RENEGOTIATION",)
+
+
+def test_against_robot_every_suite_goes_in_which_the_client_encrypts_to_the_key() -> None:
+    suites = ("TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_PSK_WITH_AES_128_CBC_SHA", "OLD_TLS_RSA_FIPS_WITH_DES_CBC_SHA")
+    accepted = handshake({Protocol.TLS1_2: (GCM, *suites)})
+    made = remedies_of("vulnerabilities", {"forbidden": ["robot"]}, accepted, tried({"robot": True}))
+    assert made[0].lines == (f"ssl_ciphers {_GCM};",)
+    assert f"accept {_GCM} only; 3 of those that it accepts now go." in made[0].note
