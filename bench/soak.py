@@ -18,8 +18,8 @@ from dns.asyncresolver import Resolver
 from rich.console import Console
 from rich.table import Table
 
-from exporter.assess import assess
 from exporter.facts.vulnerabilities import VulnerabilityFacts
+from exporter.judge import Judge
 from exporter.model import Report, Target
 from exporter.net.records import RecordResolver
 from exporter.policies import load_policy
@@ -82,14 +82,14 @@ async def soak(
     resolver.nameservers, resolver.port, resolver.lifetime = ["127.0.0.1"], 9, 0.2
     ahead = timedelta()
     environment = Environment(now=lambda: datetime.now(UTC) + ahead, resolver=RecordResolver(resolver), workers=workers)
-    reports: dict[str, Report] = {}
+    judge, reports = Judge({POLICY.name: POLICY}), dict[str, Report]()
     states: list[State] = []
     try:
         for number in range(1, scans + 1):
             target = targets[number % len(targets)]
             before = reports.get(target.name)
             result = await scan(target, environment, before.facts if before else None)
-            reports[target.name] = assess(result, (POLICY,), environment.now(), before)
+            (reports[target.name],) = judge.after_scan([result], environment.now(), [before] if before else [])
             tried = result.facts.get(VulnerabilityFacts)
             assert tried is not None, result.failures  # noqa: S101 - else this measures something else
             ahead += DAY

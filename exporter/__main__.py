@@ -13,22 +13,22 @@ from pathlib import Path
 from rich.console import Console
 
 from exporter import __version__
-from exporter.app import make_resolver, policies_of, read_config, serve, utc_now, with_questions
-from exporter.assess import assess_all, reassess_all
+from exporter.app import serve
 from exporter.config import Config
 from exporter.config.sections import TargetSettings
 from exporter.config.values import is_policy_path, parse_duration
 from exporter.demo.run import demo
+from exporter.environment import make_resolver, utc_now
 from exporter.errors import ConfigError, ExporterError, TargetError
 from exporter.fleet import KeyIndex
+from exporter.judge import Judge, load_judge
 from exporter.logs import set_up_logging
 from exporter.metrics import render_reports, target_text
 from exporter.model import Report, Target
-from exporter.policies import Policy, load_policy, shipped, wrong_policy
+from exporter.policies import Policy, load_policy, read_config, shipped, wrong_policy
 from exporter.report import reports_json
 from exporter.scan import Environment, scan_addresses
 from exporter.services import parse_service
-from exporter.software.files import load_table
 from exporter.targets import make_target, named, static_targets
 from exporter.terminal import print_reports
 from exporter.web import parse_address
@@ -109,22 +109,21 @@ def _scan(options: argparse.Namespace) -> int:
     if not options.target and not config.targets:
         raise ExporterError("nothing to scan: name a target, or a configuration that has some")
     targets = _scan_targets(options, config)
-    policies = {policy: _policy(policy) for policy in {policy for target in targets for policy in target.policies}}
-    names = [policies[policy].name for policy in options.policy]
+    names = [_policy(policy).name for policy in options.policy]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ExporterError(f"policy given twice: {', '.join(twice)}")
-    targets = [with_questions(target, policies_of(target, policies)) for target in targets]
-    scanned = asyncio.run(_scan_all(targets, policies, config))
+    keys = KeyIndex()
+    judge = load_judge(targets, config.software.eol_files, keys.neighbours)
+    targets = [judge.with_questions(target) for target in targets]
+    scanned = asyncio.run(_scan_all(targets, judge, keys, config))
     reports = [report for of_target in scanned for report in of_target]
     match options.format:
         case "json":
             print(reports_json(reports))
         case "prometheus":
             full = config.metrics.detail == "full"
-            lines = (
-                render_reports(several, policies_of(several[0].target, policies), full=full) for several in scanned
-            )
+            lines = (render_reports(several, judge.policies_of(several[0].target), full=full) for several in scanned)
             print(target_text(lines), end="")
         case _:
             print_reports(Console(), reports, explain=options.explain)
@@ -169,30 +168,27 @@ def _meant(text: str, known: Sequence[Target], config: Config) -> Sequence[Targe
     return [target if config.global_.scan_timeout else replace(target, scan_timeout=DEFAULT_TIMEOUT)]
 
 
-async def _scan_all(targets: list[Target], policies: dict[str, Policy], config: Config) -> list[tuple[Report, ...]]:
-    """The reports of each target, one for each of its addresses."""
-    workers, table = Workers(), load_table(config.software.eol_files)
+async def _scan_all(
+    targets: Sequence[Target], judge: Judge, keys: KeyIndex, config: Config
+) -> list[tuple[Report, ...]]:
+    """The reports of each target, one for each of its addresses; `keys` are what the judge knows of neighbours."""
+    workers = Workers()
     environment = Environment(now=utc_now, resolver=make_resolver(config), workers=workers)
     places = asyncio.Semaphore(config.global_.max_concurrent_scans)
 
     async def one(target: Target) -> tuple[Report, ...]:
         async with places:
             results = await scan_addresses(target, environment)
-        return assess_all(results, policies_of(target, policies), utc_now(), table=table)
+        reports = judge.after_scan(results, utc_now())
+        keys.update(target.name, reports)
+        return reports
 
     try:
-        scanned = await asyncio.gather(*(one(target) for target in targets))
+        scanned = await asyncio.gather(*map(one, targets))
     finally:
         await workers.close()
-    keys = KeyIndex()
-    for target, reports in zip(targets, scanned, strict=True):
-        keys.update(target.name, reports)
-    return [
-        reassess_all(
-            reports, target, policies_of(target, policies), utc_now(), keys.neighbours(target.name), table=table
-        )
-        for target, reports in zip(targets, scanned, strict=True)
-    ]
+    # Once more, now that the keys of all are known.
+    return [judge.later(reports, target, utc_now()) for target, reports in zip(targets, scanned, strict=True)]
 
 
 def _exit_code(reports: list[Report]) -> int:

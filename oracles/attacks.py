@@ -23,7 +23,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exporter.assess import assess
 from exporter.derived.verdicts import Attack
 from exporter.derived.vulnerabilities import Vulnerabilities
 from exporter.scan import scan
@@ -41,6 +40,7 @@ from oracles.scanners import OURS, Job, Scanner
 from oracles.servers import Server
 from tests.support import vulnerable
 from tests.support.facts import KOPANO
+from tests.support.judging import report_after
 from tests.support.targets import make_environment
 
 FILE = Path(__file__).with_name("attacks.yaml")
@@ -161,7 +161,7 @@ def scan_ours(job: Job) -> Told:
             result = await scan(target, environment)
         finally:
             await workers.close()
-        return assess(result, (KOPANO,), environment.now()).facts.get(Vulnerabilities)
+        return report_after(result, (KOPANO,), environment.now()).facts.get(Vulnerabilities)
 
     found = asyncio.run(run())
     if found is None:

@@ -23,7 +23,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exporter.assess import assess
 from exporter.grade import Grade, Letter
 from exporter.model import Target
 from exporter.scan import scan
@@ -39,6 +38,7 @@ from oracles.ratings import Rating, rates, read_derived, read_own
 from oracles.scanners import OURS, Job, Program, Scanner
 from oracles.servers import Server
 from tests.support.facts import KOPANO
+from tests.support.judging import report_after
 from tests.support.targets import make_environment
 
 FILE = Path(__file__).with_name("grades.yaml")
@@ -110,7 +110,7 @@ def grade_of(target: Target) -> Grade:
             result = await scan(target, environment)
         finally:
             await workers.close()
-        return assess(result, [KOPANO], environment.now()).facts.get(Grade)
+        return report_after(result, [KOPANO], environment.now()).facts.get(Grade)
 
     found = asyncio.run(run())
     if found is None:

@@ -16,11 +16,12 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.__main__ import main
-from exporter.app import App, read_config
+from exporter.app import App
 from exporter.facts.dns import DnsFacts
 from exporter.facts.handshake import HandshakeFacts
 from exporter.model import MOST_ADDRESSES, Addresses, IpProtocol, Reason, ScanResult
 from exporter.net.resolve import resolve_all
+from exporter.policies import read_config
 from exporter.scan import Environment, scan_addresses
 from tests.support.addresses import Names, shared_port
 from tests.support.names import name_server

@@ -3,25 +3,20 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from exporter.app import JUDGED_EVERY_SECONDS, App, _service, make_resolver, read_config, with_questions
-from exporter.checks.dane import DaneDemand
+from exporter.app import App
 from exporter.clients.files import shipped_clients
 from exporter.config import Config
-from exporter.config.sections import ResolverSettings
 from exporter.errors import ConfigError
-from exporter.model import DnsQuestion, Target
-from exporter.policies import load_policy
+from exporter.freshness import JUDGED_EVERY_SECONDS
+from exporter.policies import read_config
 from exporter.software.files import shipped_table
-from exporter.targets import static_targets
 from tests.support.plain import plain_server
 from tests.support.scripted import End, Stack, alert, scripted_server
-from tests.support.targets import make_target
 
 NO_RESOLVER = "resolver: {nameservers: [127.0.0.1], port: 9, timeout: 100ms}"
 STACK = Stack({0x0303: (0xC030, 0xC02F)})
@@ -82,7 +77,7 @@ async def scanned(app: App, count: int) -> None:
 async def judge_all(app: App) -> None:
     """What happens within a minute."""
     for second in range(JUDGED_EVERY_SECONDS):
-        await app.judge_at(second)
+        await app.freshness.judge_at(second)
 
 
 def test_targets_show_before_their_first_scan_without_any_verdict(fixture: Fixture) -> None:
@@ -133,20 +128,6 @@ def test_a_name_that_stands_for_another_service_starts_afresh(fixture: Fixture) 
             await app.stop()
 
     asyncio.run(run())
-
-
-def test_a_way_through_another_proxy_leads_to_another_service_and_one_with_another_password_does_not(
-    fixture: Fixture,
-) -> None:
-    """The network behind a proxy has its own names, and its own machines behind our addresses."""
-
-    def behind(user: str, host: str) -> Target | None:
-        config = fixture.write(entry("a", 443, f", proxy_url: 'http://{user}:secret@{host}:3128'"))
-        return static_targets(config)[0]
-
-    assert _service(behind("scanner", "one.example")) == _service(behind("other", "one.example"))
-    assert _service(behind("scanner", "one.example")) != _service(behind("scanner", "two.example"))
-    assert _service(behind("scanner", "one.example")) != _service(static_targets(fixture.write(entry("a", 443)))[0])
 
 
 def test_a_change_of_labels_shows_at_once_without_a_scan(fixture: Fixture) -> None:
@@ -275,50 +256,6 @@ def test_a_reload_does_not_give_a_host_more_connections(fixture: Fixture) -> Non
             assert server.most_at_once == 1
 
     asyncio.run(run())
-
-
-@pytest.mark.parametrize("validating", [True, False])
-def test_a_resolver_is_believed_about_signatures_only_where_it_is_said_to_validate(validating: bool) -> None:
-    settings = ResolverSettings.model_validate({"nameservers": ["127.0.0.9"], "validating": validating})
-    config = Config()
-    changed = config.global_.model_copy(update={"resolver": settings})
-    assert make_resolver(config.model_copy(update={"global_": changed})).validating is validating
-    assert make_resolver(config).validating is False
-
-
-def test_the_dns_is_asked_for_what_the_policy_needs_and_no_more() -> None:
-    kopano = load_policy("kopano-checklist")
-    assert with_questions(make_target(), [kopano]).questions == frozenset()
-    demand = {"severity": "info", "source": "x", "required": True}
-    dane = replace(kopano, demands={"dane": (DaneDemand.model_validate(demand),)})
-    assert with_questions(make_target(), [dane]).questions == {DnsQuestion.TLSA}
-
-
-def test_questions_about_records_go_to_the_configured_resolver() -> None:
-    settings = ResolverSettings.model_validate({"nameservers": ["127.0.0.9"], "port": 5353, "timeout": "2s"})
-    config = Config()
-    resolver = make_resolver(
-        config.model_copy(update={"global_": config.global_.model_copy(update={"resolver": settings})})
-    ).resolver
-    assert [str(server) for server in resolver.nameservers] == ["127.0.0.9"]
-    assert (resolver.port, resolver.lifetime) == (5353, 2.0)
-
-
-def test_a_judgement_that_fails_does_not_keep_others_from_theirs(
-    fixture: Fixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app, judged = App(fixture.write(entry("a", 443)), now=fixture.clock), list[str]()
-
-    def judge(name: str) -> None:
-        judged.append(name)
-        if name == "bad":
-            raise RuntimeError("a bug of ours")
-
-    monkeypatch.setattr(app, "_judge_again", judge)
-    app._to_judge = {"bad", "good"}  # noqa: SLF001 - nothing but a bug would fail
-    asyncio.run(app._judge_others())  # noqa: SLF001 - as above
-    assert sorted(judged) == ["bad", "good"]
-    assert app._judging is None  # noqa: SLF001 - or it would never start again
 
 
 # --- the table of releases --------------------------------------------------------------------------------------------

@@ -11,10 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.__main__ import _exit_code, _parser, _scan_targets
-from exporter.app import read_config
 from exporter.errors import ExporterError
 from exporter.model import Finding, Severity, Target, Verdict
-from exporter.policies import shipped
+from exporter.policies import read_config, shipped
 from exporter.report import ReportsForm
 from tests.support.facts import report
 from tests.support.processes import free_port

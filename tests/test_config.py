@@ -9,12 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from exporter.app import read_config
 from exporter.config import Config, load_config
 from exporter.config.sections import GlobalSettings, MetricsSettings, TargetSettings
 from exporter.config.values import RESERVED_LABELS, is_policy_path, parse_duration
 from exporter.errors import ConfigError, TargetError
-from exporter.policies import shipped
+from exporter.policies import read_config, shipped
 from exporter.targets import static_targets
 from tests.support.certificates import issue, pem_file
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import read_config
 from exporter.errors import ConfigError
+from exporter.policies import read_config
 
 FOLDER = Path(__file__).parent / "config" / "bad"
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -9,10 +9,9 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from exporter.app import read_config
 from exporter.config import Config
 from exporter.config.sections import GlobalSettings, TargetSettings
-from exporter.policies import shipped
+from exporter.policies import read_config, shipped
 from exporter.targets import static_targets
 from tests.support.certificates import issue, pem_file
 

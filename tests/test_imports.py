@@ -13,8 +13,8 @@ ORDER = (
     *("ternary", "model", "errors", "services", "yamlfile", "software", "tls", "pki", "facts", "clients"),
     *("credentials", "config", "targets", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
-    *("net", "workers", "probes", "scan", "backends"),
-    *("agreement", "assess", "store", "metrics", "report", "terminal", "web", "app", "demo"),
+    *("net", "workers", "probes", "scan", "backends", "environment"),
+    *("agreement", "judge", "store", "metrics", "publisher", "freshness", "report", "terminal", "web", "app", "demo"),
     "__main__",
 )
 """Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""

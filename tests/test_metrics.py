@@ -14,7 +14,6 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.assess import assess
 from exporter.checks.registry import CHECKS
 from exporter.config.values import RESERVED_LABELS
 from exporter.derived.verdicts import Attack
@@ -70,6 +69,7 @@ from tests.support.facts import (
     tried,
     watched,
 )
+from tests.support.judging import report_after
 from tests.support.targets import NOW, make_target
 
 CONTRACT: dict[str, set[str]] = {
@@ -278,7 +278,7 @@ def test_each_policy_of_a_target_has_its_own_series_and_none_is_there_twice() ->
     stricter = KOPANO.demands["cipher_suites"][0].model_copy(update={"severity": Severity.INFO})
     strict = replace(KOPANO, name="strict", demands={**KOPANO.demands, "cipher_suites": (*CIPHER_SUITES, stricter)})
     policies = [KOPANO, replace(KOPANO, name="lax", demands={"hsts": KOPANO.demands["hsts"]}), strict]
-    one = assess(WORST.result, policies, NOW)
+    one = report_after(WORST.result, policies, NOW)
     shown = target_text([render_reports([one], policies, full=True)])
     plain = values(parse_text(shown))
     assert plain == values(parse_openmetrics(f"{shown}# EOF\n"))

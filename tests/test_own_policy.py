@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from exporter.__main__ import main
-from exporter.app import read_config
-from exporter.assess import judge
 from exporter.checks.registry import CHECKS
 from exporter.errors import ConfigError
 from exporter.facts.handshake import HandshakeFacts
+from exporter.judge import findings_of
 from exporter.judging.names import EXTENSIONS, iana_name
 from exporter.model import Protocol
-from exporter.policies import load_policy
+from exporter.policies import load_policy, read_config
 from exporter.policies.form import json_schema
 from exporter.yamlfile import read_document
 from tests.support.facts import case, handshake
@@ -63,7 +62,7 @@ def test_servers_are_judged_as_the_page_says(name: str, count: int) -> None:
     for seen, row in rows:
         findings = [
             finding
-            for finding in judge(case(server(seen)), policy)
+            for finding in findings_of(case(server(seen)), policy)
             if finding.check == row["check"] and row["severity"] in {None, finding.severity}
         ]
         assert [(one.verdict, one.summary) for one in findings] == [(row["verdict"], row["why"])]

@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import pytest
 
-from exporter.app import JUDGED_EVERY_SECONDS, App, keep_fresh, read_config
+from exporter.app import App
 from exporter.config import Config
+from exporter.freshness import JUDGED_EVERY_SECONDS
 from exporter.model import Facts, IpProtocol
+from exporter.policies import read_config
 from exporter.store import MemoryStore, Reports
-from tests.support.clock import FeignedLoop, run_in_feigned_time
+from tests.support.clock import run_in_feigned_time
 from tests.support.facts import certificate, facts, good_facts, handshake, http_everywhere, report, showing
 from tests.support.targets import NOW, make_target
 
@@ -83,7 +85,7 @@ async def living(daemon: Daemon, config: Config, steps: Coroutine[None, None, No
     """The steps, while the daemon keeps fresh what it shows under this configuration."""
     stopping = asyncio.Event()
     daemon.app.apply(config)
-    fresh = asyncio.create_task(keep_fresh(daemon.app, stopping))
+    fresh = asyncio.create_task(daemon.app.freshness.run(stopping))
     await steps
     stopping.set()
     await fresh
@@ -176,40 +178,6 @@ def test_targets_are_judged_at_seconds_of_their_own(tmp_path: Path) -> None:
     run_in_feigned_time(living(daemon, write_config(tmp_path, targets), steps()))
     assert sum(changed) == targets
     assert max(changed) < 10
-
-
-class CountingApp(App):
-    """Notes the seconds at which it judged."""
-
-    def __init__(self) -> None:
-        super().__init__(Config(), lookup=nobody)
-        self.seconds: list[int] = []
-
-    async def judge_at(self, second: int) -> None:
-        self.seconds.append(second)
-        await super().judge_at(second)
-
-
-def test_after_a_standstill_all_are_judged_once_and_not_for_every_minute_of_it() -> None:
-    app = CountingApp()
-
-    async def steps() -> None:
-        stopping, loop = asyncio.Event(), asyncio.get_running_loop()
-        fresh = asyncio.create_task(keep_fresh(app, stopping))
-        await asyncio.sleep(90.5)
-        app.seconds.clear()
-        assert isinstance(loop, FeignedLoop)
-        loop.selector.passed += timedelta(hours=8).total_seconds()
-        await asyncio.sleep(60)
-        stopping.set()
-        await fresh
-
-    run_in_feigned_time(steps())
-    assert len(app.seconds) < 3 * JUDGED_EVERY_SECONDS
-    assert app.seconds == [(31 + count) % JUDGED_EVERY_SECONDS for count in range(len(app.seconds))], (
-        "nobody is left out"
-    )
-    assert set(app.seconds) == set(range(JUDGED_EVERY_SECONDS))
 
 
 def test_a_policy_that_was_edited_judges_all_targets_anew_without_a_scan(tmp_path: Path) -> None:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import App, keep_fresh, read_config
-from exporter.assess import reassess_all
+from exporter.app import App
 from exporter.backends import Backend
 from exporter.config import Config
 from exporter.facts.certificate import CertificateFacts, OcspStatus
 from exporter.model import Facts, Failure, Reason, ScanResult, Target, TrustFailure
+from exporter.policies import read_config
 from tests.support.clock import run_in_feigned_time
 from tests.support.facts import certificate, facts, handshake, http, report, result, tried
+from tests.support.judging import report_later
 from tests.support.targets import NOW
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -125,7 +126,7 @@ class Daemon:
         async def run() -> list[tuple[datetime, tuple[str | None, ...]]]:
             stopping, seen = asyncio.Event(), []
             self.app.start()
-            fresh = asyncio.create_task(keep_fresh(self.app, stopping))
+            fresh = asyncio.create_task(self.app.freshness.run(stopping))
             left = dict(steps or {})
             while asyncio.get_running_loop().time() < until.total_seconds():
                 await asyncio.sleep(every.total_seconds())
@@ -266,6 +267,6 @@ def test_facts_of_the_future_do_not_hold() -> None:
     seen = report(facts(handshake(), certificate()))
     target = seen.target
     for late, known in ((timedelta(0), 2), (-MINUTE, 2), (-MINUTE - SECOND, 0), (-timedelta(days=3653), 0)):
-        (anew,) = reassess_all([seen], target, [], NOW + late)
+        anew = report_later(seen, target, [], NOW + late)
         assert (anew.facts.get(CertificateFacts) is not None) is bool(known)
         assert (anew.last_success_at is not None) is bool(known)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from exporter.app import App, keep_fresh, read_config, utc_now
+from exporter.app import App
 from exporter.demo.certificates import Authority
 from exporter.demo.servers import (
     GOOD_FIELDS,
@@ -18,7 +18,9 @@ from exporter.demo.servers import (
     weak_context,
     write_config,
 )
+from exporter.environment import utc_now
 from exporter.errors import ExporterError
+from exporter.policies import read_config
 from exporter.terminal import print_reports
 from exporter.web import make_app, serving
 
@@ -62,6 +64,6 @@ async def _run(app: App, console: Console, addresses: list[tuple[str, int]], *, 
         console.print(f"Metrics: http://{shown}:{port}/metrics", highlight=False)
         if not once:
             console.print("Serving until Ctrl-C.")
-            await keep_fresh(app, stopping)
+            await app.freshness.run(stopping)
         await app.stop()
     return 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from exporter.config import Config, load_config
 from exporter.config.values import is_policy_path
 from exporter.errors import ConfigError
 from exporter.judging.check import Demand
@@ -63,4 +64,13 @@ def load_policy(policy: str) -> Policy:
     return Policy(**dict(header), demands=demands, file=path)
 
 
-__all__ = ["NotExpressed", "Policy", "load_policy", "shipped", "wrong_policy"]
+def read_config(path: Path) -> Config:
+    """The configuration, its policies checked too.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    return load_config(path, wrong_policy, lambda policy: load_policy(policy).name)
+
+
+__all__ = ["NotExpressed", "Policy", "load_policy", "read_config", "shipped", "wrong_policy"]

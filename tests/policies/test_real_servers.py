@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter.assess import assess
 from exporter.model import Verdict
 from exporter.policies import load_policy
 from exporter.scan import scan
 from tests.support.certificates import DAY, Issued, dns, issue, p256, pem_file, rsa_key
+from tests.support.judging import report_after
 from tests.support.servers import APACHE_SEED_LINES, HOST, SEED_NGINX, apache, nginx, this_distribution
 from tests.support.targets import make_environment, make_target
 
@@ -113,7 +113,7 @@ def verdicts(configured: Configured, folder: Path, files: Files) -> dict[str, Ve
     with configured.server(folder, configured.lines, certificates) as port:
         target = make_target(port, ca_file=str(files.trusted), timeout_seconds=5.0, distribution=this_distribution())
         result = asyncio.run(scan(target, make_environment()))
-    report = assess(result, (load_policy(configured.policy),), datetime.now(UTC))
+    report = report_after(result, (load_policy(configured.policy),), datetime.now(UTC))
     return {finding.check: finding.verdict for finding in report.findings}
 
 

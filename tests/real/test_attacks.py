@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from exporter.app import App
-from exporter.assess import assess
 from exporter.derived.verdicts import Attack
 from exporter.derived.vulnerabilities import Vulnerabilities
 from exporter.facts.vulnerabilities import POSSIBLE, VulnerabilityFacts
@@ -20,6 +19,7 @@ from exporter.model import Facts, Reason, Report
 from exporter.scan import scan
 from exporter.workers import Workers
 from tests.support.facts import KOPANO
+from tests.support.judging import report_after
 from tests.support.plain import plain_server
 from tests.support.servers import HOST, SEED_NGINX, Pki, make_pki, nginx
 from tests.support.targets import make_environment, make_target
@@ -45,7 +45,7 @@ async def scanned(port: int, **changes: object) -> Report:
         result = await scan(target, environment)
     finally:
         await workers.close()
-    return assess(result, (KOPANO,), environment.now())
+    return report_after(result, (KOPANO,), environment.now())
 
 
 def verdicts(port: int, **changes: object) -> Mapping[Attack, bool | None]:
@@ -169,7 +169,7 @@ def test_a_server_that_took_the_place_of_another_is_tried_at_once(pki: Pki, tmp_
             result = await scan(target, environment, known)
         finally:
             await workers.close()
-        return assess(replace(result, facts=result.facts.over(known)), (KOPANO,), environment.now())
+        return report_after(replace(result, facts=result.facts.over(known)), (KOPANO,), environment.now())
 
     def injected(report: Report) -> bool | None:
         derived = report.facts.get(Vulnerabilities)

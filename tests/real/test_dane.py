@@ -10,13 +10,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from dns.asyncresolver import Resolver
 
-from exporter.app import with_questions
-from exporter.assess import assess
 from exporter.facts.dns import DnsFacts, TlsaFacts
 from exporter.model import Facts, Finding, Verdict
 from exporter.net.records import RecordResolver
 from exporter.policies import Policy, load_policy
 from exporter.scan import Environment, scan
+from tests.support.judging import judge_by, under
 from tests.support.servers import HOST, SEED_NGINX, Pki, make_pki, nginx
 from tests.support.targets import make_environment, make_target
 from tests.support.zones import Zone, knot, unbound
@@ -71,11 +70,14 @@ def _scan(folder: Path, port: int, policy: Policy, pki: Pki, records: list[str],
         resolver = Resolver(configure=False)
         resolver.nameservers, resolver.port, resolver.lifetime = ["127.0.0.1"], asked, 3
         environment = Environment(now=make_environment().now, resolver=RecordResolver(resolver, validating=True))
-        target = with_questions(make_target(port, ca_file=str(pki.bundle), timeout_seconds=3), [policy])
+        judge = judge_by(policy)
+        target = under(make_target(port, ca_file=str(pki.bundle), timeout_seconds=3), [policy])
+        target = judge.with_questions(target)
         result = asyncio.run(scan(target, environment))
     assert result.success, result.failures
     _asked_for(result.facts)
-    return {finding.check: finding for finding in assess(result, [policy], result.ended_at).findings}
+    (report,) = judge.after_scan([result], result.ended_at)
+    return {finding.check: finding for finding in report.findings}
 
 
 def _asked_for(facts: Facts) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from exporter.assess import assess
 from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.http import HttpFacts
 from exporter.model import Protocol, Reason, ScanResult, Verdict
 from exporter.scan import scan
 from tests.support.facts import KOPANO
+from tests.support.judging import report_after
 from tests.support.plain import plain_server
 from tests.support.servers import SEED_NGINX, Pki, make_pki, nginx
 from tests.support.starttls_servers import ROOT, postfix
@@ -81,7 +81,7 @@ def test_hellos_that_do_not_end_leave_time_for_certificate_and_http(
     assert certificate is not None
     assert certificate.trusted is True
     assert http is not None
-    verdicts = {one.check: one.verdict for one in assess(result, (KOPANO,), result.ended_at).findings}
+    verdicts = {one.check: one.verdict for one in report_after(result, (KOPANO,), result.ended_at).findings}
     assert verdicts["protocols"] is verdicts["cipher_suites"] is Verdict.UNKNOWN
     assert verdicts["hsts"] is Verdict.PASS
     assert Verdict.FAIL not in verdicts.values()

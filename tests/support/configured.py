@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from exporter.assess import assess
 from exporter.facts.handshake import Listing, Prime
 from exporter.model import CipherOrder, Protocol, Severity, Verdict
 from exporter.policies import load_policy
@@ -23,6 +22,7 @@ from tests.support.facts import (
     tried,
     watched,
 )
+from tests.support.judging import report_after
 from tests.support.targets import NOW
 
 ECDSA_128, ECDSA_256 = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
@@ -76,7 +76,7 @@ class Server:
             tried(self.attacks, at=self.at),
             at=self.at,
         )
-        report = assess(result(seen, target=watched(), ended_at=self.at), (load_policy(policy),), self.at)
+        report = report_after(result(seen, target=watched(), ended_at=self.at), (load_policy(policy),), self.at)
         return {(finding.check, finding.severity): finding.verdict for finding in report.findings}
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from exporter.assess import assess
 from exporter.case import Case
 from exporter.facts.certificate import CertificateFacts, Deployment, ServedCertificate
 from exporter.facts.dns import DnsFacts
@@ -29,6 +28,7 @@ from exporter.model import (
 )
 from exporter.pki.caa import CaaRecord
 from exporter.policies import load_policy
+from tests.support.judging import report_after
 from tests.support.targets import NOW, make_target
 
 KOPANO = load_policy("kopano-checklist")
@@ -261,7 +261,7 @@ def result(
 def report(seen: Facts | None = None, **changes: Any) -> Report:  # noqa: ANN401 - any argument of `result`
     """The report after such a scan under the shipped checklist, judged as it ended."""
     scanned = result(seen, **changes)
-    return assess(scanned, (KOPANO,), scanned.ended_at)
+    return report_after(scanned, (KOPANO,), scanned.ended_at)
 
 
 steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

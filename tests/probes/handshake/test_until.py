@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.assess import assess
 from exporter.errors import ProbeError
 from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Facts, Protocol, Reason, Verdict
@@ -15,6 +14,7 @@ from exporter.net.gate import HostGate
 from exporter.policies import load_policy, shipped
 from exporter.probes.handshake.engine import Engine
 from tests.support.facts import result
+from tests.support.judging import report_after
 from tests.support.scripted import End, Hello, Reply, Script, Stack, scripted_server
 from tests.support.targets import NOW, make_target
 
@@ -80,7 +80,7 @@ async def _read(script: Script, seconds: float | None) -> HandshakeFacts:
 
 
 def _verdicts(facts: HandshakeFacts) -> dict[tuple[str, str, str], Verdict]:
-    report = assess(result(Facts().with_part(facts, NOW)), POLICIES, NOW)
+    report = report_after(result(Facts().with_part(facts, NOW)), POLICIES, NOW)
     return {(one.policy, one.check, one.asked): one.verdict for one in report.findings}
 
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from exporter.assess import assess, assess_all, reassess, reassess_all
 from exporter.case import Neighbours
+from exporter.checks.dane import DaneDemand
 from exporter.checks.registry import CHECKS
 from exporter.derived.keys import served_keys
 from exporter.derived.vulnerabilities import Vulnerabilities
@@ -15,7 +15,18 @@ from exporter.facts.handshake import HandshakeFacts, ServedChain
 from exporter.facts.http import HttpFacts
 from exporter.facts.vulnerabilities import VulnerabilityFacts
 from exporter.judging.check import Outcome
-from exporter.model import Addresses, Facts, Failure, Protocol, Reason, Report, ScanResult, Severity, Verdict
+from exporter.model import (
+    Addresses,
+    DnsQuestion,
+    Facts,
+    Failure,
+    Protocol,
+    Reason,
+    Report,
+    ScanResult,
+    Severity,
+    Verdict,
+)
 from exporter.policies import Policy
 from tests.support.certificates import issue, rsa_key
 from tests.support.facts import (
@@ -35,7 +46,8 @@ from tests.support.facts import (
     tried,
     watched,
 )
-from tests.support.targets import NOW
+from tests.support.judging import judge_by, report_after, report_later
+from tests.support.targets import NOW, make_target
 
 TLS1_0, TLS1_1, TLS1_2 = Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2
 HOUR = timedelta(hours=1)
@@ -56,7 +68,9 @@ def verdicts(judged: Report) -> dict[str, Verdict]:
 def failed_scan(at: timedelta, previous: Report) -> Report:
     """A scan that reached nobody, this long after the first one."""
     later = NOW + at
-    return assess(result(Facts(), ended_at=later, failures=(UNREACHED,), success=False), [KOPANO], later, previous)
+    return report_after(
+        result(Facts(), ended_at=later, failures=(UNREACHED,), success=False), [KOPANO], later, previous
+    )
 
 
 def test_a_server_that_does_everything_complies() -> None:
@@ -110,12 +124,12 @@ def test_nothing_seen_is_unknown_in_every_check() -> None:
 
 def test_a_policy_judges_only_what_it_demands() -> None:
     only = replace(KOPANO, name="only-caa", demands={"caa": KOPANO.demands["caa"]})
-    judged = assess(result(), [only], NOW)
+    judged = report_after(result(), [only], NOW)
     assert (judged.policies, list(verdicts(judged))) == (("only-caa",), ["caa"])
 
 
 def test_a_policy_that_demands_nothing_makes_nobody_compliant() -> None:
-    assert assess(result(), [replace(KOPANO, demands={})], NOW).compliant is None
+    assert report_after(result(), [replace(KOPANO, demands={})], NOW).compliant is None
 
 
 def test_a_failed_scan_keeps_older_facts_with_the_time_they_were_seen_at() -> None:
@@ -149,7 +163,7 @@ def test_a_row_of_failures_does_not_make_facts_younger() -> None:
 def test_a_successful_scan_replaces_what_was_known() -> None:
     later = NOW + HOUR
     seen = facts(handshake({Protocol.TLS1_0: (CBC_RSA,)}), certificate(subject="CN=new"), http(), GOOD_CAA, at=later)
-    judged = assess(result(seen, ended_at=later), [KOPANO], later, report())
+    judged = report_after(result(seen, ended_at=later), [KOPANO], later, report())
     assert known(judged) == seen
     assert judged.compliant is False
     assert judged.last_success_at == later
@@ -158,14 +172,14 @@ def test_a_successful_scan_replaces_what_was_known() -> None:
 def test_what_one_probe_could_not_tell_is_taken_from_the_previous_report_alone() -> None:
     later = NOW + HOUR
     seen = facts(handshake(), certificate(subject="CN=new"), http("max-age=0"), at=later)
-    judged = assess(result(seen, ended_at=later), [KOPANO], later, report())
+    judged = report_after(result(seen, ended_at=later), [KOPANO], later, report())
     assert judged.facts.get(DnsFacts) == GOOD_CAA
     assert judged.facts.seen_at(DnsFacts) == NOW
     assert [judged.facts.seen_at(kind) for kind in KINDS[:3]] == [later] * 3
 
 
 def test_a_first_scan_that_fails_has_no_success_to_name() -> None:
-    judged = assess(result(Facts(), success=False), [KOPANO], NOW)
+    judged = report_after(result(Facts(), success=False), [KOPANO], NOW)
     assert judged.last_success_at is None
     assert judged.compliant is None
 
@@ -175,41 +189,42 @@ def test_facts_that_no_longer_apply_to_the_target_go() -> None:
     target = watched(protocol="tls")
     later = NOW + HOUR
     seen = facts(handshake(), certificate(), GOOD_CAA, at=later)
-    judged = assess(result(seen, target=target, ended_at=later), [KOPANO], later, report())
+    judged = report_after(result(seen, target=target, ended_at=later), [KOPANO], later, report())
     assert known(judged) == seen
-    assert reassess(report(), target, [KOPANO], NOW).facts.get(HttpFacts) is None
-    assert verdicts(reassess(report(), target, [KOPANO], NOW))["hsts"] is Verdict.NOT_APPLICABLE
+    assert report_later(report(), target, [KOPANO], NOW).facts.get(HttpFacts) is None
+    assert verdicts(report_later(report(), target, [KOPANO], NOW))["hsts"] is Verdict.NOT_APPLICABLE
 
 
-def test_reassessing_judges_the_same_facts_by_another_policy() -> None:
+def test_judging_again_judges_the_same_facts_by_another_policy() -> None:
     demands = {"hsts": (KOPANO.demands["hsts"][0].model_copy(update={"min_max_age_seconds": 63072000}),)}
     stricter: Policy = replace(KOPANO, name="stricter", demands=demands)
     before = report()
-    after = reassess(before, before.target, [stricter], NOW + HOUR)
+    after = report_later(before, before.target, [stricter], NOW + HOUR)
     assert known(after) == known(before)
     assert (after.policies, verdicts(after)) == (("stricter",), {"hsts": Verdict.FAIL})
-    assert (after.last_success_at, after.result) == (before.last_success_at, before.result)
+    assert after.last_success_at == before.last_success_at
+    assert after.result == replace(before.result, target=after.target)
 
 
-def test_reassessing_takes_the_target_as_it_is_configured_now() -> None:
+def test_judging_again_takes_the_target_as_it_is_configured_now() -> None:
     target = watched(labels={"team": "web"}, max_age=HOUR)
-    after = reassess(report(), target, [KOPANO], NOW)
+    after = report_later(report(), target, [KOPANO], NOW)
     assert after.target is target
     assert len(known(after)) == 4
 
 
 @pytest.mark.parametrize(("age", "left"), [(MAX_AGE, 4), (MAX_AGE + timedelta(seconds=1), 0)])
-def test_reassessing_lets_go_of_facts_past_max_age(age: timedelta, left: int) -> None:
+def test_judging_again_lets_go_of_facts_past_max_age(age: timedelta, left: int) -> None:
     before = report()
-    after = reassess(before, before.target, [KOPANO], NOW + age)
+    after = report_later(before, before.target, [KOPANO], NOW + age)
     assert len(known(after)) == left
     assert after.compliant is (True if left else None)
     assert after.last_success_at == NOW
 
 
-def test_reassessing_lets_go_of_each_part_at_its_own_time() -> None:
+def test_judging_again_lets_go_of_each_part_at_its_own_time() -> None:
     seen = facts(handshake(), certificate(), at=NOW).with_part(GOOD_CAA, NOW - HOUR)
-    after = reassess(report(seen), watched(), [KOPANO], NOW + MAX_AGE)
+    after = report_later(report(seen), watched(), [KOPANO], NOW + MAX_AGE)
     assert after.facts.get(DnsFacts) is None
     assert len(known(after)) == 2
 
@@ -220,7 +235,7 @@ def test_reassessing_lets_go_of_each_part_at_its_own_time() -> None:
 def test_attacks_that_were_not_due_keep_their_answers_and_their_time() -> None:
     later = NOW + 6 * HOUR
     seen = facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA, at=later)
-    judged = assess(result(seen, ended_at=later), [KOPANO], later, report())
+    judged = report_after(result(seen, ended_at=later), [KOPANO], later, report())
     assert judged.compliant is True
     assert (judged.facts.seen_at(VulnerabilityFacts), judged.facts.seen_at(HandshakeFacts)) == (NOW, later)
 
@@ -229,7 +244,7 @@ def test_attacks_that_were_not_due_keep_their_answers_and_their_time() -> None:
 def test_an_answer_holds_longer_than_what_every_scan_looks_at(hours: int, verdict: Verdict) -> None:
     later = NOW + hours * HOUR
     seen = facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA, at=later)
-    judged = assess(result(seen, ended_at=later), [KOPANO], later, report())
+    judged = report_after(result(seen, ended_at=later), [KOPANO], later, report())
     assert verdicts(judged)["vulnerabilities"] is verdict
     assert judged.facts.get(Vulnerabilities) is not None
 
@@ -240,12 +255,12 @@ def test_what_was_tried_is_judged_anew_with_what_the_server_accepts_now() -> Non
     before = report(facts(old, certificate(), GOOD_HTTP, GOOD_CAA, tried({"robot": True, **NONE_WORKS})))
     assert verdicts(before)["vulnerabilities"] is Verdict.FAIL
     later = NOW + 6 * HOUR
-    judged = assess(result(facts(handshake(), certificate(), at=later), ended_at=later), [KOPANO], later, before)
+    judged = report_after(result(facts(handshake(), certificate(), at=later), ended_at=later), [KOPANO], later, before)
     assert verdicts(judged)["vulnerabilities"] is Verdict.PASS
 
 
 def test_a_target_that_is_not_to_be_tried_any_more_has_no_answers() -> None:
-    after = reassess(report(), watched(vulnerability_interval=None), [KOPANO], NOW)
+    after = report_later(report(), watched(vulnerability_interval=None), [KOPANO], NOW)
     assert after.facts.get(VulnerabilityFacts) is None
     assert verdicts(after)["vulnerabilities"] is Verdict.UNKNOWN
 
@@ -257,9 +272,10 @@ def test_a_neighbour_with_the_same_key_and_ssl_2_counts() -> None:
     (key,) = served_keys(facts(handshake(chains=(chain,))))
     before = report(seen)
     assert before.compliant is True
-    after = reassess(before, before.target, [KOPANO], NOW, Neighbours(ssl2_keys={key: ("mail",)}))
+    judge = replace(judge_by(KOPANO), neighbours=lambda _name: Neighbours(ssl2_keys={key: ("mail",)}))
+    (after,) = judge.later([before], before.target, NOW)
     assert verdicts(after)["vulnerabilities"] is Verdict.FAIL
-    assert reassess(after, after.target, [KOPANO], NOW).compliant is True
+    assert report_later(after, after.target, [KOPANO], NOW).compliant is True
 
 
 # --- several addresses ------------------------------------------------------------------------------------------------
@@ -283,7 +299,7 @@ def at_addresses(
 
 
 def judged_at(results: Sequence[ScanResult], previous: Sequence[Report] = ()) -> dict[str | None, Report]:
-    reports = assess_all(results, [KOPANO], results[0].ended_at, previous)
+    reports = judge_by(KOPANO).after_scan(results, results[0].ended_at, previous)
     return {one.address: one for one in reports}
 
 
@@ -336,9 +352,9 @@ def test_what_addresses_disagreed_on_goes_with_the_facts_it_rests_on() -> None:
     first = judged_at(at_addresses({"192.0.2.1": good_facts(), "192.0.2.2": facts(handshake(compression=True))}))
     reports = list(first.values())
     assert [one.fact for one in reports[0].disagreements or ()] == ["compression", "vulnerabilities"]
-    kept = reassess_all(reports, EVERYWHERE, [KOPANO], NOW + 18 * HOUR)
+    kept = judge_by(KOPANO).later(reports, EVERYWHERE, NOW + 18 * HOUR)
     assert [one.disagreements for one in kept] == [one.disagreements for one in reports]
-    assert [one.disagreements for one in reassess_all(reports, EVERYWHERE, [KOPANO], NOW + 19 * HOUR)] == [None, None]
+    assert [one.disagreements for one in judge_by(KOPANO).later(reports, EVERYWHERE, NOW + 19 * HOUR)] == [None, None]
 
 
 # --- several policies -------------------------------------------------------------------------------------------------
@@ -359,7 +375,7 @@ LAX = policy("lax", "hsts", {"min_max_age_seconds": 1})
 
 
 def test_each_policy_judges_by_itself_and_each_demand_too() -> None:
-    judged = assess(result(), [STRICT, LAX], NOW)
+    judged = report_after(result(), [STRICT, LAX], NOW)
     assert judged.policies == ("strict", "lax")
     assert [(one.policy, one.check, str(one.severity), one.verdict) for one in judged.findings] == [
         ("strict", "hsts", "critical", Verdict.FAIL),
@@ -370,7 +386,7 @@ def test_each_policy_judges_by_itself_and_each_demand_too() -> None:
 
 
 def test_a_finding_says_what_was_asked_where_that_is_written_and_what_to_change() -> None:
-    failing, passing, _ = assess(result(), [STRICT, LAX], NOW).findings
+    failing, passing, _ = report_after(result(), [STRICT, LAX], NOW).findings
     assert failing.asked == "an HSTS header with a max-age of 63072000 seconds or more"
     assert failing.sources == ("strict 1",)
     assert [str(remedy.server) for remedy in failing.remedy] == ["nginx"], "it says that it is one"
@@ -380,21 +396,21 @@ def test_a_finding_says_what_was_asked_where_that_is_written_and_what_to_change(
 def test_sources_of_what_a_demand_fails_by_stand_behind_its_own_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = Outcome(Verdict.FAIL, "no", sources=("strict 1", "annex", "annex"))
     check = replace(next(check for check in CHECKS if check.name == "hsts"), verdict=lambda _case, _demand: failed)
-    monkeypatch.setattr("exporter.assess.CHECKS", (check,))
-    assert [one.sources for one in assess(result(), [STRICT], NOW).findings] == [("strict 1", "annex")] * 2
+    monkeypatch.setattr("exporter.judge.CHECKS", (check,))
+    assert [one.sources for one in report_after(result(), [STRICT], NOW).findings] == [("strict 1", "annex")] * 2
 
 
 @pytest.mark.parametrize(("day", "verdict"), [(1, Verdict.NOT_APPLICABLE), (0, Verdict.PASS)])
 def test_a_demand_that_is_not_in_force_does_not_apply(day: int, verdict: Verdict) -> None:
     begins = policy("later", "hsts", {"from_": NOW.date() + timedelta(days=day)})
-    judged = assess(result(), [begins], NOW)
+    judged = report_after(result(), [begins], NOW)
     assert (judged.findings[0].verdict, judged.judged_on) == (verdict, NOW.date())
 
 
 def test_what_is_judged_again_and_says_nothing_new_is_equal() -> None:
     before = report()
-    assert reassess(before, before.target, [KOPANO], NOW + HOUR) == before
-    assert reassess(before, before.target, [KOPANO], NOW + 12 * HOUR) != before
+    assert report_later(before, before.target, [KOPANO], NOW + HOUR) == before
+    assert report_later(before, before.target, [KOPANO], NOW + 12 * HOUR) != before
 
 
 CUT = Failure("handshake", Reason.DEADLINE_EXCEEDED, "not done in time")
@@ -413,9 +429,20 @@ def test_hellos_that_ran_out_of_time_do_not_replace_a_whole_they_do_not_contradi
     part: HandshakeFacts, kept: bool
 ) -> None:
     whole = handshake({TLS1_2: (GCM,)})
-    before = assess(result(Facts().with_part(whole, NOW)), [KOPANO], NOW)
+    before = report_after(result(Facts().with_part(whole, NOW)), [KOPANO], NOW)
     later = NOW + HOUR
     cut = result(Facts().with_part(part, later), ended_at=later, failures=(CUT,), success=False)
-    after = assess(cut, [KOPANO], later, before)
+    after = report_after(cut, [KOPANO], later, before)
     assert after.facts.get(HandshakeFacts) == (whole if kept else part)
     assert after.facts.seen_at(HandshakeFacts) == (NOW if kept else later)
+
+
+# --- what is asked for ------------------------------------------------------------------------------------------------
+
+
+def test_the_dns_is_asked_for_what_the_policy_needs_and_no_more() -> None:
+    target = make_target()
+    assert judge_by(KOPANO).with_questions(target).questions == frozenset()
+    demand = {"severity": "info", "source": "x", "required": True}
+    dane = replace(KOPANO, demands={"dane": (DaneDemand.model_validate(demand),)})
+    assert judge_by(dane).with_questions(target).questions == {DnsQuestion.TLSA}

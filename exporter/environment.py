@@ -1,0 +1,32 @@
+"""What scans have around them under a configuration: the resolver and the clock."""
+
+import logging
+from datetime import UTC, datetime
+
+from exporter.config import Config
+from exporter.net import nameservers
+from exporter.net.records import RecordResolver
+from exporter.net.resolvconf import SystemResolver
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """The clock of the program."""
+    return datetime.now(UTC)
+
+
+def make_resolver(config: Config) -> RecordResolver:
+    """The resolver for DNS records: the configured name servers, else the system's, whose changes it follows.
+
+    Without either every lookup fails, which makes the answers unknown.
+    """
+    settings = config.global_.resolver
+    if settings is None:
+        system = SystemResolver()
+        resolver = system.read()
+        if not resolver.nameservers:
+            log.warning("the system has no resolver; nothing will be known about DNS records until it has one")
+        return RecordResolver(resolver).follow(system.renewed)
+    resolver = nameservers.make_resolver(settings.nameservers, settings.port, settings.timeout.total_seconds())
+    return RecordResolver(resolver, validating=settings.validating)

@@ -1,0 +1,150 @@
+"""What keeps verdicts up to date between scans.
+
+Time alone changes verdicts: certificates and support end, demands come into force, facts get older than their
+`max_age`. So each target is judged again every minute, and scanned again when a date has come that a scan saw. Knows
+nothing of scans and reports: it calls what it was given with the name of a target.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from exporter.schedule import share
+
+log = logging.getLogger(__name__)
+
+JUDGED_EVERY_SECONDS = 60
+"""Each target is judged again at this interval, without a scan. Two thousand targets under one policy take 6 to 10 s of
+a core for it."""
+TRIES_MORE = 2
+"""Scans after a failed one at the moment a date comes; the schedule keeps them a minute apart."""
+AFTER_A_TURN = timedelta(seconds=1)
+"""How long after a date the target is scanned again: OpenSSL counts whole seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What is called, on the event loop.
+
+    Attributes:
+        judge: judges the target again as of now; gives the other targets that this changes something for.
+        next_turn: the first date after this moment that a scan of the target saw and that changes a verdict; None
+            without one.
+        scan_again: has these targets scanned soon, outside of their interval.
+        notice_step: has all targets scanned if the system's clock was set.
+    """
+
+    judge: Callable[[str], Collection[str]]
+    next_turn: Callable[[str, datetime], datetime | None]
+    scan_again: Callable[[Collection[str]], None]
+    notice_step: Callable[[], None]
+
+
+class Freshness:
+    """Which targets have to be judged or scanned again, and when."""
+
+    def __init__(self, hooks: Hooks, now: Callable[[], datetime]) -> None:
+        self._hooks = hooks
+        self._now = now
+        self._at_second: dict[int, list[str]] = {}
+        self._turns: dict[str, datetime] = {}
+        self._tries_left: dict[str, int] = {}
+        self._to_judge: set[str] = set()
+        self._judging: asyncio.Task[None] | None = None
+
+    def follow(self, names: Collection[str]) -> None:
+        """Judge these targets again every minute, each at a second of its own, and no others."""
+        self._at_second = {}
+        for name in names:
+            self._at_second.setdefault(int(share(name) * JUDGED_EVERY_SECONDS), []).append(name)
+
+    def forget(self, name: str) -> None:
+        """No date that was seen of this target matters any longer."""
+        self._turns.pop(name, None)
+        self._tries_left.pop(name, None)
+
+    def expect_turn(self, name: str, since: datetime) -> None:
+        """Scan the target again at the first date after `since` that was seen of it."""
+        turn = self._hooks.next_turn(name, since)
+        if turn is None:
+            self._turns.pop(name, None)
+        else:
+            self._turns[name] = turn
+
+    def scanned(self, name: str, begun: datetime, *, success: bool) -> None:
+        """Take note of a scan that began then: one that failed when a date had come is repeated soon."""
+        self.expect_turn(name, begun)
+        if success:
+            self._tries_left.pop(name, None)
+        elif self._tries_left.get(name):
+            self._tries_left[name] -= 1
+            self._hooks.scan_again({name})
+
+    def judge_soon(self, names: Collection[str]) -> None:
+        """Judge these targets again, one after the other; needs the running loop."""
+        self._to_judge.update(names)
+        if self._to_judge and self._judging is None:
+            self._judging = asyncio.create_task(self._judge_waiting())
+
+    async def _judge_waiting(self) -> None:
+        """One at a time: there can be thousands, and scans and scrapes go on in between."""
+        while self._to_judge:
+            self._judge(self._to_judge.pop())
+            await asyncio.sleep(0)
+        self._judging = None
+
+    def _judge(self, name: str) -> None:
+        try:
+            self.judge_soon(self._hooks.judge(name))
+        except Exception:  # a named border: one target's bug must not leave the others as they were
+            log.exception("judgement of %s", name)
+
+    async def settled(self) -> None:
+        """Wait until all that has to be judged soon has been."""
+        if self._judging is not None:
+            await self._judging
+
+    async def judge_at(self, second: int) -> None:
+        """Judge the targets of this second of `JUDGED_EVERY_SECONDS`."""
+        for name in self._at_second.get(second, ()):
+            self._judge(name)
+            await asyncio.sleep(0)
+
+    def look_again(self) -> None:
+        """Scan the targets again of which a date has come: a certificate has ended, or is about to.
+
+        Until that scan can tell, what depends on the date is unknown, so they are judged at once. Each date leads to
+        one scan more, and to `TRIES_MORE` others as long as they fail: servers are restarted at such moments.
+        """
+        self._hooks.notice_step()  # by that all are scanned, and these need not be twice
+        latest = self._now() - AFTER_A_TURN
+        turned = {name for name, turn in self._turns.items() if turn <= latest}
+        for name in turned:
+            self.expect_turn(name, latest)
+            self._tries_left[name] = TRIES_MORE
+        self.judge_soon(turned)
+        self._hooks.scan_again(turned)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Judge all targets again and again, and scan them when a date has come, until `stopping` is set."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        for second in itertools.count():
+            # Full rounds that a standstill has cost are not made up for; no target is left out of the next one.
+            begun += max(0, (loop.time() - begun - second) // JUDGED_EVERY_SECONDS) * JUDGED_EVERY_SECONDS
+            try:
+                async with asyncio.timeout_at(begun + second):
+                    await stopping.wait()
+            except TimeoutError:
+                self.look_again()
+                await self.judge_at(second % JUDGED_EVERY_SECONDS)
+            else:
+                return
+
+    def stop(self) -> None:
+        """Judge nothing more of what waits."""
+        if self._judging is not None:
+            self._judging.cancel()

@@ -1,0 +1,210 @@
+"""Judges targets: the facts that hold, by each policy, at one moment. Pure, except for reading policies."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from exporter.agreement import disagreements
+from exporter.case import NO_NEIGHBOURS, Case, Neighbours
+from exporter.checks.registry import CHECKS
+from exporter.derived.registry import DERIVATIONS
+from exporter.facts.handshake import HandshakeFacts
+from exporter.facts.signature import changed, signature
+from exporter.judging.check import Check, Demand
+from exporter.judging.items import today
+from exporter.model import (
+    CLOCK_TOLERANCE,
+    Addresses,
+    Facts,
+    Finding,
+    Reason,
+    Report,
+    ScanResult,
+    Target,
+    Verdict,
+    holds,
+)
+from exporter.policies import Policy, load_policy
+from exporter.probes.registry import PROBES
+from exporter.software.files import load_table, shipped_table
+from exporter.software.support import SupportTable
+
+
+def alone(_name: str) -> Neighbours:
+    """What is known of the neighbours of a target that has none."""
+    return NO_NEIGHBOURS
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What reports are made by, and all that they depend on apart from the scan and the time. Pure.
+
+    Attributes:
+        policies: the policies that were loaded, by the name or path by which targets ask for them.
+        table: until when software is maintained.
+        neighbours: name of a target -> what is known of the others and bears on it, as of now.
+    """
+
+    policies: Mapping[str, Policy]
+    table: SupportTable = field(default_factory=shipped_table)
+    neighbours: Callable[[str], Neighbours] = alone
+
+    def policies_of(self, target: Target) -> tuple[Policy, ...]:
+        """The policies that the target is judged by."""
+        return tuple(self.policies[policy] for policy in target.policies)
+
+    def with_questions(self, target: Target) -> Target:
+        """The target, asking the DNS for what its policies need to know and no more."""
+        demanded = frozenset[str]().union(*(policy.demands for policy in self.policies_of(target)))
+        asked = [check.questions for check in CHECKS if check.name in demanded]
+        return replace(target, questions=frozenset().union(*asked))
+
+    def after_scan(
+        self, results: Sequence[ScanResult], now: datetime, previous: Sequence[Report] = ()
+    ) -> tuple[Report, ...]:
+        """The reports after a scan of each address of one target.
+
+        Facts that this scan could not tell, or that were not due, are taken from the previous report of the same
+        address, as long as they hold: for the target's `max_age`, and longer where they are not due with every scan.
+
+        An address that this scan did not find has no report. When the scan could not find out which addresses there
+        are, the ones known before stay, as not reached, until nothing that was seen there holds any longer.
+        """
+        before = {report.address: report for report in previous}
+        known = [address for address in before if address is not None]
+        if known and all(result.address is None and result.target.addresses is Addresses.ALL for result in results):
+            unreached = [replace(result, address=address) for address in known for result in results]
+            reports = [self._after_scan(result, now, before[result.address]) for result in unreached]
+            if any(_seen_since(report.facts, now - report.target.max_age) for report in reports):
+                return _together(reports)
+        return _together(self._after_scan(result, now, before.get(result.address)) for result in results)
+
+    def later(self, reports: Sequence[Report], target: Target, now: datetime) -> tuple[Report, ...]:
+        """The same reports at a later time, for the target as it is configured now.
+
+        Facts that do not hold any longer go, and the rest is judged anew.
+        """
+        return _together(
+            self._report(replace(report.result, target=target), report.facts, report.last_success_at, now)
+            for report in reports
+        )
+
+    def next_turn(self, reports: Sequence[Report], target: Target, since: datetime) -> datetime | None:
+        """The first moment after `since` at which a date in these reports makes something unknown; None without one."""
+        policies = self.policies_of(target)
+        return min(
+            (turn for report in reports for turn in _turns(report.facts, policies) if turn > since), default=None
+        )
+
+    def _after_scan(self, result: ScanResult, now: datetime, previous: Report | None) -> Report:
+        facts = _facts_of(result, previous.facts) if previous else result.facts
+        last_success = result.ended_at if result.success else previous.last_success_at if previous else None
+        return self._report(result, facts, last_success, now)
+
+    def _report(self, result: ScanResult, facts: Facts, last_success: datetime | None, now: datetime) -> Report:
+        target = result.target
+        case = Case(target, held(facts, target, now), now, self.neighbours(target.name), self.table)
+        for derivation in DERIVATIONS:
+            part = derivation.derive(case)
+            if part is not None:
+                # As old as the scan, not as the judgement: a report that says nothing new is equal to the one before.
+                case = replace(case, facts=case.facts.with_part(part, result.ended_at))
+        policies = self.policies_of(target)
+        findings = tuple(finding for policy in policies for finding in findings_of(case, policy))
+        if last_success is not None and last_success > now + CLOCK_TOLERANCE:
+            last_success = None  # the clock was set back since: nobody knows how long ago it was
+        return Report(
+            result, case.facts, tuple(policy.name for policy in policies), findings, last_success, today(case)
+        )
+
+
+def load_judge(
+    targets: Iterable[Target], eol_files: Sequence[str], neighbours: Callable[[str], Neighbours] = alone
+) -> Judge:
+    """The judge of these targets: their policies, and the table of releases with these files.
+
+    Raises:
+        ConfigError: a policy or a file cannot be used.
+    """
+    named = {policy for target in targets for policy in target.policies}
+    return Judge({policy: load_policy(policy) for policy in named}, load_table(eol_files), neighbours)
+
+
+def findings_of(case: Case, policy: Policy) -> tuple[Finding, ...]:
+    """A finding for each demand that the policy makes."""
+    return tuple(
+        _finding(check, case, demand, policy.name) for check in CHECKS for demand in policy.demands.get(check.name, ())
+    )
+
+
+def _finding(check: Check[Any], case: Case, demand: Demand, policy: str) -> Finding:
+    outcome = check.judge(case, demand)
+    return Finding(
+        check.name,
+        outcome.verdict,
+        demand.severity,
+        outcome.summary,
+        outcome.evidence,
+        policy,
+        check.asks(demand),
+        tuple(dict.fromkeys((demand.source, *outcome.sources))),
+        check.advise(case, demand, outcome) if outcome.verdict is Verdict.FAIL else (),
+    )
+
+
+def held(facts: Facts, target: Target, now: datetime) -> Facts:
+    """The facts of probes that the target has, as long as they hold, and what dates in them have not put in doubt."""
+    held = Facts()
+    for probe in PROBES:
+        seen_at = facts.seen_at(probe.kind)
+        if seen_at is not None and probe.applies(target) and holds(seen_at, now, target.max_age + probe.longer(target)):
+            part = probe.later(facts.get(probe.kind), now)
+            held = held if part is None else held.with_part(part, seen_at)
+    return held
+
+
+def _turns(facts: Facts, policies: Sequence[Policy]) -> Iterator[datetime]:
+    for probe in PROBES:
+        part = facts.get(probe.kind)
+        if part is not None:
+            yield from probe.turns(part)
+    for policy in policies:
+        for check in CHECKS:
+            for demand in policy.demands.get(check.name, ()):
+                yield from check.turns(facts, demand)
+
+
+def _facts_of(result: ScanResult, before: Facts) -> Facts:
+    """What the scan found, over what was known before.
+
+    Hellos that ran out of time show a part. The whole of an earlier scan stays where this part does not go against it.
+    """
+    facts = result.facts
+    cut = any(one.probe == PROBES[0].name and one.reason is Reason.DEADLINE_EXCEEDED for one in result.failures)
+    part, whole = facts.get(HandshakeFacts), before.get(HandshakeFacts)
+    if cut and part is not None and whole is not None and _goes_with(part, whole, result):
+        facts = facts.without([HandshakeFacts])
+    return facts.over(before)
+
+
+def _goes_with(part: HandshakeFacts, whole: HandshakeFacts, result: ScanResult) -> bool:
+    """Whether nothing in the part speaks against the whole, and the whole has no fewer protocols known."""
+    known = [sum(accepted is not None for accepted in one.protocols.values()) for one in (part, whole)]
+    new = any(
+        not set(names) <= set(whole.cipher_suites.get(protocol, ()))
+        for protocol, names in part.cipher_suites.items()
+        if protocol not in whole.incomplete
+    )
+    before, now = (signature(Facts().with_part(one, result.started_at), result.target) for one in (whole, part))
+    return known[0] <= known[1] and not new and not changed(before, now)
+
+
+def _seen_since(facts: Facts, since: datetime) -> bool:
+    return any((at := facts.seen_at(probe.kind)) is not None and at >= since for probe in PROBES)
+
+
+def _together(reports: Iterable[Report]) -> tuple[Report, ...]:
+    several = tuple(reports)
+    found = disagreements(several)
+    return tuple(replace(report, disagreements=found) for report in several)

@@ -1,0 +1,100 @@
+"""What is shown of targets, and what stays of them when the configuration changes."""
+
+from datetime import timedelta
+
+import pytest
+
+from exporter.config import Config
+from exporter.config.sections import TargetSettings
+from exporter.fleet import KeyIndex
+from exporter.metrics import Exposition, OwnMetrics
+from exporter.model import Target
+from exporter.publisher import Publisher, Setup, same_service
+from exporter.store import MemoryStore
+from exporter.targets import make_target as configured_target
+from tests.support.facts import KOPANO, facts, handshake, result
+from tests.support.judging import judge_by
+from tests.support.targets import NOW, make_target
+
+DEFAULTS = Config().global_
+
+
+def behind(user: str, host: str) -> Target:
+    proxy = f"http://{user}:secret@{host}:3128"
+    return configured_target(TargetSettings.model_validate({"host": "a.example", "proxy_url": proxy}), DEFAULTS)
+
+
+def test_a_way_through_another_proxy_leads_to_another_service_and_one_with_another_password_does_not() -> None:
+    """The network behind a proxy has its own names, and its own machines behind our addresses."""
+    direct = configured_target(TargetSettings.model_validate({"host": "a.example"}), DEFAULTS)
+    assert same_service(behind("scanner", "one.example"), behind("other", "one.example"))
+    assert not same_service(behind("scanner", "one.example"), behind("scanner", "two.example"))
+    assert not same_service(behind("scanner", "one.example"), direct)
+
+
+def test_a_target_that_is_gone_is_no_service() -> None:
+    assert not same_service(None, make_target())
+    assert not same_service(make_target(), None)
+
+
+class Shown:
+    """A publisher, and the lines that it shows."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.exposition = Exposition(OwnMetrics())
+        self.publisher = Publisher(self.store, self.exposition, KeyIndex(), lambda: NOW)
+
+    def apply(self, *targets: Target, full: bool = False) -> set[str]:
+        return self.publisher.apply(Setup({target.name: target for target in targets}, judge_by(KOPANO), full=full))
+
+    def lines(self, start: str) -> list[str]:
+        return [line for line in self.exposition.render("")[0].decode().splitlines() if line.startswith(start)]
+
+
+ONE = make_target(name="one")
+SEEN = facts(handshake())
+
+
+@pytest.mark.parametrize(
+    ("after", "kept"),
+    [
+        ([ONE], True),
+        ([make_target(name="one", labels={"team": "web"})], True),
+        ([make_target(444, name="one")], False),
+        ([make_target(name="other")], False),
+        ([], False),
+    ],
+)
+def test_facts_stay_with_the_service_that_they_are_of(after: list[Target], kept: bool) -> None:
+    shown = Shown()
+    assert shown.apply(ONE) == set()
+    shown.publisher.take([result(SEEN, target=ONE)])
+    assert shown.apply(*after) == ({"one"} if kept else set())
+    assert bool(shown.store.get("one")) is kept
+    assert bool(shown.lines('tls_posture_protocol_accepted{target="one"')) is kept
+    assert bool(shown.publisher.known(ONE)) is kept
+    assert (shown.publisher.begun_at("one") == NOW - timedelta(seconds=1.5)) is kept
+
+
+def test_a_target_shows_its_configuration_before_its_first_scan_and_nothing_seen() -> None:
+    shown = Shown()
+    shown.apply(ONE)
+    assert shown.lines("tls_posture_target_info{")
+    assert not shown.lines("tls_posture_compliant{")
+    assert shown.publisher.begun_at("one") is None
+    assert shown.publisher.judge_again("one") == set()
+    assert shown.publisher.reports() == []
+
+
+def test_what_says_nothing_new_is_rendered_anew_only_after_a_change_of_the_configuration() -> None:
+    shown = Shown()
+    shown.apply(ONE)
+    shown.publisher.take([result(SEEN, target=ONE)])
+    before = shown.store.get("one")
+    shown.publisher.judge_again("one")
+    assert shown.store.get("one") is before
+    shown.apply(ONE, full=True)
+    shown.publisher.judge_again("one")
+    assert shown.store.get("one") is not before
+    assert tuple(shown.store.get("one")) == tuple(before)
