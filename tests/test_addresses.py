@@ -389,7 +389,7 @@ def test_scan_tells_what_two_machines_disagree_on(
         )
         return ["scan", f"--config.file={file}"]
 
-    monkeypatch.setattr("exporter.__main__.Environment", partial(Environment, lookup=Names(HERE, SIX)))
+    monkeypatch.setattr("exporter.cli.scan.Environment", partial(Environment, lookup=Names(HERE, SIX)))
 
     async def run(form: str, there: int, here: int) -> int:
         async with shared_port({HERE: here, SIX: there}) as port:

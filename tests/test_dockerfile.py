@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from exporter.__main__ import DEFAULT_ADDRESS
+from exporter.cli.parser import DEFAULT_ADDRESS
 from exporter.web import parse_address
 
 ROOT = Path(__file__).parent.parent

@@ -105,7 +105,8 @@ def test_a_daemon_that_stops_takes_its_workers_along(evil_app: EvilApp) -> None:
 def test_this_process_never_loads_sslyze_s_openssl() -> None:
     """It parses hostile bytes with code of 2015."""
     program = (
-        "import sys, exporter.__main__, exporter.demo.run, exporter.probes.registry, exporter.workers.pool\n"
+        "import sys, exporter.cli.command, exporter.cli.scan, exporter.cli.serve, exporter.cli.demo\n"
+        "import exporter.probes.registry, exporter.workers.pool\n"
         "loaded = {name.split('.')[0] for name in sys.modules}\n"
         "sys.exit(', '.join(sorted(loaded & {'nassl', 'sslyze', 'tls_parser'})) or 0)\n"
     )

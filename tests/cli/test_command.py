@@ -3,19 +3,13 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.__main__ import _exit_code, _parser, _scan_targets
-from exporter.errors import ExporterError
-from exporter.model import Finding, Severity, Target, Verdict
-from exporter.policies import read_config, shipped
+from exporter.policies import shipped
 from exporter.report import ReportsForm
-from tests.support.facts import report
 from tests.support.processes import free_port
 from tests.support.servers import SEED_NGINX, WEAK_NGINX, Pki, make_pki, nginx
 
@@ -114,87 +108,11 @@ def test_a_policy_named_twice_is_2(second: str) -> None:
     assert done.stderr == "tls-posture-exporter: policy given twice: kopano-checklist\n"
 
 
-@pytest.mark.parametrize(
-    ("strict", "lax", "code"),
-    [
-        *((Verdict.PASS, Verdict.PASS, 0), (Verdict.PASS, Verdict.FAIL, 1), (Verdict.UNKNOWN, Verdict.FAIL, 1)),
-        *((Verdict.PASS, Verdict.UNKNOWN, 3), (Verdict.NOT_APPLICABLE, Verdict.PASS, 3)),
-    ],
-)
-def test_the_exit_code_goes_by_all_policies_together(strict: Verdict, lax: Verdict, code: int) -> None:
-    findings = [Finding("check", strict, Severity.INFO, "", policy="strict")]
-    findings.append(Finding("check", lax, Severity.INFO, "", policy="lax"))
-    one = replace(report(), policies=("strict", "lax"), findings=tuple(findings))
-    assert _exit_code([one]) == code
-    assert _exit_code([report(), one]) == code
-
-
 def test_a_reader_that_has_gone_is_no_verdict() -> None:
     command = f"{sys.executable} -m exporter policies list"
     script = f"({command}; echo code $? >&2) | true"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr in {"code 141\n", "code 0\n"}, "0 when it was written before the reader left"
-
-
-def _chosen(*arguments: str) -> list[Target]:
-    """The targets that `scan` with these arguments would scan."""
-    options = _parser().parse_args(["scan", *arguments])
-    return _scan_targets(options, read_config(options.config_file))
-
-
-@pytest.fixture
-def mail_config(tmp_path: Path) -> str:
-    smtp = "{host: mail.example.com, port: 587, starttls: smtp, connect_address: 127.0.0.1, scan_timeout: 90s}"
-    return f"--config.file={write_config(tmp_path, smtp, '{host: mail.example.com, name: web}')}"
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("mail.example.com", ["mail.example.com:587", "web"]),
-        ("Mail.Example.COM.", ["mail.example.com:587", "web"]),
-        ("smtp+starttls://mail.example.com:587", ["mail.example.com:587"]),
-        ("mail.example.com:587", ["mail.example.com:587"]),
-        ("https://mail.example.com", ["web"]),
-        ("web", ["web"]),
-    ],
-)
-def test_a_target_of_the_configuration_is_scanned_as_it_says_however_it_is_spelt(
-    mail_config: str, text: str, names: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    configured = {target.name: target for target in _chosen(mail_config)}
-    assert _chosen(mail_config, text) == [configured[name] for name in names]
-    assert capsys.readouterr().err == ""
-
-
-def test_options_of_the_command_line_go_before_the_target_s_own(mail_config: str) -> None:
-    smtp, web = _chosen(mail_config, "--timeout=7s", "--policy=mozilla-old", "mail.example.com")
-    assert smtp.scan_timeout == web.scan_timeout == timedelta(seconds=7)
-    assert smtp.policies == web.policies == ("mozilla-old",)
-    assert smtp.connect_address == "127.0.0.1"
-
-
-def test_a_target_of_no_configuration_has_its_global_settings(tmp_path: Path) -> None:
-    (plain,) = _chosen(f"--config.file={write_config(tmp_path)}", "www.example.com")
-    (patient,) = _chosen(f"--config.file={write_config(tmp_path, head=', scan_timeout: 5m')}", "www.example.com")
-    assert plain.timeout_seconds == patient.timeout_seconds == 2.0
-    assert (plain.scan_timeout, patient.scan_timeout) == (timedelta(seconds=60), timedelta(minutes=5))
-
-
-def test_another_service_of_a_configured_host_is_scanned_and_said_to_be_another(
-    mail_config: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (target,) = _chosen(mail_config, "imaps://mail.example.com")
-    assert (target.name, target.protocol, target.connect_address) == ("mail.example.com:993", "imaps", None)
-    assert capsys.readouterr().err == (
-        "tls-posture-exporter: imaps://mail.example.com is none of the configured targets of this host "
-        "(mail.example.com:587 (smtp), web (https)); only global settings apply to it\n"
-    )
-
-
-def test_what_two_texts_mean_is_not_scanned_twice(mail_config: str) -> None:
-    with pytest.raises(ExporterError, match="named twice: web"):
-        _chosen(mail_config, "mail.example.com", "web")
 
 
 @pytest.mark.real

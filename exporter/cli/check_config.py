@@ -1,0 +1,14 @@
+"""`check-config`: what is wrong with a configuration."""
+
+import argparse
+
+from exporter.cli import exits
+from exporter.policies import read_config
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print that the file is valid, and how many targets it has; the exit code."""
+    config = read_config(options.config_file)
+    count = len(config.targets)
+    print(f"{options.config_file}: valid, {count} target{'' if count == 1 else 's'}")
+    return exits.OK

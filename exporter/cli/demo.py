@@ -1,0 +1,15 @@
+"""`demo`: two servers of its own, scanned and shown."""
+
+import argparse
+import asyncio
+
+from rich.console import Console
+
+from exporter.demo.run import demo
+from exporter.web import parse_address
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the demonstration; the exit code."""
+    addresses = [parse_address(options.listen_address)]
+    return asyncio.run(demo(Console(), addresses, once=options.once))

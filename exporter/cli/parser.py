@@ -1,0 +1,107 @@
+"""The subcommands and their flags. Imports nothing that `--version` and `--help` do not need."""
+
+import argparse
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from exporter import __version__
+
+DEFAULT_ADDRESS = ":19443"
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser; what it gives has the module of the subcommand as `module`, a name in `exporter.cli`."""
+    parser = argparse.ArgumentParser(
+        prog="tls-posture-exporter", description="Prometheus exporter for the transport security of TLS services."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (_serve, _scan, _check_config, _policies, _demo):
+        command(commands.add_parser)
+    return parser
+
+
+Add = Callable[..., argparse.ArgumentParser]
+"""Adds a subcommand: its name, and what `ArgumentParser` takes."""
+
+
+def _serve(add: Add) -> None:
+    command = add("serve", parents=[_logging("info")], help="scan the configured targets and serve /metrics")
+    _config_file(command, required=True)
+    command.add_argument(
+        "--web.listen-address",
+        dest="listen_address",
+        action="append",
+        metavar="ADDRESS",
+        help=f"address to listen on, repeatable (default {DEFAULT_ADDRESS})",
+    )
+    command.set_defaults(module="serve")
+
+
+def _scan(add: Add) -> None:
+    command = add("scan", parents=[_logging("error")], help="scan once and print the verdicts")
+    _config_file(command, required=False)
+    command.add_argument(
+        "--policy", action="append", default=[], metavar="NAME|FILE", help="policy to judge by, repeatable"
+    )
+    command.add_argument("--format", choices=["table", "json", "prometheus"], default="table")
+    command.add_argument(
+        "--explain",
+        action="store_true",
+        help="below the table, say of all that does not pass what was asked and what to change",
+    )
+    command.add_argument("--timeout", type=_timeout, metavar="DURATION", help="deadline of one scan (default 60s)")
+    command.add_argument(
+        "target",
+        nargs="*",
+        metavar="TARGET",
+        help="host[:port], a URL such as imaps://host, or the name or host of targets in the configuration",
+    )
+    command.set_defaults(module="scan")
+
+
+def _check_config(add: Add) -> None:
+    command = add("check-config", parents=[_logging("info")], help="say what is wrong with a configuration")
+    _config_file(command, required=True)
+    command.set_defaults(module="check_config")
+
+
+def _policies(add: Add) -> None:
+    command = add("policies", parents=[_logging("info")], help="list the shipped policies, or show one")
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="name and title of each")
+    show = actions.add_parser("show", help="the policy's file")
+    show.add_argument("name", metavar="NAME|FILE")
+    command.set_defaults(module="policies")
+
+
+def _demo(add: Add) -> None:
+    command = add("demo", parents=[_logging("error")], help="scan two servers of its own and serve the result")
+    command.add_argument("--once", action="store_true", help="leave after the table")
+    command.add_argument("--web.listen-address", dest="listen_address", default=DEFAULT_ADDRESS, metavar="ADDRESS")
+    command.set_defaults(module="demo")
+
+
+def _logging(level: str) -> argparse.ArgumentParser:
+    """The flags for logging, of each command's own: a shared action would share its default too."""
+    flags = argparse.ArgumentParser(add_help=False)
+    levels = ["debug", "info", "warning", "error"]
+    flags.add_argument("--log.level", dest="log_level", default=level, choices=levels, help=f"(default {level})")
+    flags.add_argument("--log.format", dest="log_format", default="logfmt", choices=["logfmt", "json"])
+    return flags
+
+
+def _config_file(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument(
+        "--config.file", dest="config_file", type=Path, required=required, metavar="FILE", help="configuration (YAML)"
+    )
+
+
+def _timeout(text: str) -> timedelta:
+    from exporter.config.values import parse_duration  # noqa: PLC0415 - heavy, and needed only where the flag is given
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,0 +1,33 @@
+"""`policies`: the shipped policies, or the file of one."""
+
+import argparse
+
+from exporter.cli import exits
+from exporter.config.values import is_policy_path
+from exporter.errors import ExporterError
+from exporter.policies import Policy, load_policy, shipped, wrong_policy
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the list or the file; the exit code."""
+    if options.action == "list":
+        for name in shipped():
+            policy = load_policy(name)
+            print(f"{name}  {policy.title} ({policy.version})")
+        return exits.OK
+    policy = named_policy(options.name)
+    print(policy.file.read_text(encoding="utf-8"), end="")
+    return exits.OK
+
+
+def named_policy(policy: str) -> Policy:
+    """The policy that a name or path on the command line means.
+
+    Raises:
+        ExporterError: there is no shipped policy of this name, or the file cannot be used.
+    """
+    if not is_policy_path(policy):
+        wrong = wrong_policy(policy)
+        if wrong:
+            raise ExporterError(wrong)
+    return load_policy(policy)
