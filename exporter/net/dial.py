@@ -1,9 +1,10 @@
-"""Connections to one target: opened within its limits, counted, bounded in time and bytes.
+"""Open connections to one target, within its limits; count them, and bound them in time and bytes.
 
-Reading tells four endings apart, since only one of them is an answer: bytes, an orderly close, a reset, silence.
+A read can end in four ways: bytes, an orderly close, a reset, or silence. They are kept apart, because not all of them
+are answers of the server.
 
-Behind a proxy, the name is the proxy's to resolve, since the network behind it has names of its own; so what counts as
-one host there goes by that name.
+Behind a proxy, the proxy resolves the name, since its network may have other names. The gate then counts connections by
+the host's name instead of its address.
 """
 
 import asyncio
@@ -22,32 +23,33 @@ from exporter.net.resolve import Lookup, resolve, resolve_all
 
 READ_SIZE = 16384
 MOST_UNREAD = 16
-"""Pieces of `READ_SIZE` that are counted at the end of a connection; the system keeps few more, unless in a flood."""
+"""Most pieces of `READ_SIZE` that are read and counted when a connection is closed. The system buffers few more, except
+in a flood."""
 MOST_TRIES = 4
-"""Addresses of one host that are tried until one takes a connection."""
+"""Addresses of one host that are tried until one accepts a connection."""
 MAX_PROXY_BYTES = 65536
-"""What a proxy may bring before the target speaks; the dialogues end long before."""
+"""Most bytes that a proxy may send before the target speaks. The dialogues are much shorter."""
 
 
 class PeerSilentError(Exception):
-    """Nothing came within the read limit."""
+    """Nothing came within the time limit of one read."""
 
 
 class PeerSlowError(PeerSilentError):
-    """Something came, but all reads together took too long: what it would have said next is not known."""
+    """Something came, but all reads together took too long. What the peer would have sent next is unknown."""
 
 
 class PeerResetError(Exception):
-    """The peer, or something between, reset the connection."""
+    """The peer, or something on the way to it, reset the connection."""
 
 
 class PeerFloodError(Exception):
-    """The peer sent more than one connection may bring."""
+    """The peer sent more bytes than one connection may have."""
 
 
 @dataclass(slots=True)
 class Traffic:
-    """TCP payload in bytes, as it was handed to the system and taken from it."""
+    """TCP payload in bytes, as passed to and received from the system."""
 
     sent: int = 0
     received: int = 0
@@ -56,11 +58,12 @@ class Traffic:
 class Connection:
     """One open TCP connection to a target.
 
-    A plain socket on the loop: most connections carry one hello and one answer, and asyncio's transports and streams
-    would take a third of a scan's CPU time.
+    It is a plain socket on the event loop. Most connections carry one hello and one answer, and asyncio's transports
+    and streams would take a third of a scan's CPU time.
 
     Attributes:
-        max_bytes: most bytes it may bring in its life, a proxy's dialogue aside.
+        timeout_seconds: time limit of connecting, of one write and, unless `limit` changes it, of one read.
+        max_bytes: most bytes that may be read from it, not counting a proxy's dialogue.
     """
 
     def __init__(self, sock: socket.socket, traffic: Traffic, *, timeout_seconds: float, max_bytes: int) -> None:
@@ -79,7 +82,7 @@ class Connection:
         """Connect, within the time limit.
 
         Raises:
-            TimeoutError, OSError: as the system has it.
+            TimeoutError, OSError: as raised by the system.
         """
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -93,27 +96,27 @@ class Connection:
         return cls(sock, traffic, timeout_seconds=timeout_seconds, max_bytes=max_bytes)
 
     def limit(self, seconds: float, each: float | None = None) -> None:
-        """From now on, all reads together have this long: a peer that drips one byte at a time ends too.
+        """Limit the time of all further reads together, so that a peer that sends one byte at a time ends too.
 
-        One read has `each`, or else the usual time limit.
+        One read may take `each` seconds; if that is None, the usual time limit.
         """
         self._deadline = asyncio.get_running_loop().time() + seconds
         self._longest_read = self.timeout_seconds if each is None else each
 
     def begin(self, first: bytes, max_bytes: int) -> None:
-        """From here on it is the target that speaks, and these were its first bytes; limits start anew."""
+        """Start reading from the target, whose first bytes were `first`; all limits start again."""
         self._first, self._received, self._deadline = first, 0, None
         self._longest_read = self.timeout_seconds
         self.max_bytes = max_bytes
 
     async def read(self) -> bytes:
-        """The next bytes, at most `READ_SIZE`; empty at an orderly close.
+        """Return the next bytes, at most `READ_SIZE`; empty after an orderly close.
 
         Raises:
-            PeerSilentError: nothing within the time limit; `PeerSlowError` where that was cut short by the limit of all
-                reads.
+            PeerSilentError: nothing came within the time limit; `PeerSlowError` if the limit of all reads together
+                ended the read.
             PeerResetError: the connection was reset.
-            PeerFloodError: more than `max_bytes` in all.
+            PeerFloodError: more than `max_bytes` were received in all.
         """
         data, self._first = self._first, b""
         if not data:
@@ -138,10 +141,10 @@ class Connection:
         return data
 
     async def write(self, data: bytes) -> None:
-        """Send it all.
+        """Send all of `data`.
 
         Raises:
-            PeerSilentError: the peer did not take it within the time limit.
+            PeerSilentError: the peer did not accept it within the time limit.
             PeerResetError: the connection was reset.
         """
         try:
@@ -155,7 +158,7 @@ class Connection:
             raise PeerResetError from error
 
     def _send(self, data: bytes | memoryview) -> int:
-        """What the system takes at once."""
+        """Send what the system accepts at once; returns the number of bytes."""
         try:
             sent = self._socket.send(data)
         except BlockingIOError:
@@ -172,13 +175,13 @@ class Connection:
 
     @property
     def local_address(self) -> str:
-        """The address that it comes from, as the peer sees it where nothing between translates addresses."""
+        """Our address on this connection; the peer sees the same one unless addresses are translated between."""
         return str(self._socket.getsockname()[0])
 
     async def close(self) -> None:
-        """Let go of the socket at once; what the peer still sends does not matter.
+        """Close the socket at once, without waiting for what the peer still sends.
 
-        What it has sent by now is counted, whether it was read or not: the scan has cost it.
+        Bytes that have arrived are counted, read or not, since they are traffic of the scan.
         """
         with suppress(OSError):
             for _ in range(MOST_UNREAD):
@@ -190,10 +193,10 @@ class Connection:
 
 
 async def _tunnel(connection: Connection, talk: Dialogue) -> bytes:
-    """Run the dialogue; gives what the target said already.
+    """Run the proxy's dialogue; returns the first bytes of the target.
 
     Raises:
-        ProxyError: it did not lead to the target.
+        ProxyError: the proxy did not connect to the target.
     """
     request = next(talk)
     try:
@@ -210,7 +213,10 @@ async def _tunnel(connection: Connection, talk: Dialogue) -> bytes:
 
 
 def _in_turn(addresses: Sequence[str]) -> list[str]:
-    """The first few, the two protocols by turns (RFC 8305, 4): one that leads nowhere must not use up all tries."""
+    """The first few addresses, IPv4 and IPv6 alternating (RFC 8305, 4).
+
+    So one protocol without connectivity does not use up all tries.
+    """
     first = [address for address in addresses if ip_version(address) == ip_version(addresses[0])]
     other = [address for address in addresses if ip_version(address) != ip_version(addresses[0])]
     turns = zip_longest(first, other)
@@ -221,11 +227,11 @@ class Dialer:
     """Opens connections to one target for the length of one scan, and counts them.
 
     Attributes:
-        connections: TCP connections that were opened.
-        traffic: what went over them, a proxy's dialogue included.
-        greeting: what the server said of itself before TLS, the first time that it was heard.
-        slowest_dialogue_seconds: of the dialogues that led to TLS; None before the first.
-        until: the loop's time by which whoever opens connections now wants to be done; None when nothing is said.
+        connections: number of TCP connections that were opened.
+        traffic: bytes sent and received over them, including a proxy's dialogue.
+        greeting: the greeting of the server before TLS, as first received.
+        slowest_dialogue_seconds: longest of the dialogues that led to TLS; None before the first.
+        until: time of the event loop by which the current caller wants to finish; None if it has no limit.
     """
 
     def __init__(self, target: Target, gate: HostGate, lookup: Lookup = resolve_all) -> None:
@@ -242,24 +248,25 @@ class Dialer:
         self._resolving = asyncio.Lock()
 
     def towards(self, target: Target) -> "Dialer":
-        """For what belongs to this target and lies elsewhere: through the same gate, and counted apart."""
+        """A dialer for a server that is related to this target, with the same gate and its own counts."""
         return Dialer(target, self._gate)
 
     @asynccontextmanager
     async def connect(self, *, max_bytes: int, port: int | None = None) -> AsyncIterator[Connection]:
-        """A connection, closed at the end; waits for its place among `connections_per_host` first, and for the gap.
+        """Open a connection that is closed at the end of the context.
 
-        It goes to the target's port, or to another one of the same address.
+        It waits for a free place among `connections_per_host`, and for the gap. It goes to the target's port, or to
+        another port of the same address.
 
         Raises:
-            ProbeError: the name does not resolve, or the connection does not come to be (`connect_*`). A proxy that
-                does not work says nothing of the target: that is `connect_error`.
+            ProbeError: the name does not resolve, or no connection is established (`connect_*`). A proxy that does not
+                work says nothing about the target, which is `connect_error`.
         """
         async with AsyncExitStack() as held:
             yield await self._reach(held, port or self.target.port, max_bytes)
 
     async def _reach(self, held: AsyncExitStack, port: int, max_bytes: int) -> Connection:
-        """A connection to the one address of this scan, or through the proxy, which is told the name."""
+        """Connect to the one address of this scan, or through the proxy, which is given the name."""
         host = self.target.connect_address or self.target.host
         if self.target.proxy is not None:
             return await self._enter(held, host, port, max_bytes)
@@ -270,7 +277,7 @@ class Dialer:
         return await self._enter(held, self._address, port, max_bytes)
 
     async def _choose(self, held: AsyncExitStack, addresses: Sequence[str], port: int, max_bytes: int) -> Connection:
-        """A connection to the first address that takes one; all others of this scan go there too."""
+        """Connect to the first address that accepts; all later connections of this scan go there too."""
         failures: list[ProbeError] = []
         for address in addresses:
             async with AsyncExitStack() as tried:
@@ -285,7 +292,7 @@ class Dialer:
         raise ProbeError(failures[0].reason, "; ".join(failure.detail for failure in failures)) from failures[0]
 
     async def _enter(self, held: AsyncExitStack, address: str, port: int, max_bytes: int) -> Connection:
-        """A connection that is closed, and its place given back, when `held` ends."""
+        """Open a connection that is closed, with its place in the gate freed, when `held` ends."""
         target = self.target
         place = self._gate.admit(address, target.connections_per_host, target.connection_gap_seconds)
         await held.enter_async_context(place)
@@ -308,7 +315,7 @@ class Dialer:
             raise ProbeError(Reason.CONNECT_ERROR, f"proxy {proxy}: {error.detail}") from error
 
     async def _pass(self, connection: Connection, proxy: Proxy, goal: tuple[str, int], max_bytes: int) -> None:
-        """Have the proxy connect to the target."""
+        """Let the proxy connect to the target."""
         connection.limit(self.target.timeout_seconds)
         try:
             connection.begin(await _tunnel(connection, dialogue(proxy, *goal)), max_bytes)

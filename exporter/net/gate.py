@@ -1,4 +1,4 @@
-"""How many connections one address gets at once, and how soon after each other, over all targets and scans here."""
+"""Limit, over all targets and scans, how many connections one address has at once and how soon they follow."""
 
 import asyncio
 from collections import deque
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class _Visitor(NamedTuple):
-    """Who waits for a place, with its own idea of how many may be taken, and how long nobody may follow it."""
+    """Someone waiting for a place: the most connections it allows, and the least time until the next connection."""
 
     ready: asyncio.Future[None]
     limit: int
@@ -16,11 +16,11 @@ class _Visitor(NamedTuple):
 
 
 class _Door:
-    """One address: its open connections, and who waits for a place, first come first served.
+    """One address: its open connections and those waiting for a place, first come, first served.
 
     Attributes:
-        shut_until: in the loop's time; before that nobody is let in.
-        timer: wakes the door then, as long as that matters.
+        shut_until: time of the event loop before which nobody is let in.
+        timer: calls the gate at that time; None if nothing needs it.
     """
 
     __slots__ = ("active", "shut_until", "timer", "waiting")
@@ -32,7 +32,7 @@ class _Door:
         self.waiting: deque[_Visitor] = deque()
 
     def let_in(self, now: float) -> None:
-        """Give free places to those who wait."""
+        """Give free places to those that wait."""
         while self.waiting and (self.waiting[0].ready.done() or self._takes(self.waiting[0], now)):
             visitor = self.waiting.popleft()
             if not visitor.ready.done():
@@ -45,7 +45,7 @@ class _Door:
 
 
 class HostGate:
-    """Counts connections by address; two targets on one address share its places."""
+    """Counts connections by address; targets with the same address share its places."""
 
     def __init__(self) -> None:
         self._doors: dict[str, _Door] = {}
@@ -54,7 +54,7 @@ class HostGate:
     async def admit(self, address: str, limit: int, gap_seconds: float = 0.0) -> AsyncIterator[None]:
         """Wait until fewer than `limit` connections to the address are open, then hold one place.
 
-        Whoever is let in next has to wait for `gap_seconds` from then on, in this scan or another.
+        The next connection, of this scan or another, has to wait `gap_seconds` from then on.
         """
         door = self._doors.setdefault(address, _Door())
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -64,7 +64,7 @@ class HostGate:
             await ready
             yield
         finally:
-            # Cancelled while waiting, `ready` holds no place; cancelled just after it was let in, it does.
+            # If cancelled while waiting, `ready` holds no place. If cancelled just after it was let in, it holds one.
             if ready.done() and not ready.cancelled():
                 door.active -= 1
             else:
@@ -72,9 +72,9 @@ class HostGate:
             self._tend(address, door)
 
     def _tend(self, address: str, door: _Door) -> None:
-        """Let in who may come in, and see that the door is looked at again when it opens; forget it when nobody cares.
+        """Let in those that may enter, and set a timer for when the door opens. Forget a door that is not needed.
 
-        A door that is shut is kept though nobody is there: the gap holds for the next scan too.
+        A door that is shut is kept even if nobody waits, because the gap applies to the next scan too.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()

@@ -1,6 +1,6 @@
-"""Name servers, asked one after the other until one gives an answer.
+"""Ask name servers one after the other until one gives an answer.
 
-Owns how a question is sent (EDNS, TCP, time) and which responses are answers; remembers nothing.
+This module decides how a question is sent (EDNS, TCP, time) and which responses are answers. It has no cache.
 """
 
 import time
@@ -22,21 +22,21 @@ from dns.rdatatype import RdataType
 from exporter.model import plain_address
 
 PAYLOAD_BYTES = 1232
-"""What a datagram may have without being fragmented anywhere (DNS flag day 2020); more comes over TCP."""
+"""Largest DNS message over UDP that is not fragmented anywhere (DNS flag day 2020). Longer ones come over TCP."""
 NO_EDNS = frozenset({dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS})
-"""How a server says that it does not know EDNS, or this version of it (RFC 6891, 6.1.3 and 7)."""
+"""Response codes of a server that does not support EDNS, or this version of it (RFC 6891, 6.1.3 and 7)."""
 ANSWERS = frozenset({dns.rcode.NOERROR, dns.rcode.NXDOMAIN})
 _BACKEND = dns.asyncbackend.get_backend("asyncio")
 
 
 class LookupFailedError(Exception):
-    """There is no answer: not that there are no records."""
+    """There is no answer, which does not mean that there are no records."""
 
 
 def make_resolver(nameservers: Sequence[str], port: int = 53, lifetime_seconds: float = 5.0) -> Resolver:
-    """Name servers with the time that all of them get for one question.
+    """A resolver for these name servers; they share `lifetime_seconds` for one question.
 
-    Each gets its share of it at first, with one share left to ask the first one again.
+    At first each server gets an equal part of it. One part is left to ask the first server again.
     """
     resolver = Resolver(configure=False)
     resolver.nameservers = list(nameservers)
@@ -46,16 +46,16 @@ def make_resolver(nameservers: Sequence[str], port: int = 53, lifetime_seconds: 
 
 
 async def ask_servers(resolver: Resolver, name: Name, kind: RdataType, *, validating: bool = False) -> QueryMessage:
-    """The first response that is an answer; each server is asked, in order, and those that were silent again.
+    """Return the first response that is an answer. All servers are asked in order, then the silent ones again.
 
     Args:
-        resolver: its name servers, port, time for one try and for all count.
-        name: as it is, without a search list.
+        resolver: its name servers, port, and time limits (one try, all tries) are used.
+        name: looked up as it is, without a search list.
         kind: of records.
-        validating: ask for the AD bit. Such a server knows EDNS, so it is not asked without.
+        validating: ask for the AD bit. A validating server supports EDNS, so it is not asked without it.
 
     Raises:
-        LookupFailedError: none has an answer, with what each said.
+        LookupFailedError: no server gave an answer; says what each of them did.
     """
     servers, limit = [_server(one, resolver.port) for one in resolver.nameservers], _Limit(resolver)
     said: list[str] = []
@@ -70,20 +70,20 @@ async def ask_servers(resolver: Resolver, name: Name, kind: RdataType, *, valida
                 silent.append(server)
             except (dns.exception.DNSException, OSError, EOFError, LookupFailedError) as error:
                 said.append(f"{server}: {str(error) or type(error).__name__}")
-        # What was silent may lie behind something that drops EDNS (RFC 6891, 6.2.2).
+        # Silence may come from something on the path that drops EDNS (RFC 6891, 6.2.2).
         servers, edns = silent, validating or not edns
     raise LookupFailedError("; ".join(dict.fromkeys(said)) or "there is no name server")
 
 
 class _Limit:
-    """How long one look-up may take."""
+    """How long one lookup may take."""
 
     def __init__(self, resolver: Resolver) -> None:
         self._of_a_try, self._until = resolver.timeout, time.monotonic() + resolver.lifetime
 
     @property
     def seconds(self) -> float:
-        """For the next try."""
+        """Time limit of the next try."""
         return min(self._of_a_try, self._until - time.monotonic())
 
 
@@ -92,7 +92,7 @@ def _server(known: str | Nameserver, port: int) -> Nameserver:
 
 
 def _query(name: Name, kind: RdataType, *, edns: bool, validating: bool) -> QueryMessage:
-    # RFC 6840, 5.7: AD in a question asks for it in the answer; DO is for resolvers older than that.
+    # RFC 6840, 5.7: AD in a query asks for AD in the response. DO is for older resolvers.
     flags = dns.flags.RD | (dns.flags.AD if validating else 0)
     if not edns:
         return dns.message.make_query(name, kind, use_edns=False, flags=flags)
@@ -104,8 +104,8 @@ async def _ask(server: Nameserver, query: QueryMessage, limit: _Limit) -> QueryM
     """The answer of one server.
 
     Raises:
-        LookupFailedError: its response is none.
-        DNSException, OSError, EOFError: there was no response, or it cannot be read.
+        LookupFailedError: its response is not an answer.
+        DNSException, OSError, EOFError: there was no response, or it cannot be parsed.
     """
     response = await _send(server, query, limit)
     if response.rcode() in NO_EDNS and query.edns >= 0 and not query.ednsflags:
@@ -116,7 +116,7 @@ async def _ask(server: Nameserver, query: QueryMessage, limit: _Limit) -> QueryM
 
 
 async def _send(server: Nameserver, query: QueryMessage, limit: _Limit) -> QueryMessage:
-    """The response, by TCP where it does not fit into a datagram (RFC 7766, 5)."""
+    """Send the query; use TCP if the response does not fit into a datagram (RFC 7766, 5)."""
     over_tcp = server.is_always_max_size()
     while (seconds := limit.seconds) > 0:
         try:
@@ -130,11 +130,16 @@ async def _send(server: Nameserver, query: QueryMessage, limit: _Limit) -> Query
 
 
 def _must_be_an_answer(response: QueryMessage) -> None:
-    """It has the records, or says that there are none, or where to go on."""
+    """Check that a response has the records, says that there are none, or says where to continue.
+
+    Raises:
+        LookupFailedError: it does none of these.
+    """
     code = response.rcode()
     if code not in ANSWERS:
         raise LookupFailedError(f"answered {dns.rcode.to_text(code)}")
-    if response.flags & dns.flags.TC:  # over TCP, where nothing has to be cut: it is not known what is missing
+    # Nothing has to be truncated over TCP, so it is unknown what is missing.
+    if response.flags & dns.flags.TC:
         raise LookupFailedError("the answer is cut, over TCP too")
     chain = response.resolve_chaining()
     if chain.answer is not None:
@@ -145,11 +150,13 @@ def _must_be_an_answer(response: QueryMessage) -> None:
 
 
 def _says_none(response: QueryMessage, chain: ChainingResult) -> bool:
-    """Whether an answer without records says that there are none (RFC 2308, 2), and is not a referral elsewhere.
+    """Whether a response without records says that there are none (RFC 2308, 2) and is not a referral.
 
-    A resolver says so by having recursed; many leave the SOA out. A name server of the zone says so with authority, by
-    the zone's SOA. Neither brings anything but the aliases that led there. Aliases that end in another zone than that
-    of the SOA lead on.
+    - A recursive resolver says so by having recursed. Many leave out the SOA record.
+    - An authoritative server says so with AA and the SOA record of its zone.
+
+    Apart from the aliases that lead to the name, neither of them has records in its answer. If the aliases end in
+    another zone than that of the SOA, the lookup has to continue there.
     """
     brought = [rrset for rrset in response.answer if rrset.rdtype != dns.rdatatype.RRSIG]
     if any(rrset not in chain.cnames for rrset in brought if rrset.rdtype != dns.rdatatype.DNAME or not chain.cnames):
@@ -164,5 +171,5 @@ def _says_none(response: QueryMessage, chain: ChainingResult) -> bool:
 
 
 def is_of_zone(response: dns.message.Message, name: Name) -> bool:
-    """Whether it has the SOA of a zone that the name can be in."""
+    """Whether the response has the SOA record of a zone that can contain the name."""
     return any(rrset.rdtype == dns.rdatatype.SOA and name.is_subdomain(rrset.name) for rrset in response.authority)

@@ -1,4 +1,4 @@
-"""OpenSSL as a client that bears everything, and what it tells on the way."""
+"""OpenSSL as a client that accepts everything, and what it reports during a handshake."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ _EVERYTHING = b"ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 
 @dataclass(slots=True)
 class Noted:
-    """What OpenSSL told on the way.
+    """What OpenSSL reported during the handshake.
 
     Attributes:
-        stapled: OCSP response in DER; empty when there was none.
-        requested: the server asked for a certificate.
-        answered: it was told which, or that there is none.
-        ticket: a session ticket came.
+        stapled: OCSP response in DER; empty if there was none.
+        requested: the server requested a client certificate.
+        answered: we sent a client certificate message, possibly an empty one.
+        ticket: a session ticket was received.
     """
 
     stapled: bytes = b""
@@ -27,20 +27,20 @@ class Noted:
     ticket: bool = False
 
     def state(self, connection: SSL.Connection, _where: int, _result: int) -> None:
-        """Take in the state of a handshake by OpenSSL's name for it (`SSL_state_string_long`)."""
+        """Record the state of a handshake by OpenSSL's name for it (`SSL_state_string_long`)."""
         state = connection.get_state_string()
         self.requested |= state.endswith(b"read server certificate request")
         self.answered |= state.endswith(b"write client certificate")
         self.ticket |= state.endswith(b"read server session ticket")
 
     def staple(self, _connection: SSL.Connection, response: bytes, _data: object) -> bool:
-        """Keep the response; whatever it says, the handshake goes on."""
+        """Keep the response; the handshake continues regardless of its content."""
         self.stapled = response
         return True
 
 
 def make_context(alpn: list[bytes], credentials: Credentials | None) -> SSL.Context:
-    """The most tolerant client OpenSSL can be: what is weak is a fact to report, not a reason to see nothing."""
+    """The most tolerant client that OpenSSL can be, so that a weak server can be examined too."""
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(SSL.TLS1_VERSION)
     context.set_cipher_list(_EVERYTHING)
@@ -57,10 +57,10 @@ def make_context(alpn: list[bytes], credentials: Credentials | None) -> SSL.Cont
 
 
 def restrict_signatures(context: SSL.Context, schemes: str) -> bool:
-    """Have the context offer these signature schemes alone, in OpenSSL's notation; whether that could be done.
+    """Let the context offer only these signature schemes, in OpenSSL's notation; returns whether that worked.
 
-    pyOpenSSL has no method for it, though the binding below it has the function. Nothing else shows which certificates
-    a server has that speaks TLS 1.3 alone, where chains are encrypted; without it that stays unknown.
+    pyOpenSSL has no method for it, but its binding has the function. TLS 1.3 encrypts the certificates. So for a server
+    with TLS 1.3 only, this is the one way to see which certificates it has; without it they stay unknown.
     """
     restrict = getattr(Binding.lib, "SSL_CTX_set1_sigalgs_list", None)
     pointer = getattr(context, "_context", None)

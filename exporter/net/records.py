@@ -1,6 +1,7 @@
-"""DNS records by one resolver for all targets: what many of them share is asked for once.
+"""DNS records by one resolver for all targets, with a cache for records that many targets share.
 
-Owns the cache and its bounds; `nameservers` says what counts as an answer. Nothing here says what records mean.
+This module owns the cache and its bounds; `nameservers` decides which responses are answers. What records mean is
+decided elsewhere.
 """
 
 import asyncio
@@ -25,18 +26,19 @@ from exporter.net.nameservers import LookupFailedError, ask_servers, is_of_zone
 __all__ = ["LookupFailedError", "RecordResolver", "Records"]
 
 MOST_ENTRIES = 20_000
-"""Answers that are kept: those of some thousand targets and their zones, in some megabytes."""
+"""Answers that are kept: enough for some thousand targets and their zones, in some megabytes."""
 MOST_BYTES = 32 * 2**20
-"""What all of them may take, as far as that can be told: one answer can be of 64 KiB, and zones are other people's."""
+"""Most memory that all of them may use, estimated. One answer can have 64 KiB, and zones belong to other people."""
 LONGEST_SECONDS = 86_400
-"""A day, as resolvers have it: a zone's mistake of a TTL of years must not outlive its correction for long."""
+"""One day, as resolvers do it, so that a TTL of years that was set by mistake does not outlast its correction for
+long."""
 LONGEST_NEGATIVE_SECONDS = 3_600
 """RFC 2308, 5: "values of one to three hours have been found to work well"."""
 FAILURE_SECONDS = 30
-"""RFC 9520, 3.2: a failure is held for at least 1 and at most 300 seconds. Targets of one zone that are scanned in one
-go find it there; a later scan asks again."""
+"""RFC 9520, 3.2: a failure is cached for at least 1 and at most 300 seconds. Targets of one zone that are scanned
+together share it; a later scan asks again."""
 LOOK_EVERY_SECONDS = 3.0
-"""So often it is looked whether the system has other name servers now; a look is one call of stat."""
+"""How often it is checked whether the system's name servers have changed; a check is one call of stat."""
 
 Key = tuple[Name, RdataType]
 
@@ -46,9 +48,9 @@ class Records:
     """The answer to one question.
 
     Attributes:
-        records: empty when there are none, or the name does not exist.
-        name: where aliases have led.
-        secure: the resolver validated it by DNSSEC (RFC 4035, 3.2.3); None when that is not its word to give.
+        records: empty if there are none, or if the name does not exist.
+        name: the name after following aliases.
+        secure: the resolver validated it by DNSSEC (RFC 4035, 3.2.3); None if the resolver is not trusted to say so.
     """
 
     records: tuple[Rdata, ...]
@@ -58,7 +60,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What a lookup came to, in seconds of the cache's clock.
+    """The result of a lookup; times are seconds of the cache's clock.
 
     Attributes:
         outcome: the answer, or why there is none.
@@ -70,7 +72,7 @@ class _Entry:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes, about: objects of Python have some hundred of their own."""
+        """Bytes of memory, roughly: a Python object has some hundred bytes of its own."""
         records = self.outcome.records if isinstance(self.outcome, Records) else ()
         return _OBJECT_BYTES + sum(_OBJECT_BYTES + len(record.to_digestable()) for record in records)
 
@@ -79,9 +81,9 @@ _OBJECT_BYTES = 300
 
 
 class RecordResolver:
-    """Asks a resolver, and remembers what it said for as long as that holds.
+    """Asks a resolver, and caches its answers for as long as they are valid.
 
-    At any moment a question is on its way at most once; whoever else has it waits for the answer.
+    The same question is sent only once at a time; others with the same question wait for its answer.
     """
 
     def __init__(
@@ -93,14 +95,14 @@ class RecordResolver:
         most_entries: int = MOST_ENTRIES,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        """Make one.
+        """Create it with an empty cache.
 
         Args:
-            resolver: its name servers, port and limits of time count; it is not changed.
-            validating: its name servers validate by DNSSEC, and the way to them is safe: then the AD bit is believed.
+            resolver: its name servers, port and time limits are used; it is not changed.
+            validating: its name servers validate by DNSSEC and the path to them is secure, so the AD bit is trusted.
             clock: seconds from any start; never goes back.
-            most_entries: the oldest ones go first.
-            most_bytes: likewise.
+            most_entries: most answers in the cache; the oldest are removed first.
+            most_bytes: the same, in bytes of memory.
         """
         self.resolver = resolver
         self.validating = validating
@@ -112,15 +114,15 @@ class RecordResolver:
         self._looked_at = clock()
 
     def follow(self, renew: Callable[[], Resolver | None]) -> Self:
-        """From now on ask the resolver that `renew` gives; None from it means that it is still the same one."""
+        """From now on use the resolver that `renew` returns; None means that it has not changed."""
         self._renew = renew
         return self
 
     async def ask(self, name: Name, kind: RdataType) -> Records:
-        """The records of this kind at this name, aliases followed by the resolver.
+        """The records of this kind at this name; the resolver follows aliases.
 
         Raises:
-            LookupFailedError: an error, silence, or a response that is no answer.
+            LookupFailedError: an error, silence, or a response that is not an answer.
         """
         self._look()
         key, since = (name.canonicalize(), kind), self._clock()
@@ -137,7 +139,7 @@ class RecordResolver:
         return entry.outcome
 
     def _look(self) -> None:
-        """Go on with the resolver that there is now; what another one said may not hold there."""
+        """Switch to the current resolver; what another resolver said may not be valid there."""
         now = self._clock()
         if now < self._looked_at + LOOK_EVERY_SECONDS:
             return
@@ -148,7 +150,10 @@ class RecordResolver:
             self._known.clear()
 
     def _held(self, key: Key, since: float) -> _Entry | None:
-        """What still holds, or was found while the question waited: so an answer with a TTL of zero serves them all."""
+        """An answer that is valid, or that was found while the question waited.
+
+        So one answer with a TTL of zero serves all that waited for it.
+        """
         entry = self._known.get(key)
         if entry is None or (entry.expires_at <= self._clock() and entry.found_at <= since):
             return None
@@ -174,7 +179,7 @@ class RecordResolver:
     async def _answer(
         self, resolver: Resolver, name: Name, kind: RdataType, *, followed: bool = False
     ) -> tuple[Records, float]:
-        """The answer, and for how many seconds it holds; `followed` is asked for the end of aliases that had none."""
+        """The answer and its lifetime in seconds; `followed` if the question is for the end of a chain of aliases."""
         response = await ask_servers(resolver, name, kind, validating=self.validating)
         chain = response.resolve_chaining()
         if chain.answer is not None:
@@ -182,7 +187,8 @@ class RecordResolver:
             return found, min(LONGEST_SECONDS, chain.minimum_ttl)
         if not chain.cnames or is_of_zone(response, chain.canonical_name):
             return self._negative(response)
-        # Without SOA, aliases to nothing look as if the resolver had stopped on the way: its own word is asked for.
+        # Without SOA, an alias to a name without records looks as if the resolver had stopped on the way. So the
+        # resolver is asked for the end of the chain.
         if followed:
             raise LookupFailedError("the aliases have no end")
         end, seconds = await self._answer(resolver, chain.canonical_name, kind, followed=True)
@@ -190,10 +196,12 @@ class RecordResolver:
         return Records(end.records, end.name, secure), min(seconds, chain.minimum_ttl)
 
     def _negative(self, response: dns.message.QueryMessage) -> tuple[Records, float]:
-        """That there is nothing; for how long, the zone's SOA says (RFC 2308, 5)."""
+        """The answer that there is nothing; its lifetime comes from the zone's SOA (RFC 2308, 5)."""
         chain = response.resolve_chaining()
         if not any(rrset.rdtype == dns.rdatatype.SOA for rrset in response.authority):
-            seconds = FAILURE_SECONDS  # RFC 2308, 5: without SOA it should not be cached; but all may find it now
+            # RFC 2308, 5: without SOA the answer should not be cached. It is kept for a moment so that all targets of a
+            # scan share it.
+            seconds = FAILURE_SECONDS
         else:
             seconds = min(LONGEST_NEGATIVE_SECONDS, chain.minimum_ttl)
         return Records((), chain.canonical_name, self._secure(response)), seconds

@@ -1,4 +1,4 @@
-"""The system's own configuration of name resolution, resolv.conf(5), as glibc reads it."""
+"""The system's configuration of name resolution, resolv.conf(5), as glibc reads it."""
 
 import os
 import re
@@ -14,7 +14,8 @@ from exporter.net.nameservers import make_resolver
 RESOLV_CONF = Path("/etc/resolv.conf")
 MOST_NAMESERVERS = 3
 MOST_DOTS = 15
-"""MAXNS and RES_MAXNDOTS of glibc's resolv.h: more name servers are ignored, more dots cut to that."""
+"""MAXNS and RES_MAXNDOTS of glibc's resolv.h: further name servers are ignored, and a larger number of dots is
+reduced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class ResolvConf:
 
     Attributes:
         nameservers: IP literals.
-        search: domains that names are looked up in, without a final dot; the root is empty.
-        dots: names with fewer dots than this are looked up in the domains first, others last.
+        search: domains in which names are looked up, without a final dot; the root is empty.
+        dots: names with fewer dots than this are looked up in the domains first, other names last.
     """
 
     nameservers: tuple[str, ...] = ()
@@ -33,10 +34,10 @@ class ResolvConf:
 
 
 def read_resolv_conf(path: Path = RESOLV_CONF) -> ResolvConf:
-    """What is configured now. A file that cannot be read is as good as an empty one; odd lines are passed over.
+    """The current configuration. A file that cannot be read counts as empty; unknown lines are ignored.
 
-    The environment goes before the file (LOCALDOMAIN, RES_OPTIONS). Without a search list there is one all the same
-    where this machine's own name has a domain.
+    The environment (LOCALDOMAIN, RES_OPTIONS) has precedence over the file. Without a search list, the domain of this
+    machine's own name is searched, if it has one.
     """
     try:
         text = path.read_bytes().decode("utf-8", "replace")
@@ -49,7 +50,7 @@ def read_resolv_conf(path: Path = RESOLV_CONF) -> ResolvConf:
             case "nameserver" if words and is_ip(words[0]):
                 nameservers.append(words[0])
             case "search" | "domain" if words:
-                search = words[:1] if keyword == "domain" else words  # the last of them counts
+                search = words[:1] if keyword == "domain" else words  # the last line counts
             case "options":
                 options += f" {' '.join(words)}"
     search = os.environ.get("LOCALDOMAIN", "").split() or [domain for domain in search if domain]
@@ -69,11 +70,11 @@ class SystemResolver:
         self._seen = self._state()
 
     def read(self) -> Resolver:
-        """A resolver for them; without any, all its look-ups fail."""
+        """A resolver for them; without any name server, all its lookups fail."""
         return make_resolver(read_resolv_conf(self._path).nameservers)
 
     def renewed(self) -> Resolver | None:
-        """A new one where the file has changed since the last look; else None."""
+        """A new resolver if the file has changed since the last check, otherwise None."""
         state = self._state()
         if state == self._seen:
             return None
@@ -81,7 +82,7 @@ class SystemResolver:
         return self.read()
 
     def _state(self) -> tuple[int, ...] | None:
-        """What changes with the file, links followed."""
+        """Values that change with the file; symbolic links are followed."""
         try:
             found = self._path.stat()
         except OSError:

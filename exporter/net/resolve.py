@@ -1,4 +1,4 @@
-"""Name to addresses, by the system's resolver: what clients on this machine would connect to (hosts file included)."""
+"""Names to addresses by the system's resolver, with the hosts file: what clients on this machine connect to."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ from exporter.model import IpProtocol, Reason, is_ip, plain_address
 from exporter.net.resolvconf import ResolvConf
 
 Lookup = Callable[[str, int, IpProtocol], Awaitable[tuple[str, ...]]]
-"""As `resolve_all`, which is the one that is used outside of tests."""
+"""A function like `resolve_all`; tests replace it."""
 
 _FAMILIES = {
     IpProtocol.ANY: socket.AF_UNSPEC,
@@ -20,7 +20,7 @@ _FAMILIES = {
 _MISSING = frozenset(
     getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
 )
-"""No such name; no address; none of the family asked for. The last two are glibc's."""
+"""No such name; no address; no address of the requested family. The last two are specific to glibc."""
 
 
 async def resolve(host: str, port: int) -> str:
@@ -33,16 +33,17 @@ async def resolve(host: str, port: int) -> str:
 
 
 async def resolve_all(host: str, port: int, protocol: IpProtocol) -> tuple[str, ...]:
-    """Every address of the host that `protocol` takes, each once, in the system's order of preference (RFC 6724).
+    """All addresses of the host that `protocol` allows, in the system's order of preference (RFC 6724).
 
-    Gives at least one. A link-local address has its interface with it (`fe80::1%eth0`, RFC 4007).
+    The result has at least one address, and none twice. A link-local address includes its interface (`fe80::1%eth0`,
+    RFC 4007).
 
-    getaddrinfo cannot be cancelled, and the loop's thread pool is waited for when the program ends; so it runs in a
-    daemon thread of its own, which a stop does not wait for.
+    getaddrinfo cannot be cancelled, and the program waits for the event loop's thread pool when it ends. So getaddrinfo
+    runs in its own daemon thread, which does not delay the end.
 
     Raises:
-        ProbeError: `dns_nxdomain` when the name does not exist or has no such address, `dns_error` for every other
-            answer.
+        ProbeError: `dns_nxdomain` if the name does not exist or has no such address, `dns_error` for every other
+            failure.
     """
     if is_ip(host):
         return _taken([plain_address(host)], host, protocol)
@@ -66,7 +67,7 @@ async def resolve_all(host: str, port: int, protocol: IpProtocol) -> tuple[str, 
             error = caught
         try:
             loop.call_soon_threadsafe(settle, addresses, error)
-        except RuntimeError:  # the loop was closed meanwhile: nobody waits any more
+        except RuntimeError:  # the loop was closed meanwhile, so nobody waits
             return
 
     threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True).start()
@@ -80,16 +81,18 @@ async def resolve_all(host: str, port: int, protocol: IpProtocol) -> tuple[str, 
 
 
 async def searched_name(host: str, port: int, protocol: IpProtocol, conf: ResolvConf) -> str | None:
-    """The full name in the DNS whose addresses `resolve_all` gives for this host.
+    """The full DNS name whose addresses `resolve_all` returns for this host; None if no name fits.
 
-    With a search list that can be another name than the host: `shop` stands for shop.corp.example, and with `ndots` so
-    can a name with dots. The names are tried as the system's resolver tries them (resolv.conf(5)), but each as it is.
-    A hosts file goes before the DNS, so a name has to have an address of the host, too. Only a host with dots that is
-    looked up as it is needs none: a hosts file has it under the same name.
-    None when it is none of them: a hosts file, or some other source of names.
+    With a search list, that name can differ from the host: `shop` may mean shop.corp.example. With `ndots` that is also
+    true of names with dots. The names are tried in the order of the system's resolver (resolv.conf(5)), each as an
+    absolute name.
+
+    The hosts file has precedence over the DNS. So a name fits only if it shares an address with the host. There is one
+    exception: a host with dots that is looked up as it is, because a hosts file would list it under the same name. If
+    no name fits, the addresses come from a hosts file or another source of names.
 
     Raises:
-        ProbeError: with `dns_error`; some could not be looked up, so it is open which one it is.
+        ProbeError: `dns_error` if some names could not be looked up, so that it is unknown which name it is.
     """
     dotted = "." in host
     if dotted and not conf.search:
@@ -109,7 +112,8 @@ async def searched_name(host: str, port: int, protocol: IpProtocol, conf: Resolv
         as_it_is = dotted and name == host and failure is None and not elsewhere
         if as_it_is or set(found) & set(await resolve_all(host, port, protocol)):
             return name
-        elsewhere = True  # the system's resolver asks the DNS for none of the names behind one that exists
+        # The system's resolver stops at the first name that exists, so it does not ask the DNS for the names after it.
+        elsewhere = True
     if failure is not None:
         raise failure
     return host if dotted and not elsewhere else None
@@ -123,13 +127,11 @@ def _taken(addresses: list[str], host: str, protocol: IpProtocol) -> tuple[str, 
 
 
 def _literal(place: tuple[str | int, ...] | tuple[int, bytes]) -> str:
-    """The address of a socket's address (host and port; for IPv6 flow and scope too) as a literal."""
+    """The IP literal of a socket address (host and port; for IPv6 also flow and scope)."""
     address, scope = str(place[0]), place[3] if len(place) > 3 else 0
     if scope and "%" not in address:
         try:
-            address = (
-                f"{address}%{socket.if_indextoname(int(scope))}"  # stays the same when interfaces are numbered anew
-            )
+            address = f"{address}%{socket.if_indextoname(int(scope))}"  # stable, unlike the index
         except OSError:
             address = f"{address}%{scope}"
     return plain_address(address)

@@ -1,4 +1,4 @@
-"""Connections to a target that have come to where TLS begins."""
+"""Connections to a target that have reached the start of TLS."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,20 +8,22 @@ from exporter.net.dial import Connection, Dialer
 from exporter.net.starttls import start_tls
 
 FIRST_DIALOGUE_SECONDS = 300.0
-"""RFC 5321, 4.5.3.2: a server may take five minutes for its greeting. Some wait before it on purpose (postscreen 6 s,
-Sendmail's greet_pause 5 s), others look up the client's name first. Other protocols name no time."""
+"""RFC 5321, 4.5.3.2: a server may take five minutes for its greeting. Some delay it on purpose (postscreen 6 s,
+Sendmail's greet_pause 5 s), others look up the client's name first. Other protocols specify no time."""
 _SHARE_OF_TIME = 0.9
-"""Of what is left for the caller: whoever waits in vain still has to say for what."""
+"""Share of the caller's remaining time: the rest is needed to report a timeout."""
 _SLOWER = 3
-"""How many times as long as the slowest so far a dialogue may take."""
+"""A later dialogue may take this many times as long as the slowest so far."""
 
 
 @asynccontextmanager
 async def ready_for_tls(dialer: Dialer, *, max_bytes: int, timeouts: float = 2.0) -> AsyncIterator[Connection]:
-    """A connection with the target's STARTTLS dialogue done; all reads of TLS together have so many read limits.
+    """A connection on which the STARTTLS dialogue of the target is done.
+
+    All reads of TLS together may take `timeouts` times the time limit of one read.
 
     Raises:
-        ProbeError: the connection, or the dialogue before TLS, did not come to be.
+        ProbeError: the connection, or the dialogue before TLS, failed.
     """
     async with dialer.connect(max_bytes=max_bytes) as connection:
         if dialer.target.starttls:
@@ -31,10 +33,10 @@ async def ready_for_tls(dialer: Dialer, *, max_bytes: int, timeouts: float = 2.0
 
 
 async def _lead_to_tls(dialer: Dialer, connection: Connection, dialogue: str) -> None:
-    """Run the dialogue, and remember how long it took.
+    """Run the dialogue and record how long it took.
 
-    The first one may take long. What it took is what the server is expected to take from then on, since a scan has
-    dozens of them: a server that falls silent must not cost minutes each time.
+    The first dialogue may take long. Later ones are limited by the time of the earlier ones: a scan has dozens of them,
+    and a server that becomes silent must not cost minutes each time.
     """
     loop, target = asyncio.get_running_loop(), dialer.target
     began, slowest = loop.time(), dialer.slowest_dialogue_seconds

@@ -1,7 +1,7 @@
 """A real TLS session over one of our connections, by OpenSSL through pyOpenSSL's memory buffers.
 
-It accepts whatever the server presents: judging the certificate is done afterwards, from the chain that was kept, so a
-failed verification never hides what was seen.
+It accepts all certificates. They are judged afterwards, from the chain that was kept, so that a failed verification
+never hides what was seen.
 """
 
 import asyncio
@@ -21,18 +21,18 @@ from exporter.net.service import ready_for_tls
 T = TypeVar("T")
 
 MAX_BYTES = 262144
-"""Of one session in all: a long chain and a large response head, and no more."""
+"""Most bytes of one session: enough for a long chain and a large response head."""
 
 _READ_SIZE = 16384
 _DECLINING = ("alert handshake failure", "alert insufficient security")
-"""How OpenSSL names the alerts of a server that has nothing in common with a client (RFC 8446, 6.2)."""
+"""OpenSSL's names of the alerts from a server that has nothing in common with the client (RFC 8446, 6.2)."""
 
 
 class TLSSession:
-    """One TLS session: the chain the server sent, and its stream of bytes.
+    """One TLS session: the chain that the server sent, and a stream of bytes.
 
     Attributes:
-        declined: the server had nothing that fits what was offered.
+        declined: the server accepted nothing of what was offered.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class TLSSession:
         credentials: Credentials | None = None,
         schemes: str | None = None,
     ) -> None:
-        """Prepare it.
+        """Prepare the session.
 
         Raises:
             ValueError: the signature schemes cannot be restricted to `schemes`.
@@ -57,7 +57,7 @@ class TLSSession:
         self.declined = False
         context = make_context(alpn, credentials)
         if schemes is not None:
-            # Up to TLS 1.2 a server may take a key exchange without a signature, and then any key does.
+            # Up to TLS 1.2 a server may choose a key exchange without a signature, so it could use any key.
             context.set_min_proto_version(SSL.TLS1_3_VERSION)
             if not restrict_signatures(context, schemes):
                 raise ValueError("the signature schemes cannot be restricted")
@@ -70,21 +70,21 @@ class TLSSession:
         self._tls.set_connect_state()
 
     def chain(self) -> tuple[bytes, ...]:
-        """The certificates as served, DER, leaf first; there as soon as they came, even if the handshake then failed.
+        """The certificates as served, DER, leaf first; available once received, even if the handshake failed later.
 
-        In DER and not read: OpenSSL takes certificates that cryptography refuses.
+        They are not parsed here, because OpenSSL accepts certificates that cryptography rejects.
         """
         served = self._tls.get_peer_cert_chain() or ()
         return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in served)
 
     @property
     def application(self) -> bytes:
-        """The protocol that was agreed on by ALPN; empty when none was."""
+        """The protocol negotiated by ALPN; empty if none was."""
         return self._tls.get_alpn_proto_negotiated()
 
     @property
     def stapled(self) -> bytes | None:
-        """The OCSP response that came with the chain, DER, as received; None when none did."""
+        """The stapled OCSP response in DER, as received; None if there was none."""
         return self._noted.stapled or None
 
     async def handshake(self) -> None:
@@ -106,11 +106,11 @@ class TLSSession:
         self._taken = self._tls.get_protocol_version() < SSL.TLS1_3_VERSION
 
     async def client_authentication(self) -> ClientAuthentication | None:
-        """What the server does about certificates of clients, to be asked before anything is sent. None when unknown.
+        """What the server does about client certificates; call it before anything is sent. None if unknown.
 
-        In TLS 1.3 a client is done before the server has looked at its certificate: what comes next tells, an alert or
-        the end, or a session ticket or data of a server that has taken it. With a certificate to show, a server that
-        takes it does not show whether it would go on without.
+        In TLS 1.3 a client finishes before the server has checked its certificate. What the server sends next shows the
+        result. An alert or a close is a refusal; a session ticket or data means that it accepted. If we present a
+        certificate and the server accepts it, it is unknown whether the server would continue without one.
         """
         if self._completed and not self._noted.requested:
             return ClientAuthentication.NONE
@@ -135,7 +135,7 @@ class TLSSession:
         try:
             self._early = await self._drive(ticket_or_data)
         except SSL.ZeroReturnError:
-            pass  # it says goodbye, to a client that it has taken
+            pass  # close_notify to a client that it has accepted
         except SSL.Error as error:
             self._mapped(error)
             return
@@ -143,7 +143,7 @@ class TLSSession:
             self._broken("the server broke off", by_us=False)
             return
         except (PeerSilentError, PeerFloodError):
-            return  # no word on certificates
+            return  # nothing said about certificates
         self._taken = True
 
     def limit(self, seconds: float) -> None:
@@ -151,7 +151,7 @@ class TLSSession:
         self._connection.limit(seconds)
 
     async def write(self, data: bytes) -> None:
-        """Send it all.
+        """Send all of `data`.
 
         Raises:
             PeerSilentError, PeerResetError: as `Connection.write`.
@@ -163,11 +163,11 @@ class TLSSession:
             raise self._mapped(error) from error
 
     async def read(self) -> bytes:
-        """The next bytes; empty when the peer closed the session.
+        """The next bytes; empty if the peer closed the session.
 
         Raises:
             PeerSilentError, PeerResetError, PeerFloodError: as `Connection.read`.
-            ProbeError: the session ended with a TLS error, such as a client certificate asked for in TLS 1.3.
+            ProbeError: the session ended with a TLS error, such as a required client certificate in TLS 1.3.
         """
         if self._early:
             early, self._early = self._early, b""
@@ -189,14 +189,14 @@ class TLSSession:
 
     @property
     def _unjudged(self) -> bool:
-        """It was asked for a certificate and has answered, and the server has not gone on since."""
+        """The server requested a certificate, we answered, and the server has sent nothing since."""
         return self._noted.answered and not self._noted.ticket and not self._taken
 
     async def _drive(self, step: Callable[[], T]) -> T:
         """Repeat the step, moving bytes between OpenSSL and the connection, until it is done."""
         while True:
             try:
-                # In a thread: a server can choose parameters that take OpenSSL seconds (a 10000-bit DHE prime).
+                # In a thread, because a server can choose parameters that take OpenSSL seconds (a 10000-bit DHE prime).
                 result = await asyncio.to_thread(step)
             except SSL.WantReadError:
                 await self._flush()
@@ -206,7 +206,7 @@ class TLSSession:
                     raise EOFError from None
                 self._tls.bio_write(data)
             except SSL.Error:
-                await self._flush()  # the alert that tells the peer why
+                await self._flush()  # sends the alert
                 raise
             else:
                 await self._flush()
@@ -221,19 +221,20 @@ class TLSSession:
             await self._connection.write(data)
 
     def _mapped(self, error: SSL.Error) -> ProbeError:
-        """OpenSSL's error queue as a reason; only the reason strings are read."""
+        """Map OpenSSL's error queue to a reason; only its reason strings are used."""
         queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
         text = "; ".join(entry[2] for entry in queue if len(entry) > 2) or "the session ended without a word"
         self._refused |= "certificate required" in text
         self.declined |= any(alert in text for alert in _DECLINING)
-        # What OpenSSL found wrong by itself is no answer of the server to our certificate.
+        # An error that OpenSSL found itself is not the server's answer to our certificate.
         return self._broken(text, by_us=bool(queue) and " alert " not in text)
 
     def _broken(self, detail: str, *, by_us: bool) -> ProbeError:
-        """The error for a session that the server ended, or we did.
+        """The error for a session that the server ended, or that we ended.
 
-        Up to TLS 1.2 there is no alert for a certificate that is missing: servers send handshake_failure (OpenSSL),
-        bad_certificate (Go), or close. What tells is when: after it was asked for, before what we said was taken in.
+        Up to TLS 1.2 there is no alert for a missing certificate: servers send handshake_failure (OpenSSL),
+        bad_certificate (Go), or close. The time of the failure decides. If it comes after the request for a certificate
+        and before the server has accepted our answer, the server requires one.
         """
         self._refused |= self._unjudged and not by_us
         if not self._refused:
@@ -243,23 +244,22 @@ class TLSSession:
 
 
 async def _credentials(files: ClientCertificate | None) -> Credentials | None:
-    """Read with each scan, since client certificates are renewed too."""
+    """Read the client certificate with each scan, since it may have been renewed."""
     if files is None:
         return None
     try:
         return await asyncio.to_thread(read_credentials, files.cert_file, files.key_file)
     except (OSError, ValueError) as error:
-        # Not without it: what a server shows to strangers may be another thing than what the target stands for.
+        # Do not continue without it: a server may show other clients something else than what the target is about.
         raise ProbeError(Reason.INTERNAL, f"the client certificate cannot be used: {error}") from error
 
 
 @asynccontextmanager
 async def tls_session(dialer: Dialer, alpn: list[bytes], schemes: str | None = None) -> AsyncIterator[TLSSession]:
-    """A connection with the target's STARTTLS dialogue done, ready for `TLSSession.handshake`.
+    """A connection on which the target's STARTTLS dialogue is done, ready for `TLSSession.handshake`.
 
     Raises:
-        ProbeError: the connection, or the dialogue before TLS, did not come to be, or the client certificate cannot be
-            read.
+        ProbeError: the connection or the dialogue before TLS failed, or the client certificate cannot be read.
         ValueError: as `TLSSession`, for `schemes`.
     """
     target = dialer.target

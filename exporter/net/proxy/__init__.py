@@ -1,7 +1,7 @@
-"""The dialogues with a proxy, up to where the connection is one with the target.
+"""The dialogues with a proxy, up to the point where the connection is one with the target.
 
-They do no input or output, so hostile bytes can be tried on them by themselves. What a proxy says is never quoted: it
-may be what it was told, and that is the password.
+They do no I/O, so hostile bytes can be tested on them directly. A message of the proxy is never quoted, because it may
+repeat our password.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,10 +19,10 @@ DIALOGUES: Mapping[str, Callable[[Proxy, str, int], Dialogue]] = {"http": http_c
 
 
 def dialogue(proxy: Proxy, host: str, port: int) -> Dialogue:
-    """What is to be said to the proxy so that it connects to the host, a name or an IP literal.
+    """The dialogue that lets the proxy connect to the host, a name or an IP literal.
 
     Raises:
-        ProxyError: the host has an IPv6 zone, which means something on one machine only (RFC 4007, 11.2).
+        ProxyError: the host has an IPv6 zone, which is valid on one machine only (RFC 4007, 11.2).
     """
     if is_ip(host) and isinstance(address := ip_address(host), IPv6Address) and address.scope_id:
         raise ProxyError(Reason.CONNECT_ERROR, f"cannot be told of {host}: the zone means nothing to it")

@@ -1,20 +1,21 @@
-"""What the dialogues with proxies have in common."""
+"""What the dialogues with proxies share."""
 
 from collections.abc import Generator
 
 from exporter.model import Reason
 
 Dialogue = Generator[bytes, bytes, bytes]
-"""Yields what to send to the proxy, maybe nothing; is sent the next bytes of the proxy, empty at its close; returns
-those that came behind its consent, which are the target's. Raises `ProxyError` and nothing else."""
+"""A generator. It yields what to send to the proxy, maybe nothing. It is sent the next bytes of the proxy, which are
+empty at its close. It returns the bytes after the proxy's consent, which come from the target. It raises only
+`ProxyError`."""
 
 
 class ProxyError(Exception):
-    """The proxy did not connect us.
+    """The proxy did not connect to the target.
 
     Attributes:
-        reason: what that says of the target; `connect_error` when it says nothing.
-        detail: completes "the proxy ..."; in our own words alone.
+        reason: what that says about the target; `connect_error` if it says nothing.
+        detail: completes the sentence "the proxy ..."; only in our own words.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -24,5 +25,5 @@ class ProxyError(Exception):
 
 
 def failed(detail: str) -> ProxyError:
-    """It is the proxy that does not work."""
+    """The error of a proxy that does not work."""
     return ProxyError(Reason.CONNECT_ERROR, detail)

@@ -11,13 +11,13 @@ from exporter.net.proxy.base import Dialogue, ProxyError, failed
 from exporter.services import default_name
 
 MAX_HEAD_BYTES = 16384
-"""Of all that comes before the consent, interim responses included."""
+"""Most bytes before the consent, including interim responses."""
 
 _NO_HTTP = "did not answer CONNECT with an HTTP response"
 
 
 def http_connect(proxy: Proxy, host: str, port: int) -> Dialogue:
-    """Ask for a tunnel; any 2xx is consent, and the tunnel begins right behind its head."""
+    """Ask for a tunnel. Any 2xx response is consent; the tunnel starts directly after its head."""
     client = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
     data = yield client.send(_request(proxy, default_name(host, port))) + client.send(h11.EndOfMessage())
     came, start = 0, b""
@@ -47,10 +47,10 @@ def _request(proxy: Proxy, authority: str) -> h11.Request:
 
 
 def _final_response(client: h11.Connection, data: bytes) -> h11.Response | None:
-    """The head of the response once it is there; interim ones (1xx) are passed over.
+    """The head of the final response, or None while it is incomplete; interim responses (1xx) are skipped.
 
     Raises:
-        ProxyError: it is none.
+        ProxyError: what came is not a response.
     """
     try:
         client.receive_data(data)
@@ -63,11 +63,12 @@ def _final_response(client: h11.Connection, data: bytes) -> h11.Response | None:
             if not isinstance(event, h11.InformationalResponse):
                 raise failed("closed the connection without an answer to CONNECT")
     except h11.RemoteProtocolError:
-        raise failed(_NO_HTTP) from None  # h11's message quotes it
+        raise failed(_NO_HTTP) from None  # h11's message quotes the response
 
 
 def _refusal(status: int) -> ProxyError:
     phrase = HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else "(unknown)"
     detail = f"answered CONNECT with {status} {phrase}"
-    # RFC 9110, 15.6.5: it waited for the target in vain. 502, 503 and 500 can be anything, so they are of no target.
+    # RFC 9110, 15.6.5: the proxy got no response from the target in time. 502, 503 and 500 have many causes, so they
+    # say nothing about the target.
     return ProxyError(Reason.CONNECT_TIMEOUT, detail) if status == HTTPStatus.GATEWAY_TIMEOUT else failed(detail)

@@ -16,21 +16,21 @@ _REPLIES = {
     3: (Reason.CONNECT_ERROR, "has no way to the network"),
     4: (Reason.CONNECT_ERROR, "has no way to the host, or does not know it"),
     5: (Reason.CONNECT_REFUSED, "was refused"),
-    6: (Reason.CONNECT_TIMEOUT, "got no answer"),  # "TTL expired"; what Dante and microsocks make of ETIMEDOUT
+    6: (Reason.CONNECT_TIMEOUT, "got no answer"),  # "TTL expired"; Dante and microsocks use it for ETIMEDOUT
     7: (Reason.CONNECT_ERROR, "does not know the command"),
     8: (Reason.CONNECT_ERROR, "does not know this type of address"),
 }
-"""RFC 1928, 6. Of a name that does not resolve there is no word: most say 1 or 4."""
+"""RFC 1928, 6. There is no code for a name that does not resolve: most proxies answer 1 or 4."""
 
 
 class _Stream:
-    """What the proxy sent and nobody has read; a few bytes, as no more is waited for than is missing."""
+    """Bytes of the proxy that are not read yet. They are few, since no more is awaited than is missing."""
 
     def __init__(self) -> None:
         self.left = b""
 
     def exactly(self, count: int, request: bytes = b"") -> Generator[bytes, bytes, bytes]:
-        """The next so many bytes, once the request is sent.
+        """Send the request and return exactly `count` bytes.
 
         Raises:
             ProxyError: the proxy closed the connection before.
@@ -45,7 +45,7 @@ class _Stream:
 
 
 def socks5(proxy: Proxy, host: str, port: int) -> Dialogue:
-    """Agree on how to authenticate, do so, ask for the connection."""
+    """Agree on a method of authentication, authenticate, and ask for the connection."""
     stream = _Stream()
     methods = [_NO_AUTHENTICATION] if proxy.user is None else [_NO_AUTHENTICATION, _USER_PASSWORD]
     version, method = yield from stream.exactly(2, bytes([5, len(methods), *methods]))
@@ -65,14 +65,14 @@ def socks5(proxy: Proxy, host: str, port: int) -> Dialogue:
     if kind not in {_IP4, _NAME, _IP6}:
         raise failed("answered with an unknown type of address")
     length = (yield from stream.exactly(1))[0] if kind == _NAME else 4 if kind == _IP4 else 16
-    yield from stream.exactly(length + 2)  # where it connects from, which is of no interest
+    yield from stream.exactly(length + 2)  # the proxy's own address, not needed
     return stream.left
 
 
 def _log_in(stream: _Stream, proxy: Proxy) -> Generator[bytes, bytes, None]:
     user, password = (proxy.user or "").encode(), proxy.password.encode()
     request = bytes([1, len(user)]) + user + bytes([len(password)]) + password
-    _, status = yield from stream.exactly(2, request)  # servers differ in the first, and curl ignores it too
+    _, status = yield from stream.exactly(2, request)  # servers differ in the first byte, and curl ignores it too
     if status:
         raise failed("does not take the user and the password")
 

@@ -1,7 +1,7 @@
-"""The plaintext dialogues that lead to TLS. Each either returns with the next byte being TLS, or says why not.
+"""The plaintext dialogues before TLS. After a dialogue the next byte is TLS, or it raises an error that says why not.
 
-A reply is read to its end and not a byte further: what a peer (or somebody between) adds after its consent would
-otherwise be taken for part of the TLS session (CVE-2011-0411), so it is refused.
+A reply is read to its end and not a byte further. Bytes that a peer, or an attacker on the path, adds after consent
+would be taken for part of the TLS session (CVE-2011-0411). So they are an error.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,25 +17,27 @@ _FAMILIES = (replies, lines, binary, xmpp)
 
 
 def _dialogue(service: str) -> Callable[[Wire], Awaitable[None]]:
-    """The function that has the name of the service."""
+    """The function with the name of the service."""
     name = service.replace("-", "_")
     found: Callable[[Wire], Awaitable[None]] = next(vars(family)[name] for family in _FAMILIES if name in vars(family))
     return found
 
 
 DIALOGUES = {service: _dialogue(service) for service in STARTTLS}
-"""By the values that `starttls:` takes."""
+"""By the values of the option `starttls`."""
 
 
 async def start_tls(connection: Connection, dialogue: str, name: str, ehlo_name: str | None = None) -> str | None:
-    """Bring the connection to where TLS begins; `name` is the host to ask for, where the dialogue names one.
+    """Run the dialogue before TLS; returns the server's greeting, as `Wire.greeting`.
 
-    `ehlo_name` is what we call ourselves where that is asked for; None leaves it to `own_name`.
-
-    Gives what the server said of itself before it was asked anything, as `Wire.greeting`.
+    Args:
+        connection: positioned before the server's first byte.
+        dialogue: a key of `DIALOGUES`.
+        name: the host to ask for, if the dialogue names one.
+        ehlo_name: our own name, if the dialogue has one; None means `own_name`.
 
     Raises:
-        ProbeError: `starttls_refused` when the server declines, `starttls_timeout` when it does not answer in time,
+        ProbeError: `starttls_refused` if the server declines, `starttls_timeout` if it does not answer in time,
             `starttls_error` for everything else.
     """
     wire = Wire(connection, name, ehlo_name)

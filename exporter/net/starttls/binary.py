@@ -32,10 +32,10 @@ async def ldap(wire: Wire) -> None:
 
 
 def _ber(data: bytes, tag: int) -> tuple[bytes, bytes]:
-    """The contents of the element with this tag that the bytes begin with, and what is behind it (X.690, 8.1).
+    """The contents of the element with this tag at the start of the bytes, and the bytes after it (X.690, 8.1).
 
     Raises:
-        ValueError: they do not begin so, or end within it.
+        ValueError: the bytes start with something else, or the element is cut off.
     """
     if len(data) < 2 or data[0] != tag or data[1] == 0x80:
         raise ValueError
@@ -65,7 +65,7 @@ async def postgres(wire: Wire) -> None:
 
 
 async def _postgres_error(wire: Wire) -> str:
-    """What an ErrorResponse says, code first (documentation, 55.7 and 55.8); the postmaster's is plain text."""
+    """The text of an ErrorResponse, code first (documentation, 55.7 and 55.8); the postmaster sends plain text."""
     head = await wire.exactly(4)
     size = int.from_bytes(head, "big")
     if not 4 <= size <= MAX_REPLY_BYTES:
@@ -85,7 +85,7 @@ _MYSQL_SSL_REQUEST = struct.pack("<IIB23x", 0x0200 | _MYSQL_SSL | 0x8000, 0x0100
 async def mysql(wire: Wire) -> None:
     """MySQL and MariaDB (MySQL Source Code Documentation, Connection Phase: HandshakeV10, SSLRequest).
 
-    The server consents beforehand, by a flag of its greeting; TLS follows the request at once.
+    The server consents in advance, by a flag in its greeting. TLS starts directly after our request.
     """
     size, number = struct.unpack("<I", await wire.exactly(3) + b"\0")[0], await wire.exactly(1)
     if number != b"\0" or not size:
@@ -106,7 +106,7 @@ async def mysql(wire: Wire) -> None:
 
 
 _RDP_PROTOCOLS = 0x0B
-"""PROTOCOL_SSL, PROTOCOL_HYBRID, PROTOCOL_HYBRID_EX: all of them begin with TLS (MS-RDPBCGR, 5.4.5)."""
+"""PROTOCOL_SSL, PROTOCOL_HYBRID, PROTOCOL_HYBRID_EX: all of them start with TLS (MS-RDPBCGR, 5.4.5)."""
 _RDP_REQUEST = struct.pack(">BBHBBHHBBBHI", 3, 0, 19, 14, 0xE0, 0, 0, 0, 1, 0, 0x0800, _RDP_PROTOCOLS << 24)
 """TPKT, X.224 Connection Request, RDP Negotiation Request (MS-RDPBCGR, 2.2.1.1)."""
 _RDP_RESPONSE, _RDP_FAILURE = 2, 3

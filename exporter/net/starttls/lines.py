@@ -1,4 +1,4 @@
-"""Dialogues of lines that begin with a word: IMAP, POP3, ManageSieve, IRC."""
+"""Dialogues of lines that start with a word: IMAP, POP3, ManageSieve, IRC."""
 
 import re
 
@@ -6,7 +6,7 @@ from exporter.net.starttls.wire import Wire, broken, refused
 
 
 async def imap(wire: Wire) -> None:
-    """IMAP (RFC 9051, 6.2.1). Whether STARTTLS is a capability shows in its answer: one round trip less."""
+    """IMAP (RFC 9051, 6.2.1). STARTTLS is sent without asking for capabilities first, which saves a round trip."""
     greeting = await wire.line()
     match greeting.upper().split(" ")[:2]:
         case ["*", "OK" | "PREAUTH"]:
@@ -30,14 +30,14 @@ async def imap(wire: Wire) -> None:
 
 
 async def pop3(wire: Wire) -> None:
-    """POP3 (RFC 2595, 4). Whether STLS is a capability shows in its answer: one round trip less."""
+    """POP3 (RFC 2595, 4). STLS is sent without asking for capabilities first, which saves a round trip."""
     await _pop3_reply(wire, "greeted")
     await wire.send(b"STLS\r\n")
     await _pop3_reply(wire, "STLS was answered")
 
 
 async def _pop3_reply(wire: Wire, what: str) -> None:
-    """One status line (RFC 1939, 3); `what` it is the reply to, for the detail."""
+    """Read one status line (RFC 1939, 3); `what` names its cause in the failure detail."""
     line = await wire.line()
     match line.split(" ")[0]:
         case "+OK":
@@ -53,9 +53,9 @@ _STARTTLS = re.compile(r'"STARTTLS"(?: |\Z)|\{8\}\r\nSTARTTLS(?: |\Z)', re.IGNOR
 
 
 async def _sieve_response(wire: Wire, what: str) -> list[str]:
-    """The lines of one response before the one that ends it with OK; literals stand in theirs, after their length.
+    """The lines of one response before its final OK. A literal is part of its line, after its length.
 
-    `what` it is the response to stands in the detail of a refusal.
+    `what` names the cause of the response in the detail of a refusal.
 
     Raises:
         ProbeError: `starttls_refused` for NO and BYE (RFC 5804, 1.3).
@@ -90,9 +90,9 @@ _IRC_MESSAGE = re.compile(r"(?:@[^ ]+ +)?(?::[^ ]+ +)?([A-Za-z]+|[0-9]{3})(?: .*
 
 
 async def irc(wire: Wire) -> None:
-    """IRC (IRCv3, tls extension: 670 is consent, 691 refusal). No greeting is waited for: servers need not have one.
+    """IRC (IRCv3, tls extension: 670 is consent, 691 refusal). Servers need not greet, so no greeting is awaited.
 
-    Servers without it answer with one of the errors of RFC 2812, 5.2: 421 (unknown), 451 (not registered).
+    Servers without the extension answer with an error of RFC 2812, 5.2: 421 (unknown), 451 (not registered).
     """
     await wire.send(b"STARTTLS\r\n")
     while True:

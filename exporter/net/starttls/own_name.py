@@ -1,4 +1,4 @@
-"""What this machine calls itself before mail servers, unless the configuration says it (`ehlo_name`)."""
+"""The name of this machine in EHLO, unless the configuration has one (`ehlo_name`)."""
 
 import re
 
@@ -13,14 +13,14 @@ _UNKNOWN_TO_THE_WORLD = frozenset(
         "localdomain",
     }
 )
-"""Top-level domains of no public name: IANA's Special-Use Domain Names; RFC 6762, appendix G; what distributions use.
-Servers that look the name up (Postfix: reject_unknown_helo_hostname) refuse such names."""
+"""Top-level domains without public names: IANA's Special-Use Domain Names; RFC 6762, appendix G; what distributions
+use. Servers that look up the name (Postfix: reject_unknown_helo_hostname) refuse such names."""
 
 
 def own_name(hostname: str, local_address: str) -> str:
-    """The machine's name where it is a public one, else the address that the connection comes from, as a literal.
+    """The machine's name if it is a public one, otherwise the source address of the connection as a literal.
 
-    Both are what RFC 5321, 4.1.1.1 asks for. A literal is refused by no rule about names that Postfix has.
+    RFC 5321, 4.1.1.1 asks for these two. No rule of Postfix about names refuses a literal.
     """
     name = hostname.lower().removesuffix(".")
     match = _QUALIFIED.fullmatch(name)

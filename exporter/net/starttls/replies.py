@@ -19,14 +19,15 @@ async def _reply(wire: Wire) -> tuple[str, str, str]:
 
 
 def _declines(code: str) -> bool:
-    """Whether a reply with this code is a refusal, for now or for good (RFC 5321, 4.2.1; RFC 959, 4.2)."""
+    """Whether a reply with this code is a refusal, temporary or permanent (RFC 5321, 4.2.1; RFC 959, 4.2)."""
     return code[:1] in {"4", "5"}
 
 
 async def _smtp_reply(wire: Wire) -> tuple[str, list[str]]:
-    """Code and texts of one, maybe multi-line, reply: each line carries the code (RFC 5321, 4.2.1).
+    """Code and texts of one reply, maybe of several lines; each line has the code (RFC 5321, 4.2.1).
 
-    A refusal counts from its first line on: servers that turn a client away hang up, some before the last line.
+    The first line of a refusal is enough, because some servers close the connection before they have sent the last
+    line.
     """
     code, separator, text = await _reply(wire)
     texts = [text]
@@ -64,9 +65,9 @@ async def lmtp(wire: Wire) -> None:
 
 
 async def _ftp_reply(wire: Wire) -> tuple[str, str]:
-    """Code and first text: lines between the first and the last may be anything (RFC 959, 4.2).
+    """Code and first text; the lines between the first and the last are free text (RFC 959, 4.2).
 
-    Of a refusal the first line is enough: it ends the dialogue.
+    The first line of a refusal is enough, because it ends the dialogue.
     """
     code, separator, text = await _reply(wire)
     if separator == "-" and not _declines(code):
@@ -76,9 +77,9 @@ async def _ftp_reply(wire: Wire) -> tuple[str, str]:
 
 
 async def ftp(wire: Wire) -> None:
-    """FTP (RFC 4217, 4). Whether AUTH TLS is a feature shows in its answer: one round trip less."""
+    """FTP (RFC 4217, 4). AUTH TLS is sent without asking for features first, which saves a round trip."""
     code, text = await _ftp_reply(wire)
-    if code == "120":  # ready in a while; the greeting proper follows (RFC 959, 5.4)
+    if code == "120":  # ready soon; the real greeting follows (RFC 959, 5.4)
         code, text = await _ftp_reply(wire)
     if code != "220":
         raise refused(f"greeted with {code} {text}")
@@ -89,10 +90,10 @@ async def ftp(wire: Wire) -> None:
 
 
 async def nntp(wire: Wire) -> None:
-    """NNTP (RFC 4642, 2.2). All its replies here are of one line.
+    """NNTP (RFC 4642, 2.2). All its replies here have one line.
 
-    A server that switches modes may have STARTTLS for readers only, so one that declines is asked again as a reader
-    (RFC 3977, 5.3) unless it says that it cannot do TLS.
+    A server that switches modes may offer STARTTLS to readers only. So a server that declines is asked again as a
+    reader (RFC 3977, 5.3), unless it says that it cannot do TLS.
     """
     code, _, text = await _reply(wire)
     if code not in {"200", "201"}:

@@ -1,4 +1,4 @@
-"""What every dialogue reads and writes with: bounded in bytes, and never a byte past the reply it waits for."""
+"""Reading and writing for all dialogues: limited in bytes, and never a byte past the reply."""
 
 import socket
 
@@ -8,7 +8,7 @@ from exporter.net.dial import Connection
 from exporter.net.starttls.own_name import own_name
 
 MAX_REPLY_BYTES = 16384
-"""Of one dialogue in all: a greeting and a list of capabilities together stay far below this."""
+"""Most bytes of one dialogue: a greeting and a list of capabilities together are much shorter."""
 
 _MAX_DETAIL = 120
 _MAX_GREETING = 512
@@ -16,17 +16,17 @@ _MAX_GREETING = 512
 
 
 def refused(detail: str) -> ProbeError:
-    """The server understood, and declines. What it says may stand in the detail: it is cut, and made printable."""
+    """The server understood and declines. Its words may be part of the detail: they are cut and made printable."""
     return ProbeError(Reason.STARTTLS_REFUSED, _printable(detail))
 
 
 def broken(detail: str) -> ProbeError:
-    """There is no telling what the server wants; the detail as for `refused`."""
+    """It is unknown what the server wants; the detail is treated as in `refused`."""
     return ProbeError(Reason.STARTTLS_ERROR, _printable(detail))
 
 
 def silent(awaited: str) -> ProbeError:
-    """What we waited for did not come in time, which says nothing of whether the server has TLS."""
+    """The expected message did not come in time, which does not say whether the server has TLS."""
     return ProbeError(Reason.STARTTLS_TIMEOUT, f"the server did not send {awaited} in time")
 
 
@@ -38,11 +38,11 @@ def _printable(text: str, most: int = _MAX_DETAIL) -> str:
 
 
 class Wire:
-    """One dialogue over one connection; keeps what was read past the last reply.
+    """One dialogue over one connection; keeps what was received after the last reply.
 
     Attributes:
-        name: the host that is asked for, where a dialogue has to say it.
-        heard: what the server said before it was asked anything; of a binary dialogue, the text in it.
+        name: the host that is asked for, if the dialogue names one.
+        heard: what the server sent before it was asked anything; in a binary dialogue, the text in it.
     """
 
     def __init__(self, connection: Connection, name: str, ehlo_name: str | None = None) -> None:
@@ -56,13 +56,13 @@ class Wire:
 
     @property
     def greeting(self) -> str | None:
-        """What the server said of itself, in one line, cut and made printable; None where it waits to be asked."""
+        """The server's greeting in one line, cut and made printable; None if it sent none."""
         text = " ".join(self.heard.decode("utf-8", "replace").split())
         return _printable(text, _MAX_GREETING) or None
 
     @property
     def ehlo_name(self) -> str:
-        """What we call ourselves in EHLO and LHLO."""
+        """Our own name in EHLO and LHLO."""
         return self._ehlo_name or own_name(socket.gethostname(), self._connection.local_address)
 
     @property
@@ -76,16 +76,16 @@ class Wire:
         return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
 
     async def until(self, *ends: bytes) -> bytes:
-        """Everything up to the first place where one of these single bytes stands, and that."""
+        """All bytes up to and including the first that is one of these single bytes."""
         while not (places := [at for end in ends if (at := self._buffer.find(end)) >= 0]):
             await self._more()
         return self._take(min(places) + 1)
 
     async def exactly(self, count: int) -> bytes:
-        """So many bytes, which may be none.
+        """Exactly `count` bytes, which may be none.
 
         Raises:
-            ProbeError: `starttls_error` when that is more than a dialogue may bring, before any is waited for.
+            ProbeError: `starttls_error`, before anything is read, if a dialogue may not have as many bytes.
         """
         if count > MAX_REPLY_BYTES:
             raise broken(f"the server announces a reply of {count} bytes")
@@ -94,15 +94,15 @@ class Wire:
         return self._take(count)
 
     async def send(self, data: bytes) -> None:
-        """Send it all."""
+        """Send all of `data`."""
         self._asked = True
         await self._connection.write(data)
 
     def finish(self) -> None:
-        """The dialogue is over: nothing may be left.
+        """End the dialogue: no received byte may be left.
 
         Raises:
-            ProbeError: `starttls_error` when plaintext follows the consent.
+            ProbeError: `starttls_error` if plaintext follows the consent.
         """
         if self._buffer:
             raise broken("plaintext follows the server's consent to TLS")

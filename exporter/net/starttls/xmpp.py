@@ -1,7 +1,7 @@
 """The dialogue of XMPP, between client and server and between servers.
 
-A stream holds XML without comments, declarations and entities of its own (RFC 6120, 11.1), so its tags can be told
-apart without a parser, which would read past the one that matters.
+The XML of a stream has no comments, declarations or entities of its own (RFC 6120, 11.1). So tags can be recognized
+without a parser. A parser would read past the tag that matters.
 """
 
 import re
@@ -29,7 +29,7 @@ async def _markup(wire: Wire) -> tuple[str, str]:
 
 
 async def _behind_bracket(wire: Wire) -> str:
-    """The tag whose `<` was read, to the `>` that belongs to it: one within an attribute's value does not."""
+    """Read the tag whose `<` was read, up to its closing `>`; a `>` within an attribute's value does not count."""
     markup = b"<"
     while not (piece := await wire.until(b">", b"'", b'"')).endswith(b">"):
         markup += piece + await wire.until(piece[-1:])
@@ -44,7 +44,7 @@ def _tag(markup: str) -> _Tag:
 
 
 async def _element(wire: Wire) -> tuple[str, list[str]]:
-    """One whole child of the stream: its name, and those right below it."""
+    """One complete child element of the stream: its name, and the names of its children."""
     _, markup = await _markup(wire)
     first = _tag(markup)
     if not first.opens:
@@ -57,7 +57,7 @@ async def _element(wire: Wire) -> tuple[str, list[str]]:
         if tag.opens and depth == 1:
             inner.append(tag.name)
         depth += tag.opens - tag.closes
-    if first.name == "error":  # RFC 6120, 4.9: the server will not go on, and says why
+    if first.name == "error":  # RFC 6120, 4.9: the server will not continue, and says why
         raise refused(" ".join(filter(None, ("stream error", *inner, *said))))
     return first.name, inner
 
