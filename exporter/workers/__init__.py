@@ -1,8 +1,8 @@
-"""Processes for what must not run in this one: code that parses hostile bytes in C, hangs, or eats memory.
+"""Processes for code that must not run in the main one: it parses hostile bytes in C, may hang, or uses much memory.
 
-A worker is given no network. The connections a job needs are opened by this process, through the same gate, proxy and
-STARTTLS dialogue as all others, and their bytes are relayed; so limits and counts hold for them too. What a worker says
-is believed in its form alone. That is no sandbox: a worker that was taken over still has its user's rights.
+A worker has no network. The main process opens the connections that a job needs, through the same gate, proxy and
+STARTTLS dialogue as all others, and relays their bytes. So limits and counts apply to them too. Messages from a worker
+are checked for their form only. This is not a sandbox: a worker that was taken over still has the rights of its user.
 """
 
 from exporter.workers.pool import Limits, Workers

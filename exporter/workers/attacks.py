@@ -1,7 +1,8 @@
 """Attacks that need an old TLS stack, tried by sslyze's own tests. Only workers import this: it loads two OpenSSLs.
 
-sslyze's functions are called one by one, with a server that hands out our connections. They say "not vulnerable" also
-where they never came to try; so what went over the connection is looked at, and without a try the answer is None.
+sslyze's functions are called one by one, with a server object that hands out our connections. They also say "not
+vulnerable" if they never got to the attack. So the bytes of the connection are examined, and if the attack was not
+tried the answer is None.
 """
 
 from collections.abc import Callable, Mapping
@@ -48,11 +49,13 @@ from exporter.workers.flight import (
 from exporter.workers.wire import Ending
 
 ROUNDS = 3
-"""Of ROBOT's five messages, as sslyze has it: answers must be the same each time."""
+"""Rounds of ROBOT's five messages, as in sslyze: answers must be the same each time."""
 CONFIRMATIONS = 3
-"""More tries of what seems to work, and of what is turned down by an alert or a close, before it is said."""
+"""Further tries before a result is reported, if the attack seems to work or the server answers by an alert or a
+close."""
 RENEGOTIATIONS = 10
-"""Asked for in a row, as sslyze does. Servers that are protected by a limit allow three (Node.js) or five (BIG-IP)."""
+"""Renegotiations requested in a row, as in sslyze. Servers protected by a limit allow three (Node.js) or five
+(BIG-IP)."""
 
 _VERSIONS = {
     "SSLv3": TlsVersionEnum.SSL_3_0,
@@ -63,16 +66,16 @@ _VERSIONS = {
 _CANNOT_DECRYPT, _DECLINES = {20, 21}, {10, 40}
 """bad_record_mac and decryption_failed; unexpected_message and handshake_failure (RFC 5246, 7.2.2)."""
 _GENERAL = {40, 80}
-"""handshake_failure and internal_error: servers also send them for reasons of their own, such as load."""
+"""handshake_failure and internal_error: servers also send them for other reasons, such as load."""
 _ALLOW_UNSAFE_LEGACY_RENEGOTIATION = 0x00040000
 """SSL_OP_* of ssl.h, in both of nassl's OpenSSLs."""
 _GONE = {Ending.ORDERLY, Ending.RESET}
 _SOMEWHERE = ServerNetworkLocation(hostname="unused.invalid", port=443, ip_address="192.0.2.1")
-"""sslyze wants to be told where the server is; it is never asked to go there (RFC 5737)."""
+"""sslyze requires the server's address, but never connects to it (RFC 5737)."""
 
 
 View = Callable[[Socket], Any]
-"""A connection -> what sslyze has in its place."""
+"""A function from a connection to what sslyze gets in its place."""
 
 
 def _as_it_is(socket: Socket) -> Socket:
@@ -90,7 +93,7 @@ class _OurConnection(SslConnection):  # type: ignore[misc]  # sslyze is untyped 
 
 
 class _Renegotiating(SslClient, LegacySslClient):
-    """The newer OpenSSL as a client that can ask for a renegotiation: nassl has that for the old one alone."""
+    """The newer OpenSSL as a client that can request a renegotiation: nassl has that only for the old one."""
 
     do_handshake = BaseSslClient.do_handshake
 
@@ -105,15 +108,15 @@ def _noting(renegotiate: Callable[[], None], refusals: list[str]) -> None:
 
 @dataclass(frozen=True)
 class _Server:
-    """What sslyze's tests take for its `ServerConnectivityInfo`.
+    """What sslyze's tests get as their `ServerConnectivityInfo`.
 
     Attributes:
-        name: always sent where there is one. sslyze leaves it out at times, for the sake of old servers; but without it
-            another service may answer.
-        suites: OpenSSL names of those that the server accepts in this version.
-        old: the OpenSSL of 2015 is used, as it must be for what is older than TLS 1.2.
+        name: sent in every hello if there is one. sslyze sometimes leaves it out for old servers, but then another
+            service may answer.
+        suites: OpenSSL names of the suites that the server accepts in this version.
+        old: use the OpenSSL of 2015, which is necessary below TLS 1.2.
         view: what sslyze sees of its connections.
-        refusals: why OpenSSL says that renegotiations failed; sslyze does not tell.
+        refusals: why renegotiations failed according to OpenSSL; sslyze does not report that.
     """
 
     network: Network
@@ -145,15 +148,15 @@ class _Server:
         if not self.old:
             connection.ssl_client.__class__ = _Renegotiating
         connection.ssl_client.do_renegotiate = partial(_noting, connection.ssl_client.do_renegotiate, self.refusals)
-        # nassl's clients refuse by themselves to renegotiate without RFC 5746; it is the server that is asked.
+        # nassl's clients refuse to renegotiate without RFC 5746; here the server's behaviour is tested.
         connection.ssl_client._ssl.set_options(_ALLOW_UNSAFE_LEGACY_RENEGOTIATION)  # noqa: SLF001
-        with suppress(OpenSSLError):  # without any of them it keeps its usual list; the server will say no
+        with suppress(OpenSSLError):  # without any known suite OpenSSL keeps its default list, and the server refuses
             connection.ssl_client.set_cipher_list(":".join(self.suites))
         return connection
 
 
 def _wait_for_flight(client: Any) -> None:  # noqa: ANN401 - takes the place of a method of nassl's
-    """A handshake that ends where the client would have to go on."""
+    """Do a handshake that stops where the client would have to continue."""
     with suppress(WantReadError):
         client._ssl.do_handshake()  # noqa: SLF001 - as the methods of sslyze that do the same
     client._flush_ssl_engine()  # noqa: SLF001
@@ -162,7 +165,7 @@ def _wait_for_flight(client: Any) -> None:  # noqa: ANN401 - takes the place of 
 
 
 def _shake_hands_and_wait(client: Any) -> None:  # noqa: ANN401 - takes the place of a method of nassl's
-    """A whole handshake, and not a word after it."""
+    """Do a complete handshake, and send nothing after it."""
     try:
         type(client).do_handshake(client)
     except TimeoutError as error:
@@ -172,9 +175,9 @@ def _shake_hands_and_wait(client: Any) -> None:  # noqa: ANN401 - takes the plac
 
 
 def _waits(server: _Server, handshake: Callable[[Any], None]) -> bytes | None:
-    """What the server says after its first flight when we stop there; None unless it waits then.
+    """What the server sends after its first flight if the client stops there; None unless the server waits.
 
-    Only where it waits, its closing is an answer to what follows.
+    Only if the server waits is a close an answer to what we send next.
     """
     connection = replace(server, view=_as_it_is).get_preconfigured_tls_connection()
     connection.ssl_client.do_handshake = MethodType(handshake, connection.ssl_client)
@@ -188,12 +191,12 @@ def _waits(server: _Server, handshake: Callable[[Any], None]) -> bytes | None:
 
 
 def waits(server: _Server) -> bool:
-    """Whether the server waits after its first flight, as it should, and says nothing there."""
+    """Whether the server waits after its first flight, as it should, and sends nothing."""
     return _waits(server, _wait_for_flight) == b""
 
 
 def waits_after_handshake(server: _Server) -> bool:
-    """Whether the server waits for what a client says first; a greeting of its own is no matter."""
+    """Whether the server waits after a handshake; it may send a greeting."""
     return _waits(server, _shake_hands_and_wait) is not None
 
 
@@ -207,12 +210,12 @@ def _server(arguments: Mapping[str, Any], network: Network, *, old: bool, view: 
 
 
 def _stacks(arguments: Mapping[str, Any]) -> tuple[bool, ...]:
-    """`old` of each OpenSSL that can be used: for TLS 1.2 the newer one first, for what is older the old one alone."""
+    """The values of `old` that can be used: for TLS 1.2 the newer OpenSSL first, below that only the old one."""
     return (False, True) if arguments["protocol"] == "TLSv1.2" else (True,)
 
 
 class Answer(Enum):
-    """What one try says."""
+    """The result of one try."""
 
     VULNERABLE = "the attack works"
     SAFE = "the server goes on as one that is not vulnerable"
@@ -224,14 +227,16 @@ class Answer(Enum):
 
 @dataclass(frozen=True)
 class _Attack:
-    """An attack that one connection shows.
+    """An attack that takes one connection.
 
     Attributes:
-        test: sslyze's.
+        test: sslyze's test.
         view: what sslyze sees of a connection.
-        read: what the server said after its first flight, where sslyze's verdict was "not vulnerable" -> the answer.
-        harmless: what one try without the attack says, where a server that ends the connection may have crashed.
-        is_shown_by_alert: that is how a vulnerable server is known; some send it unasked.
+        read: the bytes that the server sent after its first flight, if sslyze says "not vulnerable" -> the answer.
+        harmless: the result of one try without the attack, for an attack that can crash a server so that it closes the
+            connection.
+        is_shown_by_alert: a vulnerable server is recognized by an alert; some servers send that alert for other
+            reasons.
     """
 
     test: Callable[[_Server], bool]
@@ -242,7 +247,7 @@ class _Attack:
 
 
 def _by_one_connection(attack: _Attack, arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
-    """The test, as sslyze does it; once more with the older OpenSSL where it was none."""
+    """Run the test as sslyze does; if it did not get to the attack, again with the older OpenSSL."""
     why = "the server did not go along to where it is tried, or answered nothing that tells"
     for old in _stacks(arguments):
         try:
@@ -252,16 +257,17 @@ def _by_one_connection(attack: _Attack, arguments: Mapping[str, Any], network: N
             return _judged(attack, _server(arguments, network, old=old), answers)
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001 - a border: sslyze raises much, and it may be this OpenSSL's fault
+        except Exception as error:  # noqa: BLE001 - a border: sslyze raises much, and the cause may be this OpenSSL
             why = _as_text(error)
     return _answer(None, why)
 
 
 def _answers(attack: _Attack, server: _Server) -> set[Answer]:
-    """What the tries say; one is enough where the server goes on, turns down what was sent, or says nothing.
+    """The results of the tries.
 
-    Others must come out the same each time: some answers are only right by chance, and a connection ends for many
-    reasons. Whether a refusal is an alert or a close is chance too: a reset overtakes the alert.
+    One try is enough if the server continues normally, answers the attack by an alert, or says nothing. Other results
+    must be the same each time, because some answers are right only by chance and a connection can end for many reasons.
+    Alerts and closes count as the same, because a reset may overtake the alert.
     """
     first = _once(attack, server)
     answers = {first}
@@ -278,7 +284,7 @@ _REFUSALS = {Answer.DECLINES, Answer.FAILS, Answer.CLOSES}
 
 
 def _judged(attack: _Attack, server: _Server, answers: set[Answer]) -> dict[str, object]:
-    """The verdict; what may have another cause counts only where the controls show none."""
+    """The verdict. An answer that may have another cause counts only if the controls exclude one."""
     works = answers == {Answer.VULNERABLE}
     if answers == {Answer.SAFE} or (works and not attack.is_shown_by_alert):
         return _answer(works)
@@ -292,7 +298,7 @@ def _judged(attack: _Attack, server: _Server, answers: set[Answer]) -> dict[str,
 
 
 def _once(attack: _Attack, server: _Server) -> Answer:
-    """What one try says."""
+    """The result of one try."""
     if attack.test(server):
         return Answer.VULNERABLE
     said = after_flight(server.network.sockets[-1])
@@ -302,13 +308,13 @@ def _once(attack: _Attack, server: _Server) -> Answer:
 
 
 def _is_closed(socket: Socket) -> bool:
-    """Whether the server ended the connection and said nothing else after its first flight."""
+    """Whether the server ended the connection and sent nothing else after its first flight."""
     said = after_flight(socket)
     return (said == b"" and socket.ending in _GONE) or (said or b"")[5:7] == CLOSE_NOTIFY
 
 
 def _alert(said: bytes) -> int | None:
-    """The description of the alert that this begins with."""
+    """The description of the alert at the start of these bytes; None if there is none."""
     return said[6] if said[:1] == bytes([ALERT]) and len(said) >= 7 else None
 
 
@@ -316,19 +322,19 @@ def _alert(said: bytes) -> int | None:
 
 _MARK = b"tls-posture-exporter"
 _VALID_BYTES = 4096
-"""Of the payload: OpenSSL keeps up to 4096 bytes of a handshake back (the buffer of BIO_f_buffer)."""
+"""Length of the payload: OpenSSL holds back up to 4096 bytes of a handshake (the buffer of BIO_f_buffer)."""
 _PADDING = bytes(16)
-"""RFC 6520, 4: the least that a heartbeat must have, and what sslyze's lacks."""
+"""RFC 6520, 4: the minimum padding of a heartbeat, which sslyze's messages lack."""
 
 
 class _Beating(Shortened):
-    """Behind sslyze's heartbeats comes a valid one, and then a message that no server takes there.
+    """After sslyze's heartbeats, send a valid one, and then a message that no server accepts at that point.
 
-    They are answered in this order, and what answers a later one has read the ones before. OpenSSL answers the valid
-    heartbeat; a server that drops heartbeats during a handshake (RFC 6520, 3) turns down the message.
+    They are answered in this order, so a server that answers a later one has read the earlier ones. OpenSSL answers the
+    valid heartbeat. A server that drops heartbeats during a handshake (RFC 6520, 3) rejects the message.
 
-    sslyze sends its heartbeats right behind the ClientHello. They are held back until the first flight has come: what
-    comes right behind that is no answer to them then.
+    sslyze sends its heartbeats directly after the ClientHello. They are held back until the first flight is complete.
+    So bytes directly after that flight are not an answer to them.
     """
 
     def __init__(self, socket: Socket, *, with_sslyzes: bool = True) -> None:
@@ -355,9 +361,10 @@ class _Beating(Shortened):
 
 
 def _read_heartbeat(said: bytes) -> Answer:
-    """Discarding sslyze's message without a word is right (RFC 6520, 4), and so is being slow.
+    """Interpret the answer to the messages after sslyze's, because silence is not evidence.
 
-    So "no" needs an answer to what was sent after it.
+    A server may discard sslyze's message silently (RFC 6520, 4), or it may be slow. So "not vulnerable" needs an answer
+    to what was sent after it.
     """
     alert = _alert(said)
     if alert is not None:
@@ -368,7 +375,7 @@ def _read_heartbeat(said: bytes) -> Answer:
 
 
 def _without_sslyzes(server: _Server) -> Answer:
-    """What the server says to the valid heartbeat and the message behind it alone."""
+    """The result of sending only the valid heartbeat and the message after it."""
     return _once(_HEARTBLEED, replace(server, view=partial(_Beating, with_sslyzes=False)))
 
 
@@ -376,7 +383,7 @@ _HEARTBLEED = _Attack(_test_heartbleed, _Beating, _read_heartbeat, _without_ssly
 
 
 def heartbleed(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
-    """CVE-2014-0160. A server that ends the connection may have crashed: memory behind the buffer need not be there."""
+    """CVE-2014-0160. A close may be a crash: the memory after the buffer may not be readable."""
     return _by_one_connection(_HEARTBLEED, arguments, network)
 
 
@@ -384,21 +391,21 @@ def heartbleed(arguments: Mapping[str, Any], network: Network) -> dict[str, obje
 
 
 class _Injecting(Shortened):
-    """sslyze's record of two bytes is made longer: one that is shorter than a MAC is not checked with RC4 or CBC."""
+    """Lengthen sslyze's record of two bytes: with RC4 or CBC, a record shorter than a MAC is not checked."""
 
     def outgoing(self, data: bytes) -> bytes:
         return self.record(APPLICATION_DATA, bytes(_CHECKED_BYTES)) if data[:1] == bytes([APPLICATION_DATA]) else data
 
 
 _CHECKED_BYTES = 96
-"""Blocks of 8 and of 16, and room for the longest MAC (48), an initialization vector and padding."""
+"""A multiple of 8 and 16, with room for the longest MAC (48), an initialization vector and padding."""
 
 
 def ccs_injection(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
-    """CVE-2014-0224. What comes too early is answered by an alert or a close (RFC 5246, 7.2.2), never by silence.
+    """CVE-2014-0224. An early message is answered by an alert or a close (RFC 5246, 7.2.2), not by silence.
 
-    A server that took it decrypts what comes next, and cannot: that is bad_record_mac, as sslyze knows it; of CBC
-    OpenSSL 1.0.1 says decryption_failed at times. So other alerts leave it open.
+    A vulnerable server accepts it, cannot decrypt the next record, and sends bad_record_mac, which is what sslyze
+    expects. With CBC, OpenSSL 1.0.1 sometimes sends decryption_failed. After other alerts the result is unknown.
     """
     attack = _Attack(_test_for_ccs_injection, _Injecting, _read_ccs, is_shown_by_alert=True)
     return _by_one_connection(attack, arguments, network)
@@ -417,20 +424,20 @@ def _read_ccs(said: bytes) -> Answer:
 
 
 _MOST_PAUSE_SECONDS, _LEAST_PAUSE_SECONDS = 0.5, 0.02
-"""Between a ClientKeyExchange and what comes behind it, where that is not the rest of a handshake: as long as two of
-the server's answers take, so that it sees the one before the other."""
+"""Pause between a ClientKeyExchange and the next message, if that is not the rest of a handshake. It is twice the
+longest answer time of the server, so that the server handles the first before it receives the second."""
 
 
 _NO_TLS = b"\x01\x5a"
-"""user_canceled (RFC 8446, 6.1), which stands for any answer that is no TLS: no server sends it here."""
+"""user_canceled (RFC 8446, 6.1) in place of any answer that is not TLS: no server sends it here."""
 
 
 class Flow(Enum):
-    """What comes behind the ClientKeyExchange.
+    """What follows the ClientKeyExchange.
 
-    The paper's second round sends nothing more, and takes silence for one of the answers. Here something follows that
-    ends the silence: what a server says of the ClientKeyExchange comes before. It follows in two forms, since one of
-    the answers to them may be what the server says of wrong padding too.
+    In the second round of the paper nothing follows, and silence counts as one of the answers. Here another message
+    follows that ends the silence: the server's answer to the ClientKeyExchange comes first. There are two such
+    messages, because the answer to one of them may be the same as the server's answer to wrong padding.
     """
 
     FULL = "ChangeCipherSpec and Finished"
@@ -445,11 +452,11 @@ def _with_length(data: bytes) -> bytes:
 class _Oracle(Shortened):
     """A connection for one ClientKeyExchange.
 
-    Who is asked for a certificate shows its chain, or that it has none (RFC 5246, 7.4.6). Its key is not at hand here,
-    so no CertificateVerify follows.
+    If the server requests a certificate, the client sends its chain or an empty one (RFC 5246, 7.4.6). The worker does
+    not have the key, so no CertificateVerify follows.
 
     Attributes:
-        slowest: seconds that answers took, the longest so far; all connections of a job share it.
+        slowest: longest time of an answer so far, in seconds; shared by all connections of a job.
     """
 
     def __init__(self, socket: Socket, flow: Flow, slowest: list[float], chain: list[bytes]) -> None:
@@ -473,22 +480,22 @@ class _Oracle(Shortened):
         return self._answer()
 
     def _answer(self) -> bytes:
-        """What the server says; sslyze cannot read what is no TLS, such as xrdp's word that it ends the connection."""
+        """The server's answer; sslyze cannot parse answers that are not TLS, such as xrdp's notice that it closes."""
         data = super().incoming()
         return data if not data or data[0] in RECORD_TYPES else self.record(ALERT, _NO_TLS)
 
 
 def robot(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
-    """ROBOT (CVE-2017-13099 and others): five ClientKeyExchanges, of which four are padded wrongly, in three flows.
+    """ROBOT (CVE-2017-13099 and others): five ClientKeyExchanges, four of them with wrong padding, in three flows.
 
-    The RSA key comes with the job, where sslyze would make up to two handshakes a round for it. A server tells nothing
-    by its answers where it did not come to decrypt: with another key, or since it waits for a client's certificate.
+    The RSA key comes with the job; sslyze would make up to two handshakes a round for it. The answers mean nothing if
+    the server did not decrypt the message, because it uses another key or waits for a client certificate.
     """
     if arguments["protocol"] == "SSLv3":
         return _answer(None, "sslyze's messages begin as they do from TLSv1.0 on (RFC 5246, 7.4.7.1)")
     slowest, chain = [0.0], [bytes.fromhex(one) for one in arguments["client_chain"]]
     for flow in Flow:
-        # It also has the suites that only old servers have.
+        # The old OpenSSL also has the suites of old servers.
         server = _server(arguments, network, old=True, view=partial(_Oracle, flow=flow, slowest=slowest, chain=chain))
         before = len(network.sockets)
         said = _oracle_answers(server, arguments, flow)
@@ -509,9 +516,9 @@ def robot(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
 def _oracle_answers(
     server: _Server, arguments: Mapping[str, Any], flow: Flow
 ) -> dict[RobotPmsPaddingPayloadEnum, list[str]]:
-    """What the server said to each message, round by round; warnings come before what sslyze sees of that.
+    """The server's answers to each message, by round; warning alerts are put before what sslyze sees.
 
-    Without the rest of a handshake one round will do where all answers are the same.
+    If the rest of a handshake does not follow, one round is enough if all its answers are the same.
     """
     modulus, exponent = int(arguments["modulus"], 16), int(arguments["exponent"])
     rounds: list[dict[RobotPmsPaddingPayloadEnum, str]] = []
@@ -527,14 +534,14 @@ def _oracle_answers(
 
 
 def _not_tried(server: _Server, sockets: list[Socket], arguments: Mapping[str, Any], flow: Flow) -> str | None:
-    """Why the answers on these connections tell nothing; None where they may."""
+    """Why the answers on these connections mean nothing; None if they may mean something."""
     modulus = int(arguments["modulus"], 16)
     key = modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")
     answers = []
     for socket in sockets:
         flight = read_flight(socket.received)
         rest = bytes(socket.received[flight.end :])
-        # What is no TLS may be the end of a server that was told to end (xrdp), and nothing else.
+        # Bytes that are not TLS may be the end of a server that was asked to close (xrdp), and nothing else.
         spoke_on = rest[:1] and rest[0] != ALERT and (flow is Flow.FULL or rest[0] in RECORD_TYPES)
         if not flight.whole or spoke_on or socket.ending is Ending.CUT_OFF:
             return "the server did not go along to where it is tried"
@@ -548,12 +555,12 @@ def _not_tried(server: _Server, sockets: list[Socket], arguments: Mapping[str, A
 
 
 def _is_definite(said: bytes) -> bool:
-    """Whether this is an answer, which the end of the connection and some alerts need not be."""
+    """Whether this is an answer to the message; a close and some alerts need not be."""
     return bool(said) and _alert(said) not in _GENERAL
 
 
 def _perhaps_not_decrypted(network: Network, arguments: Mapping[str, Any]) -> str | None:
-    """Why a server may have turned each message down before it decrypted it; None where it has not."""
+    """Why a server may have rejected each message before it decrypted it; None if it has decrypted them."""
     asks = any(CERTIFICATE_REQUEST in read_flight(socket.received).messages for socket in network.sockets)
     match arguments["client_certificates"] if asks else "requested":
         case "requested":
@@ -570,9 +577,9 @@ def _perhaps_not_decrypted(network: Network, arguments: Mapping[str, Any]) -> st
 
 
 def client_renegotiation(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
-    """CVE-2011-1473: vulnerable when it grants all that are asked for in a row.
+    """CVE-2011-1473: vulnerable if the server grants all renegotiations that are requested in a row.
 
-    The newer OpenSSL comes second: it has what servers with X25519 or Ed25519 alone need, and no weak suites.
+    The newer OpenSSL is tried second. It can do what servers with only X25519 or Ed25519 need, and has no weak suites.
     """
     failures = []
     for old in reversed(_stacks(arguments)):
@@ -586,11 +593,14 @@ def client_renegotiation(arguments: Mapping[str, Any], network: Network) -> dict
 
 
 def _renegotiate(server: _Server) -> dict[str, object]:
-    """The test, as sslyze does it.
+    """Run the test as sslyze does.
 
-    sslyze takes silence for a refusal, since Netty refuses so; a server that is slow or gone is silent too. Alerts and
-    closes it takes for one as well. But for no_renegotiation (RFC 5246, 7.2.2) they may have other causes. So each of
-    some tries must come to the same number, and a close is a refusal only where the server would have stayed.
+    sslyze takes silence for a refusal, because Netty refuses in that way. But a slow or unreachable server is silent
+    too, so silence means unknown here.
+
+    sslyze also takes alerts and closes for refusals. Except for no_renegotiation (RFC 5246, 7.2.2), they may have other
+    causes. So several tries must give the same number, and a close is a refusal only if the server would have kept the
+    connection open.
     """
     tries = list[tuple[int, Ending | None]]()
     while len(tries) <= CONFIRMATIONS:
@@ -611,7 +621,7 @@ def _renegotiate(server: _Server) -> dict[str, object]:
 
 
 _NO_RENEGOTIATION = "no renegotiation"
-"""In OpenSSL's text for that alert."""
+"""Part of OpenSSL's text for that alert."""
 
 
 def _granted(vulnerable: bool, granted: int) -> dict[str, object]:
@@ -623,7 +633,7 @@ def _as_text(error: Exception) -> str:
 
 
 def _tolerant(job: Callable[[Mapping[str, Any], Network], dict[str, object]]) -> Callable[..., object]:
-    """What sslyze raises as an unknown: a server that is too odd for it was not tried."""
+    """Map what sslyze raises to unknown: the attack was not tried on such a server."""
 
     def run(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
         try:

@@ -1,8 +1,8 @@
-"""The worker's own program: takes jobs from its standard input until that ends.
+"""The program of a worker: takes jobs from its standard input until that ends.
 
     python -m exporter.workers.child MODULE MEMORY_BYTES
 
-MODULE has `JOBS`: name -> function of the job's arguments and a `Network`, giving something that JSON can hold.
+MODULE has `JOBS`: name -> function of the job's arguments and a `Network`; its result must fit into JSON.
 """
 
 import ctypes
@@ -27,11 +27,11 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 
 class Socket:
-    """A connection to the server, with as much of a socket's interface as TLS libraries need.
+    """A connection to the server, with the part of a socket's interface that TLS libraries need.
 
     Attributes:
-        received: all bytes that came.
-        ending: how the connection ended, None while it is open.
+        received: all bytes that were received.
+        ending: how the connection ended; None while it is open.
     """
 
     def __init__(self, wire: "Wire") -> None:
@@ -42,10 +42,10 @@ class Socket:
         self.ending: Ending | None = None
 
     def send(self, data: bytes) -> int:
-        """Send it all.
+        """Send all of `data`.
 
-        What cannot be sent any more is let go, as by the system: a server that has had enough resets the connection
-        between two sends or after them as it happens, and the next `recv` tells.
+        After the connection has ended, data is dropped, as the system does. Whether a reset by the server comes between
+        two sends or after them is chance; the next `recv` reports it.
         """
         for start in range(0, len(data), MAX_PAYLOAD_BYTES):
             if self.ending is None:
@@ -58,12 +58,12 @@ class Socket:
         self.send(data)
 
     def recv(self, size: int) -> bytes:
-        """The next bytes, at most `size`; empty at an orderly close.
+        """The next bytes, at most `size`; empty after an orderly close.
 
         Raises:
             TimeoutError: the server was silent for too long.
-            ConnectionResetError: it reset the connection.
-            ConnectionAbortedError: it took too long in all, or sent too much.
+            ConnectionResetError: the server reset the connection.
+            ConnectionAbortedError: the server took too long in all, or sent too much.
         """
         if not self._unread:
             self._unread = self._ask(Kind.RECEIVE)
@@ -89,13 +89,13 @@ class Socket:
                 raise ConnectionResetError("the connection was reset")
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if not self._closed:
             self._closed = True
             self._wire.say(Kind.CLOSE)
 
     def settimeout(self, seconds: float | None) -> None:
-        """Does nothing: the program keeps the time."""
+        """Does nothing: the main process limits the time."""
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +107,7 @@ class Socket:
 
 
 class Network:
-    """What a job has instead of one: connections to the one server that it is about.
+    """The replacement for a network: connections to the one server of the job.
 
     Attributes:
         sockets: all that were opened in this job.
@@ -121,7 +121,7 @@ class Network:
         """A new connection, ready for TLS.
 
         Raises:
-            ConnectionRefusedError: it did not come to be.
+            ConnectionRefusedError: no connection was established.
         """
         for socket in self.sockets[-1:]:
             socket.close()
@@ -133,23 +133,23 @@ class Network:
 
 
 class Wire:
-    """The two pipes to the program."""
+    """The two pipes to the main process."""
 
     def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
         self._incoming, self._outgoing = incoming, outgoing
 
     def say(self, kind: Kind, payload: bytes = b"") -> None:
-        """Say it."""
+        """Send one frame."""
         self._outgoing.write(frame(kind, payload))
         self._outgoing.flush()
 
     def ask(self, kind: Kind, payload: bytes = b"") -> tuple[Kind, bytes]:
-        """Say it and wait for the answer."""
+        """Send one frame and wait for the answer."""
         self.say(kind, payload)
         return self.hear()
 
     def hear(self) -> tuple[Kind, bytes]:
-        """The next frame; ends this process when there is none."""
+        """The next frame; ends this process at the end of input."""
         head = self._incoming.read(HEAD.size)
         if len(head) < HEAD.size:
             sys.exit(0)
@@ -158,7 +158,7 @@ class Wire:
 
 
 def _limit(memory_bytes: int) -> None:
-    """End with the program, gain no rights, leave no core, and keep to a share of memory."""
+    """End with the main process, gain no privileges, write no core file, and limit files and memory."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -173,7 +173,7 @@ def _limit(memory_bytes: int) -> None:
 
 
 def _own_pipes() -> Wire:
-    """The standard streams for frames alone: what a library prints must not get between them."""
+    """Keep the standard streams for frames only, so that output of a library does not get between them."""
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -196,12 +196,12 @@ def serve(wire: Wire, jobs: Mapping[str, Job]) -> NoReturn:
 
 
 def main() -> NoReturn:
-    """Run as the module's head says."""
+    """Run as described at the top of the module."""
     parent = os.getppid()
     wire = _own_pipes()
     _limit(int(sys.argv[2]))
     if os.getppid() != parent:
-        sys.exit(0)  # the program ended before the signal for that was asked for
+        sys.exit(0)  # the main process ended before prctl took effect
     serve(wire, importlib.import_module(sys.argv[1]).JOBS)
 
 

@@ -1,6 +1,6 @@
-"""The server's first flight as a worker sees it, and a connection that shows sslyze no more of it than its end.
+"""The server's first flight as a worker sees it, and a connection that shows sslyze only the end of that flight.
 
-sslyze reads record by record. A message in several records, as every chain of more than 16 KiB is, makes it give up.
+sslyze parses record by record. It gives up if a message spans several records, as every chain of more than 16 KiB does.
 """
 
 from collections.abc import Iterator
@@ -11,28 +11,28 @@ CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = RECORD_TYPES
 CERTIFICATE, CERTIFICATE_REQUEST, SERVER_HELLO_DONE, CERTIFICATE_VERIFY, FINISHED = 11, 13, 14, 15, 20
 """Types of records and messages (RFC 5246, 6.2.1 and 7.4; RFC 6520, 3)."""
 _WARNING, CLOSE_NOTIFY = b"\x01", b"\x01\x00"
-"""Level, and level with description, of an alert (RFC 5246, 7.2)."""
+"""Level of an alert, and level with description (RFC 5246, 7.2)."""
 _HEAD_BYTES, _ALERT_BYTES = 5, 7
-"""Of a record's header, and of a whole record with one alert."""
+"""Length of a record's header, and of a complete record with one alert."""
 _READ_SIZE = 1 << 16
 
 
 class OddFlightError(Exception):
-    """The server spoke on behind its first flight before anything was asked, or no server sends such a flight.
+    """The server sent more than its first flight before it was asked, or the flight is malformed.
 
-    No answer of it tells anything then.
+    Its answers then mean nothing.
     """
 
 
 class Flight:
-    """The server's first flight (RFC 5246, 7.3), read as it comes: each byte once, whatever the server sends.
+    """The server's first flight (RFC 5246, 7.3), parsed as it comes; each byte is parsed once.
 
     Attributes:
         messages: type -> body of the messages that are complete.
-        whole: it ended with ServerHelloDone.
-        is_something_else: what comes next belongs to no first flight.
-        end: how many bytes are read: the flight, and the warnings behind it.
-        warnings: the alerts of level "warning" that came behind the flight. They are no answer; one follows.
+        whole: the flight ended with ServerHelloDone.
+        is_something_else: what comes next does not belong to a first flight.
+        end: number of bytes that are parsed: the flight, and the warnings after it.
+        warnings: alerts of level "warning" after the flight. They are not an answer; one follows.
     """
 
     def __init__(self) -> None:
@@ -43,10 +43,10 @@ class Flight:
         self._handshake = bytearray()
 
     def read(self, received: bytes | bytearray) -> None:
-        """Read on; `received` is all that came so far."""
+        """Continue parsing; `received` is everything that was received so far."""
         for kind, body in records(received, self.end):
             if _is_warning(kind, body) and (self.whole or not self.messages):
-                # Servers that do not know the name send one before the flight (RFC 6066, 3).
+                # Servers that do not know the name send a warning before the flight (RFC 6066, 3).
                 self.warnings += body if self.whole else b""
             elif self.whole or kind != HANDSHAKE or not body:  # an empty one is forbidden (RFC 5246, 6.2.1)
                 break
@@ -57,7 +57,7 @@ class Flight:
         self.is_something_else = not self.whole and bool(rest) and not _may_go_on(rest)
 
     def _take(self, body: bytes) -> None:
-        """Cut the messages out of the bodies of the records, however they are cut into these."""
+        """Split the bytes of the records into messages, which may span several records."""
         self._handshake += body
         while (
             not self.whole
@@ -70,7 +70,7 @@ class Flight:
 
 
 def read_flight(received: bytes | bytearray) -> Flight:
-    """The first flight at the beginning of these bytes."""
+    """The first flight at the start of these bytes."""
     flight = Flight()
     flight.read(received)
     return flight
@@ -81,7 +81,7 @@ def _is_warning(kind: int, body: bytes) -> bool:
 
 
 def _may_go_on(rest: bytes | bytearray) -> bool:
-    """Whether this can be the beginning of a record that belongs to a first flight."""
+    """Whether this can be the start of a record of a first flight."""
     if rest[0] == HANDSHAKE:
         return rest[3:_HEAD_BYTES] != bytes(2)
     return _is_begun_alert(rest)
@@ -92,7 +92,7 @@ def _is_begun_alert(rest: bytes | bytearray) -> bool:
 
 
 def records(data: bytes | bytearray, start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Type and body of each complete record from there on."""
+    """Type and body of each complete record from `start` on."""
     while len(data) >= (body := start + _HEAD_BYTES):
         end = body + int.from_bytes(data[body - 2 : body], "big")
         if len(data) < end:
@@ -102,16 +102,16 @@ def records(data: bytes | bytearray, start: int = 0) -> Iterator[tuple[int, byte
 
 
 def after_flight(socket: Socket) -> bytes | None:
-    """What the server said after its first flight and the warnings behind it; None when it did not come so far."""
+    """What the server sent after its first flight and the warnings after it; None if the flight is incomplete."""
     flight = read_flight(socket.received)
     return bytes(socket.received[flight.end :]) if flight.whole else None
 
 
 class Shortened:
-    """A connection of which sslyze reads the ServerHelloDone alone, in a record of its own, and what comes behind it.
+    """A connection on which sslyze reads only a ServerHelloDone, in its own record, and what comes after it.
 
-    A server that says something else than a first flight is heard with that. Warnings behind the flight are left out.
-    Subclasses change what is said and read after the flight.
+    If the server sends something else than a first flight, sslyze reads that. Warnings after the flight are left out.
+    Subclasses change what is sent and read after the flight.
     """
 
     def __init__(self, socket: Socket) -> None:
@@ -121,27 +121,27 @@ class Shortened:
         self._is_answered = False
 
     def send(self, data: bytes) -> int:
-        """Send it all; gives how much that was, as sslyze sees it."""
+        """Send all of `data`; returns its length, as sslyze expects."""
         self.socket.send(data if self.flight is None else self.outgoing(data))
         return len(data)
 
     def recv(self, _size: int) -> bytes:
-        """The end of the first flight, then what comes behind it, at times more than was asked for.
+        """The end of the first flight, then what comes after it; may return more bytes than requested.
 
         Raises:
             OSError: as `Socket.recv`.
-            OddFlightError: something is behind the flight already, or it has an empty record.
+            OddFlightError: there are bytes after the flight already, or it has an empty record.
         """
         if self._coming.is_something_else:
             return self.socket.recv(_READ_SIZE)
         return self._end_of_flight() if self.flight is None else self.incoming()
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self.socket.close()
 
     def outgoing(self, data: bytes) -> bytes:
-        """What is sent in place of this."""
+        """What is sent in place of `data`."""
         return data
 
     def incoming(self) -> bytes:
@@ -155,7 +155,7 @@ class Shortened:
         return b""
 
     def said(self) -> bytes:
-        """All that came after the flight and the warnings behind it, as far as it is known not to be one more."""
+        """All bytes after the flight and the warnings, unless they may be the start of another warning."""
         self._coming.read(self.socket.received)
         rest = bytes(self.socket.received[self._coming.end :])
         return b"" if _is_begun_alert(rest) else rest
@@ -183,5 +183,5 @@ class Shortened:
         return bytes([kind]) + self.socket.received[1:3] + len(body).to_bytes(2, "big") + body
 
     def message(self, kind: int, body: bytes) -> bytes:
-        """A handshake message in a record of its own."""
+        """A handshake message in its own record."""
         return self.record(HANDSHAKE, bytes([kind]) + len(body).to_bytes(3, "big") + body)

@@ -1,7 +1,7 @@
-"""A few workers: started when there is work, replaced after so many jobs, killed when they are late.
+"""A few workers: started when there is work, replaced after a number of jobs, killed if they are late.
 
-A slot of our own and not pebble: pebble asks with SIGTERM first and waits three seconds, and reads results as pickles,
-by which a worker that was taken over would take over this process.
+This is our own pool and not pebble. pebble sends SIGTERM first and waits three seconds. It also reads results as
+pickles, through which a compromised worker could take over this process.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from exporter.workers.process import Connect, Worker, WorkerBrokenError
 log = logging.getLogger(__name__)
 
 START_SECONDS = 30.0
-"""Loading sslyze takes a second on a usual machine."""
+"""Loading sslyze takes about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Limits:
     """Bounds of the workers.
 
     Attributes:
-        most: how many there are at once.
-        jobs_each: how many jobs one does before another takes its place: OpenSSL and sslyze keep some memory each time.
-        memory_bytes: address space of one.
-        idle_seconds: how long one without work stays.
+        most: most workers at once.
+        jobs_each: jobs of one worker before it is replaced; OpenSSL and sslyze leak some memory with each job.
+        memory_bytes: address space of one worker.
+        idle_seconds: how long a worker without work is kept.
     """
 
     most: int = 2
@@ -37,10 +37,10 @@ class Limits:
 
 
 class Workers:
-    """Runs jobs of one module in processes of their own.
+    """Runs jobs of one module in separate processes.
 
     Attributes:
-        restarts: how many workers were killed or crashed; one that was replaced in time does not count.
+        restarts: number of workers that crashed or were killed; planned replacements do not count.
     """
 
     def __init__(
@@ -58,10 +58,11 @@ class Workers:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self, name: str, arguments: Mapping[str, object], connect: Connect, seconds: float) -> object:
-        """What the job gives, as JSON has it; waits for a free place first, which is not counted.
+        """Run the job and return its result as parsed JSON; waiting for a free place does not count as time.
 
         Raises:
-            ProbeError: `worker_crashed`; `deadline_exceeded` when it took longer than `seconds`; what `connect` raised.
+            ProbeError: `worker_crashed`; `deadline_exceeded` if the job took longer than `seconds`; what `connect`
+                raised.
         """
         async with self._places:
             worker = await self._take()
@@ -108,19 +109,19 @@ class Workers:
         self._see_off(worker)
 
     def _drop(self, worker: Worker) -> None:
-        """It crashed, is late, or nobody waits for its job any more."""
+        """Kill a worker that crashed, is late, or whose job was cancelled."""
         self._on_restart()
         self._see_off(worker)
 
     def _see_off(self, worker: Worker) -> None:
-        """Kill it now; its remains are seen to beside."""
+        """Kill the worker now; a task waits for its end."""
         worker.kill()
         task = asyncio.get_running_loop().create_task(worker.end())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        """End all workers that have no job; those that have one end with it, or when it is cancelled."""
+        """End all workers without a job; the others end with their job, or when it is cancelled."""
         for worker in list(self._idle):
             self._dismiss(worker)
         if self._ending:

@@ -1,4 +1,4 @@
-"""One worker as this process sees it: started, given a job, served with connections, killed."""
+"""One worker as the main process sees it: start it, give it a job, relay its connections, kill it."""
 
 import asyncio
 import contextlib
@@ -18,32 +18,32 @@ from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSi
 from exporter.workers.wire import HEAD, BrokenFrameError, Ending, Kind, frame, read_head
 
 Connect = Callable[[], AbstractAsyncContextManager[Connection]]
-"""Opens a connection to the job's server, ready for TLS; raises `ProbeError` where that fails."""
+"""Opens a connection to the job's server, ready for TLS; raises `ProbeError` if that fails."""
 
 _KEPT_ERROR_BYTES = 2000
 _SHOWN_CHARACTERS = 200
 MOST_CONNECTIONS = 48
-"""Of one job: ROBOT, the longest, takes 46 at most. A worker that was taken over must not flood its server."""
+"""Most connections of one job: ROBOT, the longest, needs at most 46. A compromised worker must not flood its server."""
 MOST_SENT_BYTES = 1 << 18
-"""Of one job, all connections together; Heartbleed's messages are the longest, with 32 KiB for two tries."""
+"""Most bytes sent by one job on all connections. Heartbleed's messages are the longest, with 32 KiB for two tries."""
 REAP_SECONDS = 1.0
-"""A killed process is gone at once, unless the system itself is stuck with it; nobody waits for that."""
+"""A killed process ends at once, unless the system itself is stuck with it. Then it is not waited for."""
 
 
 class WorkerBrokenError(Exception):
-    """The worker ended, or said what no worker says."""
+    """The worker ended, or violated the protocol."""
 
 
 def _environment() -> dict[str, str]:
-    """Of a worker: where our modules are, and nothing of what this process was told."""
+    """The environment of a worker: where our modules are, and nothing from the environment of this process."""
     return {"PYTHONPATH": str(Path(exporter.__file__).parent.parent), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class Worker:
-    """One living worker, busy with at most one job.
+    """One running worker, with at most one job at a time.
 
     Attributes:
-        jobs_done: how many it has finished.
+        jobs_done: number of jobs that it has finished.
     """
 
     def __init__(self, process: Process) -> None:
@@ -54,10 +54,10 @@ class Worker:
 
     @classmethod
     async def start(cls, module: str, memory_bytes: int) -> Self:
-        """A worker that has loaded `module` and takes jobs.
+        """Start a worker; returns when it has loaded `module` and accepts jobs.
 
         Raises:
-            WorkerBrokenError: it did not come so far.
+            WorkerBrokenError: it did not start.
         """
         command = (sys.executable, "-P", "-m", "exporter.workers.child", module, str(memory_bytes))
         try:
@@ -77,11 +77,11 @@ class Worker:
         return worker
 
     async def run(self, name: str, arguments: Mapping[str, object], connect: Connect) -> object:
-        """What the job gives.
+        """Run a job and return its result.
 
         Raises:
-            WorkerBrokenError: there is no going on with this worker.
-            ProbeError: a connection that it asked for did not come to be; the worker is all right.
+            WorkerBrokenError: the worker cannot be used any more.
+            ProbeError: a connection for the job failed; the worker can be used again.
         """
         await self._say(Kind.JOB, json.dumps({"name": name, "arguments": dict(arguments)}).encode())
         failure: ProbeError | None = None
@@ -90,7 +90,7 @@ class Worker:
             connection: Connection | None = None
             while True:
                 kind, payload = await self._hear()
-                await asyncio.sleep(0)  # frames that wait in a buffer must not keep the loop from everybody else
+                await asyncio.sleep(0)  # let other tasks run even if many frames are buffered
                 connections, sent = connections + (kind is Kind.CONNECT), sent + len(payload)
                 if connections > MOST_CONNECTIONS or sent > MOST_SENT_BYTES:
                     raise WorkerBrokenError("asked for more connections, or sent more, than any job needs")
@@ -118,7 +118,7 @@ class Worker:
         return _result(payload)
 
     async def _relay(self, connection: Connection, kind: Kind, payload: bytes) -> None:
-        """Do with the connection what the worker asks for, and tell it how that went."""
+        """Do with the connection what the worker requests, and report the result to it."""
         try:
             if kind is Kind.SEND:
                 await connection.write(payload)
@@ -154,10 +154,10 @@ class Worker:
             raise await self._broken() from None
 
     async def _broken(self) -> WorkerBrokenError:
-        """Why the pipe is closed: how the worker ended, and its last words."""
+        """Why the pipe is closed: how the worker ended, and the last line of its standard error."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REAP_SECONDS):
-                await self._process.wait()  # its own end says more than ours
+                await self._process.wait()  # how it ends by itself says more than a kill
         await self.end()
         code = self._process.returncode
         how = "does not end" if code is None else signal.Signals(-code).name if code < 0 else f"exit status {code}"
@@ -165,32 +165,33 @@ class Worker:
         return WorkerBrokenError(": ".join([how, *lines[-1:]])[:_SHOWN_CHARACTERS])
 
     async def _listen(self) -> None:
-        """Keep the end of what it says on its standard error, and let go of the rest."""
+        """Keep the end of its standard error, and discard the rest."""
         assert self._process.stderr is not None  # noqa: S101 - for the types: it is a pipe
         while data := await self._process.stderr.read(_KEPT_ERROR_BYTES):
             self._errors = (self._errors + data)[-_KEPT_ERROR_BYTES:]
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended, as far as is known."""
+        """Whether it is running, as far as is known."""
         return self._process.returncode is None
 
     def kill(self) -> None:
-        """End it and whatever it started; it is not asked."""
+        """Kill it and the processes that it started."""
         if not self.alive:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     async def end(self) -> None:
-        """Kill it and see it off."""
+        """Kill it and wait for its end."""
         self.kill()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REAP_SECONDS):
                 await asyncio.wait({self._listener})
                 await self._process.wait()
         self._listener.cancel()
-        # Pipes that something else still holds open would keep theirs, and nobody offers to close them.
+        # If another process holds the pipes open, the transport would keep them open too. There is no public way to
+        # close it.
         self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
 
 

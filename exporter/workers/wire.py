@@ -1,6 +1,6 @@
-"""What this process and a worker say to each other: frames of a length, a kind and bytes, all of them bounded.
+"""The messages between the main process and a worker: frames of a length, a kind and bytes, all bounded.
 
-Nothing here is a pickle: by what it says, a worker that was taken over can lie about its server, and no more.
+They contain no pickles. So a compromised worker can lie about its server, but do nothing else by its messages.
 """
 
 import struct
@@ -11,31 +11,31 @@ MAX_PAYLOAD_BYTES = 65536
 
 
 class Kind(IntEnum):
-    """What a frame is; the first five are said to a worker, the others by it."""
+    """The kind of a frame; the first five are sent to a worker, the others by it."""
 
     JOB = 1
     """JSON: what to do."""
     OPENED = 2
-    """The connection is there."""
+    """The connection is open."""
     DATA = 3
-    """Bytes of the server."""
+    """Bytes from the server."""
     CLOSED = 4
-    """The connection is over, or there is none; as one byte, how: see `Ending`."""
+    """The connection ended, or could not be opened; the payload is one byte, see `Ending`."""
     SENT = 5
-    """The bytes were taken."""
+    """The bytes were sent."""
 
     READY = 16
-    """The worker takes jobs."""
+    """The worker accepts jobs."""
     CONNECT = 17
-    """It wants a connection to the server; the one before is closed then."""
+    """It wants a connection to the server; the previous one is closed."""
     SEND = 18
     """Bytes to the server."""
     RECEIVE = 19
-    """It wants bytes of the server."""
+    """It wants bytes from the server."""
     CLOSE = 20
-    """It is done with the connection; it does not wait for an answer."""
+    """It has finished with the connection; there is no answer."""
     DONE = 21
-    """JSON: what the job gives."""
+    """JSON: the result of the job."""
 
 
 class Ending(IntEnum):
@@ -46,18 +46,19 @@ class Ending(IntEnum):
     SILENT = 2
     UNREACHABLE = 3
     CUT_OFF = 4
-    """By us: all reads together took too long, or brought too much. It tells nothing of what the server wanted."""
+    """Ended by us: all reads together took too long, or there were too many bytes. This does not say what the server
+    would have done."""
 
 
 class BrokenFrameError(Exception):
-    """These bytes are no frame."""
+    """These bytes are not a frame."""
 
 
 def frame(kind: Kind, payload: bytes = b"") -> bytes:
-    """One frame.
+    """Encode one frame.
 
     Raises:
-        BrokenFrameError: the payload is too long for one.
+        BrokenFrameError: the payload is too long.
     """
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise BrokenFrameError(f"{len(payload)} bytes are too many for one frame")
@@ -65,10 +66,10 @@ def frame(kind: Kind, payload: bytes = b"") -> bytes:
 
 
 def read_head(head: bytes) -> tuple[int, Kind]:
-    """Length of the payload that follows, and the kind.
+    """Parse the head of a frame: the length of its payload, and the kind.
 
     Raises:
-        BrokenFrameError: it is none.
+        BrokenFrameError: these bytes are not a valid head.
     """
     length, kind = HEAD.unpack(head)
     if length > MAX_PAYLOAD_BYTES or kind not in set(Kind):
