@@ -1,1 +1,1 @@
-"""What is known of keys, certificates, chains and CAs, without a connection."""
+"""Knowledge about keys, certificates, chains and CAs that needs no connection."""

@@ -1,4 +1,4 @@
-"""By which domains CAs go in CAA records: the table in `exporter/data`, looked up by the issuer's organisation."""
+"""The domains that identify a CA in CAA records: the table in `exporter/data`, by organisation of the issuer."""
 
 import re
 from functools import lru_cache
@@ -19,8 +19,8 @@ class KnownAuthority(BaseModel):
     """One CA.
 
     Attributes:
-        organizations: what stands in the O of its certificates.
-        domains: what CAA records call it, in lower case.
+        organizations: values of O in the subjects of its certificates.
+        domains: its issuer domains in CAA records, in lower case.
         source: keys of the table's `sources`.
     """
 
@@ -33,7 +33,7 @@ class KnownAuthority(BaseModel):
 
 
 class Table(BaseModel):
-    """The whole file."""
+    """The complete file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,13 +61,13 @@ def _by_organization() -> dict[str, KnownAuthority]:
 
 
 def _plain(organization: str) -> str:
-    """Without case and punctuation, in which certificates of one CA differ."""
+    """Remove case and punctuation, which differ between certificates of one CA."""
     return " ".join(re.findall(r"\w+", organization.casefold()))
 
 
 @lru_cache(maxsize=1024)
 def authority_of(issuer: str) -> KnownAuthority | None:
-    """The CA with this name (RFC 4514) as issuer; None where it is not known, or the name says several things."""
+    """The CA with this issuer name (RFC 4514); None if it is unknown or the name has several organisations."""
     try:
         attributes = x509.Name.from_rfc4514_string(issuer).get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     except ValueError:

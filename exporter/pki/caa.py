@@ -1,6 +1,6 @@
 """What a CAA record set means: who may issue certificates for a name (RFC 8659, 4). Pure, no lookups.
 
-Values are read by the grammar alone; what does not fit it allows nobody, as the RFC has it.
+Values are parsed strictly by the grammar. A value that does not fit it allows nobody, as the RFC says.
 """
 
 import re
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 CRITICAL = 128
 """RFC 8659, 4.1: bit 0 of the flags, the highest one. The other bits have no meaning yet and are ignored."""
 MISTAKEN = 1
-"""The lowest bit, which many zones take for bit 0. Let's Encrypt takes it for critical too (Boulder, va/caa.go); by the
-RFC it means nothing, so what another CA does is open."""
+"""The lowest bit, which many zones confuse with bit 0. Let's Encrypt treats it as critical too (Boulder, va/caa.go). It
+has no meaning in the RFC, so what other CAs do is unknown."""
 ISSUE, ISSUE_WILD = "issue", "issuewild"
 UNDERSTOOD = frozenset({ISSUE, ISSUE_WILD, "iodef"})
-"""What every CA processes (CA/Browser Forum Baseline Requirements, 3.2.2.8). A critical record with a tag that a CA
-does not know keeps it from issuing."""
+"""Tags that every CA processes (CA/Browser Forum Baseline Requirements, 3.2.2.8). A critical record with a tag that a
+CA does not know forbids it to issue."""
 KNOWN_TO_SOME = frozenset({"issuemail", "issuevmc", "contactemail", "contactphone"})
-"""RFC 9495; AuthIndicators, VMC requirements; Baseline Requirements, appendix A. Where one is critical, it is open
-whether a CA that is named may issue."""
+"""RFC 9495; AuthIndicators, VMC requirements; Baseline Requirements, appendix A. If one of them is critical, it is
+unknown whether a CA that is named may issue."""
 KNOWN_TAGS = UNDERSTOOD | KNOWN_TO_SOME
 """The registered tags in use (RFC 8659, RFC 9495, CA/Browser Forum)."""
 
@@ -29,7 +29,7 @@ _TAG = re.compile(_WORD)
 _PARAMETER_VALUE = re.compile(r"[\x21-\x3a\x3c-\x7e]*")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+")
 _METHODS = re.compile(r"(?:[A-Za-z0-9-]+(?:,|$))*")
-"""RFC 8657, 4: `value = [*(label ",") label]`; what follows the last comma must be a label, see `_fits`."""
+"""RFC 8657, 4: `value = [*(label ",") label]`; a label must follow the last comma, see `_fits`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class CaaRecord:
     """One record of the relevant set; bytes outside ASCII are shown as escapes.
 
     Attributes:
-        tag: in lower case: case does not count (RFC 8659, 4.1).
-        ascii_only: the value is what the zone has; None of the values that mean something has other bytes.
+        tag: in lower case, since case has no meaning (RFC 8659, 4.1).
+        ascii_only: `value` is exactly the value in the zone. No value with other bytes has a meaning.
     """
 
     flags: int
@@ -48,12 +48,12 @@ class CaaRecord:
 
     @property
     def critical(self) -> bool:
-        """Who does not understand the tag must not issue."""
+        """A CA that does not understand the tag must not issue."""
         return bool(self.flags & CRITICAL)
 
     @property
     def critical_to_some(self) -> bool:
-        """Some CAs read the flags so, and not all of them."""
+        """Some CAs, but not all, treat the record as critical."""
         return bool(self.flags & MISTAKEN) and not self.critical
 
     def __str__(self) -> str:
@@ -65,9 +65,9 @@ class Grant:
     """What one issue or issuewild record allows.
 
     Attributes:
-        issuer: domain of the CA in lower case; empty when nobody may issue.
-        parameters: as they stand, names in lower case; what they mean, but for RFC 8657, is the CA's to say.
-        wrong: why it allows nobody though it seems to name somebody; empty when nothing is wrong.
+        issuer: domain of the CA in lower case; empty if nobody may issue.
+        parameters: as in the record, names in lower case; each CA defines their meaning, except for RFC 8657.
+        wrong: why the record allows nobody although it seems to name a CA; empty if nothing is wrong.
     """
 
     issuer: str
@@ -79,7 +79,7 @@ NOBODY = ""
 
 
 def parse_issue(value: str) -> Grant:
-    """The value of an issue, issuewild or issuemail record (RFC 8659, 4.2); a malformed one is as good as `;`."""
+    """Parse the value of an issue, issuewild or issuemail record (RFC 8659, 4.2); a malformed one means `;`."""
     domain, _, rest = value.partition(";")
     issuer, parameters = domain.strip(_BLANKS), _parameters(rest)
     if parameters is None or (issuer and not _ISSUER.fullmatch(issuer)):
@@ -89,7 +89,7 @@ def parse_issue(value: str) -> Grant:
 
 
 def _parameters(text: str) -> tuple[tuple[str, str], ...] | None:
-    """Names and values; None when they do not fit the grammar, by which nothing stands behind the last `;`."""
+    """Names and values; None if they do not fit the grammar, which allows nothing after the last `;`."""
     if not text.strip(_BLANKS):
         return ()
     halves = [part.partition("=") for part in text.split(";")]
@@ -99,7 +99,7 @@ def _parameters(text: str) -> tuple[tuple[str, str], ...] | None:
 
 
 def _unsatisfiable(parameters: Sequence[tuple[str, str]]) -> str:
-    """Why no account and no method can fit (RFC 8657, 3 and 4); empty when some can."""
+    """Why no account and no method can match (RFC 8657, 3 and 4); empty if some can."""
     names = [name for name, _ in parameters]
     for name in ("accounturi", "validationmethods"):
         if names.count(name) > 1:
@@ -120,11 +120,11 @@ class Issuance:
     """Who may issue for a name.
 
     Attributes:
-        restricted: False when the set says nothing about it, so that every CA may.
-        grants: what the records say that count; none of them when nobody may because of `critical`.
-        critical: tags that are critical and that nobody knows: then nobody may issue (RFC 8659, 4.1).
-        doubtful: tags that are critical, and that not every CA knows or takes for critical: who is allowed may all the
-            same not issue.
+        restricted: False if the set has no such records, so that every CA may issue.
+        grants: of the records that count; empty if nobody may issue because of `critical`.
+        critical: critical tags that no CA knows: nobody may issue then (RFC 8659, 4.1).
+        doubtful: critical tags that some CAs do not know or do not treat as critical: a CA that is named may still be
+            forbidden to issue.
     """
 
     restricted: bool
@@ -133,15 +133,15 @@ class Issuance:
     doubtful: tuple[str, ...] = ()
 
     def allows(self, domains: Collection[str]) -> bool:
-        """Whether a CA may that goes by any of these domains (lower case)."""
+        """Whether a CA with one of these issuer domains (lower case) may issue."""
         return not self.restricted or any(grant.issuer in domains for grant in self.grants if grant.issuer)
 
 
 def issuance(records: Sequence[CaaRecord], *, wildcard: bool = False) -> Issuance:
-    """Who may issue for a name that this set is relevant for, or for a wildcard below it.
+    """Who may issue for a name with this relevant set, or for a wildcard below it.
 
-    For wildcards issuewild records count where there are any, else issue records; for other names issue records alone
-    (RFC 8659, 4.2 and 4.3).
+    For wildcards, issuewild records count if there are any, otherwise issue records. For other names only issue records
+    count (RFC 8659, 4.2 and 4.3).
     """
     critical = dict.fromkeys(one.tag for one in records if one.critical and one.tag not in UNDERSTOOD)
     unknown = tuple(tag for tag in critical if tag not in KNOWN_TO_SOME)

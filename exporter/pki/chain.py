@@ -1,4 +1,4 @@
-"""The shape of a chain as served: which certificate issued which, by names, identifiers and signatures."""
+"""The shape of a chain as served: which certificate issued which, by names, key identifiers and signatures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from exporter.pki.parsed import UNREADABLE, Certificate
 __all__ = ["MOST_LINKED", "UNREADABLE", "ChainShape", "is_issuer", "read_shape"]
 
 MOST_LINKED = 16
-"""Certificates that are looked at: chains have three or four. Those behind are surplus. All of one name, each may have
-issued each, and a signature can be made to take 8 ms to check (RSA of 3072 bits with an exponent of that size), in
-which no other thread runs."""
+"""Most certificates that are examined: chains have three or four. Later ones are surplus. If all have the same name,
+each may have issued each other. A signature can be made to take 8 ms to verify (RSA of 3072 bits with an exponent of
+that size), and no other thread runs in that time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChainShape:
-    """How the served certificates hang together; numbers are places in the chain as served.
+    """How the served certificates are linked; numbers are positions in the chain as served.
 
     Attributes:
         path: from the leaf as far up as certificates were served.
-        ordered: each certificate of the path stands behind the one that it issued.
-        surplus: those that lead nowhere from the leaf, and repetitions.
-        root_served: a self-signed certificate above the leaf was sent. Clients have it or do not trust it.
+        ordered: each certificate of the path comes after the one that it issued.
+        surplus: certificates that are not above the leaf, and repetitions.
+        root_served: a self-signed certificate above the leaf was sent. Clients have it already or do not trust it.
         closed: the path ends at a self-signed certificate.
     """
 
@@ -50,7 +50,7 @@ def read_shape(chain: Sequence[Certificate]) -> ChainShape:
 
 
 class _Links:
-    """Who issued whom; each pair is looked at once."""
+    """Which certificate issued which; each pair is examined once."""
 
     def __init__(self, chain: Sequence[Certificate], places: list[int]) -> None:
         self._chain, self._places = chain, places
@@ -63,7 +63,7 @@ class _Links:
         return self._known[pair]
 
     def above(self, start: int) -> set[int]:
-        """All that lead somewhere from here; with cross-signing, on more ways than one."""
+        """All certificates that are above this one; with cross-signing, on more than one path."""
         found, open_ones = {start}, [start]
         while open_ones:
             child = open_ones.pop()
@@ -73,7 +73,7 @@ class _Links:
         return found
 
     def path(self) -> tuple[int, ...]:
-        """One way up; where there are several, the one in the order of the chain."""
+        """One path upwards; if there are several, the one in the order of the chain."""
         path = [0]
         while not self.issued(path[-1], path[-1]):
             parents = [place for place in self._places if place not in path and self.issued(place, path[-1])]
@@ -84,7 +84,7 @@ class _Links:
 
 
 def is_issuer(parent: Certificate, child: Certificate) -> bool:
-    """Whether the one issued the other: names, key identifiers (RFC 5280, 4.2.1.1) and signature fit."""
+    """Whether `parent` issued `child`: names, key identifiers (RFC 5280, 4.2.1.1) and signature match."""
     try:
         fits = child.read.issuer == parent.read.subject and _identifiers_fit(parent, child)
     except UNREADABLE:
@@ -93,7 +93,7 @@ def is_issuer(parent: Certificate, child: Certificate) -> bool:
 
 
 def _identifiers_fit(parent: Certificate, child: Certificate) -> bool:
-    """Those that cannot be read say nothing against it; the signature does."""
+    """Whether they match; identifiers that cannot be parsed count as a match, and the signature decides."""
     wanted = child.readable(x509.AuthorityKeyIdentifier)
     own = parent.readable(x509.SubjectKeyIdentifier)
     if wanted is None or wanted.key_identifier is None or own is None:

@@ -1,32 +1,32 @@
-"""The elements of DER, and of the BER that OpenSSL takes for it (X.690, 8.1): read as they are, and written in DER."""
+"""The elements of DER, and of the BER that OpenSSL accepts as DER (X.690, 8.1): parsing, and writing as DER."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 
 class UnreadableError(ValueError):
-    """A certificate, or a part of one, is there and cannot be read."""
+    """A certificate, or a part of one, is present but cannot be parsed."""
 
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, UTF8_STRING = 1, 2, 3, 4, 6, 12
 SEQUENCE, SET = 0x30, 0x31
 
 _STRINGS = {18: "", 19: "", 20: "", 22: "", 26: "", 27: "", 28: "utf-32-be", 30: "utf-16-be"}
-"""Tags of strings other than UTF8String -> how they are written; empty where it is ASCII, and in truth something else
-that is built upon it."""
+"""Tags of strings other than UTF8String -> their encoding. It is empty for ASCII types, since certificates misuse these
+for supersets of ASCII."""
 _CONSTRUCTED = 0x20
 _LONG_TAG = 0x1F
 _INDEFINITE = 0x80
 _MOST_DEPTH = 24
-"""Of elements in each other; the names of a certificate lie six deep, those in its extensions some more."""
+"""Most levels of nesting; the names of a certificate have six, those in its extensions some more."""
 MOST_ELEMENTS = 5000
-"""Of a certificate that has to be rewritten. One with a thousand names has less than half of it, and to rewrite that
-many takes some 10 ms, in which nothing else runs."""
+"""Most elements of a certificate that has to be rewritten. One with a thousand names has less than half of it.
+Rewriting that many takes some 10 ms, in which nothing else runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element: its identifier octet, its contents, and the bytes of both as they came."""
+    """One element: its identifier octet, its contents, and all its bytes as received."""
 
     tag: int
     content: bytes
@@ -34,10 +34,10 @@ class Element:
 
 
 def elements(data: bytes) -> Iterator[Element]:
-    """The elements that follow each other here.
+    """The elements of a sequence.
 
     Raises:
-        ValueError: the last one is cut off, or one has a tag of several octets, which certificates have none of.
+        ValueError: the last one is cut off, or one has a tag of several octets, which certificates do not have.
     """
     at = 0
     while at < len(data):
@@ -55,7 +55,7 @@ def element(data: bytes) -> Element:
 
 
 def encode(tag: int, *content: bytes) -> bytes:
-    """An element in DER."""
+    """Encode an element in DER."""
     body = b"".join(content)
     if len(body) < _INDEFINITE:
         return bytes((tag, len(body))) + body
@@ -64,7 +64,7 @@ def encode(tag: int, *content: bytes) -> bytes:
 
 
 def text(one: Element) -> str:
-    """What a string of a name says, whatever it was written in."""
+    """The text of a string in a name, whatever its encoding."""
     if encoding := _STRINGS.get(one.tag):
         return one.content.decode(encoding, "replace")
     try:
@@ -74,25 +74,25 @@ def text(one: Element) -> str:
 
 
 class Rewriter:
-    """Writes elements once more as DER has them: shortest lengths, no FALSE written out, and all strings in UTF-8.
+    """Writes elements again as DER: shortest lengths, no FALSE written out, and all strings in UTF-8.
 
-    FALSE is the default wherever a certificate has a BOOLEAN. Each octet is looked at once, however deep it lies, and
-    only so many elements are taken in all calls together.
+    FALSE is the default of every BOOLEAN in a certificate. Each octet is read once, at any depth. The number of
+    elements in all calls together is limited.
     """
 
     def __init__(self, most: int = MOST_ELEMENTS) -> None:
         self._left = most
 
     def rewrite(self, data: bytes) -> bytes:
-        """The elements that follow each other here.
+        """Rewrite the elements of a sequence.
 
         Raises:
-            ValueError: as `elements`; or there are too many, or they lie too deep in each other.
+            ValueError: as `elements`; or there are too many, or too many levels of nesting.
         """
         return self._several(data, 0, len(data), 0)[0]
 
     def _several(self, data: bytes, at: int, end: int | None, depth: int) -> tuple[bytes, int]:
-        """The elements up to `end`, or up to the two octets that end an indefinite length, and what is behind."""
+        """The rewritten elements up to `end` (None: up to the end-of-contents octets), and the position after them."""
         written = []
         while data[at : at + 2] != b"\0\0" if end is None else at < end:
             one, at = self._one(data, at, depth)
@@ -115,7 +115,7 @@ class Rewriter:
 
 
 def boolean(one: Element) -> bytes:
-    """A BOOLEAN in DER, where FALSE is the default."""
+    """A BOOLEAN in DER whose default is FALSE, so FALSE is left out."""
     return encode(BOOLEAN, b"\xff") if any(one.content) else b""
 
 
@@ -128,7 +128,7 @@ def _rewritten(one: Element) -> bytes:
 
 
 def _head(data: bytes, at: int) -> tuple[int, int, int | None]:
-    """Tag of the element at `at`, where its contents begin, and where they end; None for an indefinite length."""
+    """Tag of the element at `at`, start of its contents, and their end; None for an indefinite length."""
     if len(data) < at + 2 or data[at] & _LONG_TAG == _LONG_TAG:
         raise ValueError("no element of a certificate")
     first, begin = data[at + 1], at + 2
@@ -143,7 +143,7 @@ def _head(data: bytes, at: int) -> tuple[int, int, int | None]:
 
 
 def _element(data: bytes, at: int) -> tuple[Element, int]:
-    """The element that begins at `at`, and where the next one does."""
+    """The element at `at`, and the position after it."""
     tag, begin, end = _head(data, at)
     if end is None:
         end = _end_of_contents(data, begin)
@@ -152,9 +152,9 @@ def _element(data: bytes, at: int) -> tuple[Element, int]:
 
 
 def _end_of_contents(data: bytes, at: int) -> int:
-    """Where contents of indefinite length end, in one pass over what lies in them."""
+    """The end of contents with indefinite length, found in one pass."""
     depth = 0
-    for _ in range(2 * MOST_ELEMENTS):  # each may have an end of its own
+    for _ in range(2 * MOST_ELEMENTS):  # each element may have its own end-of-contents
         if data[at : at + 2] == b"\0\0":
             if depth == 0:
                 return at

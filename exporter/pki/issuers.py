@@ -1,4 +1,4 @@
-"""Whether a chain that ends too early lacks an intermediate, or is of an authority that nobody trusts here."""
+"""Whether an incomplete chain lacks an intermediate, or belongs to an authority that is not trusted here."""
 
 import base64
 import re
@@ -21,21 +21,21 @@ _PEM = re.compile(
 
 
 Edition = tuple[int, int, int]
-"""What tells one version of a file from the next."""
+"""Changes with the content of a file."""
 
 
 def read_edition(path: str) -> Edition:
-    """Of the file that is there now. Its time alone would not do: `cp -p`, archives and images keep an older one.
+    """The edition of the current file. The time is not enough: `cp -p`, archives and images keep an older time.
 
     Raises:
-        OSError: there is none.
+        OSError: there is no such file.
     """
     found = Path(path).stat()
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def read_pem(path: str) -> Iterator[bytes]:
-    """Each certificate of a PEM bundle, DER; what OpenSSL writes behind a trusted one (its own rules) is left out.
+    """Each certificate of a PEM bundle, in DER; the trust settings that OpenSSL adds to a trusted one are left out.
 
     Raises:
         OSError: the file cannot be read.
@@ -47,11 +47,11 @@ def read_pem(path: str) -> Iterator[bytes]:
 
 @lru_cache(maxsize=64)
 def read_anchors(path: str, _edition: Edition) -> frozenset[x509.Name]:
-    """The subjects of a PEM bundle, less those that cannot be parsed."""
+    """The subjects of a PEM bundle, except those that cannot be parsed."""
     names = set()
     with warnings.catch_warnings():
-        # Old roots have serial numbers that the parser warns of. Rare enough (once a file) not to mind that warnings
-        # are a matter of all threads.
+        # Some old roots have serial numbers that make the parser warn. catch_warnings affects all threads, but this
+        # runs only once a file.
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         for der in read_pem(path):
             try:
@@ -64,14 +64,17 @@ def read_anchors(path: str, _edition: Edition) -> frozenset[x509.Name]:
 
 
 def lacks_intermediate(path: Sequence[Certificate], anchors: frozenset[x509.Name]) -> bool:
-    """Whether an intermediate was forgotten, or the authority is not trusted: to OpenSSL that is one error.
+    """Whether an intermediate is missing, or the authority is not trusted: OpenSSL has one error for both.
 
-    The certificate that is missing would say, and cannot be fetched: a scan opens connections to its target alone. So
-    this goes by signs that it exists and leads to a trusted root. A root of its own issues no leaves at public
-    authorities (CA/Browser Forum, Baseline Requirements, 6.1.7), and what they put into `caIssuers` is the intermediate
-    (RFC 5280, 4.2.2.1): a leaf that stands alone and names such a place lacks it. Else the missing issuer bears the
-    organisation of a trusted root, or the last certificate names a trusted root as its issuer's issuer (RFC 5280,
-    4.2.1.1, authorityCertIssuer). With none of these there is nothing that speaks for a forgotten intermediate.
+    The missing certificate would decide, but it cannot be fetched, because a scan connects only to its target. So these
+    signs decide whether it exists and leads to a trusted root:
+
+    - The leaf is served alone and has a URL in `caIssuers`. A root of a public authority issues no leaves (CA/Browser
+      Forum, Baseline Requirements, 6.1.7), so the certificate at that URL is an intermediate (RFC 5280, 4.2.2.1).
+    - The issuer of the last certificate has the same organisation as a trusted root.
+    - The last certificate names a trusted root as the issuer of its issuer (RFC 5280, 4.2.1.1, authorityCertIssuer).
+
+    With none of these signs, nothing shows that an intermediate is missing.
     """
     last = path[-1]
     try:

@@ -19,10 +19,10 @@ _ALGORITHMS: tuple[tuple[type, str], ...] = (
     (ed448.Ed448PublicKey, ED448),
 )
 ALGORITHMS = tuple(name for _, name in _ALGORITHMS)
-"""Label values of `key_algorithm`; a key of any other kind goes by its object identifier."""
+"""Label values of `key_algorithm`; any other kind of key is named by its object identifier."""
 
 UNKNOWN = "unknown"
-"""Stands for the kind of a key, and for other parts of a certificate, that cannot be read."""
+"""The kind of a key that cannot be parsed, and the value of other parts of a certificate that cannot be parsed."""
 
 PSS = "RSA-PSS"
 
@@ -35,7 +35,7 @@ ML_DSA: Mapping[ObjectIdentifier, str] = {
 from release 48 on; OpenSSL reads them from 3.5 on, which is in cryptography 46."""
 
 CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-"""Names of RFC 8422, 5.1.1 -> names of FIPS 186-4, D.1.2, which certificates' keys go by."""
+"""Names of RFC 8422, 5.1.1 -> names of FIPS 186-4, D.1.2, which are used for keys in certificates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Key:
     """A public key.
 
     Attributes:
-        algorithm: one of `ALGORITHMS`, or the object identifier of another one, or `UNKNOWN`.
-        size_bits: None where the algorithm has no size of its own.
+        algorithm: one of `ALGORITHMS`, the object identifier of another one, or `UNKNOWN`.
+        size_bits: None if the algorithm has only one size.
         curve: of an EC key: `P-256`, ..., or OpenSSL's name of another curve.
-        kind: what a server has one certificate of: `RSA`, `RSA-PSS`, `ECDSA P-256`, `Ed25519`. The size of an RSA key
-            is no part of it.
+        kind: a server usually has one certificate of each kind: `RSA`, `RSA-PSS`, `ECDSA P-256`, `Ed25519`. It does not
+            include the size of an RSA key.
     """
 
     algorithm: str
@@ -60,14 +60,14 @@ def read_key(certificate: Certificate) -> Key:
     """The key in a certificate.
 
     Raises:
-        ValueError: it cannot be read, or is on a curve or of a kind that is not known here.
+        ValueError: it cannot be parsed, or its curve or kind is not known here.
     """
     oid = certificate.read.public_key_algorithm_oid
     pss = oid == PublicKeyAlgorithmOID.RSASSA_PSS
     try:
         key = certificate.read.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        if pss:  # its parameters may be too strange, what it is stays clear
+        if pss:  # its parameters may not be supported, but its kind is clear
             return Key(RSA, None, None, PSS)
         if oid in ML_DSA and _openssl_reads_key(certificate):
             return Key(oid.dotted_string, None, None, ML_DSA[oid])
@@ -94,9 +94,9 @@ def _openssl_reads_key(certificate: Certificate) -> bool:
 
 
 def key_kind(certificate: bytes) -> str | None:
-    """Kind of the key in a DER certificate; None when it cannot be read."""
+    """Kind of the key in a DER certificate; None if it cannot be parsed."""
     try:
         found = parse(certificate)
         return None if "key" in found.unreadable else read_key(found).kind
-    except Exception:  # noqa: BLE001 - whatever the parser thinks of hostile bytes
+    except Exception:  # noqa: BLE001 - a border: hostile bytes may raise anything in the parser
         return None

@@ -1,6 +1,6 @@
-"""What OpenSSL makes of a certificate.
+"""Certificates as OpenSSL parses them.
 
-Importing this module loads pyOpenSSL and a TLS client with it, so modules that judge import it only when they need it.
+Importing this module loads pyOpenSSL with a TLS client, so modules that judge import it only when they need it.
 """
 
 from cryptography.exceptions import InvalidSignature
@@ -16,7 +16,7 @@ def load(der: bytes) -> crypto.X509:
     """OpenSSL's own object.
 
     Raises:
-        UnreadableError: OpenSSL does not take the certificate.
+        UnreadableError: OpenSSL does not accept the certificate.
     """
     try:
         return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
@@ -25,7 +25,7 @@ def load(der: bytes) -> crypto.X509:
 
 
 def rewritten(data: bytes) -> bytes:
-    """The certificate as OpenSSL writes it, which is what digests are made of; unchanged where OpenSSL refuses it.
+    """The certificate as OpenSSL encodes it, for digests; unchanged if OpenSSL refuses it.
 
     The signed part stays as it was (ASN1_ENCODING).
     """
@@ -36,10 +36,10 @@ def rewritten(data: bytes) -> bytes:
 
 
 def public_key(data: bytes) -> bytes:
-    """The key of a certificate, as OpenSSL reads and writes it.
+    """The key of a certificate, as OpenSSL parses and encodes it.
 
     Raises:
-        ValueError: OpenSSL does not take the certificate or its key.
+        ValueError: OpenSSL does not accept the certificate or its key.
     """
     try:
         return crypto.dump_publickey(crypto.FILETYPE_ASN1, load(data).get_pubkey())
@@ -48,14 +48,14 @@ def public_key(data: bytes) -> bytes:
 
 
 def verify(child: bytes, issuer: bytes) -> None:
-    """Check the signature of a certificate, with the issuer as the only anchor; both in DER.
+    """Verify the signature of a certificate, with the issuer as the only trust anchor; both in DER.
 
-    OpenSSL has no other function for it that pyOpenSSL gives access to. It asks more of an issuer than a signature: one
-    that is not a CA is refused, unless it is the child itself.
+    OpenSSL has no other function for this that pyOpenSSL gives access to. It requires more of an issuer than a
+    signature: it refuses one that is not a CA, unless it is the child itself.
 
     Raises:
-        InvalidSignature: it does not fit, or OpenSSL cannot check it.
-        UnreadableError: OpenSSL does not take one of the certificates.
+        InvalidSignature: the signature does not match, or OpenSSL cannot verify it.
+        UnreadableError: OpenSSL does not accept one of the certificates.
     """
     store = crypto.X509Store()
     flags = crypto.X509StoreFlags

@@ -1,4 +1,4 @@
-"""Certificates as OpenSSL takes them: a part that cannot be read does not take the others away."""
+"""Certificates as OpenSSL accepts them: one part that cannot be parsed does not make the others unavailable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,14 +33,14 @@ _CLASSIC_KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Certificate:
-    """One certificate. It is equal to another one with the same bytes.
+    """One certificate, equal to another one with the same bytes.
 
     Attributes:
-        der: as OpenSSL writes it: as it was served, except for lengths that are no DER.
-        read: what is read of it: the certificate itself, or a copy that cryptography can read.
-        original: whether it is the certificate itself.
-        unreadable: parts that cannot be read, or only partly -> why.
-        lost: extensions that are there, and not in `read`, or not with all that clients may read in them.
+        der: as OpenSSL encodes it: the bytes as served, except for lengths that are not DER.
+        read: what is parsed of it: the certificate itself, or a copy that cryptography can parse.
+        original: whether `read` is the certificate itself.
+        unreadable: parts that cannot be parsed, or only partly -> why.
+        lost: extensions that are present but not in `read`, or not with everything that clients may find in them.
     """
 
     der: bytes
@@ -51,7 +51,7 @@ class Certificate:
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> "Certificate":
-        """One that cryptography has taken in, in whole or in part.
+        """A certificate that cryptography has loaded, perhaps with parts that it cannot parse.
 
         Raises:
             ValueError: as `parse`.
@@ -66,28 +66,28 @@ class Certificate:
 
     @property
     def spki(self) -> bytes:
-        """The SubjectPublicKeyInfo as it is written in the certificate, which is what TLSA records are of."""
+        """The SubjectPublicKeyInfo as encoded in the certificate, which TLSA records refer to."""
         return readable.split(self.der).key.whole
 
     def extension(self, kind: type[E]) -> E | None:
-        """The extension of this kind; None when there is none.
+        """The extension of this kind; None if there is none.
 
         Raises:
-            UnreadableError: there is one, or several, and what it says cannot be read.
+            UnreadableError: there is one, or several, but its content cannot be parsed.
         """
         if kind.oid in self.lost:
             raise UnreadableError(f"{readable.title(kind.oid)} cannot be read")
         return self.readable(kind)
 
     def readable(self, kind: type[E]) -> E | None:
-        """What can be read of the extension of this kind; None when that is nothing, or there is none."""
+        """The readable part of the extension of this kind; None if nothing is readable, or there is none."""
         try:
             return self.read.extensions.get_extension_for_class(kind).value
         except x509.ExtensionNotFound:
             return None
 
     def is_signed_by(self, issuer: "Certificate") -> bool:
-        """Whether the issuer's key made its signature, and its name is the issuer's."""
+        """Whether it was signed by the issuer's key, and names the issuer."""
         try:
             if self.read.issuer != issuer.read.subject:
                 return False
@@ -100,10 +100,10 @@ class Certificate:
 
 
 def parse(data: bytes) -> Certificate:
-    """A certificate in DER, or in what OpenSSL takes for it.
+    """Parse a certificate in DER, or in what OpenSSL accepts as DER.
 
     Raises:
-        ValueError: it is none, or its dates cannot be read.
+        ValueError: it is not a certificate, or its dates cannot be parsed.
     """
     certificate = readable.load(data)
     if certificate is not None:
@@ -116,10 +116,10 @@ def parse(data: bytes) -> Certificate:
 
 
 def _is_directly_issued(child: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """As cryptography has it; False where it does not say: it checks no certificate that is signed with SHA-1.
+    """Cryptography's answer; False if it has none, as for certificates that are signed with SHA-1.
 
     Raises:
-        InvalidSignature: the signature does not fit.
+        InvalidSignature: the signature does not match.
     """
     try:
         child.verify_directly_issued_by(issuer)
@@ -129,10 +129,10 @@ def _is_directly_issued(child: x509.Certificate, issuer: x509.Certificate) -> bo
 
 
 def _verify(child: Certificate, issuer: Certificate) -> None:
-    """Check the signature of what was signed, which the copy of a certificate is not.
+    """Verify the signature over the signed bytes of the original, which differ from those of a copy.
 
     Raises:
-        InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError: it does not fit, or cannot be checked.
+        InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError: it does not match, or cannot be verified.
     """
     if issuer.read.public_key_algorithm_oid not in _CLASSIC_KEYS:
         from exporter.pki import openssl  # noqa: PLC0415 - see there
@@ -146,7 +146,7 @@ def _verify(child: Certificate, issuer: Certificate) -> None:
         case rsa.RSAPublicKey(), padding.PKCS1v15() | padding.PSS() if algorithm is not None:
             key.verify(signature, signed, parameters, algorithm)
         case ec.EllipticCurvePublicKey(), ec.ECDSA() | None if algorithm is not None:
-            # There are no parameters for ECDSA with SHA-1, as cryptography has it.
+            # For ECDSA with SHA-1, cryptography returns no parameters.
             key.verify(signature, signed, ec.ECDSA(algorithm))
         case ((ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey()), None):
             key.verify(signature, signed)

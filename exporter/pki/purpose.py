@@ -1,4 +1,4 @@
-"""What the certificates of a path may be used for, as OpenSSL's purpose `sslserver` has it."""
+"""What the certificates of a path may be used for, by the rules of OpenSSL's purpose `sslserver`."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,18 +15,18 @@ _SERVER_USAGES = {
     x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.3"),
     x509.ObjectIdentifier("2.16.840.1.113730.4.1"),
 }
-"""serverAuth, and the two for "server gated cryptography" that OpenSSL takes for it. anyExtendedKeyUsage is not enough
-(v3_purp.c, check_purpose_ssl_server)."""
+"""serverAuth, and the two for "server gated cryptography" that OpenSSL accepts in its place. anyExtendedKeyUsage is not
+enough (v3_purp.c, check_purpose_ssl_server)."""
 _NETSCAPE_SERVER = 0x40
 
 USAGE_UNREADABLE = "what a certificate may be used for cannot be read"
 
 
 def for_servers(path: Sequence[Certificate]) -> bool | None:
-    """OpenSSL's purpose `sslserver`: what the path's extensions restrict its keys to (RFC 5280, 4.2.1.3, 4.2.1.12).
+    """OpenSSL's purpose `sslserver`: whether the path's extensions allow a TLS server (RFC 5280, 4.2.1.3, 4.2.1.12).
 
-    None when one of these extensions cannot be read: OpenSSL takes some that stricter parsers refuse. pyOpenSSL cannot
-    have OpenSSL check this itself.
+    None if one of these extensions cannot be parsed, because OpenSSL accepts some that stricter parsers refuse.
+    pyOpenSSL has no way to let OpenSSL check this itself.
     """
     of_leaf = _known(_signs, path[0]), _known(_is_netscape_server, path[0])
     return all_of((*of_leaf, *(_known(_usage_fits, certificate) for certificate in path)))

@@ -1,9 +1,9 @@
-"""Of a certificate that cryptography refuses, a copy that it reads.
+"""Makes a readable copy of a certificate that cryptography refuses.
 
-Clients read certificates with OpenSSL and its like, which let much pass that cryptography does not: an umlaut in a
-PrintableString, a default that is written out, an extension that is none. The copy has the same parts, written as they
-should be. What cannot be read even so is left out, and said. Its signature fits nothing: only what the certificate says
-is read from it, never what the certificate is.
+Clients parse certificates with OpenSSL and similar libraries. These accept much that cryptography does not: an umlaut
+in a PrintableString, a default value that is written out, an extension that is malformed. The copy has the same parts
+in correct encoding. Parts that cannot be parsed even then are left out and reported. The signature of the copy is not
+valid. So the copy shows what the certificate says, but does not replace its bytes.
 """
 
 import re
@@ -40,8 +40,7 @@ UNREADABLE = (
     x509.UnsupportedGeneralNameType,
     x509.InvalidVersion,
 )
-"""What the parser says of certificates that it cannot take in; KeyError of a TLS feature with a number that it does not
-know."""
+"""What the parser raises for certificates that it cannot load; KeyError is for a TLS feature with an unknown number."""
 
 NETSCAPE_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
 _TITLES: Mapping[x509.ObjectIdentifier, str] = {
@@ -59,35 +58,35 @@ _TITLES: Mapping[x509.ObjectIdentifier, str] = {
     ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS: "signedCertificateTimestampList",
     NETSCAPE_TYPE: "netscape-cert-type",
 }
-"""Extensions that the copy may have, under the names of RFC 5280, RFC 7633, RFC 6962 and Netscape. Nobody here reads
-another one."""
+"""Extensions that the copy may have, under the names of RFC 5280, RFC 7633, RFC 6962 and Netscape. No code here reads
+others."""
 
 _MOST_CHARACTERS = 100
-"""Of what the parser says; more is its own trace."""
+"""Length of the parser's message; the rest is its own trace."""
 _DNS_NAME, _IP_ADDRESS = 0x82, 0x87
 _IN_PIECES = {0xA2, 0xA7}
-"""The tags of both where the string is constructed."""
+"""Tags of both if the string is constructed."""
 _KNOWN_FEATURES = {b"\x05", b"\x11"}
-"""status_request and status_request_v2, the only ones that cryptography has."""
+"""status_request and status_request_v2, the only ones that cryptography knows."""
 _EXTENSIONS, _VERSION = 0xA3, 0xA0
 _VERSION_3 = encode(_VERSION, encode(INTEGER, b"\x02"))
 _OUTER_PARTS = 3
 _FIELDS = 6
-"""That each certificate has: from the serial number to the key."""
+"""Fields that each certificate has: from the serial number to the key."""
 
 
 def title(oid: x509.ObjectIdentifier) -> str:
-    """What an extension is called."""
+    """The name of an extension."""
     return _TITLES.get(oid, oid.dotted_string)
 
 
 def load(data: bytes) -> x509.Certificate | None:
-    """The certificate as cryptography reads it; None where it refuses any part of it but the key."""
+    """The certificate as cryptography parses it; None if it refuses any part except the key."""
     return None if isinstance(read := _load(data), str) else read
 
 
 def _load(data: bytes) -> x509.Certificate | str:
-    """The certificate, or what is wrong with it. The names and the extensions are parsed when they are looked at."""
+    """The certificate, or what is wrong with it. Names and extensions are parsed only when they are accessed."""
     try:
         read = x509.load_der_x509_certificate(data)
         _ = (
@@ -108,11 +107,11 @@ def _load(data: bytes) -> x509.Certificate | str:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A certificate by RFC 5280, 4.1, as it is written. Its version, and its unique identifiers, are left out.
+    """The parts of a certificate (RFC 5280, 4.1) as encoded, without its version and unique identifiers.
 
     Attributes:
-        signed: the whole TBSCertificate.
-        extensions: each as it is written.
+        signed: the complete TBSCertificate.
+        extensions: each as encoded.
     """
 
     signed: bytes
@@ -127,10 +126,10 @@ class Parts:
 
 
 def split(data: bytes) -> Parts:
-    """The parts.
+    """Split a certificate into its parts.
 
     Raises:
-        ValueError: it is no certificate.
+        ValueError: it is not a certificate.
     """
     outer = list(elements(element(data).content))
     fields = [one for one in elements(outer[0].content) if one.tag != _VERSION] if outer else []
@@ -144,7 +143,7 @@ def split(data: bytes) -> Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """The parts of the copy, DER each; those that it begins with say nothing, and can be read."""
+    """The parts of the copy, each in DER; the initial values are readable placeholders."""
 
     serial: bytes = encode(INTEGER, b"\x01")
     algorithm: bytes = bytes.fromhex("300a06082a8648ce3d040302")
@@ -156,7 +155,7 @@ class _Written:
     signature: bytes = encode(BIT_STRING, b"\0")
 
     def load(self) -> x509.Certificate | str:
-        """As cryptography reads it, or what it says."""
+        """The copy as cryptography parses it, or its error message."""
         block = encode(_EXTENSIONS, encode(SEQUENCE, *self.extensions)) if self.extensions else b""
         names = self.issuer + self.validity + self.subject
         body = encode(SEQUENCE, _VERSION_3, self.serial, self.algorithm, names, self.key, block)
@@ -165,7 +164,7 @@ class _Written:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What could be made; attributes as those of `exporter.pki.parsed.Certificate`."""
+    """The result; attributes as those of `exporter.pki.parsed.Certificate`."""
 
     certificate: x509.Certificate
     unreadable: Mapping[str, str]
@@ -174,7 +173,7 @@ class Copy:
 
 @dataclass(slots=True)
 class _Work:
-    """The copy as far as it is made."""
+    """The unfinished copy."""
 
     written: _Written = _Written()
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -182,7 +181,7 @@ class _Work:
     rewriter: Rewriter = field(default_factory=Rewriter)
 
     def take(self, part: str, found: Element, *others: Callable[[], bytes]) -> None:
-        """Write the part in the first way that can be read; what it begins with stays where none can."""
+        """Write the part in the first way that can be parsed; its placeholder stays if there is none."""
         said = ""
         for way in self._ways(found, *others):
             change: dict[str, Any] = {part: way}
@@ -194,7 +193,7 @@ class _Work:
         self.unreadable[part] = said
 
     def _ways(self, part: Element, *others: Callable[[], bytes]) -> Iterator[bytes]:
-        """As it is, as DER has it, and by other means."""
+        """The part as it is, then as DER, then by the other ways."""
         yield part.whole
         for way in (lambda: self.rewriter.rewrite(part.whole), *others):
             try:
@@ -207,7 +206,7 @@ def copy(data: bytes) -> Copy:
     """The copy of a certificate that `load` refuses.
 
     Raises:
-        ValueError: it is no certificate, or its dates cannot be read.
+        ValueError: it is not a certificate, or its dates cannot be parsed.
     """
     parts, work = split(data), _Work()
     work.take("serial", parts.serial, lambda: _number(parts.serial))
@@ -225,25 +224,25 @@ def copy(data: bytes) -> Copy:
 
 
 def _number(serial: Element) -> bytes:
-    """Without the zeros in front that DER has none of."""
+    """Without leading zeros, which DER forbids."""
     number = int.from_bytes(serial.content, "big", signed=True)
     return encode(INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
 
 
 def _algorithm(algorithm: Element) -> bytes:
-    """Without parameters: some write NULL where there are none to be."""
+    """Without parameters: some CAs write NULL although there must be none."""
     return encode(SEQUENCE, element(algorithm.content).whole)
 
 
 def _key(certificate: bytes) -> bytes:
-    """As OpenSSL reads and writes it."""
+    """The key as OpenSSL parses and encodes it."""
     from exporter.pki import openssl  # noqa: PLC0415 - see there
 
     return openssl.public_key(certificate)
 
 
 def _kind_of_key(key: Element) -> bytes:
-    """Its kind alone."""
+    """Only the kind of the key."""
     return encode(SEQUENCE, _algorithm(element(key.content)), encode(BIT_STRING, b"\0"))
 
 
@@ -253,7 +252,7 @@ _UTC_TIME, _GENERALIZED_TIME = 23, 24
 _TIME = re.compile(r"(\d\d|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(?:Z|([+-])(\d\d)(\d\d))", re.ASCII)
 """X.680, 46 and 47: seconds may be missing, and the zone may be another one (OpenSSL, ossl_asn1_time_to_tm)."""
 _FIRST_OF_LAST_CENTURY = 50
-"""RFC 5280, 4.1.2.5.1: years of two digits from here on are of the 20th century."""
+"""RFC 5280, 4.1.2.5.1: two-digit years from here on are in the 20th century."""
 
 
 def _validity(validity: Element) -> bytes:
@@ -281,7 +280,7 @@ def _moment(time: Element) -> datetime:
 
 
 def _take_extensions(work: _Work, extensions: Iterable[Element]) -> None:
-    """Each by itself; of one that is there twice nobody can say which counts."""
+    """Add each readable extension; if there are two of a kind, it is unknown which one counts."""
     found = [one for one in map(_extension, extensions) if one is not None]
     often = Counter(oid for oid, _, _ in found)
     for oid, critical, value in found:
@@ -292,7 +291,7 @@ def _take_extensions(work: _Work, extensions: Iterable[Element]) -> None:
 
 
 def _extension(one: Element) -> tuple[x509.ObjectIdentifier, bytes, Element] | None:
-    """Kind, whether it is critical as that is to be written, and value; None where it is none that somebody reads."""
+    """Kind, critical flag in DER, and value; None if no code here reads this extension."""
     try:
         kind, *others = elements(one.content)
     except ValueError:
@@ -304,7 +303,7 @@ def _extension(one: Element) -> tuple[x509.ObjectIdentifier, bytes, Element] | N
 
 
 def _take_extension(work: _Work, oid: x509.ObjectIdentifier, critical: bytes, value: Element) -> str | None:
-    """What is wrong with it, where it cannot be read."""
+    """Add the extension; returns what is wrong if it cannot be parsed."""
     if oid == ExtensionOID.TLS_FEATURE and _asks_for_others(value.content):
         return None
     said = None
@@ -323,7 +322,7 @@ def _take_extension(work: _Work, oid: x509.ObjectIdentifier, critical: bytes, va
 
 
 def _values(oid: x509.ObjectIdentifier, value: bytes, rewriter: Rewriter) -> Iterator[tuple[bytes, str]]:
-    """What it holds, in the ways it may be read, and what each of them lacks."""
+    """The value in the ways in which it may be parsed, and what each of them lacks."""
     yield value, ""
     try:
         written = rewriter.rewrite(value)
@@ -337,7 +336,7 @@ def _values(oid: x509.ObjectIdentifier, value: bytes, rewriter: Rewriter) -> Ite
 
 
 def _usable_names(value: bytes) -> tuple[bytes, str]:
-    """The host names and addresses that can be compared with one; others match nothing and nobody."""
+    """The host names and addresses that can be compared; the others match nothing."""
     names = list(elements(element(value).content))
     usable = [one for one in names if _usable(one)]
     return encode(SEQUENCE, *(one.whole for one in usable)), f"{len(names) - len(usable)} of {len(names)} names"
@@ -352,7 +351,7 @@ def _features(value: bytes) -> list[Element]:
     """The numbers of RFC 7633.
 
     Raises:
-        ValueError: it is no list of numbers.
+        ValueError: it is not a list of numbers.
     """
     outer = element(value)
     features = list(elements(outer.content))
@@ -362,12 +361,12 @@ def _features(value: bytes) -> list[Element]:
 
 
 def _known_features(value: bytes) -> bytes:
-    """Those that the parser knows. Others may be asked for, and change nothing about these."""
+    """The features that the parser knows. Others may be present and do not change the meaning of these."""
     return encode(SEQUENCE, *(one.whole for one in _features(value) if one.content in _KNOWN_FEATURES))
 
 
 def _asks_for_others(value: bytes) -> bool:
-    """Whether there are only features that the parser does not know; it refuses a list of none."""
+    """Whether all features are unknown to the parser, which refuses an empty list."""
     try:
         features = _features(value)
     except ValueError:
@@ -382,7 +381,7 @@ def _usable(name: Element) -> bool:
 
 
 def _content(oid: x509.ObjectIdentifier) -> bytes:
-    """Of an object identifier in DER (X.690, 8.19)."""
+    """The content of an object identifier in DER (X.690, 8.19)."""
     first, second, *others = map(int, oid.dotted_string.split("."))
     return b"".join(map(_base128, (40 * first + second, *others)))
 

@@ -1,4 +1,4 @@
-"""Whether a served chain leads to a trusted root, as `openssl verify` has it, without a connection."""
+"""Whether a served chain leads to a trusted root, as `openssl verify` says, without a connection."""
 
 import re
 import ssl
@@ -25,13 +25,13 @@ from exporter.pki.purpose import USAGE_UNREADABLE, for_servers
 
 @dataclass(frozen=True, slots=True)
 class TrustVerdict:
-    """Trusted, or not and why; None when what the certificates may be used for cannot be read.
+    """Whether a chain is trusted, and why not; None if it cannot be parsed what the certificates may be used for.
 
     Attributes:
-        failures: everything that is wrong by itself; empty when it is trusted.
+        failures: all independent reasons; empty if it is trusted.
         complete: no issuer is missing.
-        path: the certificates from the leaf to the anchor that verification went by; empty when it failed.
-        detail: OpenSSL's sentence.
+        path: the verified certificates from the leaf to the anchor; empty if verification failed.
+        detail: OpenSSL's message.
     """
 
     trusted: bool | None
@@ -51,8 +51,8 @@ _FAILURES = {
     23: TrustFailure.REVOKED,
     **dict.fromkeys((24, 25, 26, 32, 34, 37, 38, 39, 41, 47, 48, 66, 67, 68, *range(79, 95)), TrustFailure.PROFILE),
 }
-"""OpenSSL, x509_vfy.h: X509_V_ERR_*. 19 is a self-signed root in the chain that is not in the store. `profile` stands
-for extensions that forbid what a certificate is used for (79: a CA that is none), and for weak keys and signatures."""
+"""OpenSSL, x509_vfy.h: X509_V_ERR_*. 19 is a self-signed root in the chain that is not in the store. `profile` means
+extensions that forbid the use (79: an issuer that is not a CA), and weak keys and signatures."""
 
 
 _BLOCK = re.compile(rb"^-----BEGIN ([A-Z0-9 ]+)-----.*?^-----END \1-----", re.DOTALL | re.MULTILINE)
@@ -61,10 +61,10 @@ _PLAIN = {b"CERTIFICATE", b"X509 CERTIFICATE"}
 
 @lru_cache(maxsize=64)
 def _anchors(path: str, _edition: Edition) -> tuple[crypto.X509, ...] | None:
-    """The certificates of a PEM bundle, read by OpenSSL (which takes old roots that stricter parsers refuse).
+    """The certificates of a PEM bundle, parsed by OpenSSL, which accepts old roots that stricter parsers refuse.
 
-    None where the file holds something that OpenSSL alone can read as it means it, such as a certificate with trust
-    settings of its own (`TRUSTED CERTIFICATE`), or nothing at all. Read again when the file changes.
+    None if the file is empty, or holds something that only OpenSSL interprets correctly, such as a certificate with its
+    own trust settings (`TRUSTED CERTIFICATE`). The file is read again when it changes.
     """
     blocks = list(_BLOCK.finditer(Path(path).read_bytes()))
     if not blocks or any(block[1] not in _PLAIN for block in blocks):
@@ -78,9 +78,9 @@ def _anchors(path: str, _edition: Edition) -> tuple[crypto.X509, ...] | None:
 def _store(path: str, edition: Edition, now: datetime) -> crypto.X509Store:
     """A store that verifies at the time `now`.
 
-    Each verification needs a store of its own: of several times that are set on one, OpenSSL keeps the first
-    (X509_VERIFY_PARAM_inherit, x509_vpm.c). Reading the anchors is what takes time (8 ms for Debian's bundle), so they
-    are kept, and a store of them is made in 0.3 ms.
+    Each verification needs its own store: if several times are set on one store, OpenSSL keeps the first
+    (X509_VERIFY_PARAM_inherit, x509_vpm.c). Reading the anchors takes time (8 ms for Debian's bundle), so they are
+    cached. Making a store of them takes 0.3 ms.
 
     Raises:
         ValueError: the file holds something else than certificates.
@@ -99,7 +99,7 @@ def _store(path: str, edition: Edition, now: datetime) -> crypto.X509Store:
 
 
 def _load_each(store: crypto.X509Store, path: str) -> int:
-    """How many certificates of a bundle could be loaded: OpenSSL takes none of them when one is broken."""
+    """Load the certificates of a bundle one by one, since OpenSSL loads none if one is broken; returns how many."""
     loaded = 0
     for der in read_pem(path):
         with suppress(crypto.Error):
@@ -112,7 +112,7 @@ _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-
 
 
 def _system_bundle() -> str:
-    """The file the system's own clients trust: what OpenSSL was built with, or where distributions keep it.
+    """The file that the system's own clients trust: OpenSSL's default, or the place where distributions keep it.
 
     Raises:
         OSError: there is none.
@@ -126,14 +126,14 @@ def _system_bundle() -> str:
 def verify(
     chain: Sequence[Certificate], linked: Sequence[Certificate], ca_file: str | None, now: datetime
 ) -> TrustVerdict:
-    """Verify a chain for a TLS server, against `ca_file` or else the system's store, at the time `now` (UTC).
+    """Verify a chain for a TLS server, against `ca_file` or the system's store, at the time `now` (UTC).
 
-    OpenSSL stops at the first thing that is wrong. What else is wrong by itself is looked for in `linked`, the
-    certificates that hang together from the leaf upwards.
+    OpenSSL stops at the first failure. Further independent failures are looked for in `linked`, the certificates that
+    form a path from the leaf upwards.
 
     Raises:
         OSError: the trust store cannot be read.
-        UnreadableError: OpenSSL does not take one of the certificates, so no chain with it comes from a handshake.
+        UnreadableError: OpenSSL does not accept one of the certificates, so a handshake cannot deliver this chain.
         ValueError: the trust store holds something else than certificates.
     """
     leaf, *others = (openssl.load(certificate.der) for certificate in chain)
@@ -148,7 +148,7 @@ def verify(
         linked = _readable(verified) or linked
     failures = dict.fromkeys(out_of_time(linked, now) if code else ())
     if code in _NO_ISSUER and any(one.unreadable for one in linked) and _has_anchor(linked, path, edition):
-        # To OpenSSL a certificate that it finds invalid was issued by nobody.
+        # OpenSSL does not take an invalid certificate for an issued one, so it reports a missing issuer.
         code, detail = _INVALID_EXTENSION, "the certificate has an extension that OpenSSL does not take"
     if code in _NO_ISSUER:
         forgotten = lacks_intermediate(linked, read_anchors(path, edition))
@@ -169,7 +169,7 @@ def _has_anchor(linked: Sequence[Certificate], path: str, edition: Edition) -> b
 
 
 def _readable(path: Sequence[crypto.X509]) -> tuple[Certificate, ...]:
-    """As far up as it can be parsed: old anchors may only be for OpenSSL to read."""
+    """The path as far up as it can be parsed: some old anchors are readable for OpenSSL only."""
     found = []
     for certificate in path:
         try:
@@ -180,7 +180,7 @@ def _readable(path: Sequence[crypto.X509]) -> tuple[Certificate, ...]:
 
 
 def out_of_time(path: Sequence[Certificate], now: datetime) -> Iterator[TrustFailure]:
-    """What the dates of these certificates are wrong by, which takes no trust store."""
+    """The failures that follow from the dates of these certificates; needs no trust store."""
     if any(certificate.read.not_valid_after_utc < now for certificate in path):
         yield TrustFailure.EXPIRED
     if any(now < certificate.read.not_valid_before_utc for certificate in path):
@@ -188,11 +188,11 @@ def out_of_time(path: Sequence[Certificate], now: datetime) -> Iterator[TrustFai
 
 
 def matches(leaf: Certificate, name: str) -> bool | None:
-    """Whether the certificate carries the name or address (RFC 9525: subject alternative names only).
+    """Whether the certificate is valid for the name or address (RFC 9525: subject alternative names only).
 
-    An entry that is no usable pattern (an address among the DNS names, a lone `*`) matches nothing, and takes nothing
-    away from the others. None where it is not among those that can be read, and others cannot, or they are there
-    twice: clients disagree on what that means.
+    An entry that is not a usable pattern (an address among the DNS names, a lone `*`) matches nothing and does not
+    affect the others. The result is None if no readable entry matches, and the extension is not completely readable or
+    is present twice: clients disagree on what that means.
     """
     names = leaf.readable(x509.SubjectAlternativeName)
     if names is not None and _is_among(names, name):
@@ -208,11 +208,11 @@ def _is_among(names: x509.SubjectAlternativeName, name: str) -> bool:
 
 def _matches_one(pattern: str, name: str) -> bool:
     if pattern != pattern.strip():
-        return False  # service-identity would pass over the blanks; no client does
+        return False  # service-identity would ignore the blanks; clients do not
     label, _, rest = name.partition(".")
     if pattern.startswith("*.") and label.startswith("xn--"):
-        # A wildcard that is the whole label stands for any one (RFC 9525, 6.3), as in browsers and OpenSSL;
-        # service-identity leaves out those that are A-labels.
+        # A wildcard that is the complete label matches any label (RFC 9525, 6.3), in browsers and OpenSSL too;
+        # service-identity excludes A-labels.
         name = f"x.{rest}"
     try:
         verify_service_identity([DNSPattern.from_bytes(pattern.encode("ascii"))], [DNS_ID(name)], [])
