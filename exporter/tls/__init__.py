@@ -1,1 +1,1 @@
-"""What is registered for TLS: cipher suites, groups, signature schemes, extensions."""
+"""Registries of TLS: cipher suites, groups, signature schemes, extensions."""

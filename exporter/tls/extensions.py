@@ -1,4 +1,4 @@
-"""Extensions by which a server shows what it has: their numbers (IANA), and their names in facts and policies."""
+"""Extensions in which a server shows its features: their numbers (IANA), and their names in facts and policies."""
 
 HEARTBEAT_NUMBER, APPLICATIONS_NUMBER, ENCRYPT_THEN_MAC_NUMBER = 15, 16, 22
 EXTENDED_MASTER_SECRET_NUMBER, SESSION_TICKET_NUMBER, KEY_SHARE_NUMBER = 23, 35, 51
@@ -13,6 +13,6 @@ ANSWERED = {
     "session_tickets": SESSION_TICKET_NUMBER,
     HEARTBEAT: HEARTBEAT_NUMBER,
 }
-"""Name -> number of those that a server simply answers."""
+"""Name -> number of the extensions that a server simply answers."""
 FLAGS = (SECURE_RENEGOTIATION, *ANSWERED, ENCRYPT_THEN_MAC, OCSP_STAPLING)
-"""Names of all that hellos can tell of."""
+"""Names of all extensions that hellos can find out about."""

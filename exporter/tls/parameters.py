@@ -1,7 +1,7 @@
-"""What is negotiated beside the suite: groups, signature schemes, application protocols, finite-field primes.
+"""What is negotiated in addition to the suite: groups, signature schemes, application protocols, finite-field primes.
 
 Codes and names are IANA's ("TLS Supported Groups", "TLS SignatureScheme", "TLS ALPN Protocol IDs"), through
-CryptoDataHub (`registered`) where it has them. The order is the one they are offered in.
+CryptoDataHub if it has them. The order is the one in which they are offered.
 """
 
 from functools import cache
@@ -21,7 +21,7 @@ _OWN_SPELLINGS = {
     0x28: "GC512C",
     0x29: "curveSM2",
 }
-"""What IANA does not write in small letters."""
+"""Names that IANA does not write in lower case."""
 _BRAINPOOL_TLS13 = {0x1F: "brainpoolP256r1tls13", 0x20: "brainpoolP384r1tls13", 0x21: "brainpoolP512r1tls13"}
 """RFC 8734."""
 FFDHE = {0x0100: "ffdhe2048", 0x0101: "ffdhe3072", 0x0102: "ffdhe4096", 0x0103: "ffdhe6144", 0x0104: "ffdhe8192"}
@@ -37,29 +37,31 @@ ML_KEM = {
 }
 """Hybrids (draft-ietf-tls-ecdhe-mlkem, draft-yang-tls-hybrid-sm2-mlkem), then pure ones (draft-ietf-tls-mlkem)."""
 _KYBER_DRAFTS = {0x6399: "X25519Kyber768Draft00", 0x639A: "SecP256r1Kyber768Draft00"}
-"""Obsolete forerunners that some servers still have; their key encapsulation is not ML-KEM."""
+"""Obsolete predecessors that some servers still have; their key encapsulation is not ML-KEM."""
 
 _CURVE_NAMES = {code: _OWN_SPELLINGS.get(code, name) for code, name in registered.CURVES.items()}
 GROUP_NAMES: dict[int, str] = {**_CURVE_NAMES, **_BRAINPOOL_TLS13, **FFDHE, **ML_KEM, **_KYBER_DRAFTS}
 POST_QUANTUM_GROUPS = frozenset(ML_KEM.values())
-"""Names of the groups that stand against a quantum computer (FIPS 203)."""
+"""Names of the groups that resist a quantum computer (FIPS 203)."""
 
 USUAL_CURVES = (0x0018, 0x0017, 0x001D, 0x0019, 0x001E)
-"""secp384r1, secp256r1, X25519, secp521r1, X448 (RFC 8446, 4.2.7): in front, for servers that read only a few. Few
-servers like them best in this order, so already the first choice shows whether it was theirs."""
+"""secp384r1, secp256r1, X25519, secp521r1, X448 (RFC 8446, 4.2.7). They come first, for servers that read only a few.
+Few servers prefer this order, so the server's first choice already shows whether it was the server's own."""
 MONTGOMERY_CURVES = frozenset({0x001D, 0x001E})
-"""X25519 and X448: no certificate has a key on them (RFC 7748)."""
+"""X25519 and X448: no certificate has a key for them (RFC 7748)."""
 CLASSIC_GROUPS = (*USUAL_CURVES, *sorted(code for code in _CURVE_NAMES if code not in USUAL_CURVES))
-"""Up to TLS 1.2. Without finite fields: offered them, a server that knows RFC 7919 takes none of its own, or no such
-suite at all where it shares none with the client; and most clients offer none."""
+"""Groups up to TLS 1.2, without finite fields. If finite-field groups are offered, a server that supports RFC 7919 does
+not use its own primes. If it shares no such group with the client, it accepts no DHE suite at all. Most clients do not
+offer them."""
 _SINCE_TLS13 = tuple(code for code in sorted(_CURVE_NAMES) if 0x22 <= code <= 0x29)
-"""GOST's and SM2's curves (RFC 9367, RFC 8998)."""
+"""The curves of GOST and SM2 (RFC 9367, RFC 8998)."""
 TLS13_GROUPS = (*USUAL_CURVES, *ML_KEM, *FFDHE, *_KYBER_DRAFTS, *_BRAINPOOL_TLS13, *_SINCE_TLS13)
-"""Without the older curves: a TLS 1.3 hello must not offer them (RFC 8446, 4.2.7), and tlslite-ng refuses it then."""
+"""Without the older curves: a TLS 1.3 hello must not offer them (RFC 8446, 4.2.7), and tlslite-ng refuses such a
+hello."""
 USUAL_TLS13_GROUPS = frozenset({*USUAL_CURVES, *FFDHE})
 
 USUAL_SCHEMES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0603, 0x0807, 0x0203, 0x0201)
-"""ECDSA and RSA with SHA-2, Ed25519, then SHA-1 (RFC 8446, 4.2.3): both kinds of certificate are always asked for."""
+"""ECDSA and RSA with SHA-2, Ed25519, then SHA-1 (RFC 8446, 4.2.3): both kinds of certificate are always requested."""
 SCHEMES = (*USUAL_SCHEMES, *sorted(code for code in registered.SCHEMES if code not in USUAL_SCHEMES))
 _SCHEME_SPELLINGS = {
     0x0101: "rsa_pkcs1_md5",
@@ -76,7 +78,7 @@ _SCHEME_SPELLINGS = {
     0x081B: "ecdsa_brainpoolP384r1tls13_sha384",
     0x081C: "ecdsa_brainpoolP512r1tls13_sha512",
 }
-"""IANA's spelling where CryptoDataHub's differs. Up to TLS 1.2 the curve in a name means nothing (RFC 8446, 4.2.3)."""
+"""IANA's spelling if CryptoDataHub's differs. Up to TLS 1.2 the curve in a name has no meaning (RFC 8446, 4.2.3)."""
 SCHEME_NAMES: dict[int, str] = registered.SCHEMES | _SCHEME_SPELLINGS
 
 APPLICATION_PROTOCOLS = (
@@ -84,8 +86,8 @@ APPLICATION_PROTOCOLS = (
     *("smtp", "esmtp", "imap", "pop3", "managesieve", "ftp", "xmpp-client", "xmpp-server", "nntp", "irc", "postgresql"),
     *("mqtt", "dot", "sip/2", "coap", "tds/8.0", "ntske/1", "smb"),
 )
-"""Those of services over TCP, with Exim's two, which IANA does not know. Without acme-tls/1, which is answered with
-another certificate (RFC 8737)."""
+"""Protocols of services over TCP, with Exim's two, which IANA does not have. Without acme-tls/1, which servers answer
+with another certificate (RFC 8737)."""
 
 
 def for_ecdsa_key(scheme: int) -> bool:
@@ -99,21 +101,21 @@ def for_rsa_key(scheme: int) -> bool:
 
 
 def group_name(code: int) -> str:
-    """IANA name of a group, or its number for one that is not known here."""
+    """IANA name of a group, or its number if the name is not known here."""
     return GROUP_NAMES.get(code, f"0x{code:04X}")
 
 
 def scheme_name(code: int) -> str:
-    """IANA name of a signature scheme, or its number for one that is not known here."""
+    """IANA name of a signature scheme, or its number if the name is not known here."""
     return SCHEME_NAMES.get(code, f"0x{code:04X}")
 
 
 @cache
 def _known_primes() -> dict[int, str]:
-    """Prime -> where it is from."""
+    """Prime -> its source."""
     return {prime: name for name, primes in registered.PRIMES.items() for prime in primes}
 
 
 def prime_name(prime: int) -> str | None:
-    """Whose common prime it is, for one that many servers share; None for any other."""
+    """The source of a prime that many servers share; None for any other prime."""
     return _known_primes().get(prime)

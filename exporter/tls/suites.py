@@ -1,6 +1,6 @@
 """Cipher suites as registered, from CryptoDataHub (`registered`), in the order they are offered.
 
-The order matters for cost alone: what servers usually accept comes first, so that the first short list holds it.
+The order affects only cost: suites that servers usually accept come first, so that the first short list contains them.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ FALLBACK_SCSV = 0x5600
 
 
 class KeyExchange(Enum):
-    """How the parameters in a ServerKeyExchange message are laid out."""
+    """The layout of the parameters in a ServerKeyExchange message."""
 
     ECDH = "an elliptic curve and a point (RFC 8422, 5.4)"
     DH = "a prime, a generator and a number (RFC 5246, 7.4.3)"
@@ -37,19 +37,19 @@ class CipherSuite:
     """One registered suite.
 
     Attributes:
-        name: IANA spelling; for the few suites that never were at IANA the registry's own.
-        openssl_name: OpenSSL's spelling, where OpenSSL ever had the suite.
-        iana: whether IANA registered it; the others are drafts and vendors' own.
-        forward_secrecy: whether its key exchange is ephemeral; every TLS 1.3 suite counts, since its key exchange is.
+        name: IANA spelling; for the few suites that IANA never registered, CryptoDataHub's.
+        openssl_name: OpenSSL's spelling; None if OpenSSL never had the suite.
+        iana: whether IANA registered it; the others are from drafts and vendors.
+        forward_secrecy: whether its key exchange is ephemeral; true for every suite of TLS 1.3.
         key_exchange: layout of its ServerKeyExchange message.
         signed: whether the server signs that message with the key of its certificate.
-        cbc: whether it encrypts in CBC mode with a MAC of its own.
-        since: the oldest protocol that it is for; in TLS 1.3 are the suites of `tls13` and no others.
-        agreement: how keys are agreed on: `RSA`, `ECDHE`, `DH` (static), `PSK`, ...; empty in TLS 1.3.
-        authentication: by what kind of key, `ANONYMOUS` for none; empty in TLS 1.3.
+        cbc: whether it encrypts in CBC mode with a separate MAC.
+        since: the oldest protocol with this suite; TLS 1.3 has only the suites of `tls13`.
+        agreement: the key exchange: `RSA`, `ECDHE`, `DH` (static), `PSK`, ...; empty in TLS 1.3.
+        authentication: the kind of key that authenticates the server; `ANONYMOUS` for none; empty in TLS 1.3.
         encryption: family of the cipher: `AES`, `3DES`, ...; `NULL` without encryption.
-        bits: strength of the cipher by the length of its key; 0 without encryption.
-        mac: `AEAD` where the cipher has its own, else the hash: `SHA1`, ...
+        bits: strength of the cipher by key length; 0 without encryption.
+        mac: `AEAD` if the cipher includes authentication, otherwise the hash: `SHA1`, ...
     """
 
     code: int
@@ -70,12 +70,12 @@ class CipherSuite:
 
     @property
     def aead(self) -> bool:
-        """Whether the cipher keeps what it encrypts from being changed (RFC 5116)."""
+        """Whether the cipher also authenticates what it encrypts (RFC 5116)."""
         return self.mac == AEAD
 
     @property
     def anonymous(self) -> bool:
-        """Whether nobody says who the server is."""
+        """Whether the server is not authenticated."""
         return self.authentication == ANONYMOUS
 
     @property
@@ -85,12 +85,12 @@ class CipherSuite:
 
     @property
     def null_encryption(self) -> bool:
-        """Whether everybody can read along."""
+        """Whether it does not encrypt."""
         return self.encryption == NULL
 
     @property
     def psk(self) -> bool:
-        """Whether it needs a key that both sides have before (RFC 4279)."""
+        """Whether it needs a pre-shared key (RFC 4279)."""
         return self.authentication == "PSK" or "_PSK_" in self.name
 
 
@@ -132,7 +132,7 @@ def _suite(  # noqa: PLR0913, PLR0917 - the fields of a row
         bits=bits,
         mac=mac,
     )
-    # An identity hint precedes the parameters (RFC 4279, 3), and nothing is struck out with such suites.
+    # An identity hint comes before the parameters (RFC 4279, 3), and groups are not enumerated with such suites.
     return replace(suite, key_exchange=KeyExchange.OTHER) if suite.psk else suite
 
 
@@ -174,23 +174,23 @@ SUITES = tuple(
 )
 BY_CODE = {suite.code: suite for suite in SUITES}
 SSL2_SUITES = tuple(_suite(*row) for row in registered.SSL2_KINDS)
-"""SSL 2's cipher kinds as suites; their codes are of three bytes, and OpenSSL's names stand for other suites today."""
+"""SSL 2's cipher kinds as suites. Their codes have three bytes. Today OpenSSL uses their names for other suites."""
 SSL2_KINDS = {suite.code: suite.name for suite in SSL2_SUITES}
 BY_NAME: dict[str, CipherSuite] = {suite.name: suite for suite in SUITES}
 BY_ANY_NAME: dict[str, CipherSuite] = BY_NAME | {suite.name: suite for suite in SSL2_SUITES}
-"""With SSL 2's kinds."""
+"""Including SSL 2's kinds."""
 BY_OPENSSL_NAME: dict[str, CipherSuite] = {
-    # Last one wins: a suite that IANA names, over the draft of it that OpenSSL gave the same name.
+    # If names are equal, the last one wins: a suite that IANA registered, not its draft with the same name in OpenSSL.
     suite.openssl_name: suite
     for suite in sorted(SUITES, key=lambda suite: suite.iana)
     if suite.openssl_name
 }
 
 CLASSIC_SUITES = tuple(suite.code for suite in SUITES if not suite.tls13)
-"""What is offered from SSL 3 to TLS 1.2: a server may be wrong about which version a suite belongs to."""
+"""Suites that are offered from SSL 3 to TLS 1.2: a server may be wrong about the versions of a suite."""
 TLS13_SUITES = tuple(suite.code for suite in SUITES if suite.tls13)
 USUAL_TLS13_SUITES = frozenset({0x1301, 0x1302, 0x1303})
-"""RFC 8446, 9.1: what nearly every server has, and mostly all that it has."""
+"""RFC 8446, 9.1: nearly every server has these, and most have no others."""
 
 
 _FOR_ECDSA = frozenset(suite.code for suite in SUITES if "_ECDSA_" in suite.name)
@@ -219,13 +219,13 @@ def layout(code: int) -> KeyExchange:
 
 
 def psk(code: int) -> bool:
-    """Whether the suite needs a key that both sides have before."""
+    """Whether the suite needs a pre-shared key."""
     suite = BY_CODE.get(code)
     return suite is not None and suite.psk
 
 
 def parameters(code: int) -> KeyExchange:
-    """Layout of what the ServerKeyExchange message of a suite ends with: with a PSK, a hint comes before it."""
+    """Layout of the end of a suite's ServerKeyExchange message; with a PSK, an identity hint comes before it."""
     suite = BY_CODE.get(code)
     return layout(code) if suite is None or not suite.psk else _layout(suite.agreement)
 
