@@ -1,5 +1,5 @@
-"""What servers say of their software, and until when that is maintained. Pure, but for the reading of the data's files.
+"""What servers report about their software, and until when it is maintained. Pure, except for reading data files.
 
-`fields` and `greetings` read what servers say, `packages` the marks of distributions in it; `support` is the table of
-releases and the verdict by it, `files` reads the table.
+`fields` and `greetings` parse what servers report, `packages` finds the marks of distributions in it. `support` is the
+table of releases and the verdict by it; `files` reads the table.
 """

@@ -1,4 +1,4 @@
-"""The operator's word on which distribution a server's software comes from, where the server does not say it."""
+"""The distribution of a server's software as the operator declares it, for servers that do not show it."""
 
 import difflib
 import re
@@ -7,17 +7,17 @@ from exporter.software.packages import AMAZON, DEBIAN, RHEL, UBUNTU
 from exporter.software.shown import Package
 
 CONFIGURATION = "configuration"
-"""The source of a product of which nothing is known but this word."""
+"""The source of a product of which nothing but the declared distribution is known."""
 DISTRIBUTIONS = (DEBIAN, UBUNTU, RHEL, AMAZON, "fedora", "suse", "alpine", "freebsd")
 
 _FORM = re.compile(r"([a-z-]+) ([0-9]+(?:\.[0-9]+)?)")
 
 
 def parse_distribution(text: str) -> Package:
-    """`debian 12`, `ubuntu 24.04`: a distribution under the name it has in our table, and its release.
+    """Parse `debian 12` or `ubuntu 24.04`: a distribution by its name in our table, and its release.
 
     Raises:
-        ValueError: it is none; names a near one where there is one.
+        ValueError: the text is something else; suggests a similar name if there is one.
     """
     parts = _FORM.fullmatch(text)
     if parts is None:

@@ -20,7 +20,7 @@ _KNOWN = {
     "jetty": "eclipse-jetty",
     **{name: name for name in (*_SAME, "openresty", "varnish", "lighttpd")},
 }
-"""As servers write them (in lower case) -> as endoflife.date does."""
+"""Names as servers write them (in lower case) -> names of endoflife.date."""
 
 _SPELT = (
     (re.compile(r"\bApache[ -]Tomcat\b"), "Tomcat"),
@@ -29,16 +29,17 @@ _SPELT = (
     (re.compile(r"\bIBM HTTP Server\b"), "IBM_HTTP_Server"),
     (re.compile(r"\bOracle HTTP Server\b"), "Oracle-HTTP-Server"),
 )
-"""Names of two words, and a comment that is glued to its product."""
+"""Names of two words, and a comment that follows its product without a space."""
 
 _PART = re.compile(r"\((?P<comment>(?:[^()\\]|\\.|\([^()]*\))*)\)|(?P<token>[^\s(),]+)")
 _VIA = re.compile(r"(?:[A-Za-z]+/)?[0-9][0-9.]*\s+(?P<by>[^\s,(]+)")
 
 
 def read_fields(fields: Iterable[tuple[str, str]]) -> list[Shown]:
-    """The products in the header fields of one response; names are in lower case.
+    """The products in the header fields of one response; field names are in lower case.
 
-    Nothing is taken from a field that is too long: cut, it would show other versions, or hide whose packages they are.
+    A field that is too long is ignored. If it were cut, it could show other versions, or lose the mark of a
+    distribution.
     """
     found: list[Shown] = []
     for name, value in fields:
@@ -52,7 +53,7 @@ def read_fields(fields: Iterable[tuple[str, str]]) -> list[Shown]:
 
 
 def _products(text: str, source: str) -> list[Shown]:
-    """Each product and, where it is said in the same field, whose package it is."""
+    """Each product and, if the same field shows it, the distribution that packaged it."""
     tokens, comments = _parts(text)
     marks = [mark for comment in comments if (mark := comment_mark(comment))]
     found: list[Shown] = []
@@ -60,12 +61,12 @@ def _products(text: str, source: str) -> list[Shown]:
         product = as_name(name)
         known = _KNOWN.get(name.lower())
         if product is None or (index and version is None and known is None):
-            continue  # words of a sentence, and not what is said of the server
+            continue  # words of a sentence, not products
         own = version_mark(version) if version else None
         main = source == SERVER and index == 0
         shown = as_version(version) if version else None
         if known == "tomcat" and name.lower().endswith("coyote"):
-            shown, own = None, None  # a connector's own number, the same for fifteen years
+            shown, own = None, None  # the version of a connector, the same for fifteen years
         found.append(Shown(known or product, shown, source, own or _strongest(marks), main))
     return found
 
@@ -83,7 +84,7 @@ def _parts(text: str) -> tuple[list[str], list[str]]:
 
 
 def _versions(tokens: Sequence[str], comments: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """Names with their versions: behind a slash, or as a word of its own, or for Jetty in a comment."""
+    """Names with their versions: after a slash, as a separate word, or (Jetty) in a comment."""
     position = 0
     while position < len(tokens):
         name, _, version = tokens[position].partition("/")
@@ -97,12 +98,12 @@ def _versions(tokens: Sequence[str], comments: Sequence[str]) -> Iterator[tuple[
 
 
 def _strongest(marks: Sequence[Package]) -> Package | None:
-    """One that names its release, if there is one."""
+    """A mark with a release, if there is one."""
     return next((mark for mark in marks if mark.release), marks[0] if marks else None)
 
 
 def _via(text: str) -> list[Shown]:
-    """Products of those on the way, where a comment or the name by which they go names one."""
+    """Products of intermediaries, if a comment or the pseudonym names one."""
     found: list[Shown] = []
     for comment in _parts(text)[1]:
         found += [shown for shown in _products(comment, VIA) if shown.version or shown.product in _KNOWN.values()]

@@ -1,7 +1,7 @@
 """Reads the table of releases: the one that comes with the program, and files in the form of endoflife.date's API.
 
-Of the API three documents are understood: a product of version 0 (`/api/nginx.json`, an array of cycles), a product of
-version 1 (`/api/v1/products/nginx`), and all of them (`/api/v1/products/full`). Nothing is fetched.
+It accepts three kinds of documents of the API: a product of version 0 (`/api/nginx.json`, an array of cycles), a
+product of version 1 (`/api/v1/products/nginx`), and all of them (`/api/v1/products/full`). Nothing is fetched.
 """
 
 import difflib
@@ -25,7 +25,7 @@ from exporter.yamlfile import StrictForm, read_document, validate
 M = TypeVar("M", bound=BaseModel)
 
 _OTHERWISE = MappingProxyType({"alpine-linux": "alpine", "vinyl-cache": "varnish"})
-"""As the API calls them, where we have a shorter name."""
+"""Names of the API for which we have a shorter name."""
 
 SHIPPED = Path(str(files("exporter"))) / "data" / "server-eol.yaml"
 
@@ -72,7 +72,7 @@ class _ProductForm(StrictForm):
     carriers_known: list[str] = Field(default_factory=list)
 
     def product(self, as_of: datetime) -> Product:
-        """The same, as it was at that time."""
+        """The same product, as it was at that time."""
         detailed = {cycle: one for cycle, one in self.releases.items() if isinstance(one, _ReleaseForm)}
         return Product(
             as_of,
@@ -103,7 +103,7 @@ def shipped_table() -> SupportTable:
     """The table that comes with the program.
 
     Raises:
-        ConfigError: the program is broken.
+        ConfigError: the table has mistakes, which is a defect of the program.
     """
     document = read_document(SHIPPED)
     form, problems = validate(document, _SupportTableForm)
@@ -123,7 +123,7 @@ def shipped_table() -> SupportTable:
 
 @dataclass(frozen=True, slots=True)
 class _Release:
-    """One release of a product, of whichever version of the API."""
+    """One release of a product, from either version of the API."""
 
     cycle: str
     end: End
@@ -132,7 +132,7 @@ class _Release:
 
 
 class _Loose(BaseModel):
-    """The API adds keys when it likes."""
+    """A form that ignores unknown keys, because the API may add some."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -145,7 +145,7 @@ class _CycleV0(_Loose):
     latest: _MaybeName = None
 
     def release(self, product: str) -> _Release:
-        """The same, of this product."""
+        """The same release, of this product."""
         return _Release(self.cycle, _chosen(product, self.eol, self.extended), self.since, self.latest)
 
 
@@ -166,7 +166,7 @@ class _ReleaseV1(_Loose):
     latest: _LatestV1 | None = None
 
     def release(self, product: str) -> _Release:
-        """The same, of this product."""
+        """The same release, of this product."""
         end = _chosen(product, self.ended if self.end is None else self.end, self.extended)
         return _Release(self.name, end, self.since, self.latest.name if self.latest else None)
 
@@ -187,10 +187,10 @@ class _AllV1(_Loose):
 
 
 def load_table(paths: Sequence[str] = ()) -> SupportTable:
-    """The shipped table with the products of these files in place of its own; of two files the later one counts.
+    """The shipped table, with its products replaced by those of these files; a later file has precedence.
 
     Raises:
-        ConfigError: a file cannot be read, is of none of the forms, or is about nothing that is recognised.
+        ConfigError: a file cannot be read, has none of the forms, or has no product that is known.
     """
     table = shipped_table()
     products = dict(table.products)
@@ -202,7 +202,7 @@ def load_table(paths: Sequence[str] = ()) -> SupportTable:
 
 
 def read_products(path: Path) -> dict[str, Product]:
-    """The products of one file in a form of the API, as far as they are recognised: at least one.
+    """The known products of one file in a form of the API; at least one.
 
     Raises:
         ConfigError: as `load_table`.
@@ -257,18 +257,21 @@ def _read_json(path: Path) -> tuple[Any, datetime]:
 
 
 def _read(path: Path, form: type[M], data: object) -> M:
-    """The data in this form; where it is not, it is read once more as YAML, which knows what stands where."""
+    """Validate the data against this form.
+
+    If that fails, the file is read again as YAML, which gives the lines of the problems.
+    """
     try:
         return form.model_validate(data)
     except ValidationError as error:
         problems = validate(read_document(path), form)[1]
-        if not problems:  # YAML has no quarrel with it: what JSON reads another way is named without its place
+        if not problems:  # YAML accepts it, because JSON parses some values differently; so the problems have no line
             problems = [Problem(str(path), 1, 1, ".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
         raise ConfigError(problems) from error
 
 
 def _chosen(product: str, end: End, extended: End | None) -> End:
-    """Debian's extended support is LTS, which is free and for everybody; of all others it is sold."""
+    """Debian's extended support is LTS, which is free for everyone; that of other products is sold."""
     return extended if product == DEBIAN and type(extended) is date else end
 
 

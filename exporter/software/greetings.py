@@ -1,7 +1,7 @@
-"""The product in what a mail, news, file or database server says first.
+"""The product in the greeting of a mail, news, file or database server.
 
-There is no grammar for it (RFC 5321, 4.2 and RFC 959, 5.4 leave the text to the server), so only known names count:
-each pattern is one program's own greeting.
+Greetings have no grammar (RFC 5321, 4.2 and RFC 959, 5.4 leave the text to the server). So only known names count, and
+each pattern is the greeting of one program.
 """
 
 import re
@@ -40,14 +40,14 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("inn", rf"\bINN {_V}"),
 )
 _HOST = re.compile(r"(?<!\S)(?![vV]?[0-9]+\.[0-9])[\w-]+(?:\.[\w-]+)*\.[A-Za-z][\w-]*\.?(?!\S)")
-"""The name of a host, which may be that of anything, and no version."""
+"""A host name, which may contain anything but is not a version."""
 _CODE = re.compile(r"(?<!\S)220(?:[ -]|\Z)")
-"""Where a line of a reply began; no version of what the line before ended with."""
+"""Start of the next line of a reply, so not a version of the previous line's product."""
 _KNOWN = tuple((product, re.compile(pattern, re.IGNORECASE)) for product, pattern in _PATTERNS)
 
 
 def read_greeting(dialogue: str, text: str) -> list[Shown]:
-    """The product in the greeting of a server that speaks this dialogue: one, or none."""
+    """The product in the greeting of a server with this dialogue: a list of one or none."""
     whole, text = len(text) < MAX_TEXT, text[:MAX_TEXT]
     if dialogue == "mysql":
         return _database(text) if whole else []
@@ -56,13 +56,14 @@ def read_greeting(dialogue: str, text: str) -> list[Shown]:
     if not matches:
         return []
     _, product, match = min(matches, key=lambda found: found[0])
-    version = match.groupdict().get("version") if whole else None  # or its end, or whose package it is, may be cut off
+    # Of a cut greeting, the end of the version or the distribution may be missing.
+    version = match.groupdict().get("version") if whole else None
     package = (version_mark(version) if version else None) or _beside(text[match.end("version" if version else 0) :])
     return [Shown(product, as_version(version) if version else None, GREETING, package, main=True)]
 
 
 def _beside(rest: str) -> Package | None:
-    """What the words behind the product say of whose package it is; the server's own name may be among them."""
+    """The distribution that the words after the product name; the server's own name may be among them."""
     return name_mark(rest) or (Package(OTHER) if re.match(r" ?#[0-9]", rest) else None)
 
 
@@ -70,10 +71,10 @@ _OWN_SUFFIXES = re.compile(r"(?:-(?:log|debug|enterprise|commercial|community|Ma
 
 
 def _database(text: str) -> list[Shown]:
-    """MySQL's version, or MariaDB's behind the number that it puts there for old clients (MDEV-4088).
+    """MySQL's version, or MariaDB's after the number that it sends first for old clients (MDEV-4088).
 
-    Others answer with MySQL's number and one of their own (TiDB, Aurora, Percona): whatever stands behind it and is not
-    MySQL's marks a package of somebody else.
+    Other servers send MySQL's number and one of their own (TiDB, Aurora, Percona). Anything after the number that is
+    not MySQL's own marks a package of another builder.
     """
     product = "mariadb" if "mariadb" in text.lower() else "mysql"
     shown = text.removeprefix("5.5.5-") if product == "mariadb" else text

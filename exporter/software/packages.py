@@ -1,6 +1,6 @@
-"""Marks of distributions in what servers show: their packages keep an old version's number and mend what is behind it.
+"""Marks of distributions in what servers show: their packages keep the number of an old version and fix defects in it.
 
-A name counts wherever it stands; a release only where it is written as packages write it, in a version or a comment.
+A name counts anywhere in the text. A release counts only in the form that packages use, in a version or a comment.
 """
 
 import re
@@ -9,7 +9,7 @@ from exporter.software.shown import Package
 
 DEBIAN, UBUNTU, RHEL, AMAZON, FEDORA, OTHER = "debian", "ubuntu", "rhel", "amazon-linux", "fedora", "other"
 WINDOWS = "windows"
-"""No distribution, and nobody who goes on mending: what runs there is what its makers built."""
+"""Not a distribution, and nobody backports fixes: the binaries are those of the product's developers."""
 
 _RELEASES = (
     (UBUNTU, re.compile(r"(?:ubuntu|ubu|~)(?:[0-9]\.)?(?P<year>[0-9]{2})\.?(?P<month>04|10)(?![0-9])")),
@@ -40,7 +40,7 @@ _CODENAMES = {
     "noble": (UBUNTU, "24.04"),
     "resolute": (UBUNTU, "26.04"),
 }
-"""Words of everyday English among them: they count in versions alone."""
+"""Some of these are words of everyday English, so they count only in versions."""
 _CODENAME = re.compile(rf"[.~+-](?P<name>{'|'.join(_CODENAMES)})(?![a-z])")
 
 _NAMES = (
@@ -60,11 +60,11 @@ _NAMES = (
     (OTHER, re.compile(r"cpanel|cloudlinux|synology|qnap|univention|zentyal|plesk|nginx-plus")),
 )
 _REVISION = re.compile(r"[0-9]-[0-9]")
-"""A packager's number behind the version (Debian Policy, 5.6.12), of whom that may be."""
+"""A packager's number after the version (Debian Policy, 5.6.12), without saying whose it is."""
 
 
 def package_mark(text: str) -> Package | None:
-    """Whose package the end of a version (or a title) says that it is."""
+    """The distribution that the end of a version (or a title) names."""
     low = text.lower()
     for distribution, pattern in _RELEASES:
         if match := pattern.search(low):
@@ -74,7 +74,7 @@ def package_mark(text: str) -> Package | None:
 
 
 def name_mark(text: str) -> Package | None:
-    """As `package_mark`, of text that anybody may have written into: never a release."""
+    """As `package_mark`, for text that anyone may have written: never a release."""
     found = package_mark(text)
     return None if found is None else Package(found.distribution)
 
@@ -85,15 +85,15 @@ _TITLE = re.compile(
 
 
 def comment_mark(comment: str) -> Package | None:
-    """Whose package a comment says that it is; a release only of a comment that is nothing else.
+    """The distribution that a comment names; its release only if the comment contains nothing else.
 
-    In others it may be of a host's name.
+    In other comments the release may be part of a host name.
     """
     return package_mark(comment) if _TITLE.fullmatch(comment) else name_mark(comment)
 
 
 def version_mark(version: str) -> Package | None:
-    """Whose package the version itself says that it is."""
+    """The distribution that the version itself shows."""
     if match := _CODENAME.search(version.lower()):
         return Package(*_CODENAMES[match["name"]])
     return package_mark(version) or (Package(OTHER) if _REVISION.search(version) else None)

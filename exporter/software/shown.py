@@ -1,4 +1,4 @@
-"""One product as a server shows it, and the narrow form that names and versions must have to be taken for such."""
+"""One product as a server shows it, and the strict form that names and versions must have."""
 
 import re
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 _NAME = re.compile(r"(?=[A-Za-z0-9._+-]*[A-Za-z])[A-Za-z0-9._+-]{1,40}")
 _VERSION = re.compile(r"[0-9][A-Za-z0-9._+-]{0,39}")
 _PACKAGED = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9}){0,4})[A-Za-z0-9._+:~-]{0,120}")
-"""Longer, or with the two characters more that versions of packages have (Debian Policy, 5.6.12)."""
+"""Longer, or with the two additional characters of package versions (Debian Policy, 5.6.12)."""
 MAX_TEXT = 512
-"""Characters of one header field or greeting that are looked at and kept; real ones are below a hundred or two."""
+"""Characters of one header field or greeting that are parsed and kept; real ones have at most one or two hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,8 @@ class Package:
     """A mark of who built the program.
 
     Attributes:
-        distribution: its name; `other` where there is a mark and it is not known whose.
-        release: of the distribution, where the mark tells.
+        distribution: its name; `other` if there is a mark of an unknown builder.
+        release: release of the distribution, if the mark has it.
     """
 
     distribution: str
@@ -29,10 +29,10 @@ class Shown:
     """A product that a server shows.
 
     Attributes:
-        product: as endoflife.date calls it where it is known, else as shown.
-        version: as shown; None when it is hidden.
+        product: its name at endoflife.date if it is known, otherwise as shown.
+        version: as shown; None if it is hidden.
         source: the header field, or `greeting`.
-        main: it is the server itself, as far as that can be told, and not what runs in it.
+        main: it is the server itself, as far as is known, and not software that runs in it.
     """
 
     product: str
@@ -43,18 +43,18 @@ class Shown:
 
 
 def plain_text(text: str) -> str:
-    """Text of a peer for people: cut, in one line, what does not print replaced."""
+    """Text of a peer for people: cut, in one line, with unprintable characters replaced."""
     cut = " ".join(text[: 2 * MAX_TEXT].split())[:MAX_TEXT]
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cut)
 
 
 def as_name(text: str) -> str | None:
-    """The text, if it may be the name of a product."""
+    """The text if it can be the name of a product, otherwise None."""
     return text if _NAME.fullmatch(text) else None
 
 
 def as_version(text: str) -> str | None:
-    """The version: as shown if that is short and plain, of a longer one the number; None when it is none."""
+    """The version as shown if it is short and plain, the number of a longer one, or None."""
     bare = text[1:] if text[:1] in {"v", "V"} else text
     if _VERSION.fullmatch(bare):
         return bare

@@ -1,7 +1,8 @@
-"""Until when releases are maintained, and what follows for a product that a server shows.
+"""Until when releases are maintained, and what that means for a product that a server shows.
 
-A version is maintained if its release series (`2.4`, `1.28`) is and it is not older than the newest of the series when
-the table was made. An older one lacks fixes, unless a distribution puts them into it.
+A version is maintained under two conditions: its release series (`2.4`, `1.28`) is maintained, and it is not older than
+the newest version of the series when the table was made. An older version lacks fixes, unless a distribution backports
+them.
 """
 
 from collections.abc import Mapping
@@ -16,14 +17,15 @@ from exporter.software.shown import Package, Shown
 from exporter.software.versions import Age, age, covers
 
 End = date | bool
-"""The last day of support; where none is known, whether it has ended."""
+"""The last day of support; if that is unknown, whether support has ended."""
 
 OPEN_END_HOLDS = timedelta(days=365)
-"""After so long, what was open when the table was made (an end, the newest version) is not known any more."""
+"""After this time, what was open when the table was made (an end, the newest version) counts as unknown."""
 _LIVES = 5
-"""Series whose lifetimes tell how long the next one lasts: the last ones, as projects change their habits."""
+"""Number of latest series whose lifetimes predict that of the next one, since projects change their habits."""
 _OUTLIVED = 10
-"""A series that is older than any of these got goes on for a tenth of the shortest: that is a guess, thus small."""
+"""A series that has outlived the shortest of these lifetimes is assumed to go on for a tenth of it. That is a guess, so
+it is short."""
 
 
 _TITLES = {
@@ -41,10 +43,10 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A version that a release of a distribution goes on mending under its number.
+    """A version that a release of a distribution maintains under its number.
 
     Attributes:
-        follows: the release also takes newer versions of the same series.
+        follows: the release also updates to newer versions of the same series.
     """
 
     version: str
@@ -64,12 +66,12 @@ class Product:
     """The releases of one product.
 
     Attributes:
-        as_of: when this was so.
+        as_of: the date of this information.
         releases: cycle -> its end.
-        carried: what distributions carry.
-        carriers_known: cycles of which that is all, so an old version that is not there is maintained by nobody.
-        since: cycle -> the day of its first version, where known.
-        newest: cycle -> its newest version on `as_of`, where known.
+        carried: versions that distributions maintain.
+        carriers_known: cycles for which `carried` is complete, so nobody maintains an old version that is not in it.
+        since: cycle -> the day of its first version, if known.
+        newest: cycle -> its newest version on `as_of`, if known.
     """
 
     as_of: datetime
@@ -80,13 +82,13 @@ class Product:
     newest: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def cycle(self, version: str) -> str | None:
-        """The cycle of a version: the longest that it begins with, as 2.4.57 does with 2.4 (and 2.45 does not)."""
+        """The cycle of a version: the longest one that it starts with. 2.4.57 starts with 2.4, 2.45 does not."""
         return max((cycle for cycle in self.releases if covers(cycle, version)), key=len, default=None)
 
     def open_until(self, cycle: str) -> datetime:
-        """Until when "no end is announced" of this cycle is believed.
+        """Until when "no end is announced" is believed for this cycle.
 
-        Until it is as old as the shortest-lived of the last few series was, and not for more than a year.
+        Until it is as old as the shortest-lived of the last few series was, and at most for a year.
         """
         ended = {one: end for one, end in self.releases.items() if not isinstance(end, bool) and one in self.since}
         last = sorted(ended, key=lambda one: ended[one], reverse=True)[:_LIVES]
@@ -99,7 +101,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class PartOf:
-    """A product that is maintained as part of another: its versions -> the releases of that one it comes with."""
+    """A product that is maintained as part of another one: its versions -> the releases that contain them."""
 
     product: str
     releases: Mapping[str, tuple[str, ...]]
@@ -107,14 +109,14 @@ class PartOf:
 
 @dataclass(frozen=True, slots=True)
 class SupportTable:
-    """What is known of releases. Distributions are products too."""
+    """What is known about releases. Distributions are products too."""
 
     products: Mapping[str, Product]
     part_of: Mapping[str, PartOf] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def as_of(self) -> datetime:
-        """The age of its oldest part."""
+        """The date of its oldest part."""
         return min(product.as_of for product in self.products.values())
 
 
@@ -123,11 +125,11 @@ class Support:
     """Whether a product is maintained.
 
     Attributes:
-        maintained: None when that is not known.
-        ends: the moment at which support ends, or has; None when not known.
-        why: for a person, in the words that go on from the product's name.
-        judged: there is something to judge: a version, of a product whose releases are known.
-        behind: it is not maintained though its series is, since it is an old version of that.
+        maintained: None if that is unknown.
+        ends: the time at which support ends or ended; None if unknown.
+        why: for people; completes a sentence that starts with the product's name.
+        judged: there is something to judge: a version of a product whose releases are known.
+        behind: it is not maintained although its series is, because it is an old version.
     """
 
     maintained: bool | None
@@ -138,9 +140,9 @@ class Support:
 
 
 def support(shown: Shown, table: SupportTable, now: datetime, declared: Package | None = None) -> Support:
-    """The verdict on one product. A package is judged by its distribution, and else by the product's own releases.
+    """The verdict on one product. A package is judged by its distribution, others by the product's own releases.
 
-    The operator's word on whose package it is (`declared`) counts, save where what is shown speaks against it.
+    The distribution that the operator declares (`declared`) counts, unless what is shown contradicts it.
     """
     if declared is not None and (found := _of_declared(shown, declared, table, now)) is not None:
         return found
@@ -163,12 +165,16 @@ def support(shown: Shown, table: SupportTable, now: datetime, declared: Package 
 
 
 def series_support(product: Product, cycle: str, now: datetime) -> Support:
-    """The verdict on a release series, or on a distribution's release; raises KeyError if it is none of the product."""
+    """The verdict on a release series, or on a distribution's release.
+
+    Raises:
+        KeyError: the product has no such release.
+    """
     return _by_end(product, cycle, now)
 
 
 def _end(end: date) -> datetime:
-    """The last day counts whole: of the hour nobody says anything."""
+    """The start of the day after the last day, because no source names an hour."""
     return datetime.combine(end + timedelta(days=1), time(), UTC)
 
 
@@ -188,7 +194,7 @@ def _by_end(product: Product, cycle: str, now: datetime) -> Support:
 
 
 def _of_package(package: Package, table: SupportTable, now: datetime) -> Support:
-    """Distributions mend old versions under their old number, until the release of the distribution has ended."""
+    """A distribution fixes old versions under their old number, until the end of the distribution's release."""
     product = table.products.get(package.distribution)
     if package.release is not None and product is not None and package.release in product.releases:
         found = _by_end(product, package.release, now)
@@ -200,10 +206,10 @@ def _of_package(package: Package, table: SupportTable, now: datetime) -> Support
 
 
 def _of_declared(shown: Shown, declared: Package, table: SupportTable, now: datetime) -> Support | None:
-    """The end of the distribution's release is that of its package; None for what is not its package."""
+    """A package is maintained until the end of its distribution's release; None if it is not such a package."""
     product = table.products.get(shown.product)
     if product is None or shown.source == VIA:
-        return None  # not a program that distributions have, or one that runs elsewhere
+        return None  # not packaged by distributions, or running elsewhere
     if shown.package is not None and (
         shown.package.distribution != declared.distribution or shown.package.release not in {None, declared.release}
     ):
@@ -218,12 +224,12 @@ def _of_declared(shown: Shown, declared: Package, table: SupportTable, now: date
         if not any(one.may_be(shown.version, product) for one in carried):
             doubtful = found.maintained and not _of_release(product, shown.version, now).maintained
             if shown.package is None or doubtful:
-                return None  # built by somebody else, or not what that release has
+                return None  # built by someone else, or not the version of that release
     return replace(found, why=f"{named}, and {found.why}")
 
 
 def _of_part(part: PartOf, version: str, table: SupportTable, now: datetime) -> Support:
-    """Ended when all that it may be part of have, maintained when none has."""
+    """Ended if all releases that may contain it have ended, maintained if none has."""
     product = table.products.get(part.product)
     key = next((one for one in part.releases if covers(one, version)), None)
     if product is None or key is None or not set(part.releases[key]) <= product.releases.keys():
@@ -242,9 +248,9 @@ def _of_part(part: PartOf, version: str, table: SupportTable, now: datetime) -> 
 
 
 def _of_release(product: Product, version: str, now: datetime, *, packaged: bool = True) -> Support:
-    """By the end of its series, and where that is maintained by how old the version is in it.
+    """The verdict by the end of its series and, if that is maintained, by the version's age within it.
 
-    Of what is surely no package of a distribution (`packaged` is false), an old version is maintained by nobody.
+    If it is certainly not a package of a distribution (`packaged` is false), nobody maintains an old version.
     """
     cycle = product.cycle(version)
     if cycle is None:
@@ -268,7 +274,7 @@ def _of_release(product: Product, version: str, now: datetime, *, packaged: bool
 
 
 def _carrier(product: Product, version: str, table: SupportTable, now: datetime) -> str | None:
-    """A distribution's release that has not ended and whose package shows this version without a mark."""
+    """A supported release of a distribution whose package shows this version without a mark."""
     for one in product.carried:
         distribution = table.products.get(one.distribution)
         if distribution is None or one.release not in distribution.releases or not one.may_be(version, product):
