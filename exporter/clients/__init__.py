@@ -1,4 +1,4 @@
-"""TLS clients as data: what each offers. Pure, but for the reading of the data's file.
+"""TLS clients as data: what each of them offers. Pure, except for reading the data file.
 
-`client` is what is known of one, `files` reads the table; what comes of it all with a server is `exporter.simulation`.
+`client` describes one client, `files` reads the table. `exporter.simulation` works out the outcome with a server.
 """

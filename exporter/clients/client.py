@@ -1,4 +1,4 @@
-"""What is known of one TLS client: what its ClientHello offers, and what it refuses of what a server chooses."""
+"""One TLS client: what its ClientHello offers, and what it refuses of a server's choice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from exporter.model import Protocol
 
 
 class ClientKind(StrEnum):
-    """What a client is, for people."""
+    """The kind of a client, for people."""
 
     SYSTEM = "system"
     BROWSER = "browser"
@@ -19,7 +19,7 @@ class ClientKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where facts about clients are from.
+    """The source of facts about clients.
 
     Attributes:
         date: when they were read or captured (UTC).
@@ -32,13 +32,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """What a client refuses though it offered it; a hello does not show that. None is no limit that is known.
+    """What a client refuses although it offered it, which its hello does not show. None means no known limit.
 
     Attributes:
-        min_dh_bits, max_dh_bits: of the prime in a finite-field key exchange.
-        min_rsa_bits: of RSA keys in certificates.
-        refuses_sha1: signatures with SHA-1 (or MD5 and SHA-1) over the key exchange, as they are before TLS 1.2.
-        wants_secure_renegotiation: a server without RFC 5746.
+        min_dh_bits, max_dh_bits: limits on the prime of a finite-field key exchange.
+        min_rsa_bits: limit on RSA keys in certificates.
+        refuses_sha1: refuses signatures with SHA-1 (or MD5 and SHA-1) over the key exchange, as used before TLS 1.2.
+        wants_secure_renegotiation: refuses a server without RFC 5746.
     """
 
     min_dh_bits: int | None = None
@@ -50,16 +50,16 @@ class ClientLimits:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One client. Codes are IANA's, in its order of preference, without GREASE and signals.
+    """One client. Codes are IANA's, in the client's order of preference, without GREASE and signals.
 
     Attributes:
-        current: it, or a newer release that offers the same, still gets security fixes.
-        source: where this is from.
-        how: what it was captured with; empty where the source says it all.
-        protocols: those it takes, oldest first.
-        groups: None where it sends no supported_groups.
-        shares: groups it sends TLS 1.3 key shares for; None where that is not known.
-        schemes: None where it sends no signature_algorithms.
+        current: this release, or a newer one that offers the same, still gets security fixes.
+        source: where the information is from.
+        how: how it was captured; empty if the source is enough.
+        protocols: accepted versions, oldest first.
+        groups: None if it sends no supported_groups.
+        shares: groups of its TLS 1.3 key shares; None if unknown.
+        schemes: None if it sends no signature_algorithms.
     """
 
     id: str
@@ -79,10 +79,10 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class ClientTable:
-    """All clients that are known, by id, in the order they are shown.
+    """All known clients by id, in the order in which they are shown.
 
     Attributes:
-        as_of: when the table was last gone through (UTC).
+        as_of: when the table was last reviewed (UTC).
     """
 
     as_of: datetime

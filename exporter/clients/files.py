@@ -93,10 +93,10 @@ def _moment(day: date) -> datetime:
 
 
 def read_table(path: Path) -> ClientTable:
-    """A table of clients.
+    """Read a table of clients.
 
     Raises:
-        ConfigError: it cannot be read, or is none.
+        ConfigError: it cannot be read, or is not a table of clients.
     """
     form, problems = validate(read_document(path), _ClientTableForm)
     if form is None or problems:
@@ -137,7 +137,7 @@ def shipped_clients() -> ClientTable:
     """The table that comes with the program.
 
     Raises:
-        ConfigError: the program is broken.
+        ConfigError: the table has mistakes, which is a defect of the program.
     """
     return read_table(SHIPPED)
 
@@ -159,4 +159,4 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 ClientIds = Annotated[list[Annotated[str, AfterValidator(_known)]], AfterValidator(_distinct)]
-"""Clients by id, in a file of the operator's: each known, and once."""
+"""Ids of clients in a file of the operator: all known, and none twice."""

@@ -1,5 +1,5 @@
-"""Which clients can connect, from facts alone: nothing is asked of a server for it. Pure.
+"""Which clients can connect, from facts only: no server is contacted for it. Pure.
 
-`connect` goes through the handshake, `choice` through the server's choice of a suite, `terms` through what a client and
-a server have to agree on beside it.
+`connect` goes through the handshake, `choice` through the server's choice of a suite, `terms` through everything else
+that a client and a server have to agree on.
 """

@@ -1,4 +1,4 @@
-"""Which suites a server may choose, as far as the facts tell: by whose order, and from which it cannot."""
+"""Which suites a server may choose according to the facts, by its own order or the client's."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from exporter.tls.suites import for_ecdsa
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One suite that the client offers and the server has, or may have.
+    """One suite that the client offers and that the server has, or may have.
 
     Attributes:
-        place: among those that the server was seen to choose; None where it was not.
-        taken: whether the server takes it if it comes to it; None when that is not known.
-        end: what comes of it then.
-        group: of its key exchange, where that is known and it has one.
+        place: position among the suites that the server was seen to choose; None if it was not seen.
+        taken: whether the server accepts it when it reaches it in the order; None if unknown.
+        end: the outcome of choosing it.
+        group: group of its key exchange, if it has one and it is known.
     """
 
     code: int
@@ -32,8 +32,8 @@ class SuiteChoice:
     """What the server may choose.
 
     Attributes:
-        possible: one of these, or
-        certain: if false, nothing.
+        possible: the suites that it may choose.
+        certain: whether it surely chooses one of them; if false, it may choose none.
     """
 
     possible: tuple[Candidate, ...]
@@ -41,14 +41,14 @@ class SuiteChoice:
 
 
 def choose(candidates: Sequence[Candidate], order: CipherOrder | None) -> SuiteChoice:
-    """The choice from these, which are in the client's order.
+    """The choice from these candidates, which are in the client's order.
 
-    By the client's order a server may still choose the certificate first (HAProxy), so of suites for ECDSA and of
-    others each first one is possible.
+    A server that uses the client's order may still choose the certificate first (HAProxy). So the first suite for ECDSA
+    and the first other suite are both possible.
     """
     match order:
         case CipherOrder.SERVER:
-            unseen = -1  # what was not seen may stand anywhere
+            unseen = -1  # a suite that was not seen may be anywhere
             lists = [sorted(candidates, key=lambda one: unseen if one.place is None else one.place)]
         case CipherOrder.CLIENT:
             lists = [[one for one in candidates if for_ecdsa(one.code) is kind] for kind in (True, False)]
@@ -60,7 +60,7 @@ def choose(candidates: Sequence[Candidate], order: CipherOrder | None) -> SuiteC
 
 
 def _walk(ordered: Sequence[Candidate]) -> Iterator[Candidate]:
-    """Those that come first or may do so."""
+    """The suites up to the first one that is surely accepted."""
     for one in ordered:
         if one.taken is not False:
             yield one

@@ -1,12 +1,16 @@
-"""Whether a client can connect to a server, and what they agree on: from facts alone.
+"""Whether a client can connect to a server, and what they agree on: from facts only.
 
-The server takes the newest version that both have, and then, by its order or the client's, a suite for which there is a
-group, a certificate and a signature scheme; the client goes along unless a limit of its own is against it. What is not
-known of the server stays open: then the answer is None, unless it is the same either way.
+The server chooses the newest version that both have. Then, by its order or the client's, it chooses a suite for which
+there is a group, a certificate and a signature scheme. The client accepts that unless it is below one of its own
+limits. What is unknown about the server leaves the answer None, unless both possibilities have the same result.
 
-Not looked at: whether the client trusts the certificate (its root store, names, dates, hashes of signatures), whether
-it has one to show if the server wants that, whether it tries again with an older version when a handshake fails, as
-browsers did until 2015, servers that cannot stand some hellos other than ours, and what is spoken inside TLS.
+These are not considered:
+
+- whether the client trusts the certificate (its root store, names, dates, hashes of signatures),
+- whether the client has a certificate to show if the server wants one,
+- whether the client retries with an older version after a failed handshake, as browsers did until 2015,
+- servers that fail on some hellos other than ours,
+- the protocol inside TLS.
 """
 
 from collections.abc import Sequence
@@ -33,14 +37,14 @@ from exporter.tls.suites import BY_CODE, KeyExchange, layout, suite_name
 
 @dataclass(frozen=True, slots=True)
 class SimulatedConnection:
-    """What comes of one client and one server.
+    """The outcome for one client and one server.
 
     Attributes:
-        connects: None when it is not known.
-        protocol, suite, group: what is agreed on, also where the client then refuses it, or may do so; None when that
-            is not known or there is none. A group is a curve, or in TLS 1.3 any.
-        obstacle: why it cannot connect, or what it hangs on.
-        detail: the same for a person.
+        connects: None if it is unknown.
+        protocol, suite, group: what they agree on, even if the client then refuses it or may refuse it; None if unknown
+            or if there is none. A group is a curve, or in TLS 1.3 any group.
+        obstacle: why it cannot connect, or what the answer depends on.
+        detail: the same as a sentence.
     """
 
     connects: bool | None
@@ -54,8 +58,9 @@ class SimulatedConnection:
 def connect(client: Client, server: SimulatedServer) -> SimulatedConnection:
     """Whether the client can connect; raises nothing.
 
-    A client that does not name the server (SNI) may be served by another host of the same machine. What is refused to
-    those who name it counts as refused to this one too; what is granted is not known to be.
+    A client that does not send the server's name (SNI) may be served by another host of the same machine. What the
+    server refuses to clients with SNI counts as refused to this one too. What it accepts from them is unknown for this
+    one.
     """
     found = _negotiate(client, server)
     if found.connects and (detail := _not_answered(client, server)):
@@ -68,9 +73,9 @@ def connect(client: Client, server: SimulatedServer) -> SimulatedConnection:
 
 
 def _not_answered(client: Client, server: SimulatedServer) -> str | None:
-    """What the server did not answer hellos with, and this client sends or may send.
+    """Whether the server answered hellos only without something that this client sends or may send; says what.
 
-    The table of clients does not have all their extensions: those of SSL 3 send none, and ALPN came with TLS 1.2.
+    The table of clients does not list all their extensions. Clients of SSL 3 send none, and ALPN came with TLS 1.2.
     """
     without, newest = server.handshake.asked_without, client.protocols[-1]
     if SERVER_NAME in without and client.sends_sni:
@@ -83,7 +88,7 @@ def _not_answered(client: Client, server: SimulatedServer) -> str | None:
 
 
 def _negotiate(client: Client, server: SimulatedServer) -> SimulatedConnection:
-    """By the newest protocol that both have."""
+    """Start with the newest protocol that both have."""
     accepted = server.handshake.protocols
     for protocol in reversed(client.protocols):
         if accepted.get(protocol) is None:
@@ -129,10 +134,10 @@ def _is_tls13(code: int) -> bool:
 def _classic(
     client: Client, server: SimulatedServer, protocol: Protocol, suite: tuple[int, str, int | None], curve: Term
 ) -> Candidate:
-    """A suite up to TLS 1.2, each of which wants other things.
+    """A suite up to TLS 1.2; each of these has its own requirements.
 
-    One without a common group must not be chosen (RFC 8422, 5.1). A server that lacks anything else may pass the suite
-    over, or choose it and fail.
+    A suite without a common group must not be chosen (RFC 8422, 5.1). A server that lacks anything else may skip the
+    suite, or choose it and fail.
     """
     code, name, place = suite
     elliptic = layout(code) is KeyExchange.ECDH
@@ -146,20 +151,20 @@ def _classic(
 
 
 def _terms(client: Client, server: SimulatedServer, protocol: Protocol) -> Term:
-    """What has to be agreed on whatever the suite."""
+    """What has to be agreed on for every suite."""
     if protocol is Protocol.TLS1_3:
         return together((group(client, server, protocol), tls13_certificate(client, server)))
     return renegotiation(client, server)
 
 
 _REFUSED_BY_THE_SERVER = {Obstacle.NO_COMMON_GROUP, Obstacle.NO_COMMON_SIGNATURE_SCHEME}
-"""All else that hangs on no suite is the client's to refuse, once the server has chosen."""
+"""Everything else that does not depend on the suite is refused by the client, after the server has chosen."""
 
 
 def _agree(
     protocol: Protocol, candidates: Sequence[Candidate], order: CipherOrder | None, terms: Term
 ) -> SimulatedConnection:
-    """What comes of the suites that may be chosen."""
+    """The outcome of the suites that may be chosen."""
     if not candidates:
         detail = f"the server has none of its suites in {protocol}"
         return SimulatedConnection(False, protocol, obstacle=Obstacle.NO_COMMON_SUITE, detail=detail)

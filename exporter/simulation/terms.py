@@ -1,6 +1,6 @@
-"""What client and server must agree on beside the suite: groups, signature schemes, certificates, and limits.
+"""What client and server must agree on in addition to the suite: groups, signature schemes, certificates, limits.
 
-Each answer is a `Term`: met, not met, or not known, as the facts have it.
+Each answer is a `Term`: met, not met, or unknown according to the facts.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from exporter.tls.suites import KeyExchange, for_dss, for_ecdsa, layout, signed,
 
 
 class Obstacle(StrEnum):
-    """Why a client cannot connect, or what it hangs on where that is not known."""
+    """Why a client cannot connect, or what it depends on if that is unknown."""
 
     NO_COMMON_PROTOCOL = "no_common_protocol"
     NO_COMMON_SUITE = "no_common_suite"
@@ -36,10 +36,10 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SimulatedServer:
-    """What is known of a server.
+    """What is known about a server.
 
     Attributes:
-        named: the scan asked for it by name (SNI).
+        named: the scan sent the server's name (SNI).
     """
 
     handshake: HandshakeFacts
@@ -52,10 +52,10 @@ class Term:
     """One thing to agree on.
 
     Attributes:
-        met: None when it is not known.
-        obstacle: what it is, where it is not known to be met.
-        detail: what is in the way, for a person.
-        choice: the group that is agreed on, where that is known.
+        met: None if it is unknown.
+        obstacle: what it is, if it is not known to be met.
+        detail: the reason, as a sentence.
+        choice: the group that they agree on, if known.
     """
 
     met: bool | None
@@ -68,13 +68,13 @@ MET = Term(met=True)
 
 
 def together(terms: Iterable[Term]) -> Term:
-    """All of these: the first that is not met, else the first that is not known."""
+    """All of these: the first that is not met, otherwise the first that is unknown."""
     several = list(terms)
     return next((term for met in (False, None) for term in several if term.met is met), MET)
 
 
 def _overlap(wanted: set[str], there: set[str], *, complete: bool) -> bool | None:
-    """Whether there is something in common, where the second list may lack some."""
+    """Whether the sets have a common element; the second set may be incomplete."""
     if wanted & there:
         return True
     return False if complete else None
@@ -112,17 +112,18 @@ def group(client: Client, server: SimulatedServer, protocol: Protocol) -> Term:
 
 
 def _needs_another_share(client: Client, server: SimulatedServer, common: list[str]) -> bool:
-    """Whether the client sends no key share that will do, and the server was not seen to ask for one."""
+    """Whether the client sends no usable key share, and the server was not seen to send a HelloRetryRequest."""
     if RETRY_REQUEST not in server.handshake.asked_without:
         return False
     return client.shares is None or not set(map(group_name, client.shares)) & set(common)
 
 
 def _tls13_choice(client: Client, common: list[str], names: tuple[str, ...], order: CipherOrder | None) -> str | None:
-    """The group that is sure to be chosen where there are several, by key shares or HelloRetryRequest.
+    """The group that is surely chosen if several are possible, by key shares or HelloRetryRequest.
 
-    Of a server's order only its favourite is certain. A server that takes a share that is there takes the first by the
-    client's order, unless the order in which it was seen to choose groups shows that it has one of its own.
+    If the server uses its own order, only its first choice is certain. If it accepts a share that is present, it takes
+    the first one by the client's order, unless the order in which it was seen to choose groups shows that it has its
+    own order.
     """
     if order is CipherOrder.SERVER:
         return names[0] if names[0] in common else None
@@ -157,25 +158,24 @@ _TLS13_SCHEMES: dict[tuple[str, str | None], frozenset[int]] = {
     ("2.16.840.1.101.3.4.3.18", None): frozenset({0x0905}),
     ("2.16.840.1.101.3.4.3.19", None): frozenset({0x0906}),
 }
-"""Kind of key and its curve -> what it can sign with in TLS 1.3 (RFC 8446, 4.2.3; RFC 8734; draft-ietf-tls-mldsa).
+"""Kind of key and its curve -> its signature schemes in TLS 1.3 (RFC 8446, 4.2.3; RFC 8734; draft-ietf-tls-mldsa).
 
-Of a curve that is not here there is none. DSA has none either.
-"""
+Curves that are not listed have none, and DSA has none."""
 _SEVERAL = frozenset({RSA, PSS})
-"""Keys with several schemes, of which the server may have some only."""
+"""Keys with several schemes, of which the server may support only some."""
 _OLD_KEYS = frozenset({RSA, EC, DSA, ED25519, ED448})
 _X500_RSA = "2.5.8.1.1"
-"""Another name for RSA keys (X.509, 2.5.8.1.1), which some libraries take for such."""
+"""Another identifier of RSA keys (X.509, 2.5.8.1.1), which some libraries accept."""
 
 
 def _for_another_key(scheme: int) -> bool:
-    """Whether a scheme is for none of the kinds of keys above, but for SM2, GOST, ML-DSA, or what is not known."""
+    """Whether a scheme is for none of the kinds of keys above, but for SM2, GOST, ML-DSA, or an unknown kind."""
     classic = scheme >> 8 <= 0x06 and scheme & 0xFF in {1, 2, 3}  # RFC 5246, 7.4.1.4.1
     return not (classic or 0x0804 <= scheme <= 0x080B or 0x081A <= scheme <= 0x081C)
 
 
 def tls13_certificate(client: Client, server: SimulatedServer) -> Term:
-    """A certificate with whose key the server can sign, and that is strong enough."""
+    """A certificate with a key that can sign for the client and is strong enough."""
     obstacle = Obstacle.NO_COMMON_SIGNATURE_SCHEME
     if server.certificate is None:
         return Term(None, obstacle, "the certificates are not known")
@@ -192,14 +192,14 @@ def tls13_certificate(client: Client, server: SimulatedServer) -> Term:
 
 
 def _tls13_scheme(client: Client, deployment: Deployment) -> bool | None:
-    """Whether the client offers what the key signs with."""
+    """Whether the client offers a scheme of the key."""
     leaf = deployment.leaf
     kind, curve = PSS if leaf.key_kind == PSS else leaf.key_algorithm, leaf.curve
     offered = set(client.schemes or ())
     wanted = _TLS13_SCHEMES.get((kind, curve))
     if wanted is None and kind == EC and curve is not None:
         return False
-    if wanted is None:  # the key cannot be read, or signs with something that has nothing to do with the usual schemes
+    if wanted is None:  # the key cannot be parsed, or its schemes are unrelated to the usual ones
         other = kind not in {*_OLD_KEYS, _X500_RSA, UNKNOWN}
         return False if other and not any(map(_for_another_key, offered)) else None
     if kind in _SEVERAL and wanted & offered and not wanted <= offered:
@@ -208,7 +208,7 @@ def _tls13_scheme(client: Client, deployment: Deployment) -> bool | None:
 
 
 def certificate(client: Client, server: SimulatedServer, protocol: Protocol, suite: int) -> Term:
-    """A certificate for a suite up to TLS 1.2, and where its key signs, a scheme for that."""
+    """A certificate for a suite up to TLS 1.2 and, if its key signs, a scheme for it."""
     kind = _key_for(suite)
     curve = _certificate_curve(client, server, protocol) if kind == EC else MET
     if protocol is not Protocol.TLS1_2 or not signed(suite):
@@ -217,7 +217,7 @@ def certificate(client: Client, server: SimulatedServer, protocol: Protocol, sui
 
 
 def _key_for(suite: int) -> str:
-    """Kind of key that a suite up to TLS 1.2 wants in the certificate."""
+    """Kind of key that a suite up to TLS 1.2 needs in the certificate."""
     return DSA if for_dss(suite) else EC if for_ecdsa(suite) else RSA
 
 
@@ -234,7 +234,7 @@ def _scheme(client: Client, server: SimulatedServer, kind: str) -> Term:
 
 
 def _fits(scheme: int, kind: str) -> bool:
-    """Whether a scheme is for suites of this kind; EdDSA goes by the suites of ECDSA (RFC 8422, 5.10)."""
+    """Whether a scheme is for suites of this kind; EdDSA uses the suites of ECDSA (RFC 8422, 5.10)."""
     if kind == EC:
         return for_ecdsa_key(scheme) or scheme in {0x0807, 0x0808}
     if kind == RSA:
@@ -248,7 +248,7 @@ _GROUP_OF_CURVE = {curve: name for name, curve in CURVES.items()}
 def _certificate_curve(client: Client, server: SimulatedServer, protocol: Protocol) -> Term:
     """Up to TLS 1.2 the curve of an ECDSA key must be among the client's groups (RFC 8422, 5.3).
 
-    Not all servers and clients keep to that: what is against it is not known to work, nor to fail.
+    Not all servers and clients follow this. So if it is not met, the result is unknown.
     """
     if client.groups is None:
         return MET
@@ -265,11 +265,11 @@ def _certificate_curve(client: Client, server: SimulatedServer, protocol: Protoc
 
 
 _KINDS = {RSA: {RSA}, DSA: {DSA}, EC: {EC, ED25519, ED448}}
-"""Kind of key that a suite up to TLS 1.2 wants -> those that will do; EdDSA goes by the suites of ECDSA."""
+"""Kind of key that a suite up to TLS 1.2 needs -> kinds that can be used; EdDSA uses the suites of ECDSA."""
 
 
 def limits(client: Client, server: SimulatedServer, protocol: Protocol, suite: int) -> Term:
-    """That the client goes along with what comes with a suite up to TLS 1.2."""
+    """Whether the client accepts what comes with a suite up to TLS 1.2."""
     terms = [_prime(client, server, suite)]
     deployments = server.certificate.deployments if server.certificate else ()
     kinds = _KINDS[_key_for(suite)]
@@ -282,7 +282,7 @@ def limits(client: Client, server: SimulatedServer, protocol: Protocol, suite: i
 def _prime(client: Client, server: SimulatedServer, suite: int) -> Term:
     """The prime of a finite-field key exchange, which only the server chooses.
 
-    With a client that names groups of RFC 7919 it may be one of these in place of those that were seen.
+    If the client offers groups of RFC 7919, the server may use one of these instead of the primes that were seen.
     """
     least, most = client.limits.min_dh_bits, client.limits.max_dh_bits
     if layout(suite) is not KeyExchange.DH or (least is None and most is None):
@@ -305,7 +305,7 @@ def _prime(client: Client, server: SimulatedServer, suite: int) -> Term:
 
 
 def _rsa_size(client: Client, deployments: list[Deployment]) -> Term:
-    """RSA keys in the chains that it may be given, whatever the kind of their leaves."""
+    """RSA keys in the chains that the server may send, whatever the kind of their leaves."""
     least = client.limits.min_rsa_bits
     if least is None:
         return MET
@@ -321,7 +321,7 @@ def _rsa_size(client: Client, deployments: list[Deployment]) -> Term:
 
 
 def renegotiation(client: Client, server: SimulatedServer) -> Term:
-    """RFC 5746, up to TLS 1.2, where the client insists on it."""
+    """RFC 5746, up to TLS 1.2, if the client requires it."""
     if not client.limits.wants_secure_renegotiation:
         return MET
     obstacle, supported = Obstacle.NO_SECURE_RENEGOTIATION, server.handshake.extensions.get("secure_renegotiation")
@@ -329,6 +329,6 @@ def renegotiation(client: Client, server: SimulatedServer) -> Term:
         return MET
     states = server.handshake.protocols
     classic = [one for one in Protocol if one not in {Protocol.SSL2, Protocol.TLS1_3} and states.get(one) is not False]
-    # Where protocols differ, it is known only that one of them is without.
+    # If the protocols differ, it is only known that one of them lacks it.
     met = False if supported is False and len(classic) == 1 else None
     return Term(met, obstacle, "the server is not known to have secure renegotiation (RFC 5746)")
