@@ -1,4 +1,4 @@
-"""Client certificates as they lie on disk. Says what is wrong with the files, and never what is in them."""
+"""Client certificates in files. Errors say what is wrong with the files, and never quote their content."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,23 +15,23 @@ Key = (
     | ed25519.Ed25519PrivateKey
     | ed448.Ed448PrivateKey
 )
-"""What OpenSSL can prove in a handshake."""
+"""Kinds of keys that OpenSSL can use for client authentication."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A client certificate with its key. The first of the chain is the client's own."""
+    """A client certificate with its key. The first certificate of the chain is the client's own."""
 
     chain: tuple[x509.Certificate, ...]
     key: Key
 
 
 def read_credentials(cert_file: str, key_file: str) -> Credentials:
-    """The certificate and its key, both PEM, the key without a passphrase; one file may hold both.
+    """Read the certificate and its key, both PEM, the key without a passphrase; one file may contain both.
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: a file holds something else, or they do not belong together; names the file and no content.
+        ValueError: a file contains something else, or they do not belong together; the message names the file only.
     """
     chain = read_chain_file(cert_file)
     key = read_key_file(key_file)
@@ -50,7 +50,7 @@ def read_chain_file(cert_file: str) -> tuple[x509.Certificate, ...]:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it holds none, or one that cannot be parsed.
+        ValueError: it contains none, or one that cannot be parsed.
     """
     data = Path(cert_file).read_bytes()
     try:
@@ -64,17 +64,17 @@ def read_key_file(key_file: str) -> Key:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it holds none that TLS clients use, or one that needs a passphrase.
+        ValueError: it contains none of a kind that TLS uses, or one with a passphrase.
     """
     data = Path(key_file).read_bytes()
     try:
-        # Unchecked: proving an RSA key of 4096 bits takes half a second, in which no other thread runs either. That it
-        # belongs to the certificate is checked; a broken one fails in the handshake.
+        # The RSA key is not validated: that takes half a second for 4096 bits, in which no other thread runs. It is
+        # checked that the key belongs to the certificate; a broken key fails in the handshake.
         key = load_pem_private_key(data, None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise ValueError(f"the key in {key_file} needs a passphrase, and none can be given") from None
     except (ValueError, UnsupportedAlgorithm):
-        # Not the parser's own words: they might quote the key.
+        # Not the parser's own message, which might quote the key.
         raise ValueError(f"{key_file} holds no private key in PEM form") from None
     if not isinstance(key, Key):
         raise ValueError(f"{key_file} holds a key of a kind that TLS does not use")

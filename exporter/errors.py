@@ -1,4 +1,4 @@
-"""The few exceptions of this program; what a library raises is mapped to one of them at the edge where it is raised."""
+"""The exceptions of this program; a library's exception is mapped to one of them where it is raised."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ class ExporterError(Exception):
 
 
 class ProbeError(ExporterError):
-    """A probe could not tell: its reason becomes a label, its detail goes to the log and the report.
+    """A probe could not find out: its reason becomes a label, its detail goes to the log and the report.
 
     Attributes:
-        reason: the closed enum of `metrics.md`.
-        detail: one line for a person; may quote the peer, so it is never a label.
-        facts: what it could tell all the same; None when that is nothing.
+        reason: a label value of `tls_posture_probe_failure`.
+        detail: one line for a person; it may quote the peer, so it is never a label.
+        facts: partial facts that it found; None if there are none.
     """
 
     def __init__(self, reason: Reason, detail: str, facts: object = None) -> None:
@@ -27,7 +27,7 @@ class ProbeError(ExporterError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake in a file: where it stands (1-based), the key path, what is wrong."""
+    """One mistake in a file: its position (1-based), the key path, what is wrong."""
 
     file: str
     line: int
@@ -41,7 +41,7 @@ class Problem:
 
 
 class ConfigError(ExporterError):
-    """A configuration or policy file is not usable; carries every problem of the file, in file order."""
+    """A configuration or policy file is not usable; contains every problem of the file, in file order."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = sorted(problems)
@@ -49,4 +49,4 @@ class ConfigError(ExporterError):
 
 
 class TargetError(ExporterError):
-    """A target given as text (`host:port` or a URL) cannot be read."""
+    """A target given as text (`host:port` or a URL) cannot be parsed."""

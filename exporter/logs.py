@@ -20,7 +20,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object for each line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter`."""
@@ -28,7 +28,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class LogfmtFormatter(logging.Formatter):
-    """`key=value` pairs; values with blanks or quotes in them are quoted as in JSON, so a line stays a line."""
+    """`key=value` pairs; a value with spaces or quotes is quoted as in JSON, so a record stays one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter`."""
@@ -41,7 +41,7 @@ def _quoted(value: str) -> str:
 
 
 def _json(value: object) -> str:
-    """JSON on one line in every reader's eyes: line separators and control characters outside ASCII are escaped too."""
+    """JSON that every reader sees as one line: unprintable characters outside ASCII are escaped too."""
     text = json.dumps(value, ensure_ascii=False)
     if text.isprintable():
         return text
@@ -49,9 +49,10 @@ def _json(value: object) -> str:
 
 
 def set_up_logging(level: str, form: str) -> None:
-    """Send everything from this level on to standard error; libraries' own chatter from warning on.
+    """Send records from this level on to standard error; from libraries only warnings and above.
 
-    Python's warnings become lines too: a certificate that cryptography frowns upon must not break the form of the log.
+    Python's warnings become records too: a warning of cryptography about a certificate must not break the form of the
+    log.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if form == "json" else LogfmtFormatter())

@@ -1,7 +1,6 @@
-"""The vocabulary that every other module speaks: frozen data, closed enums, no input or output.
+"""The vocabulary of all other modules: frozen data and closed enums, no I/O.
 
-Facts say what was seen, findings what that means; both travel in a `Report`. `None` always means "not known", never
-"no".
+Facts say what was seen, findings what that means; a `Report` contains both. `None` always means "unknown", never "no".
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,7 @@ T = TypeVar("T")
 
 
 class Protocol(StrEnum):
-    """Protocol versions under the label values of `tls_posture_protocol_accepted`, oldest first."""
+    """Protocol versions by the label values of `tls_posture_protocol_accepted`, oldest first."""
 
     SSL2 = "SSLv2"
     SSL3 = "SSLv3"
@@ -35,7 +34,7 @@ class CipherOrder(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a check says. Unknown is not a pass."""
+    """The result of a check. Unknown is not a pass."""
 
     PASS = "pass"  # noqa: S105 - a verdict
     FAIL = "fail"
@@ -44,7 +43,7 @@ class Verdict(StrEnum):
 
 
 class Severity(StrEnum):
-    """How much a failed check matters, as the policy has it."""
+    """How much a failed check matters, according to the policy."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -52,14 +51,14 @@ class Severity(StrEnum):
 
 
 class Addresses(StrEnum):
-    """How many of the addresses that a host resolves to are scanned."""
+    """How many of a host's addresses are scanned."""
 
     ONE = "one"
     ALL = "all"
 
 
 class DnsQuestion(StrEnum):
-    """What is asked of the DNS only for those who want to know: the key of its facts in a report."""
+    """What is asked of the DNS only if a policy needs it: the key of its facts in a report."""
 
     TLSA = "tlsa"
     MTA_STS = "mta_sts"
@@ -67,17 +66,18 @@ class DnsQuestion(StrEnum):
 
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
-"""Corrections of the system's clock up to this much are none that anything is done about. Verdicts go by days and
-hours, and are made anew once a minute."""
+"""Corrections of the system's clock by at most this much have no consequences. Verdicts depend on days and hours, and
+are made again once a minute."""
 
 
 def holds(seen_at: datetime, now: datetime, lifetime: timedelta) -> bool:
-    """Whether what was seen at a time holds now. What comes from the future is of unknown age, so it does not."""
+    """Whether a fact seen at `seen_at` still counts. A time in the future does not, because its age is unknown."""
     return now - lifetime <= seen_at <= now + CLOCK_TOLERANCE
 
 
 MOST_ADDRESSES = 16
-"""Scanned of one target: a name can have hundreds, and every scan of it would be hundreds of scans."""
+"""Most addresses of one target that are scanned: a name can have hundreds, and every scan of it would be hundreds of
+scans."""
 
 
 class IpProtocol(StrEnum):
@@ -93,7 +93,7 @@ class IpProtocol(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a probe could not tell: the closed label values of `tls_posture_probe_failure`."""
+    """Why a probe could not find out: the closed label values of `tls_posture_probe_failure`."""
 
     DNS_NXDOMAIN = "dns_nxdomain"
     DNS_ERROR = "dns_error"
@@ -130,7 +130,7 @@ class TrustFailure(StrEnum):
 
 
 class ClientAuthentication(StrEnum):
-    """What a server does about certificates of its clients: label values of `..._certificate_client_auth`."""
+    """What a server does about client certificates: label values of `..._certificate_client_auth`."""
 
     NONE = "none"
     REQUESTED = "requested"
@@ -139,12 +139,12 @@ class ClientAuthentication(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy that leads to a target. As text it is without user and password, which are never shown.
+    """A proxy on the way to a target. As text it has no user and password, which are never shown.
 
     Attributes:
         scheme: `http` (CONNECT) or `socks5`.
         host: DNS name (A-label form) or IP literal without brackets.
-        user: None when there is none to give.
+        user: None if there is none.
     """
 
     scheme: str
@@ -160,7 +160,7 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """PEM files of the certificate to show to services that ask for one, and of its key. Read with each scan."""
+    """PEM files of the client certificate for services that request one, and of its key. Read with each scan."""
 
     cert_file: str
     key_file: str
@@ -172,9 +172,9 @@ class HttpOptions:
 
     Attributes:
         path: of the first request, with the query if there is one.
-        host: stands in the Host field instead of the target's host; as that.
-        user_agent: None names this program alone.
-        port: where a server without TLS is looked for; None does not look.
+        host: value of the Host field instead of the target's host, in the same form.
+        user_agent: None means only the name of this program.
+        port: port of a server without TLS; None does not look for one.
     """
 
     path: str = "/"
@@ -190,28 +190,29 @@ class Target:
     Attributes:
         name: unique; the `target` label. Default `host:port`.
         host: DNS name (A-label form) or IP literal without brackets.
-        policies: names or files of those that it is held against, each by itself.
-        protocol: what is spoken inside TLS (`https`, `imaps`, `smtp`, ..., `tls` when nothing is assumed).
+        policies: names or files of the policies that it is judged by, each separately.
+        protocol: the protocol inside TLS (`https`, `imaps`, `smtp`, ..., `tls` if nothing is assumed).
         starttls: the dialogue before TLS, or None for TLS from the first byte.
-        ehlo_name: what the dialogues of SMTP and LMTP call this client; None is what `own_name` makes of the machine.
+        ehlo_name: the name of this client in the dialogues of SMTP and LMTP; None is the result of `own_name`.
         server_name: sent as SNI and matched against the certificate; None sends none.
         connect_address: where to connect instead of what `host` resolves to.
-        addresses: whether one address of the host is scanned or each.
+        addresses: whether one address of the host is scanned or all.
         ip_protocol: which addresses of the host are used.
-        proxy: the way to it, and what resolves `host` (or `connect_address`) then; None connects directly.
+        proxy: the proxy, which then also resolves `host` (or `connect_address`); None connects directly.
         ca_file: PEM bundle to trust instead of the system's store.
-        client_certificate: what to show to a server that asks for one; None shows nothing.
+        client_certificate: sent to a server that requests one; None sends none.
         labels: the operator's own labels, added to every series.
         connections_per_host: most connections at once to one address.
         connection_gap_seconds: least time from the start of one connection to one address to that of the next.
         timeout_seconds: limit of one connect or one read.
-        http: for protocol https alone.
-        vulnerability_interval: how often the attacks are tried that need a try; None for never.
-        max_age: how long facts outlive the last scan that could tell.
-        mail_domain: whose mail the server takes, for what stands in the DNS below that domain; None when not said.
-        distribution: whose packages the server's software is, by its operator's word (`debian 12`); None when not said.
-        questions: what its policies need to know of the DNS beside CAA.
-        clients: ids of those whose connections show in metrics.
+        http: only for protocol https.
+        vulnerability_interval: how often attacks that need a try are tried; None for never.
+        max_age: how long facts count after the last scan that saw them.
+        mail_domain: the domain whose mail the server accepts, for DNS records below it; None if not configured.
+        distribution: the distribution of the server's software as declared by the operator (`debian 12`); None if not
+            configured.
+        questions: what its policies need from the DNS in addition to CAA.
+        clients: ids of the clients whose connections are shown in metrics.
     """
 
     name: str
@@ -244,7 +245,7 @@ class Target:
 
     @property
     def verified_name(self) -> str:
-        """The name or address that the certificate must carry."""
+        """The name or address for which the certificate must be valid."""
         return self.server_name or without_zone(self.host)
 
     @property
@@ -263,9 +264,9 @@ def is_ip(text: str) -> bool:
 
 
 def plain_address(literal: str) -> str:
-    """An IP literal in its usual spelling; an IPv4 address in IPv6 clothes (RFC 4291, 2.5.5.2) as what it is.
+    """An IP literal in its usual spelling; an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) as IPv4.
 
-    Only a link-local address needs its zone (RFC 4007, 6); with one behind another, system calls fail.
+    Only a link-local address needs its zone (RFC 4007, 6). With a zone in other addresses, system calls fail.
     """
     address = ip_address(literal)
     if not isinstance(address, IPv6Address):
@@ -274,19 +275,19 @@ def plain_address(literal: str) -> str:
 
 
 def without_zone(host: str) -> str:
-    """A host as it stands in certificates and requests: a zone means something on this machine alone (RFC 6874, 1)."""
+    """A host as in certificates and requests: without its zone, which has a meaning only here (RFC 6874, 1)."""
     return str(ip_address(host.partition("%")[0])) if "%" in host and is_ip(host) else host
 
 
 def ip_version(literal: str) -> int:
-    """4 or 6: the protocol in which a machine with this address is reached."""
+    """4 or 6: the protocol by which a machine with this address is reached."""
     return ip_address(plain_address(literal)).version
 
 
 class Facts:
-    """What the probes saw: at most one value of each facts class, each with the time (UTC) it was seen at.
+    """What the probes saw: at most one value of each class of facts, each with the time (UTC) at which it was seen.
 
-    Keyed by class, so that a new probe brings its own class and nothing here changes.
+    The key is the class, so a new probe adds its own class and nothing changes here.
     """
 
     __slots__ = ("_parts",)
@@ -295,7 +296,7 @@ class Facts:
         self._parts = dict(parts or {})
 
     def get(self, kind: type[T]) -> T | None:
-        """The facts of this class, or None when no probe could tell."""
+        """The facts of this class, or None if no probe found them."""
         part = self._parts.get(kind)
         return part[0] if part is not None and isinstance(part[0], kind) else None
 
@@ -309,11 +310,11 @@ class Facts:
         return Facts({**self._parts, type(value): (value, at)})
 
     def over(self, older: "Facts") -> "Facts":
-        """These facts, completed by those of the older ones that are of other classes."""
+        """These facts, with those of the older ones added whose classes are missing."""
         return Facts({**older._parts, **self._parts})  # noqa: SLF001 - own class
 
     def without(self, kinds: Iterable[type]) -> "Facts":
-        """These facts less the named classes."""
+        """These facts without the given classes."""
         gone = set(kinds)
         return Facts({kind: part for kind, part in self._parts.items() if kind not in gone})
 
@@ -323,7 +324,7 @@ class Facts:
     def __eq__(self, other: object) -> bool:
         return self._parts == other._parts if isinstance(other, Facts) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # equal by value, and the values hold mappings
+    __hash__ = None  # type: ignore[assignment]  # equal by value, and the values contain mappings
 
     def __repr__(self) -> str:
         return f"Facts({', '.join(kind.__name__ for kind in self._parts)})"
@@ -331,7 +332,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One probe that could not tell, in the last scan."""
+    """One probe that could not find out, in the last scan."""
 
     probe: str
     reason: Reason
@@ -340,19 +341,19 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What one scan of one target brought at one address, before judgement.
+    """The result of one scan of one target at one address, before it is judged.
 
     Attributes:
         facts: only what this scan saw.
-        probes: name of each probe -> whether it could tell, when it last ran. The handshake probe could, too, when its
-            time was over before it was done; it is among the failures then.
+        probes: name of each probe -> whether it found out, when it last ran. True also for a handshake probe whose time
+            ended before it was done; it is then among the failures too.
         success: the server was reached over TLS and every mandatory probe was done.
         connections: TCP connections opened to the target, or to its proxy.
-        bytes_sent: by these connections, as TCP payload; what a proxy is told counts too.
-        bytes_received: likewise, up to where each connection was closed.
-        address: the one scanned, with `addresses: all`; None as well when none was known.
-        addresses_found: how many there are, with `addresses: all`, the ones that were not scanned included.
-        elapsed_seconds: what it took by the monotonic clock; None where that was not taken down.
+        bytes_sent: TCP payload over these connections, including the dialogue with a proxy.
+        bytes_received: the same, until each connection was closed.
+        address: the one scanned, with `addresses: all`; also None if no address was known.
+        addresses_found: how many there are, with `addresses: all`, including those that were not scanned.
+        elapsed_seconds: duration by the monotonic clock; None if it was not recorded.
     """
 
     target: Target
@@ -371,7 +372,7 @@ class ScanResult:
 
     @property
     def duration_seconds(self) -> float:
-        """Wall time of the scan."""
+        """Duration of the scan."""
         if self.elapsed_seconds is not None:
             return self.elapsed_seconds
         return (self.ended_at - self.started_at).total_seconds()
@@ -382,9 +383,9 @@ class Remedy:
     """What to change on one kind of server so that a check passes.
 
     Attributes:
-        server: `nginx`, `Apache`, `HAProxy`, `Postfix`, `Dovecot`, or `any` where no server's configuration is meant.
-        lines: of its configuration, as they are to stand there; empty where there are none to give.
-        note: what to do, or to mind, in a sentence or two.
+        server: `nginx`, `Apache`, `HAProxy`, `Postfix`, `Dovecot`, or `any` if it is not for a specific server.
+        lines: lines of its configuration, ready to copy; empty if there are none.
+        note: what to do or to consider, in one or two sentences.
     """
 
     server: str
@@ -394,15 +395,15 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check of one policy says of one target.
+    """What one check of one policy says about one target.
 
     Attributes:
         summary: one sentence for a person.
-        evidence: what was seen, grouped (protocol -> offending suites, ...); empty when there is none to name.
-        policy: name of the policy that asks for it.
+        evidence: what was seen, grouped (protocol -> offending suites, ...); empty if there is none to name.
+        policy: name of the policy with the demand.
         asked: what the policy asks for, in a sentence.
-        sources: where that is written.
-        remedy: what to change, for each kind of server it may be; only of failures.
+        sources: the sources of the demand.
+        remedy: what to change, for each kind of server that it may be; only for failures.
     """
 
     check: str
@@ -418,11 +419,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One fact that is not the same at every address of a target.
+    """One fact that differs between addresses of a target.
 
     Attributes:
         fact: its key in the report's `facts`.
-        said: address -> part of the fact -> what it is there; only parts that differ, and of them the first few.
+        said: address -> part of the fact -> its value there; only the first few of the parts that differ.
     """
 
     fact: str
@@ -431,14 +432,14 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The latest word on one target at one address: last scan, facts that still hold, findings under its policies.
+    """The latest result for one target at one address: last scan, facts that still count, findings by its policies.
 
-    `facts` may be older than `result` where the last scan could not tell; see `Facts.seen_at`.
+    `facts` may be older than `result` if the last scan could not find out; see `Facts.seen_at`.
 
     Attributes:
-        policies: names of those it was judged by, in the order of the target's; each finding names its own.
-        judged_on: day (UTC), by which it goes what a policy asks for.
-        disagreements: of all addresses of the target, in the report of each; None when no two could be compared.
+        policies: names of the policies, in the target's order; each finding names its own.
+        judged_on: day (UTC) by which dates in the policies were judged.
+        disagreements: between all addresses of the target, in the report of each; None if no two could be compared.
     """
 
     result: ScanResult
@@ -461,16 +462,16 @@ class Report:
 
     @property
     def compliant(self) -> bool | None:
-        """True when all policies are met, False when one is not, else None."""
+        """True if all policies are met, False if one is not met, otherwise None."""
         met = {self.compliant_with(policy) for policy in self.policies}
         if False in met:
             return False
         return True if met == {True} else None
 
     def compliant_with(self, policy: str) -> bool | None:
-        """True when all its applicable checks pass, False when one fails, None when none fails but one is unknown.
+        """True if all applicable checks of it pass, False if one fails, None if none fails but one is unknown.
 
-        None as well when none of them applies at all: nothing was judged.
+        Also None if no check applies: nothing was judged.
         """
         verdicts = {one.verdict for one in self.findings if one.policy == policy} - {Verdict.NOT_APPLICABLE}
         if Verdict.FAIL in verdicts:
@@ -480,7 +481,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One metric family of the contract; all families about targets are gauges."""
+    """One metric family; all families about targets are gauges."""
 
     name: str
     help: str

@@ -1,4 +1,4 @@
-"""One scan of one target: each probe once at each address, under one deadline, their failures kept apart."""
+"""One scan of one target: each probe once at each address, under one deadline, with separate failures."""
 
 import asyncio
 import hashlib
@@ -35,17 +35,18 @@ from exporter.workers import Workers
 log = logging.getLogger(__name__)
 
 RESERVED_SHARE, RESERVED_SECONDS = 1 / 3, 60.0
-"""Of the scan's time, the smaller of the two, that hellos leave to the others. They are dozens of connections; the
-certificate and the first HTTP response are one each and matter as much, also where the server is so slow that the
-hellos do not end. A minute is enough for both with a server that takes 25 s for each connection."""
+"""The smaller of the two is the part of the scan's time that the hellos leave to the other probes. Hellos need dozens
+of connections. The certificate and the first HTTP response need one each and are as important, even if the server is so
+slow that the hellos do not finish. A minute is enough for both with a server that takes 25 s for each connection."""
 DNS_SHARE, DNS_SECONDS = 0.05, 5.0
-"""Likewise, what all that ask the server leave to the questions about records, which a slow server does not make slow.
-The seconds are the resolver's usual time limit."""
+"""The smaller of the two is the part of the scan's time that the probes of the server leave to the lookups of DNS
+records, which do not depend on the server's speed. The seconds are the resolver's usual time limit."""
 
 T = TypeVar("T")
 
 Known = Mapping[str | None, Facts]
-"""Facts of earlier scans that still hold, by address; without one where a target is scanned at one alone."""
+"""Facts of earlier scans that are still valid, by address; the key is None for a target that is scanned at one address
+only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Environment:
     """What scans share: the clock, the resolvers for records and for addresses, the count of open connections.
 
     Attributes:
-        workers: whoever makes them closes them.
+        workers: closed by the code that created them.
     """
 
     now: Callable[[], datetime]
@@ -68,12 +69,13 @@ async def scan_addresses(
 ) -> tuple[ScanResult, ...]:
     """Scan the target as its `addresses` says, within its `scan_timeout`: a result for each address, at least one.
 
-    What is known already and not yet due again is not asked again, and is no part of the results.
+    Facts that are known and not due again are not asked for, and are not part of the results.
 
-    With `all`, the addresses come one after the other, by number. Each may take its share of the time that is left, so
-    that one that does not answer leaves the others theirs. When no address is known, the one result has none.
+    With `all`, the addresses are scanned one after the other, by number. Each gets an equal share of the remaining
+    time, so that one without an answer leaves the others theirs. If no address is known, there is one result without an
+    address.
 
-    Never raises but for cancellation.
+    Raises nothing except for cancellation.
     """
     host = target.connect_address or target.host
     by_proxy = target.proxy is not None and not is_ip(host)  # the name is the proxy's to resolve
@@ -98,9 +100,10 @@ async def scan_addresses(
 
 
 def _chosen(target: Target, addresses: Sequence[str]) -> list[str]:
-    """The addresses to scan, IPv4 first and by number. Too many are cut to the same few each time.
+    """The addresses to scan, IPv4 first and by number. If there are too many, the same few are chosen each time.
 
-    The system's order may change with every answer: by it, each scan would show other addresses and drop the last ones.
+    The system's order may change with every answer. With that order, each scan would choose other addresses and drop
+    the previous ones.
     """
     if len(addresses) > MOST_ADDRESSES:
         log.warning("target=%s has %d addresses, %d of them are scanned", target.name, len(addresses), MOST_ADDRESSES)
@@ -131,17 +134,17 @@ def _unresolved(target: Target, started: datetime, ended: datetime, failure: Fai
 
 
 async def scan(target: Target, environment: Environment, known: Facts | None = None) -> ScanResult:
-    """Scan the target at one address, the first that takes a connection, within its `scan_timeout`.
+    """Scan the target at one address, the first that accepts a connection, within its `scan_timeout`.
 
-    The first probe finds out whether there is a TLS server at all; where it fails, the others have nothing to look at
-    and are not run. When its time was over before it was done, what it found counts, the others are run, and the scan
-    is no success. What is known and not yet due again is not asked again. Never raises but for cancellation.
+    The first probe finds out whether there is a TLS server at all. If it fails, the other probes are not run. If its
+    time ended before it was done, its partial facts count, the other probes run, and the scan is not a success. Facts
+    that are known and not due again are not asked for. Raises nothing except for cancellation.
     """
     return await _scan(target, environment, Facts(), known or Facts())
 
 
 async def _scan(target: Target, environment: Environment, of_name: Facts, known: Facts) -> ScanResult:
-    """As `scan`; what is known of the name from this same scan is part of the result."""
+    """As `scan`; facts about the name from this same scan are part of the result."""
     started = environment.now()
     dialer = Dialer(target, environment.gate, environment.lookup)
     facts, failures, outcome = Facts(), [], {}
@@ -196,7 +199,7 @@ async def _scan(target: Target, environment: Environment, of_name: Facts, known:
 
 
 def _ends(probe: Probe[Any], deadline: float, seconds: float) -> tuple[float, float]:
-    """When the probe has to be done with what it knows, and when it is cancelled, in the loop's time."""
+    """When the probe has to finish with what it knows, and when it is cancelled, in the event loop's time."""
     if not probe.mandatory:
         return deadline, deadline
     limit = deadline - min(DNS_SHARE * seconds, DNS_SECONDS)
@@ -205,14 +208,14 @@ def _ends(probe: Probe[Any], deadline: float, seconds: float) -> tuple[float, fl
 
 
 def _was_slow(failure: Failure, dialer: Dialer) -> bool:
-    """Whether the probe failed for want of time alone: the server has been heard, and may answer the others."""
+    """Whether the probe failed only because its time ended: the server has answered, and may answer the others."""
     return failure.reason is Reason.DEADLINE_EXCEEDED and dialer.traffic.received > 0
 
 
 async def _attempt(
     probe: str, target: Target, run: Callable[[], Awaitable[T]], deadline: float
 ) -> tuple[T | None, Failure | None]:
-    """What it gives, and how it failed; with a failure there may be something all the same."""
+    """The result and the failure; with a failure there may still be a partial result."""
     limit = asyncio.timeout_at(deadline)
     try:
         async with limit:

@@ -1,7 +1,7 @@
-"""When targets are scanned. APScheduler is the clock; what is due waits in our queue for one of a few workers.
+"""When targets are scanned. APScheduler is the clock; targets that are due wait in a queue for one of a few workers.
 
-Intervals count on the monotonic clock, so that nobody who sets the system's clock stops or multiplies scans. Knows
-nothing of scanning: it calls what it was given with the name of a target.
+Intervals are counted on the monotonic clock, so that setting the system's clock neither stops nor multiplies scans.
+This module knows nothing about scanning: it calls a function with the name of a target.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ log = logging.getLogger(__name__)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_SCANS_PER_SECOND = 10
-"""Targets never scanned are spread at about this rate over the first seconds (at most a minute)."""
+"""Targets that were never scanned are spread at about this rate over the first seconds (at most a minute)."""
 _LONGEST_SPREAD = timedelta(minutes=1)
 _TOO_SOON = 0.5
-"""A scan that comes due less than this share of an interval after the last one began is left out: right after a start,
-the first scan and the one of the target's phase would otherwise follow each other."""
+"""A scan is skipped if it is due less than this share of an interval after the start of the last one. Otherwise, after
+a start, the first scan and the one at the target's phase could directly follow each other."""
 _EXTRA_APART_SECONDS = 60.0
-"""Least time between two scans of a target that come outside of its interval: a server whose certificates last for
-seconds must not be scanned all the time."""
+"""Least time between two extra scans of a target: a server whose certificates last for seconds must not be scanned all
+the time."""
 _CLOCK_LOOKED_AT = timedelta(seconds=5)
 """How often the two clocks are compared."""
 
 
 @dataclass(slots=True)
 class Gauges:
-    """What the schedule tells of itself."""
+    """The state of the schedule for metrics."""
 
     running: int = 0
     waiting: int = 0
@@ -41,34 +41,37 @@ class Gauges:
 
 
 def share(name: str) -> float:
-    """A stable number in [0, 1) for a name, so that restarts do not gather scans at one moment."""
+    """A stable number in [0, 1) for a name, so that restarts do not move scans to the same time."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
 
 
 def phase(name: str, interval: timedelta) -> datetime:
-    """A moment at which the target is due; it is due again each interval before and after."""
+    """A time at which the target is due; it is also due each interval before and after."""
     return EPOCH + share(name) * interval
 
 
 def first_delay(name: str, interval: timedelta, count: int) -> timedelta:
-    """How long after the start a target is first scanned, when there are `count` of them."""
+    """Time from the start to the first scan of a target, if there are `count` targets."""
     spread = min(timedelta(seconds=count / FIRST_SCANS_PER_SECOND), _LONGEST_SPREAD, interval)
     return share(name) * spread
 
 
 class _Monotonic(tzinfo):
-    """The zone of a clock that nobody sets, for APScheduler: its "now" there is what the monotonic clock shows.
+    """A time zone for APScheduler whose current time is that of the monotonic clock, which nobody sets.
 
-    APScheduler takes the time from `datetime.now(zone)` alone (3.11, `schedulers/base.py`), which asks `fromutc` of the
-    zone for it. By the system's clock, a step back would leave each next run in the future, and after a step forward it
-    would list all the runs that were missed.
+    APScheduler gets the time only from `datetime.now(zone)` (3.11, `schedulers/base.py`), which calls the zone's
+    `fromutc`. With the system's clock, a step back would leave each next run in the future. After a step forward,
+    APScheduler would list all the runs that were missed.
     """
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
 
     def now(self) -> datetime:
-        """All times of jobs are of this zone: APScheduler may convert none, which would ask `fromutc` as well."""
+        """The current time in this zone.
+
+        All times of jobs use this zone, because APScheduler would convert others, which calls `fromutc` too.
+        """
         return self.at(self._seconds())
 
     def at(self, seconds: float) -> datetime:
@@ -76,31 +79,31 @@ class _Monotonic(tzinfo):
         return EPOCH.replace(tzinfo=self) + timedelta(seconds=seconds)
 
     def fromutc(self, _dt: datetime, /) -> datetime:
-        """Whatever the system's clock shows, what the monotonic one does."""
+        """The time of the monotonic clock, whatever the system's clock shows."""
         return self.now()
 
     def utcoffset(self, _dt: datetime | None, /) -> timedelta:
-        """None from UTC."""
+        """Zero."""
         return timedelta(0)
 
     def dst(self, _dt: datetime | None, /) -> timedelta:
-        """None."""
+        """Zero."""
         return timedelta(0)
 
     def tzname(self, _dt: datetime | None, /) -> str:
-        """What it is."""
+        """The name of the zone."""
         return "monotonic"
 
 
 class _Every(BaseTrigger):  # type: ignore[misc]  # untyped
-    """Each interval, counted from a time; what was missed in a standstill is not made up for."""
+    """Fires each interval, counted from a start time; runs missed during a pause are skipped."""
 
     def __init__(self, interval: timedelta, begin: datetime) -> None:
         self._interval = interval
         self._begin = begin
 
     def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
-        """The first after now."""
+        """The first time after now."""
         return self._begin + ((now - self._begin) // self._interval + 1) * self._interval
 
 
@@ -112,7 +115,7 @@ class Schedule:
     """The clock, the queue and the workers.
 
     Attributes:
-        gauges: updated as things happen.
+        gauges: always up to date.
     """
 
     def __init__(
@@ -124,14 +127,14 @@ class Schedule:
         monotonic: Callable[[], float] = _loop_time,
         tolerance: timedelta = timedelta(minutes=1),
     ) -> None:
-        """Before it starts.
+        """Create it; `start` starts it.
 
         Args:
-            run: scans the target of this name.
+            run: scans the target with this name.
             workers: how many scans run at once.
-            now: the system's clock, by which phases go.
+            now: the system's clock, from which phases are computed.
             monotonic: a clock that nobody sets, in seconds from any start.
-            tolerance: by how much the system's clock may be set without consequences.
+            tolerance: the system's clock may be set by this much without consequences.
         """
         self._run = run
         self._now = now
@@ -142,7 +145,7 @@ class Schedule:
         self._clock = AsyncIOScheduler(
             timezone=self._zone, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
-        self._ahead = timedelta(0)  # of the system's clock to the monotonic one
+        self._ahead = timedelta(0)  # system clock minus monotonic clock
         self._intervals: dict[str, timedelta] = {}
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._due_at: dict[str, float] = {}
@@ -155,7 +158,7 @@ class Schedule:
         self.gauges = Gauges()
 
     def start(self) -> None:
-        """Start the clock and the workers; needs the running loop."""
+        """Start the clock and the workers; needs a running event loop."""
         self._ahead = self._now() - self._zone.now()
         self._clock.add_job(self._watch, _Every(_CLOCK_LOOKED_AT, self._zone.now()))
         self._clock.start()
@@ -165,9 +168,9 @@ class Schedule:
         self.notice_step()
 
     def notice_step(self) -> None:
-        """Scan all targets again when somebody has set the system's clock.
+        """Scan all targets again if the system's clock was set.
 
-        The times of what was seen mean nothing then. The schedule looks for itself every few seconds.
+        The recorded times of facts are then meaningless. The schedule calls this every few seconds.
         """
         if not self._clock.running:
             return
@@ -181,7 +184,7 @@ class Schedule:
             self.scan_again(self._intervals)
 
     def sync(self, intervals: Mapping[str, timedelta]) -> None:
-        """Make these the targets: new ones are scanned soon, gone ones no more, changed ones at their new pace."""
+        """Set the targets: new ones are scanned soon, removed ones no more, changed ones at their new interval."""
         for name in self._intervals.keys() - intervals.keys():
             self._forget(name)
         ahead = self._now() - self._zone.now()
@@ -197,9 +200,9 @@ class Schedule:
         self._intervals = dict(intervals)
 
     def scan_again(self, names: Collection[str]) -> None:
-        """One scan more of each of these, soon, spread as the first ones after a start; the others come as ever.
+        """Scan each of these targets once more soon, spread as after a start; regular scans are unaffected.
 
-        It begins after this call: one that runs already is followed by another. Two for one target are at least
+        The scan starts after this call: if one is running, another follows it. Two extra scans of a target are at least
         `_EXTRA_APART_SECONDS` apart.
         """
         for name in names:
@@ -220,13 +223,13 @@ class Schedule:
             times.pop(name, None)
         self._extra.discard(name)
         self._once_more.discard(name)
-        task = self._running.pop(name, None)  # a target of this name that comes anew does not wait for its end
+        task = self._running.pop(name, None)  # a new target with this name does not wait for it
         if task:
             task.cancel()
 
     async def _due(self, name: str) -> None:
-        """Called by the clock: queue the target, unless it waits or runs already or was just scanned."""
-        self._extra.discard(name)  # one that waits is this one as well
+        """Called by the clock: queue the target, unless it is waiting, running or was just scanned."""
+        self._extra.discard(name)  # a waiting extra scan serves as this one
         if name in self._due_at or name in self._running or name not in self._intervals:
             return
         began = self._began_at.get(name)
@@ -235,7 +238,7 @@ class Schedule:
         self._enqueue(name)
 
     async def _due_extra(self, name: str) -> None:
-        """Likewise, for a scan outside of the interval, which takes the place of no other."""
+        """Queue an extra scan, which does not replace a regular one; if a scan is running, it follows."""
         if name in self._running:
             self._once_more.add(name)
         elif name in self._intervals and name not in self._due_at:
@@ -264,7 +267,7 @@ class Schedule:
                 task.cancel()
                 if self._running.get(name) is task:
                     del self._running[name]
-                if name in self._extra_at:  # apart from its end: a slow target would be scanned without a pause
+                if name in self._extra_at:  # from its end, or a slow target would be scanned without a pause
                     self._extra_at[name] = self._monotonic()
                 self.gauges.running -= 1
             if name in self._once_more and name not in self._running:
@@ -287,7 +290,7 @@ class Schedule:
             log.exception("scan of %s", name)
 
     async def stop(self, within: timedelta) -> bool:
-        """Stop the clock, break off what runs, and wait for it; True when all of it ended in time."""
+        """Stop the clock, cancel what runs, and wait for it; True if all of it ended in time."""
         if self._clock.running:
             self._clock.pause()
         tasks = [*self._running.values(), *self._workers]

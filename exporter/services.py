@@ -14,7 +14,7 @@ from exporter.model import Proxy, is_ip, plain_address
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What servers of a service bear of one client, whatever is configured for all targets.
+    """What servers of a service accept from one client, whatever the global settings are.
 
     Attributes:
         connections: most at once.
@@ -26,23 +26,23 @@ class Pace:
 
 
 _MAIL_PACE = Pace(1, timedelta(milliseconds=100))
-"""Mail servers count a client's connections, and turn it away or lock it out over a number or a rate. One connection is
-what any limit leaves (Exim's smtp_accept_max_per_host, Postfix' smtpd_client_connection_count_limit). The gap makes at
-most 600 a minute, and a scan some seconds longer."""
+"""Mail servers count a client's connections, and reject or block it above a number or a rate. Every limit allows one
+connection at a time (Exim's smtp_accept_max_per_host, Postfix' smtpd_client_connection_count_limit). The gap limits the
+rate to 600 a minute, and makes a scan some seconds longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service, with all that the program has to know of it.
+    """One service, with everything that the program has to know about it.
 
     Attributes:
-        name: value of `protocol`, or of `starttls` where a dialogue comes before TLS.
-        port: its usual port; None where nothing is assumed.
-        starttls: it begins with the dialogue of this name in `exporter.net.starttls`, and not with TLS.
-        greeting: the dialogue by which its servers speak first, before TLS or inside it; None where they wait.
-        says_ehlo: its dialogue begins with the client's name.
-        pace: None where the settings for all targets count.
-        remedies_for: whose configuration remedies are written for, where the server is not known: values of
+        name: value of `protocol`, or of `starttls` if a dialogue comes before TLS.
+        port: its usual port; None if nothing is assumed.
+        starttls: it starts with the dialogue of this name in `exporter.net.starttls`, not with TLS.
+        greeting: the dialogue in which its servers speak first, before TLS or inside it; None if they wait.
+        says_ehlo: its dialogue starts with the client's name.
+        pace: None if only the settings count.
+        remedies_for: kinds of servers for which remedies are written if the server is unknown: values of
             `Remedy.server`.
     """
 
@@ -85,31 +85,31 @@ SERVICES = {
         Service("rdp", 3389, starttls=True),
     )
 }
-"""By name. A new one is added here, with its dialogue in `exporter.net.starttls` where it has one."""
+"""By name. A new service is added here, with its dialogue in `exporter.net.starttls` if it has one."""
 
 PROTOCOLS = {service.name: service.port for service in SERVICES.values() if not service.starttls}
-"""Values of `protocol`, with their usual ports: services that are TLS from the first byte."""
+"""Values of `protocol`, with their usual ports: services with TLS from the first byte."""
 STARTTLS = {service.name: service.port for service in SERVICES.values() if service.starttls}
 """Values of `starttls`, with their usual ports: services with a dialogue before TLS."""
 BY_PORT = {port: protocol for protocol, port in PROTOCOLS.items() if port}
 
 
 def greeting_inside_tls(protocol: str) -> str | None:
-    """The dialogue of the greeting that servers send first inside TLS; None where they send none there."""
+    """The dialogue of the greeting that servers send first inside TLS; None if they send none there."""
     service = SERVICES.get(protocol)
     return None if service is None or service.starttls else service.greeting
 
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")
-"""Names and numbers of interfaces; Linux allows 15 characters (IFNAMSIZ)."""
+"""Names and indexes of interfaces; Linux allows 15 characters (IFNAMSIZ)."""
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.+)")
 _HOST_PORT = re.compile(r"(?:\[(?P<ip6>[^\]]+)\]|(?P<host>[^:/?#\s\[\]]+))(?::(?P<port>[0-9]*))?/?")
 
 
 _PROXY_SCHEMES = {"http": "http", "socks5": "socks5", "socks5h": "socks5"}
-"""The proxy resolves names either way, as with Prometheus, for which the last two are the same as well."""
+"""The proxy resolves names with all of them, as in Prometheus, which treats the last two as the same too."""
 _AUTHORITY = re.compile(
     r"(?:(?P<user>[^@:]*)(?::(?P<password>[^@]*))?@)?(?P<host>\[[^\[\]@]*\]|[^:@\[\]]*)(?::(?P<port>[^@:\[\]]*))?"
 )
@@ -119,7 +119,7 @@ _USER_INFO = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*")
 
 @dataclass(frozen=True, slots=True)
 class TargetText:
-    """What the text form of a target says; None where it says nothing."""
+    """What the text form of a target says; None for what it does not say."""
 
     host: str
     port: int | None
@@ -128,7 +128,7 @@ class TargetText:
 
 
 def normal_host(text: str) -> str:
-    """The host as it is looked up: an IP literal, or a DNS name in lower-case A-labels without a final dot.
+    """The host in the form for lookups: an IP literal, or a DNS name in lower-case A-labels without a final dot.
 
     Raises:
         TargetError: it is neither.
@@ -151,7 +151,7 @@ _LITERAL = re.compile(r"\[(IPv6:)?([^\[\]]+)\]", re.IGNORECASE)
 
 
 def parse_ehlo_name(text: str) -> str:
-    """What a client may call itself in EHLO and LHLO: a host name, or an address literal (RFC 5321, 4.1.1.1).
+    """Parse a client's name for EHLO and LHLO: a host name, or an address literal (RFC 5321, 4.1.1.1).
 
     Raises:
         TargetError: it is neither.
@@ -170,25 +170,25 @@ def parse_ehlo_name(text: str) -> str:
 
 
 def address_literal(address: str) -> str:
-    """An IP address as it stands in mail (RFC 5321, 4.1.3); without a zone, which means nothing elsewhere."""
+    """An IP address in mail (RFC 5321, 4.1.3); without a zone, which has no meaning elsewhere."""
     plain = plain_address(address.partition("%")[0])
     return f"[IPv6:{plain}]" if ":" in plain else f"[{plain}]"
 
 
 def _normal_address(text: str) -> str:
-    """The one usual spelling (RFC 5952), so that two spellings do not pass for two targets."""
+    """The usual spelling (RFC 5952), so that two spellings are not two targets."""
     address = ip_address(text)
     zone = address.scope_id if isinstance(address, IPv6Address) else None
-    if zone is not None and not _ZONE.fullmatch(zone):  # the standard library takes anything, line ends too
+    if zone is not None and not _ZONE.fullmatch(zone):  # the standard library accepts anything, also line ends
         raise TargetError(f"{text!r} is neither a host name nor an IP address")
     return str(address)
 
 
 def parse_service(text: str) -> TargetText:
-    """Read `host`, `host:port`, `[2001:db8::1]:port`, `imaps://host` or `smtp+starttls://host:587`.
+    """Parse `host`, `host:port`, `[2001:db8::1]:port`, `imaps://host` or `smtp+starttls://host:587`.
 
     Raises:
-        TargetError: saying what is wrong.
+        TargetError: says what is wrong.
     """
     url = _URL.fullmatch(text)
     scheme, rest = (url["scheme"].lower(), url["rest"]) if url else (None, text)
@@ -218,10 +218,10 @@ def parse_service(text: str) -> TargetText:
 
 
 def parse_proxy(text: str) -> Proxy:
-    """Read `http://proxy:3128`, `socks5://user:password@[2001:db8::1]:1080`; user and password percent-encoded.
+    """Parse `http://proxy:3128`, `socks5://user:password@[2001:db8::1]:1080`; user and password percent-encoded.
 
     Raises:
-        TargetError: saying what is wrong without a word of the text, any part of which can be meant as a password.
+        TargetError: says what is wrong without quoting the text, any part of which may be a password.
     """
     url = _URL.fullmatch(text)
     scheme = _PROXY_SCHEMES.get(url["scheme"].lower()) if url else None
@@ -254,7 +254,7 @@ def parse_proxy(text: str) -> Proxy:
 
 
 def _user_info(text: str) -> str:
-    """User or password without its percent-encoding; control characters can stand in neither (RFC 7617, 2)."""
+    """User or password without percent-encoding; neither may have control characters (RFC 7617, 2)."""
     if not _USER_INFO.fullmatch(text):
         raise TargetError("has characters in user or password that must be percent-encoded (RFC 3986, 3.2.1)")
     try:
@@ -267,5 +267,5 @@ def _user_info(text: str) -> str:
 
 
 def default_name(host: str, port: int) -> str:
-    """`host:port`, an IPv6 literal in brackets."""
+    """`host:port`, with an IPv6 literal in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,4 +1,4 @@
-"""The latest reports of each target. In memory so far, behind the interface that a lasting store fills as well."""
+"""The latest reports of each target. They are in memory so far; a persistent store would have the same interface."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -6,27 +6,27 @@ from typing import Protocol
 from exporter.model import Report
 
 Reports = Sequence[Report]
-"""Of one target: one for each of its addresses, at least one."""
+"""The reports of one target: one for each of its addresses, at least one."""
 
 
 class Store(Protocol):
-    """Keeps the reports of each target. Called from the event loop only; an implementation must not block it."""
+    """Keeps the reports of each target. Called only from the event loop; an implementation must not block it."""
 
     def put(self, reports: Reports) -> None:
         """Replace all reports of their one target."""
 
     def get(self, name: str) -> Reports:
-        """The reports of the target of this name; none when it is not known."""
+        """The reports of the target with this name; empty if it is unknown."""
 
     def remove(self, name: str) -> None:
-        """Forget the target; does nothing when it is not known."""
+        """Remove the target; does nothing if it is unknown."""
 
     def all(self) -> Iterable[Reports]:
         """The reports of every target, by name."""
 
 
 class MemoryStore:
-    """A store that lasts as long as the process."""
+    """A store that exists as long as the process."""
 
     def __init__(self) -> None:
         self._reports: dict[str, Reports] = {}

@@ -19,19 +19,19 @@ _MARKS = {
     Verdict.NOT_APPLICABLE: ("n/a", "dim"),
 }
 _SHOWN_ITEMS = 3
-"""Of one list of evidence; an explanation and the JSON report have them all."""
+"""Items that are shown of one list of evidence; an explanation and the JSON report have them all."""
 _INDENT = " " * 12
 ANY_SERVER = "any"
-"""What a remedy calls itself where no server's configuration is meant."""
+"""The `server` of a remedy that is not for the configuration of a specific server."""
 
 
 def _plain(text: str) -> str:
-    """The text with what would steer the terminal shown as escapes: part of it was written by the server."""
+    """The text with control characters as escapes, because part of it was written by the server."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def _evidence(finding: Finding) -> str:
-    """What the summary does not name already, a line a group."""
+    """Evidence that the summary does not contain, one line for each group."""
     lines = []
     for group, items in finding.evidence.items():
         if not all(item in finding.summary for item in items):
@@ -54,7 +54,7 @@ _GOOD, _FAIR = Letter.A_MINUS.rank, Letter.C.rank
 
 
 def _grade(report: Report) -> Text:
-    """The letter, what leads to it, and what it would be if trust did not matter; empty where there is none."""
+    """The letter, its reason, and the letter if trust did not matter; empty if there is no grade."""
     grade = report.facts.get(Grade)
     if grade is None:
         return Text()
@@ -87,13 +87,13 @@ def _table(failures: Sequence[Failure], findings: Sequence[Finding]) -> Table:
 
 
 def _title(finding: Finding, of_policy: Sequence[Finding]) -> str:
-    """The check; with its severity where the policy makes several demands of it."""
+    """The check, with its severity if the policy has several demands for it."""
     several = sum(other.check == finding.check for other in of_policy) > 1
     return f"{finding.check} ({finding.severity})" if several else finding.check
 
 
 def _explanation(finding: Finding) -> Iterator[RenderableType]:
-    """What was seen in full, what was asked and where that is written; of a failure also what to change."""
+    """Everything that was seen, what the policy asks for and its source; for a failure also what to change."""
     mark, style = _MARKS[finding.verdict]
     yield Text.assemble((finding.check, "bold"), "  ", (mark, style), "  ", (finding.severity, "dim"))
     seen = [finding.summary, *(f"{group}: {', '.join(items)}" for group, items in finding.evidence.items())]
@@ -111,7 +111,7 @@ def _explanation(finding: Finding) -> Iterator[RenderableType]:
 
 
 def _shared(notes: Sequence[str]) -> str:
-    """The sentences that all of several notes begin with, which need not be read for each server again."""
+    """The sentences at the start that several notes share, which are shown only once."""
     if len(notes) < 2:
         return ""
     alike = commonprefix([f"{note} " for note in notes])  # noqa: RUF071 - characters are meant
@@ -119,7 +119,7 @@ def _shared(notes: Sequence[str]) -> str:
 
 
 def _labelled(label: str, text: str) -> Table:
-    """The text beside the label, as wide as the terminal."""
+    """The text next to the label, as wide as the terminal."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
@@ -128,7 +128,7 @@ def _labelled(label: str, text: str) -> Table:
 
 
 def _differences(disagreement: Disagreement) -> Iterator[Text]:
-    """The fact, and below it what each address said."""
+    """The fact, and below it the value at each address."""
     yield Text.assemble(("addresses disagree", "bold yellow"), " on ", _plain(disagreement.fact))
     for address, parts in disagreement.said.items():
         said = "; ".join(f"{part}: {value or 'none'}" for part, value in parts.items())
@@ -136,7 +136,7 @@ def _differences(disagreement: Disagreement) -> Iterator[Text]:
 
 
 def _of_all_addresses(report: Report) -> Iterator[Text]:
-    """What the report of any address says of all of them."""
+    """What the report of any address says about all of them."""
     found = report.result.addresses_found or 0
     if found > MOST_ADDRESSES:
         yield Text(f"{MOST_ADDRESSES} of {found} addresses were scanned", style="yellow")
@@ -145,9 +145,10 @@ def _of_all_addresses(report: Report) -> Iterator[Text]:
 
 
 def print_reports(console: Console, reports: Sequence[Report], *, explain: bool = False) -> None:
-    """For each target its name and verdict, then a line a check; with several addresses, in what they disagree.
+    """For each target its name and verdict, then a line for each check; with several addresses, their differences.
 
-    With `explain`, below it of all that does not pass: what was seen, what was asked, and what to change.
+    With `explain`, each check that does not pass follows in detail: what was seen, what the policy asks for, and what
+    to change.
     """
     for _, several in groupby(reports, lambda report: report.target.name):
         of_target = list(several)
@@ -184,6 +185,6 @@ def _print_explanations(console: Console, findings: Sequence[Finding]) -> None:
     for finding in findings:
         if finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN}:
             for part in _explanation(finding):
-                # Lines of a configuration are copied: the terminal may wrap them, we may not.
+                # Lines of a configuration are copied: the terminal may wrap them, but rich must not.
                 console.print(part, soft_wrap=isinstance(part, Text))
             console.print()

@@ -1,7 +1,7 @@
-"""Reads a YAML file into plain data together with where each part of it stands.
+"""Reads a YAML file into plain data, with the position of each part.
 
-YAML 1.1's surprises are left out: `no`, `12:30`, `017` and `2026-11-22` are the strings they look like. A file can be
-hostile: whatever it holds, what leaves this module is data or `ConfigError`.
+It leaves out YAML 1.1's surprises: `no`, `12:30`, `017` and `2026-11-22` are strings. Files may be hostile: the result
+is always data or `ConfigError`.
 """
 
 import re
@@ -20,14 +20,15 @@ Path_ = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
 MAX_DEPTH = 32
-"""Our files are 6 levels deep. PyYAML builds nodes by recursion on the C stack: 200,000 brackets end the process."""
+"""Our files have 6 levels. PyYAML builds nodes by recursion on the C stack: 200,000 brackets would end the process."""
 
 SPARE_NODES = 100_000
-"""A file has fewer nodes than characters; beyond that and these, aliases multiply (the "billion laughs")."""
+"""A file has fewer nodes than characters. If there are more than this in addition, aliases multiply them (the "billion
+laughs")."""
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS: dict[str, tuple[re.Pattern[str], str, Callable[[str], object]]] = {
-    # YAML 1.2.2, 10.3.2 (core schema), less octal, hexadecimal, infinities and whole numbers over 18 digits.
+    # YAML 1.2.2, 10.3.2 (core schema), without octal, hexadecimal, infinities and integers of more than 18 digits.
     "null": (re.compile(r"~|null|Null|NULL|"), "~nN", lambda _text: None),
     "bool": (re.compile(r"true|True|TRUE|false|False|FALSE"), "tTfF", lambda text: text.lower() == "true"),
     "int": (re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})"), "-+0123456789", int),
@@ -56,20 +57,20 @@ for _name, (_pattern, _first, _) in _SCALARS.items():
 
 
 class Document:
-    """A YAML document as data, with a place for every key path.
+    """A YAML document as data, with a position for every key path.
 
     Attributes:
-        data: dicts with keys of text, lists and scalars.
+        data: dicts with string keys, lists and scalars.
     """
 
     def __init__(self, file: str, root: yaml.Node | None, most_nodes: int) -> None:
-        """Read the nodes.
+        """Convert the nodes.
 
         Raises:
-            ConfigError: too deep or too many of them.
+            ConfigError: they are nested too deep, or there are too many.
         """
         self.file = file
-        self._noted: dict[Problem, None] = {}  # the same place can come up again through aliases
+        self._noted: dict[Problem, None] = {}  # aliases can repeat the same position
         self._keys: dict[Path_, yaml.Mark] = {}
         self._values: dict[Path_, yaml.Mark] = {}
         self._unread: set[Path_] = set()
@@ -97,7 +98,7 @@ class Document:
         return None
 
     def _count(self, node: yaml.Node, depth: int) -> None:
-        """Aliases make graphs of trees, with cycles even: their depth and size show only here."""
+        """Count a node. Aliases turn the tree into a graph, maybe with cycles, so its depth and size show only here."""
         self._nodes_left -= 1
         if depth > MAX_DEPTH:
             raise ConfigError([_at(self.file, node.start_mark, (), f"nested deeper than {MAX_DEPTH} levels")])
@@ -105,7 +106,7 @@ class Document:
             raise ConfigError([_at(self.file, node.start_mark, (), "aliases make the file too large")])
 
     def _entries(self, node: yaml.MappingNode, path: Path_, depth: int) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-        """The mapping's own entries, then what `<<` adds to them (https://yaml.org/type/merge.html)."""
+        """The mapping's own entries, then those that `<<` adds (https://yaml.org/type/merge.html)."""
         self._count(node, depth)
         entries: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
@@ -136,15 +137,15 @@ class Document:
 
     @property
     def problems(self) -> list[Problem]:
-        """Duplicate keys and whatever else is YAML, but not for us."""
+        """Duplicate keys and other things that are valid YAML, but not accepted here."""
         return list(self._noted)
 
     def unread(self, path: Path_) -> bool:
-        """Whether `problems` already has why there is no value at this key path or above it."""
+        """Whether `problems` already says why there is no value at this key path or above it."""
         return any(path[:length] in self._unread for length in range(len(path) + 1))
 
     def problem(self, path: Path_, message: str, *, at_key: bool = False) -> Problem:
-        """A problem at this key path, or at the nearest place above it that the file has."""
+        """A problem at this key path, or at the nearest path above it that the file has."""
         known = path
         while known and known not in self._values:
             known = known[:-1]
@@ -153,7 +154,7 @@ class Document:
 
 
 def dotted(path: Path_) -> str:
-    """`targets.0.host`; a key that would break the line is quoted."""
+    """`targets.0.host`; a key with unprintable characters is quoted."""
     return ".".join(text if (text := str(part)).isprintable() else repr(text) for part in path)
 
 
@@ -175,7 +176,7 @@ def read_document(path: Path) -> Document:
         raise ConfigError([_at(file, None, (), f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([_at(file, None, (), "is not UTF-8")]) from error
-    except ValueError as error:  # of a path that no file can have
+    except ValueError as error:  # a path that no file can have
         raise ConfigError([_at(file, None, (), f"cannot be read: {error}")]) from error
     try:
         _refuse_depth(file, text)
@@ -192,7 +193,7 @@ def read_document(path: Path) -> Document:
 
 
 def _refuse_depth(file: str, text: str) -> None:
-    """Events come one by one and cost no stack; nodes do."""
+    """Check the depth by events, which come one by one and need no stack; nodes do."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -228,13 +229,13 @@ _MESSAGES = {
     "model_attributes_type": "is not a mapping",
     "value_error": "{error}",
 }
-"""Pydantic's kinds of errors that our models can meet, in the words of a person who writes YAML."""
+"""Messages for the kinds of Pydantic errors that our models can raise, for people who write YAML."""
 
 
 def validate(document: Document, model: type[M], context: object = None) -> tuple[M | None, list[Problem]]:
-    """The document as the model, or every problem that keeps it from being one.
+    """Convert the document to the model, or list every problem that prevents it.
 
-    The context is for the model's validators. A `RootModel` stands for a list.
+    The context is for the model's validators. A `RootModel` is for a list.
     """
     problems = list(document.problems)
     if document.unread(()):
@@ -255,7 +256,7 @@ def validate(document: Document, model: type[M], context: object = None) -> tupl
 
 
 def _own(data: object, path: Path_) -> Path_:
-    """The path as it is in the file: what a model adds to short forms is not there, what is missing is looked for."""
+    """The path as it is in the file, without the parts that a model adds to short forms."""
     kept: list[str | int] = []
     for part in path:
         if isinstance(data, dict) and isinstance(part, str):

@@ -1,4 +1,4 @@
-"""Where a scan runs. So far in this process; workers elsewhere come in behind the same interface."""
+"""Where a scan runs. So far in this process; remote workers would have the same interface."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ class Backend(Protocol):
     """Runs scans."""
 
     async def run(self, target: Target, known: Known) -> tuple[ScanResult, ...]:
-        """Scan the target: at least one result, see `scan_addresses`; raises nothing but for cancellation."""
+        """Scan the target: at least one result, see `scan_addresses`; raises nothing except for cancellation."""
 
 
 class LocalBackend:

@@ -1,1 +1,1 @@
-"""The demonstration: two servers of our own on loopback, a name server, and the daemon on top. No network, no root."""
+"""The demonstration: our own two web servers on loopback, a name server, and the daemon. No network, no root."""

@@ -1,4 +1,4 @@
-"""Mints a certification authority and leaves for the demonstration."""
+"""Creates a certification authority and leaf certificates for the demonstration."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ def _pem(path: Path, certificates: list[x509.Certificate], key: Key | None = Non
 
 
 class Authority:
-    """A certification authority that lasts as long as the demonstration.
+    """A certification authority for the time of the demonstration.
 
     Attributes:
         bundle: PEM file of its certificate.
@@ -71,7 +71,7 @@ class Authority:
         )
 
     def issue(self, host: str, key: Key, file: str) -> Path:
-        """A leaf for the host; the PEM file with certificate and key."""
+        """Issue a leaf for the host; returns the PEM file with certificate and key."""
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
             self._builder(_name(host), self._certificate.subject, key.public_key())

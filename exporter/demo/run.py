@@ -1,4 +1,4 @@
-"""Runs the demonstration: the same daemon as `serve`, over servers of its own."""
+"""Runs the demonstration: the same daemon as `serve`, with its own servers."""
 
 import asyncio
 import signal
@@ -28,10 +28,10 @@ _FIRST_SCANS_SECONDS = 30
 
 
 async def demo(console: Console, addresses: list[tuple[str, int]], *, once: bool) -> int:
-    """Start everything, print the verdicts and the address; stay until Ctrl-C unless `once`. Gives the exit code.
+    """Start everything, and print the verdicts and the address. Unless `once`, run until Ctrl-C. Returns the exit code.
 
     Raises:
-        ExporterError: an address cannot be bound.
+        ExporterError: an address cannot be bound, or the first scans take too long.
     """
     with tempfile.TemporaryDirectory(prefix="tls-posture-demo-") as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""The demonstration's servers: two web servers with the standard library's TLS, and a name server that knows CAA."""
+"""The demonstration's servers: two web servers with the standard library's TLS, and a name server with a CAA record."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ _REQUEST_SECONDS = 10
 
 
 def good_context(authority: Authority) -> ssl.SSLContext:
-    """TLS as the checklist asks for it, with an ECDSA and an RSA certificate."""
+    """TLS as the checklist demands, with an ECDSA and an RSA certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_CHECKLIST_SUITES)
@@ -47,10 +47,10 @@ def good_context(authority: Authority) -> ssl.SSLContext:
 
 
 def weak_context(authority: Authority) -> ssl.SSLContext:
-    """TLS from 1.0 on with whatever suites there are, in the client's order."""
+    """TLS 1.0 and later with all available suites, in the client's order."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # old versions are what this server is for
+        warnings.simplefilter("ignore", DeprecationWarning)  # old versions are the purpose of this server
         context.minimum_version = ssl.TLSVersion.TLSv1
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
@@ -67,7 +67,7 @@ def _status(request: bytes) -> str:
 
 @asynccontextmanager
 async def https_server(context: ssl.SSLContext, fields: str) -> AsyncIterator[int]:
-    """A web server on a free port of 127.0.0.1 with one page, at `/`, and these header fields; gives the port."""
+    """A web server on a free port of 127.0.0.1 with one page, at `/`, and these header fields; yields the port."""
     response = _HEAD + fields + "\r\nhello\n"
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -88,7 +88,7 @@ async def https_server(context: ssl.SSLContext, fields: str) -> AsyncIterator[in
 
 
 class _NameServer(asyncio.DatagramProtocol):
-    """Answers CAA for one host; every other name exists and has nothing."""
+    """Answers CAA for one host; every other name exists and has no records."""
 
     transport: asyncio.DatagramTransport
 
@@ -111,7 +111,7 @@ class _NameServer(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def name_server() -> AsyncIterator[int]:
-    """A name server on a free UDP port of 127.0.0.1; gives the port."""
+    """A name server on a free UDP port of 127.0.0.1; yields the port."""
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(_NameServer, local_addr=("127.0.0.1", 0))
     try:

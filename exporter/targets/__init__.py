@@ -13,13 +13,13 @@ from exporter.services import SERVICES, TargetText, parse_proxy
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=2)
 DEFAULT_VULNERABILITY_INTERVAL = timedelta(hours=24)
 MAX_AGE_INTERVALS = 3
-"""Facts outlive their last good scan by this many intervals, unless `max_age` says otherwise."""
+"""Facts are kept for this many intervals after the last scan that saw them, unless `max_age` says otherwise."""
 HTTP_PORT = 80
-"""Where a browser looks that was given the name alone; it belongs to 443 and to no other port (RFC 9110, 4.2)."""
+"""The port that a browser uses for a name without scheme; it belongs to 443 and to no other port (RFC 9110, 4.2)."""
 
 
 def static_targets(config: Config) -> tuple[Target, ...]:
-    """The configured targets, every default filled in, in the order of the file."""
+    """The configured targets, with every default filled in, in the order of the file."""
     return tuple(make_target(settings, config.global_) for settings in config.targets)
 
 
@@ -33,7 +33,7 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
         gap = settings.connection_gap
     proxy_url = settings.proxy_url or defaults.proxy_url
     proxy = parse_proxy(proxy_url) if proxy_url and proxy_url != DIRECT else None
-    # A proxy is told the name, and chooses the address. Files that ask for more are refused before this.
+    # A proxy gets the name and chooses the address. Configurations that ask for more are rejected earlier.
     chosen_elsewhere = proxy is not None and not is_ip(settings.connect_address or settings.host)
     return Target(
         name=settings.effective_name,
@@ -66,10 +66,10 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
 
 
 def named(text: str, service: TargetText | None, targets: Sequence[Target]) -> tuple[Target, ...]:
-    """The targets that a text on the command line means: the one of that name, else all that it does not rule out.
+    """The targets that a text on the command line means: the one with that name, otherwise all that match it.
 
-    `service` is what the text says as host, host:port or URL, None when it says nothing of the kind. It rules out other
-    hosts, and what it names of port, protocol and STARTTLS; what it leaves open may be anything.
+    `service` is the text parsed as host, host:port or URL; None if it is not one. A target matches if it has the same
+    host and, as far as the text contains them, the same port, protocol and STARTTLS dialogue.
     """
     of_name = tuple(target for target in targets if target.name == text)
     if of_name or service is None:
@@ -84,7 +84,7 @@ def named(text: str, service: TargetText | None, targets: Sequence[Target]) -> t
 
 
 def _ca_file(settings: TargetSettings, defaults: GlobalSettings) -> str | None:
-    """The bundle to trust: what the target says goes before what is said for all. None is the system's store."""
+    """The bundle to trust: the target's setting has precedence over the global one. None is the system's store."""
     for section in (settings, defaults):
         if section.ca_file is not None:
             return section.ca_file
@@ -99,7 +99,7 @@ def _client_certificate(settings: TargetSettings, defaults: GlobalSettings) -> C
 
 
 def _http(settings: TargetSettings, defaults: GlobalSettings) -> HttpOptions:
-    """Key by key: what the target says, else what is said for all."""
+    """Each key from the target's settings, otherwise from the global ones."""
     if settings.effective_protocol != "https":
         return HttpOptions()
     own, usual = settings.http or HttpSettings(), defaults.http or HttpSettings()
@@ -114,9 +114,9 @@ def _http(settings: TargetSettings, defaults: GlobalSettings) -> HttpOptions:
 
 
 def _usual_pace(protocol: str, defaults: GlobalSettings) -> tuple[int, timedelta]:
-    """Connections at once and the gap between them, unless a target says otherwise itself.
+    """Most connections at once and the gap between them, for a target without settings of its own.
 
-    What is said for all targets is not meant for mail where it asks more than mail servers bear.
+    For mail, global settings do not count where they exceed what mail servers accept.
     """
     connections, gap = defaults.connections_per_host, defaults.connection_gap or timedelta(0)
     pace = SERVICES[protocol].pace
@@ -126,6 +126,6 @@ def _usual_pace(protocol: str, defaults: GlobalSettings) -> tuple[int, timedelta
 def _vulnerability_interval(
     settings: TargetSettings, defaults: GlobalSettings, scan_interval: timedelta
 ) -> timedelta | None:
-    """What is configured, else a day; there is no try without a scan."""
+    """The configured interval, otherwise a day; never shorter than the scan interval, because a try needs a scan."""
     value = settings.vulnerability_interval or defaults.vulnerability_interval or DEFAULT_VULNERABILITY_INTERVAL
     return None if value == NEVER or isinstance(value, str) else max(value, scan_interval)
