@@ -110,6 +110,7 @@ def _logging_restored() -> Iterator[None]:
     before = [(logger, logger.level) for logger in loggers]
     handlers = list(root.handlers)
     root.handlers = []  # basicConfig would close those of the test runner
+    logging.captureWarnings(False)  # a test that ran the program may have left it on
     yield
     logging.captureWarnings(False)
     root.handlers = handlers
