@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from exporter.derived.registry import SHOWN
+from exporter.facts.form import entries
 from exporter.grade import REVISION, Grade, Letter
 from exporter.model import MOST_ADDRESSES, Disagreement, Failure, Finding, Reason, Report, Severity, Verdict
 from exporter.probes.registry import PROBES
-from exporter.simulation.terms import Obstacle
 
 
 class _Form(BaseModel):
@@ -47,90 +47,28 @@ class FailureForm(_Form):
     detail: str
 
 
-class ListingForm(_Form):
-    """Names that the server accepts, in the order it chose them."""
-
-    names: list[str]
-    complete: bool = Field(description="there are no others")
-
-
-class PrimeForm(_Form):
-    """The prime of a finite-field key exchange."""
-
-    bits: int
-    name: str | None = Field(description="whose common prime it is")
+_ORDER = (
+    *("protocols", "cipher_suites", "cipher_suites_incomplete", "cipher_order", "compression"),
+    *("groups", "groups_incomplete", "group_order", "ignores_supported_groups", "dh_primes"),
+    *("extensions", "alpn", "signature_schemes", "plain_chains", "hellos", "contradictions"),
+    *("vulnerabilities", "attacks_tried", "clients", "certificate", "http", "software"),
+    *("dns", "tlsa", "mta_sts", "mta_sts_policy", "caa_issuer", "notes"),
+)
+"""Keys of facts in the order of the published form. Keys that are not listed here come after these."""
 
 
-class ChainForm(_Form):
-    """A chain of certificates."""
-
-    key: str | None = Field(description="kind of the first one's key")
-    protocols: list[str]
-    sha256: list[str] = Field(description="fingerprints, the leaf first")
-
-
-class TriedForm(_Form):
-    """What trying one attack came to."""
-
-    vulnerable: bool | None = Field(description="null when the server did not go along to where it is tried")
-    detail: str
-    at: datetime
+def _fields() -> Mapping[str, Any]:
+    """Each key of all facts, null where nothing is known."""
+    keys = {name: entry for part in SHOWN for name, entry in entries(part.form).items()}
+    names = dict.fromkeys((*_ORDER, *keys))
+    return {name: (keys[name].value | None, Field(description=keys[name].key.text)) for name in names}
 
 
-class ConnectionForm(_Form):
-    """What comes of one client; null where it is not known or there is none."""
-
-    connects: bool | None
-    protocol: str | None = Field(
-        description="this and the next two: what is agreed on, even where the client refuses it"
-    )
-    cipher_suite: str | None
-    group: str | None
-    reason: Obstacle | None = Field(description="why it cannot connect, or what it hangs on where that is not known")
-    detail: str | None
-
-
-class FactsForm(_Form):
-    """What is known; null where it is not known or does not apply."""
-
-    protocols: dict[str, bool | None] | None = Field(description="protocol -> accepted, null when not known")
-    cipher_suites: dict[str, list[str]] | None = Field(description="protocol -> IANA names in the order found")
-    cipher_suites_incomplete: list[str] | None = Field(description="protocols whose list may lack suites")
-    cipher_order: dict[str, Literal["server", "client", "mixed"] | None] | None
-    compression: bool | None
-    groups: dict[str, list[str]] | None = Field(
-        description="protocol -> IANA names of key exchange groups in the order found; up to TLS 1.2 curves alone"
-    )
-    groups_incomplete: list[str] | None = Field(description="protocols whose groups may lack some")
-    group_order: dict[str, Literal["server", "client", "mixed"] | None] | None
-    ignores_supported_groups: bool | None = Field(description="the server chose a group that was not offered")
-    dh_primes: list[PrimeForm] | None = Field(description="of finite-field key exchanges up to TLS 1.2")
-    extensions: dict[str, bool | None] | None = Field(
-        description="what the server has, in every protocol up to TLS 1.2"
-    )
-    alpn: ListingForm | None = Field(description="application protocols, up to TLS 1.2")
-    signature_schemes: ListingForm | None = Field(description="of the key exchange in TLS 1.2")
-    plain_chains: list[ChainForm] | None = Field(description="certificates as served up to TLS 1.2")
-    hellos: dict[str, int] | None = Field(description="connections of the handshake probe by what they were opened for")
-    contradictions: list[str] | None = Field(description="what the server said one thing of and then another")
-    vulnerabilities: dict[str, bool | None] | None = Field(description="attack -> whether it works")
-    attacks_tried: dict[str, TriedForm] | None = Field(
-        description="attacks that had to be tried, each with its own time; the others follow from the facts above"
-    )
-    clients: dict[str, ConnectionForm] | None = Field(
-        description="id of a client -> whether it can connect, simulated from the facts above; see docs/clients.md"
-    )
-    certificate: dict[str, Any] | None
-    http: dict[str, Any] | None
-    software: dict[str, Any] | None = Field(
-        description="what the server says that it runs on, and whether that is maintained"
-    )
-    dns: dict[str, Any] | None
-    tlsa: dict[str, Any] | None = Field(description="null as well where the policy does not ask for it")
-    mta_sts: dict[str, Any] | None = Field(description="records of the mail domain; null as well where nobody asks")
-    mta_sts_policy: dict[str, Any] | None = Field(description="as its web server has it; null likewise")
-    caa_issuer: dict[str, Any] | None = Field(description="whether the CAA records allow the CAs that issued")
-    notes: list[str] | None = Field(description="what stood in the way of the handshake probe")
+_FACTS = "What is known; null where it is not known or does not apply."
+if TYPE_CHECKING:
+    FactsForm: TypeAlias = Any
+else:  # assembled from the forms that facts declare, so its fields are known at run time only
+    FactsForm = create_model("FactsForm", __base__=_Form, __doc__=_FACTS, **_fields())
 
 
 class DisagreementForm(_Form):

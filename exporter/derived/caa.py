@@ -7,11 +7,15 @@ not come, or that records and CA were changed apart; it is no proof that a certi
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from typing_extensions import TypedDict
 
 from exporter.case import Case
 from exporter.derived.base import Derivation
 from exporter.facts.certificate import CertificateFacts, Deployment
 from exporter.facts.dns import CaaSet, DnsFacts
+from exporter.facts.form import Key
 from exporter.facts.shape import Shape
 from exporter.model import Family, Sample, TrustFailure
 from exporter.pki.authorities import KnownAuthority, authority_of
@@ -167,12 +171,39 @@ def _samples(facts: CaaIssuer) -> Iterator[Sample]:
         yield Sample(AUTHORIZED, facts.authorized)
 
 
-def _document(facts: CaaIssuer) -> dict[str, object]:
-    names = [
-        {"name": one.name, "certificate": one.certificate, "issuer": one.issuer, "state": one.state.value}
+class CaaNameForm(TypedDict):
+    """One name of one certificate under the CAA records that count for it."""
+
+    name: Annotated[str, Key("name in the certificate that stands for the host")]
+    certificate: Annotated[str, Key("kind of its key, and beginning of its fingerprint")]
+    issuer: Annotated[
+        str | None, Key("the CA that issued it; null when its CAA domain is not known, or it was not verified")
+    ]
+    state: Annotated[CaaState, Key("what the records say of that CA")]
+
+
+class CaaIssuerForm(TypedDict):
+    """Whether CAA records allow the CAs that issued."""
+
+    state: Annotated[CaaState, Key("the worst of the names below")]
+    names: Annotated[list[CaaNameForm], Key("each name of each certificate that stands for the host")]
+
+
+class CaaIssuerKeys(TypedDict):
+    """What follows from CAA records and certificates."""
+
+    # It follows from records of the name, and from chains of which some are seen in passing.
+    caa_issuer: Annotated[CaaIssuerForm, Key("whether the CAA records allow the CAs that issued", compared=False)]
+
+
+def _document(facts: CaaIssuer) -> CaaIssuerKeys:
+    names: list[CaaNameForm] = [
+        {"name": one.name, "certificate": one.certificate, "issuer": one.issuer, "state": one.state}
         for one in facts.verdicts
     ]
-    return {"caa_issuer": {"state": facts.worst.state.value, "names": names}}
+    return {"caa_issuer": {"state": facts.worst.state, "names": names}}
 
 
-DERIVATION = Derivation(derive=_derive, shape=Shape(CaaIssuer, _document, (AUTHORIZED,), samples=_samples))
+DERIVATION = Derivation(
+    derive=_derive, shape=Shape(CaaIssuer, CaaIssuerKeys, _document, (AUTHORIZED,), samples=_samples)
+)

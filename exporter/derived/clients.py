@@ -5,16 +5,20 @@ Worked out when it is asked for: a report is judged far more often than somebody
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
+
+from typing_extensions import TypedDict
 
 from exporter.case import Case
 from exporter.clients.files import shipped_clients
 from exporter.derived.base import Derivation
 from exporter.facts.certificate import CertificateFacts
+from exporter.facts.form import Key
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.shape import Shape
 from exporter.model import Family, Sample
 from exporter.simulation.connect import SimulatedConnection, connect
-from exporter.simulation.terms import SimulatedServer
+from exporter.simulation.terms import Obstacle, SimulatedServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,35 @@ def _samples(facts: ClientConnections) -> Iterator[Sample]:
             yield Sample(CLIENT_CONNECTS, connects, {"client": client})
 
 
-def _document(facts: ClientConnections) -> dict[str, object]:
+class ConnectionForm(TypedDict):
+    """What comes of one client; null where it is not known or there is none."""
+
+    connects: Annotated[bool | None, Key("whether the client can connect")]
+    protocol: Annotated[str | None, Key("this and the next two: what is agreed on, even where the client refuses it")]
+    cipher_suite: Annotated[str | None, Key("IANA name")]
+    group: Annotated[str | None, Key("of the key exchange, IANA name")]
+    reason: Annotated[Obstacle | None, Key("why it cannot connect, or what it hangs on where that is not known")]
+    detail: Annotated[str | None, Key("that, for a person")]
+
+
+class ClientKeys(TypedDict):
+    """What follows about clients."""
+
+    # It follows from what is compared, and takes long to work out.
+    clients: Annotated[
+        dict[str, ConnectionForm],
+        Key(
+            "id of a client -> whether it can connect, simulated from the facts above; see docs/clients.md",
+            compared=False,
+        ),
+    ]
+
+
+def _document(facts: ClientConnections) -> ClientKeys:
     return {"clients": {client: _shown(facts.of(client)) for client in shipped_clients().clients}}
 
 
-def _shown(connection: SimulatedConnection) -> dict[str, object]:
+def _shown(connection: SimulatedConnection) -> ConnectionForm:
     return {
         "connects": connection.connects,
         "protocol": connection.protocol,
@@ -70,4 +98,6 @@ def _shown(connection: SimulatedConnection) -> dict[str, object]:
     }
 
 
-DERIVATION = Derivation(derive=_derive, shape=Shape(ClientConnections, _document, (CLIENT_CONNECTS,), samples=_samples))
+DERIVATION = Derivation(
+    derive=_derive, shape=Shape(ClientConnections, ClientKeys, _document, (CLIENT_CONNECTS,), samples=_samples)
+)

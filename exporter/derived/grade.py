@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from typing_extensions import TypedDict
+
 from exporter.case import Case
 from exporter.derived.base import Derivation
 from exporter.derived.material import gather
@@ -46,12 +48,15 @@ def _samples(grade: Grade) -> Iterator[Sample]:
         yield Sample(TRUST_IGNORED, grade.trust_ignored.rank)
 
 
-def _document(_grade: Grade) -> dict[str, object]:
-    """Nothing among the facts: it stands beside them in the report, and says nothing that they do not."""
+class NoKeys(TypedDict):
+    """Nothing among the facts: the grade has its own key in the report, and says nothing that facts do not."""
+
+
+def _document(_grade: Grade) -> NoKeys:
     return {}
 
 
 DERIVATION = Derivation(
     derive=_derive,
-    shape=Shape(Grade, _document, (SCORE, RANK, TRUST_IGNORED, INFO), full=(TRUST_IGNORED,), samples=_samples),
+    shape=Shape(Grade, NoKeys, _document, (SCORE, RANK, TRUST_IGNORED, INFO), full=(TRUST_IGNORED,), samples=_samples),
 )

@@ -7,10 +7,14 @@ says may be false or nothing: then nothing is known.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Annotated
+
+from typing_extensions import TypedDict
 
 from exporter.case import Case
 from exporter.derived.base import Derivation
 from exporter.facts.certificate import CertificateFacts
+from exporter.facts.form import DateTime, Key
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.http import HttpFacts
 from exporter.facts.shape import Shape
@@ -167,7 +171,58 @@ def _samples(facts: Software) -> Iterator[Sample]:
         yield Sample(ENDS, facts.ends.timestamp())
 
 
-def _document(facts: Software) -> dict[str, object]:
+class TextForm(TypedDict):
+    """What a server says of its software."""
+
+    source: Annotated[str, Key("header field, or `greeting`")]
+    text: Annotated[str, Key("made printable, and cut")]
+
+
+class NamedForm(TypedDict):
+    """A product by its name."""
+
+    product: Annotated[str, Key("nginx, OpenSSL, ...")]
+    version: Annotated[str | None, Key("null where it shows none")]
+
+
+class ProductForm(NamedForm):
+    """A product that a server shows, and whether it is maintained."""
+
+    source: Annotated[str, Key("where it is shown: header field, `greeting`, or `configuration`")]
+    distribution: Annotated[str | None, Key("whose package it is; null where that is not known")]
+    distribution_release: Annotated[str | None, Key("of that distribution; null where that is not known")]
+    maintained: Annotated[bool | None, Key("null when that is not known")]
+    why: Annotated[str, Key("for a person, in words that go on from the product's name")]
+    ends: Annotated[DateTime | None, Key("when support ends, or has ended; null when not known")]
+
+
+class SoftwareForm(TypedDict):
+    """What the server says of its software.
+
+    Texts contain names of machines and times of day, and not every machine gave each answer. So the server itself is
+    compared, and nothing else.
+    """
+
+    shown: Annotated[list[TextForm], Key("what it says, the first few texts", compared=False)]
+    server: Annotated[NamedForm | None, Key("the server itself; null where it does not show")]
+    products: Annotated[list[ProductForm], Key("all products, the server itself first", compared=False)]
+    maintained: Annotated[
+        bool | None,
+        Key(
+            "false when one product is not maintained, true when the server itself is and no other is in doubt",
+            compared=False,
+        ),
+    ]
+    ends: Annotated[DateTime | None, Key("earliest end of support that is known", compared=False)]
+
+
+class SoftwareKeys(TypedDict):
+    """What follows from what a server shows."""
+
+    software: Annotated[SoftwareForm, Key("what the server says that it runs on, and whether that is maintained")]
+
+
+def _document(facts: Software) -> SoftwareKeys:
     return {
         "software": {
             "shown": [{"source": source, "text": text} for source, text in facts.texts],
@@ -179,11 +234,11 @@ def _document(facts: Software) -> dict[str, object]:
     }
 
 
-def _named(one: Shown) -> dict[str, object]:
+def _named(one: Shown) -> NamedForm:
     return {"product": one.product, "version": one.version}
 
 
-def _product(one: Judged) -> dict[str, object]:
+def _product(one: Judged) -> ProductForm:
     package = one.shown.package
     return {
         **_named(one.shown),
@@ -196,4 +251,6 @@ def _product(one: Judged) -> dict[str, object]:
     }
 
 
-DERIVATION = Derivation(derive=_derive, shape=Shape(Software, _document, (INFO, MAINTAINED, ENDS), samples=_samples))
+DERIVATION = Derivation(
+    derive=_derive, shape=Shape(Software, SoftwareKeys, _document, (INFO, MAINTAINED, ENDS), samples=_samples)
+)

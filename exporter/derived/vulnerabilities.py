@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Annotated
+
+from typing_extensions import TypedDict
 
 from exporter.case import Case
 from exporter.derived import attacks
 from exporter.derived.base import Derivation
 from exporter.derived.verdicts import Attack, AttackVerdict, safe, unknown
+from exporter.facts.form import Key
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.shape import Shape
 from exporter.facts.signature import Signature, changed, signature
@@ -144,8 +148,16 @@ def _samples(facts: Vulnerabilities) -> Iterator[Sample]:
             yield Sample(VULNERABLE, verdict.vulnerable, {"vulnerability": attack})
 
 
-def _document(facts: Vulnerabilities) -> dict[str, object]:
+class VulnerabilityKeys(TypedDict):
+    """What follows about known attacks."""
+
+    vulnerabilities: Annotated[dict[str, bool | None], Key("attack -> whether it works; null when that is not known")]
+
+
+def _document(facts: Vulnerabilities) -> VulnerabilityKeys:
     return {"vulnerabilities": {attack.value: verdict.vulnerable for attack, verdict in facts.verdicts.items()}}
 
 
-DERIVATION = Derivation(derive=_derive, shape=Shape(Vulnerabilities, _document, (VULNERABLE,), samples=_samples))
+DERIVATION = Derivation(
+    derive=_derive, shape=Shape(Vulnerabilities, VulnerabilityKeys, _document, (VULNERABLE,), samples=_samples)
+)

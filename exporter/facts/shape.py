@@ -1,6 +1,6 @@
 """What a shape is: how facts of one class are shown. Those of probes are in `exporter.facts.shapes`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,14 +20,16 @@ class Shape(Generic[F]):
 
     Attributes:
         kind: the class.
-        document: facts to the keys of the report's `facts`.
+        form: the keys of the report's `facts` that these facts fill: a typed dictionary of `exporter.facts.form`.
+        document: facts to a dictionary of that form.
         families: metric families, in the order they are shown.
         full: those of them that are shown with `metrics.detail: full` alone.
         samples: facts to samples of these families; what is unknown is absent.
     """
 
     kind: type[F]
-    document: Callable[[F], dict[str, object]]
+    form: type
+    document: Callable[[F], Mapping[str, object]]
     families: tuple[Family, ...] = ()
     full: tuple[Family, ...] = ()
     samples: Callable[[F], Iterable[Sample]] = no_samples

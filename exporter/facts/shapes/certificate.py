@@ -1,12 +1,14 @@
 """How certificate facts are shown: metric families, samples, JSON."""
 
 from collections.abc import Iterator
-from dataclasses import fields
-from datetime import datetime
+from typing import Annotated
 
-from exporter.facts.certificate import CertificateFacts, Deployment, ServedCertificate
+from typing_extensions import TypedDict
+
+from exporter.facts.certificate import CertificateFacts, Deployment, OcspStatus, ServedCertificate
+from exporter.facts.form import DateTime, Key
 from exporter.facts.shape import Shape
-from exporter.model import Family, Sample
+from exporter.model import ClientAuthentication, Family, Sample, TrustFailure
 from exporter.ternary import any_of
 
 NOT_BEFORE = Family(
@@ -137,7 +139,113 @@ def _identity(leaf: ServedCertificate) -> dict[str, str]:
     }
 
 
-def document(facts: CertificateFacts) -> dict[str, object]:
+class ServedCertificateForm(TypedDict):
+    """One certificate of a chain as served. Bytes are hexadecimal."""
+
+    subject: Annotated[str, Key("distinguished name (RFC 4514); `unknown` where the certificate cannot be read")]
+    issuer: Annotated[str, Key("distinguished name")]
+    serial: Annotated[str, Key("serial number")]
+    fingerprint_sha256: Annotated[str, Key("of the certificate")]
+    spki_sha256: Annotated[str | None, Key("of its public key; null where that cannot be read")]
+    key_algorithm: Annotated[str, Key("RSA, EC, DSA, Ed25519, Ed448, `unknown`, or an object identifier")]
+    key_size_bits: Annotated[int | None, Key("null where the algorithm has no size of its own, or it cannot be read")]
+    curve: Annotated[str | None, Key("of an EC key: `P-256`, ...")]
+    signature_algorithm: Annotated[str, Key("OpenSSL's name, or an object identifier where it has none")]
+    signature_hash: Annotated[
+        str | None, Key("`sha256`, ..., or `intrinsic` where the algorithm has its own; null when it is not known")
+    ]
+    not_before: Annotated[DateTime, Key("start of validity")]
+    not_after: Annotated[DateTime, Key("end of validity")]
+    is_ca: Annotated[bool | None, Key("by its basic constraints; null when they cannot be read")]
+    self_signed: Annotated[bool, Key("signed with its own key")]
+    fingerprint_sha512: Annotated[str | None, Key("of the certificate")]
+    spki_sha512: Annotated[str | None, Key("of its public key; null where that cannot be read")]
+    key_kind: Annotated[str | None, Key("kind of the key, finer than its algorithm: `RSA-PSS`, `ECDSA P-256`, ...")]
+    unreadable: Annotated[
+        list[str], Key("parts that cannot be read, or not completely, each with the reason; what they say is not known")
+    ]
+    lifetime_seconds: Annotated[float, Key("from start to end of validity")]
+    on_path: Annotated[bool, Key("it is on the path that clients verify")]
+
+
+class DeploymentForm(TypedDict):
+    """One chain that a server has, and what it is worth."""
+
+    chain: Annotated[list[ServedCertificateForm], Key("as served, the leaf first")]
+    subject_alternative_names: Annotated[list[str], Key("of the leaf, `DNS:...` and `IP:...`")]
+    must_staple: Annotated[
+        bool | None, Key("the leaf asks for OCSP stapling (RFC 7633); null when that cannot be read")
+    ]
+    sct_count: Annotated[
+        int | None, Key("signed certificate timestamps in the leaf itself; null when that cannot be read")
+    ]
+    ordered: Annotated[bool, Key("each certificate comes after the one that it issued")]
+    surplus: Annotated[list[int], Key("places in the chain, from 0, of certificates that no path needs")]
+    root_served: Annotated[bool, Key("the chain contains its root")]
+    complete: Annotated[bool | None, Key("no issuer is missing; null when the trust store could not be read")]
+    valid_from: Annotated[DateTime, Key("when the last certificate of the path becomes valid")]
+    valid_until: Annotated[DateTime, Key("when the first certificate of the path ends")]
+    hostname_match: Annotated[
+        bool | None, Key("the leaf carries the name of the service; null where its names cannot be read")
+    ]
+    trusted: Annotated[bool | None, Key("null when it could not be verified")]
+    failures: Annotated[list[TrustFailure], Key("why it is not to be trusted, all that is known")]
+    trust_detail: Annotated[str, Key("OpenSSL's sentence about it, or what is wrong with the trust store")]
+    ocsp_stapled: Annotated[
+        OcspStatus | None,
+        Key("what the stapled OCSP response is worth; null when nothing was stapled, or it could not be checked"),
+    ]
+    names_ocsp: Annotated[bool | None, Key("the leaf names an OCSP server; null when that cannot be read")]
+    ocsp_until: Annotated[
+        DateTime | None, Key("up to when that holds of the response; null when time alone changes nothing")
+    ]
+
+
+class CertificateForm(TypedDict):
+    """The certificates of the service: at the top the leaf that a modern client gets, then what holds of all chains."""
+
+    subject: Annotated[str, Key("distinguished name (RFC 4514)")]
+    issuer: Annotated[str, Key("distinguished name")]
+    serial: Annotated[str, Key("serial number, hexadecimal")]
+    fingerprint_sha256: Annotated[str, Key("of the certificate, hexadecimal")]
+    key_algorithm: Annotated[str, Key("RSA, EC, DSA, Ed25519, Ed448, `unknown`, or an object identifier")]
+    key_size_bits: Annotated[int | None, Key("null where the algorithm has no size of its own, or it cannot be read")]
+    signature_algorithm: Annotated[str, Key("OpenSSL's name, or an object identifier where it has none")]
+    not_before: Annotated[DateTime, Key("start of validity")]
+    not_after: Annotated[DateTime, Key("end of validity")]
+    # The next four depend on every chain of an address.
+    chain_not_after: Annotated[
+        DateTime, Key("earliest end of all certificates served", complete="deployments_complete")
+    ]
+    path_not_after: Annotated[
+        DateTime | None,
+        Key("earliest end on all verified paths; null when no chain verifies", complete="deployments_complete"),
+    ]
+    chain_length: Annotated[int, Key("certificates in the chain that a modern client gets")]
+    subject_alternative_names: Annotated[list[str], Key("of the leaf, `DNS:...` and `IP:...`")]
+    hostname_match: Annotated[
+        bool | None,
+        Key("each leaf carries the name of the service; null when not known", complete="deployments_complete"),
+    ]
+    trusted: Annotated[bool | None, Key("all chains verify; null when not known", complete="deployments_complete")]
+    # They say why the two above are what they are, and less when one of these is not known.
+    failures: Annotated[list[TrustFailure], Key("what any chain fails for", compared=False)]
+    trust_detail: Annotated[str, Key("a sentence about the first that fails", compared=False)]
+    client_authentication: Annotated[
+        ClientAuthentication | None, Key("what the server does about client certificates; null when not known")
+    ]
+    # Of the first, the keys above are compared. Others are seen in passing, and machines staple when they come to it.
+    deployments: Annotated[list[DeploymentForm], Key("all distinct chains that were seen", compared=False)]
+    deployments_complete: Annotated[bool, Key("there are no others, as far as kinds of keys go", compared=False)]
+
+
+class CertificateKeys(TypedDict):
+    """What is known by certificates."""
+
+    certificate: Annotated[CertificateForm, Key("certificates as served, and what they are worth")]
+
+
+def document(facts: CertificateFacts) -> CertificateKeys:
     """Keys of the report's `facts` that this probe fills. At the top stands the leaf that a modern client gets."""
     first, leaf = facts.first, facts.first.leaf
     details = (deployment.trust_detail for deployment in facts.deployments)
@@ -167,22 +275,51 @@ def document(facts: CertificateFacts) -> dict[str, object]:
     }
 
 
-def _deployment(deployment: Deployment) -> dict[str, object]:
-    plain = {field.name: getattr(deployment, field.name) for field in fields(deployment)}
-    plain |= {"chain": [_certificate(one, place in deployment.path) for place, one in enumerate(deployment.chain)]}
-    del plain["path"]
-    return {name: _plain(value) for name, value in plain.items()}
+def _deployment(deployment: Deployment) -> DeploymentForm:
+    return {
+        "chain": [_certificate(one, place in deployment.path) for place, one in enumerate(deployment.chain)],
+        "subject_alternative_names": list(deployment.subject_alternative_names),
+        "must_staple": deployment.must_staple,
+        "sct_count": deployment.sct_count,
+        "ordered": deployment.ordered,
+        "surplus": list(deployment.surplus),
+        "root_served": deployment.root_served,
+        "complete": deployment.complete,
+        "valid_from": deployment.valid_from.isoformat(),
+        "valid_until": deployment.valid_until.isoformat(),
+        "hostname_match": deployment.hostname_match,
+        "trusted": deployment.trusted,
+        "failures": list(deployment.failures),
+        "trust_detail": deployment.trust_detail,
+        "ocsp_stapled": deployment.ocsp_stapled,
+        "names_ocsp": deployment.names_ocsp,
+        "ocsp_until": deployment.ocsp_until.isoformat() if deployment.ocsp_until else None,
+    }
 
 
-def _certificate(certificate: ServedCertificate, on_path: bool) -> dict[str, object]:
-    plain = {field.name: _plain(getattr(certificate, field.name)) for field in fields(certificate)}
-    return plain | {"lifetime_seconds": certificate.lifetime_seconds, "on_path": on_path}
+def _certificate(certificate: ServedCertificate, on_path: bool) -> ServedCertificateForm:
+    return {
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "serial": certificate.serial,
+        "fingerprint_sha256": certificate.fingerprint_sha256,
+        "spki_sha256": certificate.spki_sha256,
+        "key_algorithm": certificate.key_algorithm,
+        "key_size_bits": certificate.key_size_bits,
+        "curve": certificate.curve,
+        "signature_algorithm": certificate.signature_algorithm,
+        "signature_hash": certificate.signature_hash,
+        "not_before": certificate.not_before.isoformat(),
+        "not_after": certificate.not_after.isoformat(),
+        "is_ca": certificate.is_ca,
+        "self_signed": certificate.self_signed,
+        "fingerprint_sha512": certificate.fingerprint_sha512,
+        "spki_sha512": certificate.spki_sha512,
+        "key_kind": certificate.key_kind,
+        "unreadable": list(certificate.unreadable),
+        "lifetime_seconds": certificate.lifetime_seconds,
+        "on_path": on_path,
+    }
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return list(value) if isinstance(value, tuple) else value
-
-
-SHAPE = Shape(CertificateFacts, document, FAMILIES, FULL, samples)
+SHAPE = Shape(CertificateFacts, CertificateKeys, document, FAMILIES, FULL, samples)

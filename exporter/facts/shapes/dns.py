@@ -2,8 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Annotated
+
+from typing_extensions import TypedDict
 
 from exporter.facts.dns import DnsFacts, MtaStsFacts, StsPolicyFacts, TlsaFacts
+from exporter.facts.form import Key
 from exporter.facts.shape import Shape
 from exporter.model import Family, Sample
 from exporter.pki.caa import KNOWN_TAGS
@@ -22,28 +26,119 @@ def _caa_samples(facts: DnsFacts) -> Iterator[Sample]:
         yield Sample(RECORDS, count, {"tag": tag})
 
 
-def _caa_document(facts: DnsFacts) -> dict[str, object]:
-    records = [{"flags": r.flags, "tag": r.tag, "value": r.value} for r in facts.caa]
+class CaaRecordForm(TypedDict):
+    """One CAA record."""
+
+    flags: Annotated[int, Key("128 where a CA that does not know the tag must not issue (RFC 8659, 4.1)")]
+    tag: Annotated[str, Key("`issue`, `issuewild`, ...")]
+    value: Annotated[str, Key("as in the record")]
+
+
+class CaaForm(TypedDict):
+    """The CAA records that count for the host (RFC 8659)."""
+
+    caa: Annotated[list[CaaRecordForm], Key("the relevant record set; empty where there is none")]
+    caa_domain: Annotated[str | None, Key("where that set was found; null where there is none")]
+    dnssec: Annotated[
+        bool | None,
+        Key("the resolver validated the answer about the host by DNSSEC; null where its word is not enough"),
+    ]
+
+
+class CaaKeys(TypedDict):
+    """What is known by CAA records."""
+
+    dns: Annotated[CaaForm, Key("CAA records of the host's name", compared=False)]
+
+
+def _caa_document(facts: DnsFacts) -> CaaKeys:
+    records: list[CaaRecordForm] = [{"flags": r.flags, "tag": r.tag, "value": r.value} for r in facts.caa]
     return {"dns": {"caa": records, "caa_domain": facts.caa_domain, "dnssec": facts.secure}}
 
 
-def _tlsa_document(facts: TlsaFacts) -> dict[str, object]:
+class TlsaForm(TypedDict):
+    """The TLSA records of the service (RFC 6698)."""
+
+    name: Annotated[str, Key("where they were found, or last looked for")]
+    records: Annotated[
+        list[str], Key("usage, selector, matching type and data of each, as in a zone file; empty where there are none")
+    ]
+    dnssec: Annotated[
+        bool | None, Key("the resolver validated this answer by DNSSEC; null where its word is not enough")
+    ]
+
+
+class TlsaKeys(TypedDict):
+    """What is known by TLSA records."""
+
+    tlsa: Annotated[TlsaForm, Key("null as well where the policy does not ask for it", compared=False)]
+
+
+def _tlsa_document(facts: TlsaFacts) -> TlsaKeys:
     return {"tlsa": {"name": facts.name, "records": list(map(str, facts.records)), "dnssec": facts.secure}}
 
 
-def _mta_sts_document(facts: MtaStsFacts) -> dict[str, object]:
+class MtaStsForm(TypedDict):
+    """TXT records of the mail domain (RFC 8461, 3.1; RFC 8460, 3)."""
+
+    domain: Annotated[str, Key("the mail domain")]
+    mta_sts: Annotated[str | None, Key("the MTA-STS record; null where none counts")]
+    tls_rpt: Annotated[str | None, Key("the record for TLS reports; null where none counts")]
+
+
+class MtaStsKeys(TypedDict):
+    """What is known by the TXT records of a mail domain."""
+
+    mta_sts: Annotated[MtaStsForm, Key("records of the mail domain; null as well where nobody asks", compared=False)]
+
+
+def _mta_sts_document(facts: MtaStsFacts) -> MtaStsKeys:
     return {"mta_sts": {"domain": facts.domain, "mta_sts": facts.mta_sts, "tls_rpt": facts.tls_rpt}}
 
 
-def _policy_document(facts: StsPolicyFacts) -> dict[str, object]:
+class PolicyForm(TypedDict):
+    """An MTA-STS policy (RFC 8461, 3.2)."""
+
+    mode: Annotated[str, Key("`enforce`, `testing` or `none`")]
+    max_age_seconds: Annotated[int, Key("how long senders may keep it")]
+    mx: Annotated[list[str], Key("patterns of the hosts that may take the mail")]
+
+
+class PolicyFileForm(TypedDict):
+    """What the web server of a mail domain has for an MTA-STS policy."""
+
+    domain: Annotated[str, Key("the mail domain")]
+    policy: Annotated[PolicyForm | None, Key("null where none counts")]
+    why: Annotated[str, Key("why none counts; empty with a policy")]
+    plain_text: Annotated[bool, Key("it comes as text/plain, which some senders insist on")]
+
+
+class PolicyKeys(TypedDict):
+    """What is known by the policy file of a mail domain."""
+
+    mta_sts_policy: Annotated[
+        PolicyFileForm,
+        Key("policy file of the mail domain, as its web server has it; null as well where nobody asks", compared=False),
+    ]
+
+
+def _policy_document(facts: StsPolicyFacts) -> PolicyKeys:
     found = facts.policy
-    shown = {"mode": found.mode, "max_age_seconds": found.max_age_seconds, "mx": list(found.mx)} if found else None
-    told = {"domain": facts.domain, "policy": shown, "why": facts.why, "plain_text": facts.plain_text}
-    return {"mta_sts_policy": told}
+    shown: PolicyForm | None = None
+    if found is not None:
+        shown = {"mode": found.mode, "max_age_seconds": found.max_age_seconds, "mx": list(found.mx)}
+    return {
+        "mta_sts_policy": {
+            "domain": facts.domain,
+            "policy": shown,
+            "why": facts.why,
+            "plain_text": facts.plain_text,
+        }
+    }
 
 
-CAA = Shape(DnsFacts, _caa_document, (PRESENT, RECORDS), samples=_caa_samples)
+CAA = Shape(DnsFacts, CaaKeys, _caa_document, (PRESENT, RECORDS), samples=_caa_samples)
 # What the records below are worth is said by the checks `dane`, `mta_sts` and `mta_sts_policy`.
-TLSA = Shape(TlsaFacts, _tlsa_document)
-MTA_STS = Shape(MtaStsFacts, _mta_sts_document)
-MTA_STS_POLICY = Shape(StsPolicyFacts, _policy_document)
+TLSA = Shape(TlsaFacts, TlsaKeys, _tlsa_document)
+MTA_STS = Shape(MtaStsFacts, MtaStsKeys, _mta_sts_document)
+MTA_STS_POLICY = Shape(StsPolicyFacts, PolicyKeys, _policy_document)

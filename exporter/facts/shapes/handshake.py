@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from typing import Annotated
 
+from typing_extensions import TypedDict
+
+from exporter.facts.form import Key
 from exporter.facts.handshake import WEAK_PROTOCOLS, HandshakeFacts, Listing
 from exporter.facts.shape import Shape
 from exporter.model import CipherOrder, Family, Protocol, Sample
@@ -121,7 +125,70 @@ def _order_samples(family: Family, orders: Mapping[Protocol, CipherOrder | None]
             yield Sample(family, order is CipherOrder.SERVER, {"protocol": protocol})
 
 
-def document(facts: HandshakeFacts) -> dict[str, object]:
+class ListingForm(TypedDict):
+    """Names that the server accepts, in the order it chose them."""
+
+    names: Annotated[list[str], Key("IANA names", complete="complete")]
+    complete: Annotated[bool, Key("there are no others", compared=False)]
+
+
+class PrimeForm(TypedDict):
+    """The prime of a finite-field key exchange."""
+
+    bits: Annotated[int, Key("its size")]
+    name: Annotated[str | None, Key("whose common prime it is")]
+
+
+class ChainForm(TypedDict):
+    """A chain of certificates."""
+
+    key: Annotated[str | None, Key("kind of the first one's key")]
+    protocols: Annotated[list[str], Key("those it was served in")]
+    sha256: Annotated[list[str], Key("fingerprints, the leaf first")]
+
+
+class HandshakeKeys(TypedDict):
+    """What is known by handshakes."""
+
+    protocols: Annotated[dict[str, bool | None], Key("protocol -> accepted, null when not known")]
+    cipher_suites: Annotated[
+        dict[str, list[str]],  # an accepted protocol has some
+        Key("protocol -> IANA names in the order found", incomplete="cipher_suites_incomplete", never_empty=True),
+    ]
+    cipher_suites_incomplete: Annotated[list[str], Key("protocols whose list may lack suites", compared=False)]
+    cipher_order: Annotated[
+        dict[str, CipherOrder | None],
+        Key("protocol -> whose order of suites decides; null with fewer than two, or when not known"),
+    ]
+    compression: Annotated[bool | None, Key("TLS compression is accepted in some protocol")]
+    groups: Annotated[
+        dict[str, list[str]],
+        Key(
+            "protocol -> IANA names of key exchange groups in the order found; up to TLS 1.2 curves alone",
+            incomplete="groups_incomplete",
+        ),
+    ]
+    groups_incomplete: Annotated[list[str], Key("protocols whose groups may lack some", compared=False)]
+    group_order: Annotated[
+        dict[str, CipherOrder | None],
+        Key("protocol -> whose order of groups decides; null with fewer than two, or when not known"),
+    ]
+    ignores_supported_groups: Annotated[bool | None, Key("the server chose a group that was not offered")]
+    # These two are seen in passing: nothing says that there are no others.
+    dh_primes: Annotated[list[PrimeForm], Key("of finite-field key exchanges up to TLS 1.2", compared=False)]
+    extensions: Annotated[dict[str, bool | None], Key("what the server has, in every protocol up to TLS 1.2")]
+    alpn: Annotated[ListingForm | None, Key("application protocols, up to TLS 1.2")]
+    signature_schemes: Annotated[ListingForm | None, Key("of the key exchange in TLS 1.2")]
+    plain_chains: Annotated[list[ChainForm], Key("certificates as served up to TLS 1.2", compared=False)]
+    # What stood in the way of one scan, and what it took.
+    contradictions: Annotated[list[str], Key("what the server said one thing of and then another", compared=False)]
+    hellos: Annotated[
+        dict[str, int], Key("connections of the handshake probe by what they were opened for", compared=False)
+    ]
+    notes: Annotated[list[str], Key("what stood in the way of the handshake probe", compared=False)]
+
+
+def document(facts: HandshakeFacts) -> HandshakeKeys:
     """Keys of the report's `facts` that this probe fills."""
     return {
         "protocols": {protocol.value: accepted for protocol, accepted in facts.protocols.items()},
@@ -151,8 +218,8 @@ def document(facts: HandshakeFacts) -> dict[str, object]:
     }
 
 
-def _listing(listing: Listing | None) -> dict[str, object] | None:
+def _listing(listing: Listing | None) -> ListingForm | None:
     return None if listing is None else {"names": list(listing.names), "complete": listing.complete}
 
 
-SHAPE = Shape(HandshakeFacts, document, FAMILIES, FULL, samples)
+SHAPE = Shape(HandshakeFacts, HandshakeKeys, document, FAMILIES, FULL, samples)

@@ -1,11 +1,15 @@
 """HTTP facts as samples and as the report's document."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
+from typing_extensions import TypedDict
+
+from exporter.facts.form import Key
 from exporter.facts.hsts import Hsts
-from exporter.facts.http import HttpFacts, HttpResponse, PlainAnswer
+from exporter.facts.http import Asked, HttpFacts, HttpResponse, PlainAnswer
 from exporter.facts.shape import Shape
-from exporter.model import Family, Sample
+from exporter.model import Family, Reason, Sample
 
 MAX_AGE = Family(
     "tls_posture_hsts_max_age_seconds",
@@ -45,7 +49,62 @@ def _policy(hsts: Hsts | None) -> Iterator[Sample]:
     yield Sample(PRELOAD, hsts is not None and hsts.preload)
 
 
-def document(facts: HttpFacts) -> dict[str, object]:
+class HstsForm(TypedDict):
+    """A valid HSTS policy (RFC 6797)."""
+
+    max_age_seconds: Annotated[int, Key("how long a browser keeps it; 0 makes it forget the policy")]
+    include_subdomains: Annotated[bool, Key("it has includeSubDomains")]
+    preload: Annotated[bool, Key("it has preload, which the browsers' preload list asks for")]
+
+
+class ResponseForm(TypedDict):
+    """The head of one response."""
+
+    request: Annotated[Asked, Key("what it answers: the configured path, a path that does not exist, or a bad request")]
+    status: Annotated[int, Key("status code")]
+    headers: Annotated[
+        dict[str, list[str]],
+        Key("names in lower case -> values in the order received; long values and very many fields are cut"),
+    ]
+    hsts: Annotated[HstsForm | None, Key("the policy a browser would take from it; null when it would take none")]
+
+
+class RedirectForm(TypedDict):
+    """What the port without TLS does with a request for `/`."""
+
+    port: Annotated[int, Key("the port that was asked")]
+    redirects_to_https: Annotated[
+        bool | None, Key("its first answer leads to https at the same host and the target's port")
+    ]
+    # What matters of these is in `redirects_to_https`; good machines differ in the rest.
+    status: Annotated[int | None, Key("status code", compared=False)]
+    location: Annotated[str | None, Key("where it leads; null when nowhere", compared=False)]
+    reason: Annotated[Reason | None, Key("why nothing is known; `connect_refused` when nobody listens", compared=False)]
+    detail: Annotated[str | None, Key("that, for a person", compared=False)]
+
+
+class HttpForm(TypedDict):
+    """What web servers answer."""
+
+    # A machine that is drained or busy says so, and is no less secure.
+    status: Annotated[int, Key("of the response to the configured path", compared=False)]
+    hsts_fields: Annotated[list[str], Key("its Strict-Transport-Security fields as received")]
+    hsts: Annotated[HstsForm | None, Key("the policy a browser would keep from it; null when it would keep none")]
+    hsts_on_error_responses: Annotated[
+        bool | None, Key("every error response that came has a policy to keep; null when none came")
+    ]
+    # What matters of these has keys of its own; the rest is dates, cookies and addresses of pages.
+    responses: Annotated[list[ResponseForm], Key("all that came, the one above first", compared=False)]
+    http_redirect: Annotated[RedirectForm | None, Key("the port without TLS; null when it was not looked at")]
+
+
+class HttpKeys(TypedDict):
+    """What is known by HTTP."""
+
+    http: Annotated[HttpForm, Key("what web servers answer; of other protocols null")]
+
+
+def document(facts: HttpFacts) -> HttpKeys:
     """The key `http` of the report's facts: the first response, then all that came, and the port without TLS."""
     return {
         "http": {
@@ -59,7 +118,7 @@ def document(facts: HttpFacts) -> dict[str, object]:
     }
 
 
-def _hsts(hsts: Hsts | None) -> dict[str, object] | None:
+def _hsts(hsts: Hsts | None) -> HstsForm | None:
     if hsts is None:
         return None
     return {
@@ -69,7 +128,7 @@ def _hsts(hsts: Hsts | None) -> dict[str, object] | None:
     }
 
 
-def _response(response: HttpResponse) -> dict[str, object]:
+def _response(response: HttpResponse) -> ResponseForm:
     headers: dict[str, list[str]] = {}
     for name, value in response.fields:
         headers.setdefault(name, []).append(value)
@@ -81,7 +140,7 @@ def _response(response: HttpResponse) -> dict[str, object]:
     }
 
 
-def _plain(plain: PlainAnswer) -> dict[str, object]:
+def _plain(plain: PlainAnswer) -> RedirectForm:
     return {
         "port": plain.port,
         "redirects_to_https": plain.redirects,
@@ -92,4 +151,4 @@ def _plain(plain: PlainAnswer) -> dict[str, object]:
     }
 
 
-SHAPE = Shape(HttpFacts, document, FAMILIES, samples=samples)
+SHAPE = Shape(HttpFacts, HttpKeys, document, FAMILIES, samples=samples)

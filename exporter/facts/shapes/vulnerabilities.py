@@ -1,16 +1,43 @@
 """How the answers of tried attacks are shown: JSON. What they come to has its metric in `exporter.derived`."""
 
+from datetime import datetime
+from typing import Annotated
+
+from typing_extensions import TypedDict
+
+from exporter.facts.form import Key
 from exporter.facts.shape import Shape
 from exporter.facts.vulnerabilities import VulnerabilityFacts
 
 
-def _document(facts: VulnerabilityFacts) -> dict[str, object]:
+class TriedForm(TypedDict):
+    """What trying one attack came to."""
+
+    vulnerable: Annotated[bool | None, Key("null when the server did not go along to where it is tried")]
+    detail: Annotated[str, Key("more of it, for a person")]
+    at: Annotated[datetime, Key("when it was tried")]
+
+
+class VulnerabilityKeys(TypedDict):
+    """What is known by trying attacks."""
+
+    # When and how; what it comes to is in `vulnerabilities`.
+    attacks_tried: Annotated[
+        dict[str, TriedForm],
+        Key(
+            "attacks that had to be tried, each with its own time; the others follow from the facts above",
+            compared=False,
+        ),
+    ]
+
+
+def _document(facts: VulnerabilityFacts) -> VulnerabilityKeys:
     return {
         "attacks_tried": {
-            name: {"vulnerable": one.vulnerable, "detail": one.detail, "at": one.at.isoformat()}
+            name: {"vulnerable": one.vulnerable, "detail": one.detail, "at": one.at}
             for name, one in facts.tried.items()
         }
     }
 
 
-SHAPE = Shape(VulnerabilityFacts, _document)
+SHAPE = Shape(VulnerabilityFacts, VulnerabilityKeys, _document)
