@@ -8,47 +8,19 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from exporter.derived.clients import DERIVATION as CLIENTS
 from exporter.derived.registry import DERIVATIONS
-from exporter.model import Disagreement, Report
+from exporter.facts.form import Key, entries
+from exporter.facts.shape import Shape
+from exporter.model import Disagreement, Facts, Report
 from exporter.probes.registry import PROBES
-
-NOT_COMPARED = frozenset(
-    {
-        *("notes", "contradictions", "hellos"),  # what stood in the way of one scan, and what it took
-        *("dh_primes", "plain_chains"),  # seen in passing: nothing says that there are no others
-        "attacks_tried",  # when and how; what it comes to is in "vulnerabilities"
-        *("dns", "tlsa", "mta_sts", "mta_sts_policy"),  # of the name, not of an address
-        "caa_issuer",  # it follows from that and from chains, of which some are seen in passing
-        "http.status",  # a machine that is drained or busy says so, and is no less secure
-        # What matters of these has keys of its own; the rest is dates, cookies and addresses of pages.
-        *("http.responses", "http.http_redirect.status", "http.http_redirect.location"),
-        *("http.http_redirect.reason", "http.http_redirect.detail"),
-        # Texts have names of machines and times of day in them, and not every machine gave each answer: what is
-        # compared is the server itself.
-        *("software.shown", "software.products", "software.maintained", "software.ends"),
-        # They say why `trusted` and `hostname_match` are what they are, and less when one of these is not known.
-        *("certificate.failures", "certificate.trust_detail"),
-        # Beside the first, which is compared, chains are seen in passing; and machines staple when they come to it.
-        *("certificate.deployments", "certificate.deployments_complete"),
-    }
-)
-"""What may differ between good machines of one service."""
-
-OF_ALL_CHAINS = frozenset(
-    {"certificate.chain_not_after", "certificate.hostname_match", "certificate.path_not_after", "certificate.trusted"}
-)
-"""Depend on every chain of an address: not compared where some may not have been seen."""
-
-_INCOMPLETE, _COMPLETE = "_incomplete", "complete"
-"""`cipher_suites_incomplete` names the parts of `cipher_suites` that are not known to the end; a fact that is one list
-says so itself."""
 
 MAX_PARTS = 8
 MAX_ITEMS = 8
 MAX_CHARACTERS = 200
 """Of one fact, of one list, of one text: the report of each address has it all."""
 
+Path = tuple[str, ...]
+"""Keys from a fact down to a part of it."""
 Value = str | frozenset[str]
 """A part of a fact as text; a list without its order, which is a fact of its own where it matters."""
 
@@ -75,46 +47,64 @@ def disagreements(reports: Sequence[Report]) -> tuple[Disagreement, ...] | None:
 
 def _known(report: Report) -> Iterator[tuple[str, str, Value]]:
     """Fact, part of it and value, of all that is compared."""
-    for document in _documents(report):
-        for fact, content in document.items():
-            if fact in NOT_COMPARED or fact.endswith(_INCOMPLETE):
-                continue
-            if isinstance(content, Mapping) and content.get(_COMPLETE) is False:
-                continue
-            left_out = NOT_COMPARED
-            if isinstance(content, Mapping) and content.get("deployments_complete") is False:
-                left_out |= OF_ALL_CHAINS
-            incomplete = cast("Sequence[str]", document.get(f"{fact}{_INCOMPLETE}", ()))
-            for part, value in _parts(content):
-                known = part not in incomplete and (value or fact != "cipher_suites")  # an accepted protocol has some
-                if known and f"{fact}.{part}" not in left_out:
-                    yield fact, part or fact, value
+    for form, document in _documents(report):
+        for (fact, *parts), value in _compared(form, document):
+            yield fact, ".".join(parts) or fact, value
 
 
-def _documents(report: Report) -> Iterator[Mapping[str, object]]:
-    """Of what the last scan saw, and of what follows from facts of which the last scan saw the first.
+def _documents(report: Report) -> Iterator[tuple[type, Mapping[str, object]]]:
+    """Form and content of what the last scan saw, and of what follows from facts of which it saw the first.
 
-    Not what becomes of clients: it follows from what is compared, and is long to work out.
+    Facts without a key that is compared are left out: some of them take long to work out.
     """
     for probe in PROBES:
-        facts = report.result.facts.get(probe.kind)
-        if facts is not None and report.facts.seen_at(probe.kind) is not None:
-            yield probe.shape.document(facts)
+        if report.facts.seen_at(probe.kind) is not None:
+            yield from _document(probe.shape, report.result.facts)
     if len(report.result.facts):
         for derivation in DERIVATIONS:
-            derived = report.facts.get(derivation.shape.kind)
-            if derived is not None and derivation is not CLIENTS:
-                yield derivation.shape.document(derived)
+            yield from _document(derivation.shape, report.facts)
 
 
-def _parts(content: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Value]]:
+def _document(shape: Shape[object], seen: Facts) -> Iterator[tuple[type, Mapping[str, object]]]:
+    if any(entry.compared for entry in entries(shape.form).values()):
+        facts = seen.get(shape.kind)
+        if facts is not None:
+            yield shape.form, shape.document(facts)
+
+
+def _compared(form: type, content: Mapping[str, object]) -> Iterator[tuple[Path, Value]]:
+    """The parts that are compared of a dictionary of this form."""
+    for name, value in content.items():
+        entry = entries(form)[name]
+        if not entry.key.compared or _may_lack_some(entry.key, content):
+            continue
+        if entry.form is not None and isinstance(value, Mapping):
+            parts = _compared(entry.form, value)
+        else:
+            parts = _complete_parts(entry.key, value, content)
+        yield from (((name, *path), part) for path, part in parts)
+
+
+def _may_lack_some(key: Key, content: Mapping[str, object]) -> bool:
+    return key.complete is not None and content.get(key.complete) is False
+
+
+def _complete_parts(key: Key, value: object, content: Mapping[str, object]) -> Iterator[tuple[Path, Value]]:
+    """The parts of a value without declared keys, those left out that may lack something."""
+    incomplete = cast("Sequence[str]", content.get(key.incomplete, ()) if key.incomplete else ())
+    for path, part in _parts(value):
+        if ".".join(path) not in incomplete and (part or not key.never_empty):
+            yield path, part
+
+
+def _parts(content: object) -> Iterator[tuple[Path, Value]]:
     if isinstance(content, Mapping):
         for key, below in content.items():
-            yield from _parts(below, (*path, str(key)))
+            yield from (((str(key), *path), part) for path, part in _parts(below))
     elif isinstance(content, Sequence) and not isinstance(content, str):
-        yield ".".join(path), frozenset(map(_text, content))
+        yield (), frozenset(map(_text, content))
     elif content is not None:
-        yield ".".join(path), _text(content)
+        yield (), _text(content)
 
 
 def _text(value: object) -> str:

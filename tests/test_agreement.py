@@ -1,15 +1,16 @@
 """Whether addresses agree: facts that differ, facts that may, facts that are not known."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 
-from exporter.agreement import MAX_CHARACTERS, MAX_ITEMS, MAX_PARTS, NOT_COMPARED, OF_ALL_CHAINS, disagreements
+from exporter.agreement import MAX_CHARACTERS, MAX_ITEMS, MAX_PARTS, disagreements
+from exporter.derived.clients import DERIVATION as CLIENTS
 from exporter.derived.registry import SHOWN
-from exporter.facts.dns import MtaStsFacts, StsPolicyFacts, TlsaFacts
+from exporter.facts.form import Key, entries
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.http import HttpFacts, PlainAnswer
 from exporter.model import Addresses, CipherOrder, Disagreement, Facts, Protocol, Reason, Report, TrustFailure
@@ -238,24 +239,56 @@ def test_a_list_that_may_lack_something_is_not_compared(monkeypatch: pytest.Monk
         assert (found[0].said if found else None) == expected
 
 
-ASKED_FOR: dict[type, object] = {
-    TlsaFacts: TlsaFacts("_443._tcp.www.test.example", (), None),
-    MtaStsFacts: MtaStsFacts("test.example", None, None),
-    StsPolicyFacts: StsPolicyFacts("test.example", None, "x"),
-}
-"""What is there only where a policy asks for it."""
+def paths(form: type, which: Callable[[Key], bool], *above: str) -> set[str]:
+    """The keys of a form, and of the forms in it, as dotted paths."""
+    found: set[str] = set()
+    for name, entry in entries(form).items():
+        path = (*above, name)
+        if which(entry.key):
+            found.add(".".join(path))
+        elif entry.form is not None:
+            found |= paths(entry.form, which, *path)
+    return found
 
 
-def test_what_is_left_out_is_there_to_be_left_out() -> None:
-    """A fact that is renamed must not come back as a disagreement."""
-    document: dict[str, object] = {}
+def of_all(which: Callable[[Key], bool]) -> set[str]:
+    return {path for shown in SHOWN for path in paths(shown.form, which)}
+
+
+def test_what_is_not_compared_is_declared_with_the_fact() -> None:
+    assert of_all(lambda key: not key.compared) == {
+        *("notes", "contradictions", "hellos", "dh_primes", "plain_chains", "attacks_tried", "clients"),
+        *("cipher_suites_incomplete", "groups_incomplete", "alpn.complete", "signature_schemes.complete"),
+        *("dns", "tlsa", "mta_sts", "mta_sts_policy", "caa_issuer", "http.status", "http.responses"),
+        *("http.http_redirect.status", "http.http_redirect.location"),
+        *("http.http_redirect.reason", "http.http_redirect.detail"),
+        *("software.shown", "software.products", "software.maintained", "software.ends"),
+        *("certificate.failures", "certificate.trust_detail"),
+        *("certificate.deployments", "certificate.deployments_complete"),
+    }
+
+
+def test_what_may_not_have_been_seen_completely_says_where_that_is_told() -> None:
+    assert of_all(lambda key: key.complete is not None) == {
+        *("certificate.chain_not_after", "certificate.hostname_match", "certificate.path_not_after"),
+        *("certificate.trusted", "alpn.names", "signature_schemes.names"),
+    }
+    assert of_all(lambda key: key.incomplete is not None) == {"cipher_suites", "groups"}
     for shown in SHOWN:
-        document |= shown.document(at(HERE).facts.get(shown.kind) or ASKED_FOR[shown.kind])
-    for path in NOT_COMPARED | OF_ALL_CHAINS:
-        content: object = document
-        for part in path.split("."):
-            assert isinstance(content, dict)
-            content = content[part]
+        for form in (shown.form, *(entry.form for entry in entries(shown.form).values() if entry.form is not None)):
+            named = {name for entry in entries(form).values() for name in (entry.key.complete, entry.key.incomplete)}
+            assert named - {None} <= set(entries(form))
+
+
+def test_what_takes_long_and_is_not_compared_is_not_worked_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_facts: object) -> dict[str, object]:
+        raise AssertionError
+
+    monkeypatch.setattr(
+        "exporter.agreement.DERIVATIONS", (replace(CLIENTS, shape=replace(CLIENTS.shape, document=refuse)),)
+    )
+    assert at(HERE).facts.get(CLIENTS.shape.kind) is not None
+    assert disagreements([at(HERE), at(THERE)]) == ()
 
 
 @steady
