@@ -40,6 +40,7 @@ generate: setup
 	$(BIN)/python tools/write_clients.py
 	$(BIN)/python tools/policy_pages.py
 	$(BIN)/python tools/grade_rules.py
+	$(BIN)/python tools/metrics_page.py
 
 lock: setup
 	$(LOCK) pyproject.toml -o requirements.lock

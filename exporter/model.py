@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
@@ -479,12 +479,59 @@ class Report:
         return True if verdicts == {Verdict.PASS} else None
 
 
+class Unit(StrEnum):
+    """What the value of a metric is, in the words of docs/metrics.md."""
+
+    FLAG = "0 or 1"
+    ONE = "always 1"
+    COUNT = "a count"
+    BITS = "bits"
+    BYTES = "bytes"
+    SECONDS = "seconds"
+    TIME = "a time in seconds since 1970-01-01 00:00 UTC"
+    POINTS = "points, 0 to 100"
+    RANK = "a rank, 0 to 7"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label of a metric family.
+
+    Attributes:
+        text: what its values are.
+        values: all values that it can have; empty where they are not a closed set.
+        example: one of its values.
+    """
+
+    name: str
+    text: str
+    values: tuple[str, ...] = ()
+    example: str = ""
+
+
+PROTOCOL_LABEL = Label("protocol", "protocol version", tuple(Protocol), Protocol.TLS1_2)
+POLICY_LABEL = Label("policy", "name of the policy", example="kopano-checklist")
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One metric family; all families about targets are gauges."""
+    """One metric family of the contract. Two families with the same name and help are the same.
+
+    Attributes:
+        unit: what its values are.
+        absent: when there is no sample of it, as the rest of a sentence that begins with "Absent".
+        labels: its own, in the order they are shown; those of the target come before them.
+        example: one of its values.
+        kind: the type in the exposition; all families about targets are gauges.
+    """
 
     name: str
     help: str
+    unit: Unit = field(compare=False)
+    absent: str = field(compare=False)
+    labels: tuple[Label, ...] = field(default=(), compare=False)
+    example: float = field(default=1, compare=False)
+    kind: Literal["gauge", "counter", "histogram"] = field(default="gauge", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

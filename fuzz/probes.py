@@ -51,6 +51,7 @@ def _shown(probe: Probe[F], facts: F, size: int) -> None:
     text = json.dumps(probe.shape.document(facts))
     for sample in probe.shape.samples(facts):
         assert sample.family in probe.shape.families
+        assert list(sample.labels) == [label.name for label in sample.family.labels]
         text += json.dumps([sample.value, dict(sample.labels)], ensure_ascii=False)
     assert len(text.encode()) <= _FRAME + _MOST_GROWTH * size
 

@@ -23,6 +23,7 @@ from exporter.metrics import (
     ADDRESS_FAMILIES,
     FAMILIES,
     FULL_DETAIL,
+    OWN_FAMILIES,
     Exposition,
     OwnMetrics,
     render_reports,
@@ -43,6 +44,7 @@ from exporter.model import (
     Sample,
     Severity,
     TrustFailure,
+    Unit,
 )
 from exporter.probes.certificate import PROBE as CERTIFICATE
 from exporter.probes.registry import PROBES
@@ -72,88 +74,13 @@ from tests.support.facts import (
 from tests.support.judging import report_after
 from tests.support.targets import NOW, make_target
 
-CONTRACT: dict[str, set[str]] = {
-    "tls_posture_target_info": {"host", "port", "protocol", "starttls", "server_name", "policy", "zone"},
-    "tls_posture_scan_success": set(),
-    "tls_posture_probe_success": {"probe"},
-    "tls_posture_probe_failure": {"probe", "reason"},
-    "tls_posture_probe_last_success_timestamp_seconds": {"probe"},
-    "tls_posture_last_scan_timestamp_seconds": set(),
-    "tls_posture_last_success_timestamp_seconds": set(),
-    "tls_posture_scan_duration_seconds": set(),
-    "tls_posture_scan_interval_seconds": set(),
-    "tls_posture_scan_connections": set(),
-    "tls_posture_scan_bytes": {"direction"},
-    "tls_posture_addresses": set(),
-    "tls_posture_addresses_disagree": set(),
-    "tls_posture_protocol_accepted": {"protocol"},
-    "tls_posture_weak_protocols": set(),
-    "tls_posture_cipher_suites_accepted": {"protocol"},
-    "tls_posture_cipher_suites_noncompliant": {"protocol", "policy"},
-    "tls_posture_cipher_suite_info": {"protocol", "cipher_suite", "compliant", "policy"},
-    "tls_posture_cipher_order_enforced": {"protocol"},
-    "tls_posture_compression_accepted": set(),
-    "tls_posture_forward_secrecy": set(),
-    "tls_posture_key_exchange_group_accepted": {"group"},
-    "tls_posture_key_exchange_group_order_enforced": {"protocol"},
-    "tls_posture_post_quantum_key_exchange": set(),
-    "tls_posture_dh_prime_bits": set(),
-    "tls_posture_extension_supported": {"extension"},
-    "tls_posture_contradictory_answers": set(),
-    "tls_posture_vulnerable": {"vulnerability"},
-    "tls_posture_client_connects": {"client"},
-    "tls_posture_certificate_not_before_timestamp_seconds": {"key_algorithm"},
-    "tls_posture_certificate_not_after_timestamp_seconds": {"key_algorithm"},
-    "tls_posture_certificate_chain_not_after_timestamp_seconds": set(),
-    "tls_posture_certificate_path_not_after_timestamp_seconds": set(),
-    "tls_posture_certificate_trusted": set(),
-    "tls_posture_certificate_hostname_match": set(),
-    "tls_posture_certificate_verification_failure": {"reason"},
-    "tls_posture_certificate_lifetime_seconds": {"key_algorithm"},
-    "tls_posture_certificate_chain_ordered": set(),
-    "tls_posture_certificate_ocsp_stapled_status": {"status"},
-    "tls_posture_certificate_must_staple": set(),
-    "tls_posture_certificate_scts": set(),
-    "tls_posture_certificate_client_auth": {"mode"},
-    "tls_posture_certificate_info": {
-        *("subject", "issuer", "serial", "fingerprint_sha256"),
-        *("key_algorithm", "key_size", "signature_algorithm"),
-    },
-    "tls_posture_hsts_max_age_seconds": set(),
-    "tls_posture_hsts_present": set(),
-    "tls_posture_hsts_include_subdomains": set(),
-    "tls_posture_hsts_preload": set(),
-    "tls_posture_hsts_on_error_responses": set(),
-    "tls_posture_http_redirects_to_https": set(),
-    "tls_posture_server_software_info": {"product", "version"},
-    "tls_posture_server_software_maintained": set(),
-    "tls_posture_server_software_eol_timestamp_seconds": set(),
-    "tls_posture_caa_present": set(),
-    "tls_posture_caa_records": {"tag"},
-    "tls_posture_caa_issuer_authorized": set(),
-    "tls_posture_check_passed": {"policy", "check", "severity"},
-    "tls_posture_compliant": {"policy"},
-    "tls_posture_grade_score": set(),
-    "tls_posture_grade_rank": set(),
-    "tls_posture_grade_info": {"grade", "capped_by"},
-    "tls_posture_grade_trust_ignored_rank": set(),
-}
-"""Every family about targets that may be there, with the labels it may carry beside those of the target."""
+CONTRACT = {family.name: {label.name for label in family.labels} for family in FAMILIES}
+"""Every family about targets, with the labels it has besides those of the target; docs/metrics.md shows all of it."""
 
 OWN_CONTRACT = {
-    "tls_posture_exporter_build_info": {"version", "revision", "python"},
-    "tls_posture_exporter_config_last_reload_successful": set(),
-    "tls_posture_exporter_config_last_reload_success_timestamp_seconds": set(),
-    "tls_posture_exporter_targets": set(),
-    "tls_posture_exporter_scans": {"outcome"},
-    "tls_posture_exporter_scan_duration_seconds": {"le"},
-    "tls_posture_exporter_scans_running": set(),
-    "tls_posture_exporter_scans_waiting": set(),
-    "tls_posture_exporter_scan_lag_seconds": set(),
-    "tls_posture_exporter_worker_restarts": set(),
-    "tls_posture_exporter_discovery_failures": {"mechanism"},
-    "tls_posture_exporter_store_errors": set(),
-    "tls_posture_exporter_data_timestamp_seconds": {"data"},
+    family.name.removesuffix("_total"): {label.name for label in family.labels}
+    | ({"le"} if family.kind == "histogram" else set())
+    for family in OWN_FAMILIES
 }
 """The exporter's own families, counters without `_total`."""
 
@@ -432,19 +359,74 @@ def test_times_are_read_back_to_the_microsecond() -> None:
 # --- the contract -----------------------------------------------------------------------------------------------------
 
 
-def test_every_family_is_of_the_contract_and_there_once() -> None:
-    names = [family.name for family in FAMILIES]
+def test_every_family_is_there_once() -> None:
+    names = [family.name for family in (*FAMILIES, *OWN_FAMILIES)]
     assert len(set(names)) == len(names)
-    assert set(names) <= set(CONTRACT)
+
+
+UNITS: dict[Unit, Callable[[float], bool]] = {
+    Unit.FLAG: lambda number: number in {0, 1},
+    Unit.ONE: lambda number: number == 1,
+    Unit.COUNT: lambda number: number >= 0 and float(number).is_integer(),
+    Unit.BITS: lambda number: number > 0 and float(number).is_integer(),
+    Unit.BYTES: lambda number: number >= 0 and float(number).is_integer(),
+    Unit.SECONDS: lambda number: number >= 0,
+    Unit.TIME: lambda number: number > 1e9,
+    Unit.POINTS: lambda number: 0 <= number <= 100,
+    Unit.RANK: lambda number: number in range(8),
+}
+"""What a value of each unit may be."""
+ENDINGS = {
+    Unit.TIME: "_timestamp_seconds",
+    Unit.SECONDS: "_seconds",
+    Unit.ONE: "_info",
+    Unit.BYTES: "_bytes",
+    Unit.BITS: "_bits",
+}
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *OWN_FAMILIES], ids=lambda family: family.name)
+def test_a_family_declares_what_it_can_keep(family: Family) -> None:
+    assert family.unit in UNITS
+    assert UNITS[family.unit](family.example)
+    assert not family.absent.endswith(".")
+    if family.name.endswith(("_timestamp_seconds", "_info")):
+        assert family.unit is (Unit.ONE if family.name.endswith("_info") else Unit.TIME)
+    elif family.unit is not Unit.ONE:
+        assert family.name.endswith(ENDINGS.get(family.unit, ""))
+    assert (family.kind == "counter") == family.name.endswith("_total")
+    for label in family.labels:
+        assert not label.values or label.example in {*label.values, ""}
+        assert len(set(label.values)) == len(label.values)
+
+
+def declared(sample: Sample) -> bool:
+    """Whether a sample has the labels of its family, in their order, with values that they can have, and its unit."""
+    labels = sample.family.labels
+    known = all(not label.values or sample.labels[label.name] in label.values for label in labels)
+    return list(sample.labels) == [label.name for label in labels] and known and UNITS[sample.family.unit](sample.value)
+
+
+@pytest.mark.parametrize("one", [*REPORTS, MODERN], ids=["good", "nothing", "gaps", "worst", "modern"])
+def test_samples_are_as_their_families_declare(one: Report) -> None:
+    shown = list(report_samples(one, [KOPANO]))
+    assert [sample for sample in shown if not declared(sample)] == []
+
+
+@steady
+@given(seen=handshake_facts())
+def test_samples_of_any_handshake_are_as_their_families_declare(seen: Any) -> None:  # noqa: ANN401 - HandshakeFacts
+    shown = report_samples(report(facts(seen, certificate(), http("max-age=1"))), [KOPANO])
+    assert [sample for sample in shown if not declared(sample)] == []
 
 
 def test_every_family_of_a_probe_or_a_check_is_shown() -> None:
     """One that is missing from `FAMILIES` would be left out of the page without a word."""
     # Of chains that do not verify there is no verified path.
     given_out = {sample.family for one in (WORST, report()) for sample in report_samples(one, [KOPANO])}
-    declared = {family for probe in PROBES for family in probe.shape.families}
-    declared |= {family for check in CHECKS for family in check.families}
-    assert given_out | declared <= set(FAMILIES)
+    of_parts = {family for probe in PROBES for family in probe.shape.families}
+    of_parts |= {family for check in CHECKS for family in check.families}
+    assert given_out | of_parts <= set(FAMILIES)
     assert given_out == set(FAMILIES) - set(ADDRESS_FAMILIES)
 
 
@@ -469,7 +451,7 @@ def test_names_keep_to_the_rules_of_naming() -> None:
 def test_the_exporters_own_families_are_of_the_contract() -> None:
     families = list(parse_openmetrics(page_text(exposition(), OPENMETRICS)))
     own = {family.name: family for family in families if family.name.startswith("tls_posture_")}
-    assert set(own) <= set(OWN_CONTRACT)
+    assert set(own) == set(OWN_CONTRACT)
     for name, family in own.items():
         assert {label for sample in family.samples for label in sample.labels} == OWN_CONTRACT[name]
     others = {family.name.split("_")[0] for family in families} - {"tls"}

@@ -22,7 +22,7 @@ from exporter.judging.suites import (
     ordered,
     rules_of,
 )
-from exporter.model import Facts, Family, Protocol, Remedy, Sample
+from exporter.model import POLICY_LABEL, PROTOCOL_LABEL, Facts, Family, Label, Protocol, Remedy, Sample, Unit
 from exporter.remedies.servers import nothing_known
 from exporter.remedies.suites import choose, suites_remedies, usual
 from exporter.ternary import all_of
@@ -160,10 +160,22 @@ def _shown(entries: Sequence[SuiteItem]) -> str:
 NONCOMPLIANT = Family(
     "tls_posture_cipher_suites_noncompliant",
     "Number of accepted cipher suites that the policy does not allow (as of the last scan)",
+    Unit.COUNT,
+    "for a protocol that is refused, when it is not known of each suite, and without a policy that limits suites",
+    labels=(PROTOCOL_LABEL, POLICY_LABEL),
+    example=3,
 )
 SUITE_INFO = Family(
     "tls_posture_cipher_suite_info",
     "1 for each accepted cipher suite; compliant is empty where it cannot be told (as of the last scan)",
+    Unit.ONE,
+    "for a suite that is refused or not known, and without a policy that limits suites",
+    labels=(
+        PROTOCOL_LABEL,
+        Label("cipher_suite", "IANA name of the suite", example="TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
+        Label("compliant", "whether the policy allows it; empty when that is not known", ("true", "false", "")),
+        POLICY_LABEL,
+    ),
 )
 
 

@@ -17,7 +17,7 @@ from exporter.facts.certificate import CertificateFacts, Deployment
 from exporter.facts.dns import CaaSet, DnsFacts
 from exporter.facts.form import Key
 from exporter.facts.shape import Shape
-from exporter.model import Family, Sample, TrustFailure
+from exporter.model import Family, Sample, TrustFailure, Unit
 from exporter.pki.authorities import KnownAuthority, authority_of
 from exporter.pki.caa import Issuance, issuance
 
@@ -163,6 +163,8 @@ AUTHORIZED = Family(
     "tls_posture_caa_issuer_authorized",
     "Whether the CAA records of now allow the CA that issued the certificate; absent where it is not known by which "
     "domain that CA goes (as of the last scan)",
+    Unit.FLAG,
+    "when the CAA domain of the CA is not known, a lookup failed, or no certificate carries the name of the host",
 )
 
 
@@ -205,5 +207,13 @@ def _document(facts: CaaIssuer) -> CaaIssuerKeys:
 
 
 DERIVATION = Derivation(
-    derive=_derive, shape=Shape(CaaIssuer, CaaIssuerKeys, _document, (AUTHORIZED,), samples=_samples)
+    derive=_derive,
+    shape=Shape(
+        CaaIssuer,
+        CaaIssuerKeys,
+        _document,
+        (AUTHORIZED,),
+        samples=_samples,
+        title="CAA and the issuer of the certificate",
+    ),
 )

@@ -16,7 +16,7 @@ from exporter.facts.certificate import CertificateFacts
 from exporter.facts.form import Key
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.shape import Shape
-from exporter.model import Family, Sample
+from exporter.model import Family, Label, Sample, Unit
 from exporter.simulation.connect import SimulatedConnection, connect
 from exporter.simulation.terms import Obstacle, SimulatedServer
 
@@ -49,6 +49,10 @@ CLIENT_CONNECTS = Family(
     "tls_posture_client_connects",
     "Whether the client can connect, for each client that the configuration names; absent when that is not known "
     "(as of the last scan)",
+    Unit.FLAG,
+    "when it is not known, and for a client that the configuration does not name",
+    labels=(Label("client", "id of the client, as in docs/clients.md", example="android-4.3"),),
+    example=0,
 )
 
 
@@ -99,5 +103,6 @@ def _shown(connection: SimulatedConnection) -> ConnectionForm:
 
 
 DERIVATION = Derivation(
-    derive=_derive, shape=Shape(ClientConnections, ClientKeys, _document, (CLIENT_CONNECTS,), samples=_samples)
+    derive=_derive,
+    shape=Shape(ClientConnections, ClientKeys, _document, (CLIENT_CONNECTS,), samples=_samples, title="Clients"),
 )

@@ -18,7 +18,7 @@ from exporter.facts.form import DateTime, Key
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.http import HttpFacts
 from exporter.facts.shape import Shape
-from exporter.model import Family, Sample
+from exporter.model import Family, Label, Sample, Unit
 from exporter.services import greeting_inside_tls
 from exporter.software.declared import CONFIGURATION, parse_distribution
 from exporter.software.fields import SOURCES, read_fields
@@ -148,17 +148,28 @@ def _distinct(products: Sequence[Shown]) -> list[Shown]:
 INFO = Family(
     "tls_posture_server_software_info",
     "1 for each product that the server shows, with its version where it shows one; at most four (as of the last scan)",
+    Unit.ONE,
+    "when the server shows no product",
+    labels=(
+        Label("product", "name of the product", example="nginx"),
+        Label("version", "empty where it shows none", example="1.30.4"),
+    ),
 )
 MAINTAINED = Family(
     "tls_posture_server_software_maintained",
     "0 when a product that is shown lacks fixes: its release series gets none any more, or it is an old version that "
     "no supported distribution carries. 1 when the server itself is maintained and no other is in doubt; absent "
     "without a full version or where a distribution may fix it (as of the last scan)",
+    Unit.FLAG,
+    "when it is not known",
 )
 ENDS = Family(
     "tls_posture_server_software_eol_timestamp_seconds",
     "Earliest moment at which the support of a product that is shown ends, or has ended, where known "
     "(as of the last scan)",
+    Unit.TIME,
+    "when no end of support is known",
+    example=1808870400,
 )
 
 
@@ -252,5 +263,6 @@ def _product(one: Judged) -> ProductForm:
 
 
 DERIVATION = Derivation(
-    derive=_derive, shape=Shape(Software, SoftwareKeys, _document, (INFO, MAINTAINED, ENDS), samples=_samples)
+    derive=_derive,
+    shape=Shape(Software, SoftwareKeys, _document, (INFO, MAINTAINED, ENDS), samples=_samples, title="Server software"),
 )

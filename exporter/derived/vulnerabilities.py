@@ -15,7 +15,7 @@ from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.shape import Shape
 from exporter.facts.signature import Signature, changed, signature
 from exporter.facts.vulnerabilities import POSSIBLE, VulnerabilityFacts, lifetime
-from exporter.model import Family, Sample, holds
+from exporter.model import Family, Label, Sample, Unit, holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,10 @@ def _derive(case: Case) -> Vulnerabilities | None:
 VULNERABLE = Family(
     "tls_posture_vulnerable",
     "Whether the server is open to the attack; absent where that is not known (as of the last scan)",
+    Unit.FLAG,
+    "when it is not known",
+    labels=(Label("vulnerability", "the attack", tuple(Attack)),),
+    example=0,
 )
 
 
@@ -159,5 +163,6 @@ def _document(facts: Vulnerabilities) -> VulnerabilityKeys:
 
 
 DERIVATION = Derivation(
-    derive=_derive, shape=Shape(Vulnerabilities, VulnerabilityKeys, _document, (VULNERABLE,), samples=_samples)
+    derive=_derive,
+    shape=Shape(Vulnerabilities, VulnerabilityKeys, _document, (VULNERABLE,), samples=_samples, title="Attacks"),
 )

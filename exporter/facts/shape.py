@@ -25,6 +25,7 @@ class Shape(Generic[F]):
         families: metric families, in the order they are shown.
         full: those of them that are shown with `metrics.detail: full` alone.
         samples: facts to samples of these families; what is unknown is absent.
+        title: heading of these families in docs/metrics.md.
     """
 
     kind: type[F]
@@ -33,3 +34,4 @@ class Shape(Generic[F]):
     families: tuple[Family, ...] = ()
     full: tuple[Family, ...] = ()
     samples: Callable[[F], Iterable[Sample]] = no_samples
+    title: str = ""

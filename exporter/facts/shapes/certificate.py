@@ -8,65 +8,124 @@ from typing_extensions import TypedDict
 from exporter.facts.certificate import CertificateFacts, Deployment, OcspStatus, ServedCertificate
 from exporter.facts.form import DateTime, Key
 from exporter.facts.shape import Shape
-from exporter.model import ClientAuthentication, Family, Sample, TrustFailure
+from exporter.model import ClientAuthentication, Family, Label, Sample, TrustFailure, Unit
 from exporter.ternary import any_of
+
+KEY_ALGORITHM = Label(
+    "key_algorithm", "RSA, EC, DSA, Ed25519, Ed448, `unknown`, or the object identifier of another one", example="EC"
+)
+NO_CERTIFICATE = "when no certificate was read"
 
 NOT_BEFORE = Family(
     "tls_posture_certificate_not_before_timestamp_seconds",
     "Start of validity of the leaf certificate; of several with keys of one kind, the one that ends first "
     "(as of the last scan)",
+    Unit.TIME,
+    NO_CERTIFICATE,
+    labels=(KEY_ALGORITHM,),
+    example=1796083200,
 )
 NOT_AFTER = Family(
     "tls_posture_certificate_not_after_timestamp_seconds",
     "End of validity of the leaf certificate; of several with keys of one kind, the one that ends first "
     "(as of the last scan)",
+    Unit.TIME,
+    NO_CERTIFICATE,
+    labels=(KEY_ALGORITHM,),
+    example=1803859199,
 )
 CHAIN_NOT_AFTER = Family(
     "tls_posture_certificate_chain_not_after_timestamp_seconds",
     "Earliest end of validity in the served chains (as of the last scan)",
+    Unit.TIME,
+    NO_CERTIFICATE,
+    example=1803859199,
 )
 PATH_NOT_AFTER = Family(
     "tls_posture_certificate_path_not_after_timestamp_seconds",
     "Earliest end of validity on the verified paths, their roots included; absent when no chain verifies "
     "(as of the last scan)",
+    Unit.TIME,
+    "when no chain verifies",
+    example=1803859199,
 )
 LIFETIME = Family(
     "tls_posture_certificate_lifetime_seconds",
     "From start to end of validity of the leaf certificate whose end is shown (as of the last scan)",
+    Unit.SECONDS,
+    NO_CERTIFICATE,
+    labels=(KEY_ALGORITHM,),
+    example=7775999,
 )
 TRUSTED = Family(
     "tls_posture_certificate_trusted",
     "Whether each served chain verifies against the configured trust store (as of the last scan)",
+    Unit.FLAG,
+    "when no chain fails, and one could not be verified",
 )
 HOSTNAME_MATCH = Family(
     "tls_posture_certificate_hostname_match",
     "Whether each leaf certificate carries the server name (as of the last scan)",
+    Unit.FLAG,
+    "when no leaf lacks the name, and the names of one cannot be read",
 )
 VERIFICATION_FAILURE = Family(
-    "tls_posture_certificate_verification_failure", "1 for each reason why verification fails (as of the last scan)"
+    "tls_posture_certificate_verification_failure",
+    "1 for each reason why verification fails (as of the last scan)",
+    Unit.ONE,
+    "for a reason for which no chain fails",
+    labels=(Label("reason", "why a chain is not to be trusted", tuple(TrustFailure)),),
 )
 CHAIN_ORDERED = Family(
     "tls_posture_certificate_chain_ordered",
     "Whether in each served chain a certificate stands behind the one that it issued (as of the last scan)",
+    Unit.FLAG,
+    NO_CERTIFICATE,
 )
 OCSP_STAPLED = Family(
     "tls_posture_certificate_ocsp_stapled_status",
     "1 for what the stapled OCSP response is worth; absent when nothing was stapled (as of the last scan)",
+    Unit.ONE,
+    "when nothing was stapled, or there is nothing to check it with",
+    labels=(Label("status", "what the response is worth", tuple(OcspStatus)),),
 )
 MUST_STAPLE = Family(
     "tls_posture_certificate_must_staple",
     "Whether a leaf certificate asks for OCSP stapling, RFC 7633 (as of the last scan)",
+    Unit.FLAG,
+    "when no leaf is known to ask for it, and of one it cannot be read",
+    example=0,
 )
 SCTS = Family(
     "tls_posture_certificate_scts",
     "Fewest signed certificate timestamps embedded in a leaf certificate; other ways are not looked at "
     "(as of the last scan)",
+    Unit.COUNT,
+    "when they cannot be read",
+    example=2,
 )
 CLIENT_AUTH = Family(
     "tls_posture_certificate_client_auth",
     "1 for what the server does about client certificates: none, requested or required (as of the last scan)",
+    Unit.ONE,
+    "when it is not known",
+    labels=(Label("mode", "what the server does about client certificates", tuple(ClientAuthentication)),),
 )
-INFO = Family("tls_posture_certificate_info", "Identity of the leaf certificate (as of the last scan)")
+INFO = Family(
+    "tls_posture_certificate_info",
+    "Identity of the leaf certificate (as of the last scan)",
+    Unit.ONE,
+    NO_CERTIFICATE,
+    labels=(
+        KEY_ALGORITHM,
+        Label("subject", "distinguished name (RFC 4514), cut to 500 characters", example="CN=www.example.com"),
+        Label("issuer", "distinguished name, cut to 500 characters", example="CN=Example CA,O=Example"),
+        Label("serial", "serial number, hexadecimal, cut to 500 characters", example="1f"),
+        Label("fingerprint_sha256", "of the certificate, hexadecimal", example="ab" * 32),
+        Label("key_size", "bits; empty where the algorithm has no size of its own", example="256"),
+        Label("signature_algorithm", "OpenSSL's name, or an object identifier", example="ecdsa-with-SHA256"),
+    ),
+)
 
 MAX_LABEL_CHARACTERS = 500
 """Of what a server wrote, 100 kB if it likes; the report has it all. Mimir takes 2048 bytes (its
@@ -322,4 +381,4 @@ def _certificate(certificate: ServedCertificate, on_path: bool) -> ServedCertifi
     }
 
 
-SHAPE = Shape(CertificateFacts, CertificateKeys, document, FAMILIES, FULL, samples)
+SHAPE = Shape(CertificateFacts, CertificateKeys, document, FAMILIES, FULL, samples, "Certificates")

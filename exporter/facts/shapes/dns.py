@@ -9,19 +9,35 @@ from typing_extensions import TypedDict
 from exporter.facts.dns import DnsFacts, MtaStsFacts, StsPolicyFacts, TlsaFacts
 from exporter.facts.form import Key
 from exporter.facts.shape import Shape
-from exporter.model import Family, Sample
+from exporter.model import Family, Label, Sample, Unit
 from exporter.pki.caa import KNOWN_TAGS
 
-PRESENT = Family("tls_posture_caa_present", "Whether CAA records apply to the host (as of the last scan)")
+OTHER_TAGS = "other"
+"""Label value of all other tags."""
+NO_CAA = "when a lookup failed, and for a host that is an IP address"
 
 
-RECORDS = Family("tls_posture_caa_records", "Number of records in the relevant CAA set by tag (as of the last scan)")
+PRESENT = Family(
+    "tls_posture_caa_present",
+    "Whether CAA records apply to the host (as of the last scan)",
+    Unit.FLAG,
+    NO_CAA,
+)
+
+
+RECORDS = Family(
+    "tls_posture_caa_records",
+    "Number of records in the relevant CAA set by tag (as of the last scan)",
+    Unit.COUNT,
+    "for a tag without records, when a lookup failed, and for a host that is an IP address",
+    labels=(Label("tag", "tag of the records", (*sorted(KNOWN_TAGS), OTHER_TAGS)),),
+)
 
 
 def _caa_samples(facts: DnsFacts) -> Iterator[Sample]:
     """Tags that are not known are counted together, so that the values of the label are bounded."""
     yield Sample(PRESENT, bool(facts.caa))
-    counts = Counter(record.tag if record.tag in KNOWN_TAGS else "other" for record in facts.caa)
+    counts = Counter(record.tag if record.tag in KNOWN_TAGS else OTHER_TAGS for record in facts.caa)
     for tag, count in sorted(counts.items()):
         yield Sample(RECORDS, count, {"tag": tag})
 
@@ -137,7 +153,7 @@ def _policy_document(facts: StsPolicyFacts) -> PolicyKeys:
     }
 
 
-CAA = Shape(DnsFacts, CaaKeys, _caa_document, (PRESENT, RECORDS), samples=_caa_samples)
+CAA = Shape(DnsFacts, CaaKeys, _caa_document, (PRESENT, RECORDS), samples=_caa_samples, title="CAA records")
 # What the records below are worth is said by the checks `dane`, `mta_sts` and `mta_sts_policy`.
 TLSA = Shape(TlsaFacts, TlsaKeys, _tlsa_document)
 MTA_STS = Shape(MtaStsFacts, MtaStsKeys, _mta_sts_document)

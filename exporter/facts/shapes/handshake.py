@@ -9,20 +9,34 @@ from typing_extensions import TypedDict
 from exporter.facts.form import Key
 from exporter.facts.handshake import WEAK_PROTOCOLS, HandshakeFacts, Listing
 from exporter.facts.shape import Shape
-from exporter.model import CipherOrder, Family, Protocol, Sample
+from exporter.model import PROTOCOL_LABEL, CipherOrder, Family, Label, Protocol, Sample, Unit
+from exporter.tls.extensions import FLAGS
 
 PROTOCOL_ACCEPTED = Family(
-    "tls_posture_protocol_accepted", "Whether the server accepts the protocol version (as of the last scan)"
+    "tls_posture_protocol_accepted",
+    "Whether the server accepts the protocol version (as of the last scan)",
+    Unit.FLAG,
+    "for a protocol of which it is not known",
+    labels=(PROTOCOL_LABEL,),
 )
 
 
 WEAK_COUNT = Family(
-    "tls_posture_weak_protocols", "How many of SSLv2, SSLv3, TLSv1.0 and TLSv1.1 are accepted (as of the last scan)"
+    "tls_posture_weak_protocols",
+    "How many of SSLv2, SSLv3, TLSv1.0 and TLSv1.1 are accepted (as of the last scan)",
+    Unit.COUNT,
+    "when it is not known of one of the four",
+    example=2,
 )
 
 
 SUITES_ACCEPTED = Family(
-    "tls_posture_cipher_suites_accepted", "Number of cipher suites the server accepts (as of the last scan)"
+    "tls_posture_cipher_suites_accepted",
+    "Number of cipher suites the server accepts (as of the last scan)",
+    Unit.COUNT,
+    "for a protocol that is refused, or whose list may lack suites",
+    labels=(PROTOCOL_LABEL,),
+    example=8,
 )
 
 
@@ -30,22 +44,35 @@ ORDER_ENFORCED = Family(
     "tls_posture_cipher_order_enforced",
     "Whether the server's cipher suite order decides (1) or the client's does, if only at times (0); "
     "absent with fewer than two suites (as of the last scan)",
+    Unit.FLAG,
+    "for a protocol with fewer than two suites, and when it is not known",
+    labels=(PROTOCOL_LABEL,),
 )
 
 
 COMPRESSION = Family(
-    "tls_posture_compression_accepted", "Whether the server accepts TLS compression (as of the last scan)"
+    "tls_posture_compression_accepted",
+    "Whether the server accepts TLS compression (as of the last scan)",
+    Unit.FLAG,
+    "when it is not known",
+    example=0,
 )
 
 
 FORWARD_SECRECY = Family(
-    "tls_posture_forward_secrecy", "Whether every accepted cipher suite has forward secrecy (as of the last scan)"
+    "tls_posture_forward_secrecy",
+    "Whether every accepted cipher suite has forward secrecy (as of the last scan)",
+    Unit.FLAG,
+    "when all known suites have it and others may be accepted",
 )
 
 
 GROUP_ACCEPTED = Family(
     "tls_posture_key_exchange_group_accepted",
     "1 for each key exchange group the server accepts in some protocol (as of the last scan)",
+    Unit.ONE,
+    "for a group that is refused, or of which it is not known",
+    labels=(Label("group", "IANA name of the group", example="x25519"),),
 )
 
 
@@ -53,24 +80,35 @@ GROUP_ORDER_ENFORCED = Family(
     "tls_posture_key_exchange_group_order_enforced",
     "Whether the server's order of key exchange groups decides (1) or the client's does, if only at times (0); "
     "absent with fewer than two groups (as of the last scan)",
+    Unit.FLAG,
+    "for a protocol with fewer than two groups, and when it is not known",
+    labels=(PROTOCOL_LABEL,),
 )
 
 
 POST_QUANTUM = Family(
     "tls_posture_post_quantum_key_exchange",
     "Whether a hybrid or pure ML-KEM key exchange group is accepted (as of the last scan)",
+    Unit.FLAG,
+    "when TLS 1.3 may be accepted, and not all of its groups are known",
 )
 
 
 DH_PRIME_BITS = Family(
     "tls_posture_dh_prime_bits",
     "Size of the smallest prime in a finite-field key exchange; absent without one (as of the last scan)",
+    Unit.BITS,
+    "when no prime was seen",
+    example=2048,
 )
 
 
 EXTENSION = Family(
     "tls_posture_extension_supported",
     "Whether the server has what the extension is for, in every protocol up to TLS 1.2 (as of the last scan)",
+    Unit.FLAG,
+    "when the extension does not apply, or it is not known",
+    labels=(Label("extension", "name of the extension", FLAGS, FLAGS[0]),),
 )
 
 
@@ -78,6 +116,9 @@ CONTRADICTORY = Family(
     "tls_posture_contradictory_answers",
     "Whether answers within the scan contradict each other, as those of machines with different settings behind one "
     "address do (as of the last scan)",
+    Unit.FLAG,
+    "when the handshake probe could not tell anything",
+    example=0,
 )
 
 
@@ -222,4 +263,4 @@ def _listing(listing: Listing | None) -> ListingForm | None:
     return None if listing is None else {"names": list(listing.names), "complete": listing.complete}
 
 
-SHAPE = Shape(HandshakeFacts, HandshakeKeys, document, FAMILIES, FULL, samples)
+SHAPE = Shape(HandshakeFacts, HandshakeKeys, document, FAMILIES, FULL, samples, "Protocols and cipher suites")

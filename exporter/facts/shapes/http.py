@@ -9,25 +9,48 @@ from exporter.facts.form import Key
 from exporter.facts.hsts import Hsts
 from exporter.facts.http import Asked, HttpFacts, HttpResponse, PlainAnswer
 from exporter.facts.shape import Shape
-from exporter.model import Family, Reason, Sample
+from exporter.model import Family, Reason, Sample, Unit
+
+NO_HSTS = "when no response came by HTTP, and for a host that is an IP address, for which there is no HSTS"
 
 MAX_AGE = Family(
     "tls_posture_hsts_max_age_seconds",
     "max-age of the HSTS policy, which browsers keep if they take the certificate; 0 without a valid one "
     "(as of the last scan)",
+    Unit.SECONDS,
+    NO_HSTS,
+    example=31536000,
 )
-PRESENT = Family("tls_posture_hsts_present", "Whether the response carries a valid HSTS policy (as of the last scan)")
+PRESENT = Family(
+    "tls_posture_hsts_present",
+    "Whether the response carries a valid HSTS policy (as of the last scan)",
+    Unit.FLAG,
+    NO_HSTS,
+)
 SUBDOMAINS = Family(
-    "tls_posture_hsts_include_subdomains", "Whether the HSTS policy has includeSubDomains (as of the last scan)"
+    "tls_posture_hsts_include_subdomains",
+    "Whether the HSTS policy has includeSubDomains (as of the last scan)",
+    Unit.FLAG,
+    NO_HSTS,
 )
-PRELOAD = Family("tls_posture_hsts_preload", "Whether the HSTS policy has preload (as of the last scan)")
+PRELOAD = Family(
+    "tls_posture_hsts_preload",
+    "Whether the HSTS policy has preload (as of the last scan)",
+    Unit.FLAG,
+    NO_HSTS,
+    example=0,
+)
 ON_ERRORS = Family(
     "tls_posture_hsts_on_error_responses",
     "Whether each error response that was seen carries an HSTS policy to keep, too (as of the last scan)",
+    Unit.FLAG,
+    "when no error response was seen, and for a host that is an IP address",
 )
 REDIRECTS = Family(
     "tls_posture_http_redirects_to_https",
     "Whether the first answer without TLS redirects to https on the same host (as of the last scan)",
+    Unit.FLAG,
+    "when the port without TLS was not asked, or its answer leaves it open",
 )
 FAMILIES = (MAX_AGE, PRESENT, SUBDOMAINS, PRELOAD, ON_ERRORS, REDIRECTS)
 
@@ -151,4 +174,4 @@ def _plain(plain: PlainAnswer) -> RedirectForm:
     }
 
 
-SHAPE = Shape(HttpFacts, HttpKeys, document, FAMILIES, samples=samples)
+SHAPE = Shape(HttpFacts, HttpKeys, document, FAMILIES, samples=samples, title="HTTP")

@@ -5,94 +5,65 @@ the network, and a scrape only concatenates strings.
 """
 
 import math
-import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_CONTENT_TYPE
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from exporter import __version__
 from exporter.checks.registry import CHECKS
-from exporter.clients.files import shipped_clients
 from exporter.derived.registry import SHOWN
+from exporter.metrics.families import (
+    ADDRESS_FAMILIES,
+    ADDRESSES,
+    ADDRESSES_DISAGREE,
+    BYTES,
+    CHECK_PASSED,
+    COMPLIANT,
+    CONNECTIONS,
+    DURATION,
+    INTERVAL,
+    JUDGEMENT_FAMILIES,
+    LAST_SCAN,
+    LAST_SUCCESS,
+    PROBE_FAILURE,
+    PROBE_LAST_SUCCESS,
+    PROBE_SUCCESS,
+    SCAN_FAMILIES,
+    SCAN_SUCCESS,
+    TARGET_INFO,
+)
+from exporter.metrics.own import CLIENTS, OWN_FAMILIES, SERVER_EOL, OwnMetrics
 from exporter.model import Family, Report, Sample, Target, Verdict
 from exporter.policies import Policy
 from exporter.probes.registry import PROBES
-from exporter.software.files import shipped_table
 
-TARGET_INFO = Family(
-    "tls_posture_target_info",
-    "Identity and configuration of the target; several policies are joined by commas (as of the last scan)",
-)
-SCAN_SUCCESS = Family(
-    "tls_posture_scan_success",
-    "Whether the last scan reached the server over TLS and every mandatory probe answered (as of the last scan)",
-)
-PROBE_SUCCESS = Family("tls_posture_probe_success", "Whether the probe could tell (as of the last scan)")
-PROBE_FAILURE = Family(
-    "tls_posture_probe_failure", "1 for the reason why the probe could not tell (as of the last scan)"
-)
-PROBE_LAST_SUCCESS = Family(
-    "tls_posture_probe_last_success_timestamp_seconds",
-    "When the probe last could tell: the age of its facts (as of the last scan)",
-)
-LAST_SCAN = Family(
-    "tls_posture_last_scan_timestamp_seconds", "End of the last scan, successful or not (as of the last scan)"
-)
-LAST_SUCCESS = Family(
-    "tls_posture_last_success_timestamp_seconds", "End of the last successful scan (as of the last scan)"
-)
-DURATION = Family("tls_posture_scan_duration_seconds", "Wall time of the last scan (as of the last scan)")
-INTERVAL = Family("tls_posture_scan_interval_seconds", "Configured scan interval of the target (as of the last scan)")
-CONNECTIONS = Family(
-    "tls_posture_scan_connections", "TCP connections that the last scan opened to the target (as of the last scan)"
-)
-BYTES = Family(
-    "tls_posture_scan_bytes",
-    "TCP payload that the last scan exchanged with the target, or its proxy (as of the last scan)",
-)
-ADDRESSES = Family(
-    "tls_posture_addresses",
-    "Number of addresses that the host resolves to, with addresses: all; not all of very many are scanned "
-    "(as of the last scan)",
-)
-ADDRESSES_DISAGREE = Family(
-    "tls_posture_addresses_disagree",
-    "1 when a fact known of several addresses of the target is not the same at each, 0 when all are; the report names "
-    "them (as of the last scan)",
-)
-CHECK_PASSED = Family(
-    "tls_posture_check_passed",
-    "Whether the check passes; absent when it is unknown or does not apply (as of the last scan)",
-)
-COMPLIANT = Family(
-    "tls_posture_compliant",
-    "1 when every applicable check of the policy passes, 0 when one fails, absent when none fails but one is unknown "
-    "(as of the last scan)",
-)
+__all__ = [
+    "ADDRESS_FAMILIES",
+    "CLIENTS",
+    "FAMILIES",
+    "FULL_DETAIL",
+    "OWN_FAMILIES",
+    "SERVER_EOL",
+    "Exposition",
+    "Lines",
+    "OwnMetrics",
+    "number",
+    "render_reports",
+    "render_target",
+    "report_samples",
+    "target_samples",
+    "target_text",
+]
 
-_SCAN_FAMILIES = (
-    *(TARGET_INFO, SCAN_SUCCESS, PROBE_SUCCESS, PROBE_FAILURE, PROBE_LAST_SUCCESS),
-    *(LAST_SCAN, LAST_SUCCESS, DURATION, INTERVAL, CONNECTIONS, BYTES),
-)
-_JUDGEMENT_FAMILIES = (CHECK_PASSED, COMPLIANT)
-ADDRESS_FAMILIES = (ADDRESSES, ADDRESSES_DISAGREE)
-"""Of a target as a whole: the only ones without `address` where the others have it."""
 FAMILIES: tuple[Family, ...] = (
-    *_SCAN_FAMILIES,
+    *SCAN_FAMILIES,
     *ADDRESS_FAMILIES,
     *(family for part in SHOWN for family in part.families),
     *(family for check in CHECKS for family in check.families),
-    *_JUDGEMENT_FAMILIES,
+    *JUDGEMENT_FAMILIES,
 )
 """Every family about targets, in the order it is shown."""
-
-SERVER_EOL = "server-eol"
-"""The table of releases and their ends, as a value of the label `data`."""
-CLIENTS = "clients"
-"""The table of clients, likewise."""
 
 FULL_DETAIL = frozenset(
     (
@@ -174,7 +145,7 @@ def _judgement(report: Report) -> Iterator[Sample]:
             yield Sample(COMPLIANT, compliant, {"policy": policy})
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """A value as Prometheus reads it back without loss."""
     if math.isinf(value) or math.isnan(value):
         return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
@@ -187,7 +158,7 @@ def _escaped(text: str) -> str:
 
 def _line(sample: Sample, base: Mapping[str, str]) -> str:
     labels = ",".join(f'{name}="{_escaped(str(value))}"' for name, value in {**base, **sample.labels}.items())
-    return f"{sample.family.name}{{{labels}}} {_number(sample.value)}\n"
+    return f"{sample.family.name}{{{labels}}} {number(sample.value)}\n"
 
 
 Lines = Mapping[Family, str]
@@ -227,7 +198,7 @@ class Exposition:
         own: the exporter's metrics.
     """
 
-    def __init__(self, own: "OwnMetrics") -> None:
+    def __init__(self, own: OwnMetrics) -> None:
         self.own = own
         self._targets: dict[str, Lines] = {}
 
@@ -259,51 +230,3 @@ def target_text(targets: Iterable[Lines]) -> str:
             parts.append(_HEADERS[family])
             parts.extend(lines)
     return "".join(parts)
-
-
-class OwnMetrics:
-    """What the exporter tells of itself; in a registry of its own, kept by prometheus_client."""
-
-    def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        prefix = "tls_posture_exporter"
-        build = Gauge(
-            f"{prefix}_build_info", "Version of the exporter", ["version", "revision", "python"], registry=registry
-        )
-        build.labels(__version__, "", platform.python_version()).set(1)
-        self.reload_successful = Gauge(
-            f"{prefix}_config_last_reload_successful", "Whether the last reload worked", registry=registry
-        )
-        self.reload_timestamp = Gauge(
-            f"{prefix}_config_last_reload_success_timestamp_seconds",
-            "Time of the last reload that worked",
-            registry=registry,
-        )
-        self.data_timestamp = Gauge(
-            f"{prefix}_data_timestamp_seconds",
-            "As of when the data is that is judged by: the oldest part in use",
-            ["data"],
-            registry=registry,
-        )
-        self.data_timestamp.labels(SERVER_EOL).set(shipped_table().as_of.timestamp())
-        self.data_timestamp.labels(CLIENTS).set(shipped_clients().as_of.timestamp())
-        self.targets = Gauge(f"{prefix}_targets", "Number of targets", registry=registry)
-        self.scans = Counter(f"{prefix}_scans", "Scans by outcome", ["outcome"], registry=registry)
-        for outcome in ("success", "failure"):
-            self.scans.labels(outcome)
-        self.scan_duration = Histogram(
-            f"{prefix}_scan_duration_seconds",
-            "Wall time of scans",
-            buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
-            registry=registry,
-        )
-        self.worker_restarts = Counter(
-            f"{prefix}_worker_restarts",
-            "Workers that crashed, or were killed since they were late; each cost the probe it was busy with",
-            registry=registry,
-        )
-        self.running = Gauge(f"{prefix}_scans_running", "Scans that are running", registry=registry)
-        self.waiting = Gauge(f"{prefix}_scans_waiting", "Scans that are due and wait for a place", registry=registry)
-        self.lag = Gauge(f"{prefix}_scan_lag_seconds", "How late the last due scan started", registry=registry)
