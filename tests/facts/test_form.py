@@ -1,5 +1,7 @@
 """Forms of facts: what their keys say, and that each shape keeps to its own."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, get_type_hints
 
@@ -91,3 +93,10 @@ def test_a_document_has_the_keys_of_its_form(shape: Shape[Any]) -> None:
 def test_no_key_is_filled_by_two_facts() -> None:
     names = [name for shape in SHOWN for name in entries(shape.form)]
     assert len(names) == len(set(names))
+
+
+def test_forms_are_declared_without_pydantic() -> None:
+    """Metrics and comparisons need no models, which take time to build."""
+    code = "import sys, exporter.facts.registry; print('pydantic' in sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100)
+    assert loaded.stdout == "False\n"
