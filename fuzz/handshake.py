@@ -4,11 +4,11 @@ from exporter.model import Protocol
 from exporter.pki.keys import key_kind
 from exporter.probes.handshake.hello import Offer
 from exporter.probes.handshake.keyexchange import read_key_exchange
-from exporter.probes.handshake.observed import Observed
+from exporter.probes.handshake.observations import Observations
+from exporter.probes.handshake.server_flight import FlightReader
 from exporter.probes.handshake.server_hello import (
     Answer,
     CloseNotifyError,
-    Flight,
     MalformedError,
     NotTLSError,
     ServerHello,
@@ -37,7 +37,7 @@ def flight(data: bytes) -> None:
 
 def _fed(*parts: bytes) -> tuple[Answer | None, type[Exception] | None]:
     """As an exchange does it: up to the end of what is of use."""
-    reader = Flight()
+    reader = FlightReader()
     try:
         for part in parts:
             reader.feed(part)
@@ -56,16 +56,16 @@ def _learn(answer: ServerHello, size: int) -> None:
     protocol = _PROTOCOLS.get(answer.version)
     if protocol is None:
         return
-    observed = Observed()
+    observations = Observations()
     for offer in (
         Offer(answer.version, CLASSIC_SUITES),
-        Offer(answer.version, TLS13_SUITES, groups=(0x001D, 0x0017), schemes=(0x0403,), extras=False),
+        Offer(answer.version, TLS13_SUITES, groups=(0x001D, 0x0017), schemes=(0x0403,), optional_extensions=False),
     ):
-        observed.learn(protocol, offer, answer)
-    assert not list(observed.contradictions()), "one answer contradicts itself"
-    assert observed.flag("session_tickets") in {True, False, None}
-    assert len(observed.chains()) <= 1
-    observed.group_order(protocol)
+        observations.add(protocol, offer, answer)
+    assert not list(observations.contradictions()), "one answer contradicts itself"
+    assert observations.has_extension("session_tickets") in {True, False, None}
+    assert len(observations.chains()) <= 1
+    observations.group_order(protocol)
 
 
 def key(data: bytes) -> None:

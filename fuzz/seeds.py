@@ -14,7 +14,7 @@ from fuzz.memory import NAME
 from fuzz.recorded import RECORDED
 from tests.net.test_proxy import CONSENTS, FAILURES
 from tests.net.test_starttls import ERRORS, GARBAGE, REFUSALS, SERVER_SAYS
-from tests.probes.handshake.test_server_hello import MALFORMED, NOT_TLS, WHOLE
+from tests.probes.handshake.test_server_flight import MALFORMED, NOT_TLS, WHOLE
 from tests.software.test_fields import SERVERS
 from tests.software.test_greetings import GREETINGS
 from tests.support.heads import ODD_HEADS, OPEN_HEADS

@@ -16,7 +16,7 @@ from exporter.model import Protocol, Reason, ScanResult, Target
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.net.service import ready_for_tls
-from exporter.probes.handshake.exchange import Silence
+from exporter.probes.handshake.exchange import NoAnswer
 from exporter.scan import scan
 from exporter.services import STARTTLS
 from exporter.targets import make_target as make_configured_target
@@ -108,7 +108,7 @@ def test_a_mail_server_that_takes_one_connection_at_a_time_from_a_host_is_read_b
     handshake = result.facts.get(HandshakeFacts)
     assert result.success, result.failures
     assert handshake is not None
-    assert not [note for note in handshake.notes if Silence.NO_CONNECTION.value in note]
+    assert not [note for note in handshake.notes if NoAnswer.NO_CONNECTION.value in note]
 
 
 def _say_ehlo(port: int, ehlo_name: str | None) -> None:

@@ -10,8 +10,7 @@ from exporter.model import Protocol
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.probes.handshake.exchange import Unanswered, exchange
-from exporter.probes.handshake.keyexchange import read_key_exchange
-from exporter.probes.handshake.observed import tls13_group
+from exporter.probes.handshake.keyexchange import read_key_exchange, tls13_group
 from exporter.probes.handshake.server_hello import Alert, Answer, ServerHello
 from exporter.tls.parameters import group_name
 from exporter.tls.suites import EMPTY_RENEGOTIATION_INFO_SCSV, VERSION_CODES, suite_name

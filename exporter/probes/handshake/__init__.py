@@ -1,4 +1,4 @@
-"""Handshake probe: our own ClientHellos and what servers answer to them. No OpenSSL, no cryptography."""
+"""Handshake probe: ClientHellos of our own, and what servers answer to them. No OpenSSL, no cryptography."""
 
 import asyncio
 from dataclasses import replace
@@ -11,14 +11,14 @@ from exporter.probes.base import Probe, Session
 from exporter.probes.handshake.engine import Engine
 
 _CLOCK_SECONDS = 0.001
-"""A timer may fire this much early by the clock that it is compared with."""
+"""How much too early a timer may fire, by the clock that it is compared with."""
 
 
 async def _run(session: Session) -> HandshakeFacts:
-    """All that hellos tell.
+    """All that hellos show.
 
     Raises:
-        ProbeError: as `Engine.read`; with facts when the time was over before all was asked.
+        ProbeError: as `Engine.read`. With facts, when the time ran out before all was asked.
     """
     facts = await Engine(session.dialer, session.known.get(HandshakeFacts)).read(until=session.until)
     facts = replace(facts, greeting=session.dialer.greeting)

@@ -1,4 +1,4 @@
-"""One hello, one answer, one connection. What is no answer is told apart by how it failed to be one."""
+"""One hello, one answer, one connection. Without an answer, how the server failed to give one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from enum import Enum
 from exporter.errors import ProbeError
 from exporter.net.dial import Dialer, PeerFloodError, PeerResetError, PeerSilentError
 from exporter.net.service import ready_for_tls
-from exporter.probes.handshake.server_hello import Answer, CloseNotifyError, Flight, MalformedError, NotTLSError
+from exporter.probes.handshake.server_flight import FlightReader
+from exporter.probes.handshake.server_hello import Answer, CloseNotifyError, MalformedError, NotTLSError
 
 MAX_ANSWER_BYTES = 131072
-"""A ServerHello comes first and is small, a chain of certificates has some thousand bytes."""
+"""A ServerHello comes first and is small; a certificate chain has some thousand bytes."""
 
 
-class Silence(Enum):
-    """The ways in which a server does not answer. None of them is a refusal."""
+class NoAnswer(Enum):
+    """How a server can fail to answer. None of these is a refusal."""
 
     TIMEOUT = "did not answer in time"
     RESET = "reset the connection"
@@ -24,80 +25,83 @@ class Silence(Enum):
     MALFORMED = "answered with broken TLS"
 
 
-TURNED_AWAY = frozenset({Silence.CLOSED, Silence.RESET})
-"""How servers refuse that send no alert. Each may be somebody's fault too, so it takes a proof (`doubts`)."""
+CONNECTION_ENDED = frozenset({NoAnswer.CLOSED, NoAnswer.RESET})
+"""How servers refuse that send no alert. Each can have another cause, so it needs a proof (`refusal_proof`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """No answer; `detail` says more where there is more to say."""
+    """No answer; `detail` says more where more is known."""
 
-    silence: Silence
+    cause: NoAnswer
     detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.silence.value}{f' ({self.detail})' if self.detail else ''}"
+        return f"{self.cause.value}{f' ({self.detail})' if self.detail else ''}"
 
 
-async def exchange(dialer: Dialer, hello: bytes, *, whole: bool = True) -> Answer | Unanswered:
-    """Send the hello on a connection of its own and read the answer; unless `whole` is false, with what comes behind.
+async def exchange(dialer: Dialer, hello: bytes, *, read_rest: bool = True) -> Answer | Unanswered:
+    """Send the hello on a connection of its own and read the answer.
+
+    With `read_rest`, the messages after the ServerHello are read as well.
 
     Raises:
-        ProbeError: the connection, or the dialogue before TLS, did not come to be.
+        ProbeError: the connection could not be opened, or the dialogue before TLS failed.
     """
-    flight = Flight()
-    unanswered = Unanswered(Silence.CLOSED)
+    flight = FlightReader()
+    unanswered = Unanswered(NoAnswer.CLOSED)
     async with ready_for_tls(dialer, max_bytes=MAX_ANSWER_BYTES) as connection:
         try:
             await connection.write(hello)
             while data := await connection.read():
                 flight.feed(data)
-                if flight.complete or (flight.answer is not None and not whole):
+                if flight.complete or (flight.answer is not None and not read_rest):
                     break
         except PeerSilentError:
-            unanswered = Unanswered(Silence.TIMEOUT)
+            unanswered = Unanswered(NoAnswer.TIMEOUT)
         except PeerResetError:
-            unanswered = Unanswered(Silence.RESET)
+            unanswered = Unanswered(NoAnswer.RESET)
         except PeerFloodError:
-            unanswered = Unanswered(Silence.MALFORMED, f"more than {MAX_ANSWER_BYTES} bytes")
+            unanswered = Unanswered(NoAnswer.MALFORMED, f"more than {MAX_ANSWER_BYTES} bytes")
         except CloseNotifyError:
-            unanswered = Unanswered(Silence.CLOSED)
+            unanswered = Unanswered(NoAnswer.CLOSED)
         except NotTLSError:
-            unanswered = Unanswered(Silence.NOT_TLS)
+            unanswered = Unanswered(NoAnswer.NOT_TLS)
         except MalformedError as error:
-            unanswered = Unanswered(Silence.MALFORMED, str(error))
+            unanswered = Unanswered(NoAnswer.MALFORMED, str(error))
     return unanswered if flight.answer is None else flight.answer
 
 
-async def exchange_again(  # noqa: PLR0913 - one place for all that a try hangs on
+async def exchange_again(  # noqa: PLR0913 - all that decides about a second try
     dialer: Dialer,
     hello: bytes,
     *,
     reached: bool,
-    retry_turned_away: bool = True,
-    whole: bool = True,
+    retry_ended: bool = True,
+    read_rest: bool = True,
     count: Callable[[], None] = lambda: None,
 ) -> Answer | Unanswered:
-    """As `exchange`, with one more try when nothing was answered: a lost packet is not a finding.
+    """As `exchange`, with a second try when nothing was answered: one lost packet must not decide anything.
 
-    Once the server has been reached, a connection that fails is one more way of not answering. Each try is counted.
+    Once the server has been reached, a connection that fails is one more way of not answering. `count` is called for
+    each try. Without `retry_ended`, there is no second try after the server ended the connection.
 
     Raises:
         ProbeError: the server has not been reached before, and this connection failed.
     """
-    outcome: Answer | Unanswered = Unanswered(Silence.TIMEOUT)
+    outcome: Answer | Unanswered = Unanswered(NoAnswer.TIMEOUT)
     for _ in range(2):
         count()
         try:
-            outcome = await exchange(dialer, hello, whole=whole)
+            outcome = await exchange(dialer, hello, read_rest=read_rest)
         except ProbeError as error:
             if not reached:
                 raise
-            outcome = Unanswered(Silence.NO_CONNECTION, error.detail)
+            outcome = Unanswered(NoAnswer.NO_CONNECTION, error.detail)
         if not isinstance(outcome, Unanswered):
             break
-        if outcome.silence in {Silence.NOT_TLS, Silence.MALFORMED}:
-            break  # it did answer, and would do so again
-        if outcome.silence in TURNED_AWAY and not retry_turned_away:
+        if outcome.cause in {NoAnswer.NOT_TLS, NoAnswer.MALFORMED}:
+            break  # it did answer, and would answer in the same way again
+        if outcome.cause in CONNECTION_ENDED and not retry_ended:
             break
     return outcome

@@ -11,11 +11,11 @@ from exporter.tls.suites import EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, SS
 SSL3, TLS1_0, TLS1_2, TLS1_3 = 0x0300, 0x0301, 0x0303, 0x0304
 
 DEFLATE, LZS, NO_COMPRESSION = 1, 64, 0
-"""Compression methods (RFC 3749, RFC 3943). Offered with every hello up to TLS 1.2: the answer costs nothing."""
+"""Compression methods (RFC 3749, RFC 3943). Each hello up to TLS 1.2 offers them, so the answer costs no connection."""
 
 X25519, SECP256R1 = 0x001D, 0x0017
 _X25519_BASE_POINT = (9).to_bytes(32, "little")
-"""RFC 7748, 4.1. Any point will do: the handshake ends before a secret is needed."""
+"""RFC 7748, 4.1. Any point works: the handshake ends before a secret is needed."""
 _SECP256R1_BASE_POINT = bytes.fromhex(
     "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
     "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
@@ -23,7 +23,7 @@ _SECP256R1_BASE_POINT = bytes.fromhex(
 """SEC 2, 2.4.2."""
 
 _PADDING_RANGE = range(256, 512)
-"""RFC 7685: some F5 load balancers hang on hellos of these lengths (bytes of the handshake message)."""
+"""RFC 7685: some F5 load balancers hang on hellos of these lengths (of the handshake message, in bytes)."""
 
 _RECORD_HANDSHAKE = 22
 _CLIENT_HELLO = 1
@@ -38,14 +38,15 @@ class Offer:
         version: wire code of the one version asked for, SSL 3 to TLS 1.3.
         suites: codes in order of preference.
         server_name: SNI, or None for none.
-        groups: codes in order of preference; None for all there are.
-        schemes: signature schemes in order of preference; None for all there are.
-        applications: ALPN names in order of preference, up to TLS 1.2 (in TLS 1.3 the answer is encrypted); none
-            leaves the extension out.
-        extras: up to TLS 1.2, ask also for what the server may or may not have beside the key exchange.
-        fallback: say that this is a second try with an older version (RFC 7507).
-        shares: TLS 1.3 only: groups to send key shares for, of `SHARED_GROUPS`. Without any a server answers with
-            HelloRetryRequest, which names suite and group just as well (RFC 8446, 4.2.8) and costs it no key exchange.
+        groups: codes in order of preference; None for all.
+        schemes: signature schemes in order of preference; None for all.
+        alpn: names of application protocols in order of preference, up to TLS 1.2; in TLS 1.3 the answer is encrypted.
+            Without names the extension is left out.
+        optional_extensions: up to TLS 1.2, send the extensions whose answers show what the server supports besides the
+            key exchange.
+        fallback: send the signal for a second try with an older version (RFC 7507).
+        key_shares: TLS 1.3 only: groups of `KEY_SHARE_GROUPS` to send key shares for. Without any a server answers with
+            HelloRetryRequest, which also names suite and group (RFC 8446, 4.2.8) and costs it no key exchange.
     """
 
     version: int
@@ -53,15 +54,15 @@ class Offer:
     server_name: str | None = None
     groups: tuple[int, ...] | None = None
     schemes: tuple[int, ...] | None = None
-    applications: tuple[str, ...] = APPLICATION_PROTOCOLS
-    extras: bool = True
+    alpn: tuple[str, ...] = APPLICATION_PROTOCOLS
+    optional_extensions: bool = True
     fallback: bool = False
-    shares: tuple[int, ...] = ()
+    key_shares: tuple[int, ...] = ()
 
     @property
-    def names_applications(self) -> bool:
+    def offers_alpn(self) -> bool:
         """Whether ALPN is in the hello."""
-        return self.extras and bool(self.applications) and SSL3 < self.version < TLS1_3
+        return self.optional_extensions and bool(self.alpn) and SSL3 < self.version < TLS1_3
 
     @property
     def offered_groups(self) -> tuple[int, ...]:
@@ -90,28 +91,28 @@ def _server_name(name: str) -> bytes:
     return _extension(0, _vector(b"\x00" + _vector(name.encode("ascii"), 2), 2))
 
 
-SHARED_GROUPS = (X25519, SECP256R1)
-_SHARES = {X25519: _X25519_BASE_POINT, SECP256R1: _SECP256R1_BASE_POINT}
+KEY_SHARE_GROUPS = (X25519, SECP256R1)
+_KEY_SHARES = {X25519: _X25519_BASE_POINT, SECP256R1: _SECP256R1_BASE_POINT}
 
 
-def _shares(offer: Offer) -> bytes:
+def _key_shares(offer: Offer) -> bytes:
     """RFC 8446, 4.2.8: only for groups that are offered."""
-    groups = [group for group in offer.shares if group in offer.offered_groups]
-    return b"".join(struct.pack(">H", group) + _vector(_SHARES[group], 2) for group in groups)
+    groups = [group for group in offer.key_shares if group in offer.offered_groups]
+    return b"".join(struct.pack(">H", group) + _vector(_KEY_SHARES[group], 2) for group in groups)
 
 
-def _applications(names: tuple[str, ...]) -> bytes:
+def _alpn(names: tuple[str, ...]) -> bytes:
     """RFC 7301, 3.1."""
     return _extension(16, _vector(b"".join(_vector(name.encode("ascii"), 1) for name in names), 2)) if names else b""
 
 
-_EXTRAS = b"".join(
+_OPTIONAL_EXTENSIONS = b"".join(
     (
-        _extension(23, b""),  # extended_master_secret, RFC 7627: some servers insist on it
+        _extension(23, b""),  # extended_master_secret, RFC 7627: some servers require it
         _extension(22, b""),  # encrypt_then_mac, RFC 7366
         _extension(35, b""),  # session_ticket, RFC 5077
         _extension(5, b"\x01\x00\x00\x00\x00"),  # status_request, RFC 6066, 8: OCSP
-        _extension(15, b"\x02"),  # heartbeat, RFC 6520: we do not answer any
+        _extension(15, b"\x02"),  # heartbeat, RFC 6520: peer_not_allowed_to_send
     )
 )
 _POINT_FORMATS = _extension(11, _vector(b"\x00\x01\x02", 1))
@@ -120,20 +121,23 @@ _POINT_FORMATS = _extension(11, _vector(b"\x00\x01\x02", 1))
 
 @lru_cache(maxsize=256)
 def _extensions(offer: Offer) -> bytes:
-    """The extensions of an offer without suites; the last one is never empty, which some servers cannot stand."""
+    """The extensions of an offer without suites.
+
+    The last one is never empty: some servers fail if it is.
+    """
     if offer.version == SSL3:
-        return b""  # stacks of that age refuse hellos with extensions
+        return b""  # stacks as old as SSL 3 refuse hellos with extensions
     tls13 = offer.version == TLS1_3
     extensions = [_server_name(offer.server_name)] if offer.server_name else []
-    if offer.extras and not tls13:
-        extensions += [_EXTRAS, _applications(offer.applications)]
+    if offer.optional_extensions and not tls13:
+        extensions += [_OPTIONAL_EXTENSIONS, _alpn(offer.alpn)]
     extensions += [_extension(10, _vector(_codes(offer.offered_groups), 2)), _POINT_FORMATS]
     if offer.version >= TLS1_2:
         schemes = SCHEMES if offer.schemes is None else offer.schemes
         extensions.append(_extension(13, _vector(_codes(schemes), 2)))
     if tls13:
         extensions += [
-            _extension(51, _vector(_shares(offer), 2)),
+            _extension(51, _vector(_key_shares(offer), 2)),
             _extension(45, _vector(b"\x01", 1)),  # psk_key_exchange_modes: psk_dhe_ke
             _extension(43, _vector(_codes((TLS1_3,)), 1)),  # supported_versions
         ]
@@ -143,7 +147,7 @@ def _extensions(offer: Offer) -> bytes:
 def client_hello(offer: Offer) -> bytes:
     """One record with one ClientHello (RFC 8446, 4.1.2; RFC 6101 for SSL 3).
 
-    A hello whose length some load balancers cannot stand is padded over that range, where it may carry extensions.
+    A hello with a length in `_PADDING_RANGE` is padded beyond it if it can carry extensions.
     """
     tls13 = offer.version == TLS1_3
     signals = () if tls13 else (EMPTY_RENEGOTIATION_INFO_SCSV,)
@@ -152,7 +156,7 @@ def client_hello(offer: Offer) -> bytes:
     start = (
         struct.pack(">H", min(offer.version, TLS1_2))
         + os.urandom(32)
-        + _vector(os.urandom(32) if tls13 else b"", 1)  # RFC 8446, D.4: middleboxes want to see a session id
+        + _vector(os.urandom(32) if tls13 else b"", 1)  # RFC 8446, D.4: middleboxes expect a session id
         + _vector(suites, 2)
         + _vector(compression, 1)
     )

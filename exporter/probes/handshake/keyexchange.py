@@ -1,9 +1,10 @@
-"""Reads ServerKeyExchange messages: which curve, which prime, which signature scheme. Bytes only."""
+"""Reads what answers say of the key exchange: which group or prime, which signature scheme. Bytes only."""
 
 from dataclasses import dataclass
 
 from exporter.facts.handshake import Prime
 from exporter.probes.handshake.server_hello import Cursor, MalformedError, ServerHello
+from exporter.tls.extensions import KEY_SHARE_NUMBER
 from exporter.tls.parameters import prime_name
 from exporter.tls.suites import KeyExchange, parameters, psk, signed
 
@@ -13,12 +14,12 @@ _TLS1_2 = 0x0303
 
 @dataclass(frozen=True, slots=True)
 class ServerKeyExchange:
-    """What the message says.
+    """What a ServerKeyExchange message says.
 
     Attributes:
-        group: code of the named group; None where the suite has none, or the curve was given by its numbers.
+        group: code of the named group; None where the suite has none, or the curve was given by explicit parameters.
         prime: of the finite field; None where the suite has none.
-        scheme: code of the signature scheme, in TLS 1.2 (before, the suite alone decides).
+        scheme: code of the signature scheme, in TLS 1.2. In older versions the suite alone decides it.
     """
 
     group: int | None = None
@@ -27,9 +28,11 @@ class ServerKeyExchange:
 
 
 def read_key_exchange(hello: ServerHello) -> ServerKeyExchange | None:
-    """What the message behind this ServerHello says (RFC 8422, 5.4; RFC 5246, 7.4.3; RFC 4279, 3 and RFC 5489, 2).
+    """What the ServerKeyExchange after this ServerHello says; None where none came, or it cannot be read.
 
-    None where none came, the suite has none that is known here, or it is broken.
+    It cannot be read where it is broken, or the key exchange of the suite is not known here.
+
+    Source: RFC 8422, 5.4; RFC 5246, 7.4.3; RFC 4279, 3; RFC 5489, 2.
     """
     if hello.rest.key_exchange is None:
         return None
@@ -58,3 +61,9 @@ def _read(suite: int, version: int, cursor: Cursor) -> ServerKeyExchange | None:
             return None
     scheme = cursor.number(2) if version == _TLS1_2 and signed(suite) else None
     return ServerKeyExchange(group, prime, scheme)
+
+
+def tls13_group(hello: ServerHello) -> int | None:
+    """Code of the group that an answer in TLS 1.3 names; None for a HelloRetryRequest with only a cookie."""
+    share = hello.extensions.get(KEY_SHARE_NUMBER, b"")
+    return int.from_bytes(share[:2], "big") if len(share) >= 2 else None

@@ -1,78 +1,92 @@
 """TLS 1.3: suites and groups together, since a HelloRetryRequest names one of each."""
 
 from exporter.model import CipherOrder, Protocol
+from exporter.probes.handshake.answers import accepts
+from exporter.probes.handshake.cipher_order import find_cipher_order, order_revealing_list, order_shown
 from exporter.probes.handshake.conversation import Conversation
-from exporter.probes.handshake.exhaust import AnyKind, Kind, agreed, strike_out
-from exporter.probes.handshake.hello import SHARED_GROUPS
-from exporter.probes.handshake.observed import tls13_group
-from exporter.probes.handshake.order import cipher_order, order_shown, turned
-from exporter.probes.handshake.protocol_result import Reading
-from exporter.probes.handshake.question import GROUPS, Question
+from exporter.probes.handshake.enumeration import AnyEnumeration, Enumeration, enumerate_all
+from exporter.probes.handshake.hello import KEY_SHARE_GROUPS
+from exporter.probes.handshake.keyexchange import tls13_group
+from exporter.probes.handshake.protocol_result import ProtocolResult
+from exporter.probes.handshake.query import GROUPS, HelloQuery
 from exporter.probes.handshake.server_hello import ServerHello
+from exporter.probes.handshake.sweep import Sweep, offer_once
 from exporter.tls.parameters import TLS13_GROUPS, USUAL_CURVES, USUAL_SCHEMES, USUAL_TLS13_GROUPS
 from exporter.tls.suites import TLS13_SUITES, USUAL_TLS13_SUITES
 
 
-async def read_tls13(talk: Conversation) -> Reading:
+async def read_tls13(conversation: Conversation) -> ProtocolResult:
     """Everything of TLS 1.3 that is not encrypted."""
-    first = await talk.first(Protocol.TLS1_3, TLS13_SUITES)
+    first = await offer_once(conversation, Protocol.TLS1_3, TLS13_SUITES)
     if first.wrong_version:
-        return Reading(accepted=False)
+        return ProtocolResult(accepted=False)
     if not first.found:
-        talk.needs_key_shares = True  # the server may not know HelloRetryRequest
-        first = await talk.first(Protocol.TLS1_3, TLS13_SUITES)
-    if first.turned_away and await _takes_plain_hello(talk):
-        talk.note("TLSv1.3: the server cannot stand hellos with much in them; it may have more than was found")
-        return Reading(accepted=True, suites=list(talk.observed.of(Protocol.TLS1_3).suites), complete=False)
+        conversation.quirks.needs_key_shares = True  # the server may not know HelloRetryRequest
+        first = await offer_once(conversation, Protocol.TLS1_3, TLS13_SUITES)
+    if first.unproved and await _accepts_plain_hello(conversation):
+        conversation.note("TLSv1.3: the server cannot stand hellos with much in them; it may have more than was found")
+        suites = list(conversation.observations.of(Protocol.TLS1_3).suites)
+        return ProtocolResult(accepted=True, suites=suites, complete=False)
     if not first.found:
-        doubts = [Question(Protocol.TLS1_3, first.left)] if first.turned_away else []
-        refused = first.open is None or first.turned_away
-        return Reading(accepted=False if refused else None, doubts=doubts)
-    seen = talk.observed.of(Protocol.TLS1_3)
-    suites = Kind("suites", TLS13_SUITES, seen.suites, likely=USUAL_TLS13_SUITES)
-    groups: list[AnyKind] = []
+        return _not_accepted(first)
+    return await _read_accepted(conversation)
+
+
+def _not_accepted(first: Sweep) -> ProtocolResult:
+    unproved = [HelloQuery(Protocol.TLS1_3, first.remaining)] if first.unproved else []
+    refused = first.open is None or first.unproved
+    return ProtocolResult(accepted=False if refused else None, unproved=unproved)
+
+
+async def _read_accepted(conversation: Conversation) -> ProtocolResult:
+    """All suites and groups, and whose order decides, once the server has accepted a hello."""
+    seen = conversation.observations.of(Protocol.TLS1_3)
+    suites = Enumeration("suites", TLS13_SUITES, seen.suites, usual=USUAL_TLS13_SUITES)
+    groups: list[AnyEnumeration] = []
     if seen.groups:
-        groups = [Kind("groups", TLS13_GROUPS, seen.groups, likely=USUAL_TLS13_GROUPS)]
-    taken = await strike_out(talk, lambda _: Question(Protocol.TLS1_3, turned(seen.suites)), [suites, *groups])
-    for kind in groups if talk.needs_key_shares else ():
-        kind.complete = False  # only groups that a share was sent for can be chosen
+        groups = [Enumeration("groups", TLS13_GROUPS, seen.groups, usual=USUAL_TLS13_GROUPS)]
+    choices = await enumerate_all(
+        conversation, lambda _: HelloQuery(Protocol.TLS1_3, order_revealing_list(seen.suites)), [suites, *groups]
+    )
+    for one in groups if conversation.quirks.needs_key_shares else ():
+        one.complete = False  # only groups with a key share can be chosen
     found = list(seen.suites)
-    order = order_shown(talk, Protocol.TLS1_3, found, taken, None)
+    order = order_shown(conversation, Protocol.TLS1_3, found, choices, None)
     if order is None and len(found) > 1:
-        order = (await cipher_order(talk, Protocol.TLS1_3, found, groups=tuple(reversed(seen.groups)) or None)).order
-    group_order = await _group_order(talk, found[0])
-    return Reading(
+        reversed_groups = tuple(reversed(seen.groups)) or None
+        order = (await find_cipher_order(conversation, Protocol.TLS1_3, found, groups=reversed_groups)).order
+    return ProtocolResult(
         accepted=True,
         suites=found,
         complete=suites.complete,
-        order=order,
-        doubts=[suites.doubt] if suites.doubt else [],
-        kinds=groups,
-        group_order=group_order,
+        cipher_order=order,
+        unproved=[suites.unproved] if suites.unproved else [],
+        enumerations=groups,
+        group_order=await _group_order(conversation, found[0]),
     )
 
 
-async def _group_order(talk: Conversation, suite: int) -> CipherOrder | None:
-    """Whose order of groups decides where a client sends key shares, as all do.
+async def _group_order(conversation: Conversation, suite: int) -> CipherOrder | None:
+    """Whose order of groups decides when the client sends key shares, as all clients do.
 
-    One hello with a share for a group that is not the server's favourite and the favourite behind it: a server that
-    goes by its own order asks for another share (HelloRetryRequest), OpenSSL and Go take the one that is there.
+    One hello has a share for a group that is not the server's favourite, and the favourite after it. A server that
+    follows its own order asks for another share (HelloRetryRequest). OpenSSL and Go take the share that is there.
     """
-    seen = talk.observed.of(Protocol.TLS1_3)
+    seen = conversation.observations.of(Protocol.TLS1_3)
     favourite = seen.groups[0] if seen.groups else None
-    share = next((group for group in SHARED_GROUPS if group in seen.groups and group != favourite), None)
-    if favourite is None or share is None or talk.needs_key_shares:
+    share = next((group for group in KEY_SHARE_GROUPS if group in seen.groups and group != favourite), None)
+    if favourite is None or share is None or conversation.quirks.needs_key_shares:
         return None
-    question = Question(Protocol.TLS1_3, (suite,), groups=(share, favourite), share=share, about=GROUPS)
-    answer = await talk.put(question)
-    if not isinstance(answer, ServerHello) or not agreed(answer, question):
+    query = HelloQuery(Protocol.TLS1_3, (suite,), groups=(share, favourite), key_share=share, purpose=GROUPS)
+    answer = await conversation.put(query)
+    if not isinstance(answer, ServerHello) or not accepts(answer, query):
         return None
     if not answer.retry_request:
         return CipherOrder.CLIENT
-    return CipherOrder.SERVER if tls13_group(answer) == favourite else None  # a cookie alone is asked of everybody
+    return CipherOrder.SERVER if tls13_group(answer) == favourite else None  # a cookie alone says nothing of groups
 
 
-async def _takes_plain_hello(talk: Conversation) -> bool:
-    """Whether the server, which complained of the hellos before, takes one with what is usual alone."""
-    plain = Question(Protocol.TLS1_3, tuple(sorted(USUAL_TLS13_SUITES)), groups=USUAL_CURVES, schemes=USUAL_SCHEMES)
-    return agreed(await talk.put(plain), plain)
+async def _accepts_plain_hello(conversation: Conversation) -> bool:
+    """Whether the server, which objected to the hellos before, accepts one that offers only what is usual."""
+    plain = HelloQuery(Protocol.TLS1_3, tuple(sorted(USUAL_TLS13_SUITES)), groups=USUAL_CURVES, schemes=USUAL_SCHEMES)
+    return accepts(await conversation.put(plain), plain)

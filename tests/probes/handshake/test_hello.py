@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.probes.handshake.hello import SHARED_GROUPS, Offer, client_hello, ssl2_client_hello
+from exporter.probes.handshake.hello import KEY_SHARE_GROUPS, Offer, client_hello, ssl2_client_hello
 from exporter.tls.suites import BY_NAME, BY_OPENSSL_NAME, CLASSIC_SUITES, SSL2_KINDS, TLS13_SUITES
 from tests.support.scripted import parse_hello
 
@@ -18,7 +18,7 @@ VERSIONS = [0x0300, 0x0301, 0x0302, 0x0303, 0x0304]
     shares=st.booleans(),
 )
 def test_what_is_offered_is_on_the_wire(version: int, suites: list[int], name: str | None, *, shares: bool) -> None:
-    data = client_hello(Offer(version, tuple(suites), name, shares=SHARED_GROUPS if shares else ()))
+    data = client_hello(Offer(version, tuple(suites), name, key_shares=KEY_SHARE_GROUPS if shares else ()))
     hello = parse_hello(data)
     assert hello is not None
     assert hello.length == len(data) - 5

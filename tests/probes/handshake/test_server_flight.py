@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.probes.handshake.server_flight import FlightReader
 from exporter.probes.handshake.server_hello import (
     Alert,
     Answer,
     CloseNotifyError,
-    Flight,
+    FlightRest,
     MalformedError,
     NotTLSError,
-    Rest,
     ServerHello,
     SSL2ServerHello,
 )
@@ -33,7 +33,7 @@ from tests.support.scripted import (
 
 
 def feed(*pieces: bytes) -> Answer | None:
-    flight = Flight()
+    flight = FlightReader()
     for piece in pieces:
         flight.feed(piece)
         if flight.complete:
@@ -42,7 +42,7 @@ def feed(*pieces: bytes) -> Answer | None:
 
 
 RANDOM = bytes(range(32))
-DONE = Rest(whole=True)
+DONE = FlightRest(complete=True)
 CHAIN = (b"leaf" * 300, b"issuer" * 200)
 FLIGHT = (
     server_hello_message(0x0303, 0xC030, extensions=extension(23) + extension(0xFF01, b"\x00"))
@@ -60,7 +60,7 @@ FLIGHT_ANSWER = ServerHello(
     retry_request=False,
     extensions={23: b"", 0xFF01: b"\x00"},
     random=RANDOM,
-    rest=Rest(CHAIN, KEY_EXCHANGE, stapled=True, whole=True),
+    rest=FlightRest(CHAIN, KEY_EXCHANGE, stapled=True, complete=True),
 )
 
 WHOLE: list[tuple[str, bytes, Answer]] = [
@@ -94,7 +94,7 @@ WHOLE: list[tuple[str, bytes, Answer]] = [
     (
         "a fatal alert behind it",
         record(22, server_hello_message(0x0303, 0xC030)) + alert(80),
-        ServerHello(0x0303, 0xC030, 0, retry_request=False, random=RANDOM, rest=Rest(alert=80)),
+        ServerHello(0x0303, 0xC030, 0, retry_request=False, random=RANDOM, rest=FlightRest(alert=80)),
     ),
     (
         "nonsense behind it",
@@ -118,10 +118,10 @@ def test_reads_an_answer_whole_and_byte_by_byte(data: bytes, answer: Answer) -> 
 @pytest.mark.parametrize(("data", "answer"), [case[1:] for case in WHOLE], ids=[case[0] for case in WHOLE])
 def test_a_cut_of_an_answer_is_no_answer_yet_or_its_beginning(data: bytes, answer: Answer) -> None:
     for length in range(0, len(data), 7):
-        flight = Flight()
+        flight = FlightReader()
         part = flight.feed(data[:length])
         if isinstance(answer, ServerHello) and isinstance(part, ServerHello):
-            assert replace(part, rest=Rest()) == replace(answer, rest=Rest())
+            assert replace(part, rest=FlightRest()) == replace(answer, rest=FlightRest())
             assert part.rest.certificates in {(), answer.rest.certificates}
         else:
             assert part is None
@@ -130,7 +130,7 @@ def test_a_cut_of_an_answer_is_no_answer_yet_or_its_beginning(data: bytes, answe
 
 
 def test_nothing_is_read_behind_the_end() -> None:
-    flight = Flight()
+    flight = FlightReader()
     flight.feed(record(22, FLIGHT))
     assert flight.feed(b"HTTP/1.1 400 Bad Request") == FLIGHT_ANSWER
 

@@ -1,4 +1,4 @@
-"""What answers tell beside protocols and suites: groups, primes, extensions, schemes, names, chains, contradictions."""
+"""What answers show besides protocols and suites: groups, primes, extensions, schemes, ALPN, chains, contradictions."""
 
 import asyncio
 import itertools
@@ -16,7 +16,7 @@ from exporter.errors import ProbeError
 from exporter.facts.handshake import HandshakeFacts, Listing, Prime
 from exporter.model import CipherOrder, Protocol, Reason
 from exporter.pki.keys import key_kind
-from exporter.probes.handshake.observed import Choice, group_order
+from exporter.probes.handshake.group_order import GroupChoice, group_order
 from exporter.tls.parameters import ML_KEM, TLS13_GROUPS, group_name, scheme_name
 from exporter.tls.suites import suite_name
 from tests.support.scripted import (
@@ -119,14 +119,14 @@ ORDERS = [
 
 @pytest.mark.parametrize(("choices", "order"), ORDERS)
 def test_choices_of_groups_tell_an_order(choices: list[tuple[tuple[int, ...], int]], order: CipherOrder | None) -> None:
-    assert group_order([Choice(0xC030, offered, chosen) for offered, chosen in choices]) is order
+    assert group_order([GroupChoice(0xC030, offered, chosen) for offered, chosen in choices]) is order
 
 
 def test_a_group_that_goes_with_the_suite_tells_no_order() -> None:
     """Schannel once bound them together: its own order looks like the client's."""
-    one, other = Choice(0xC030, (A, B), A), Choice(0xC02F, (B, A), B)
+    one, other = GroupChoice(0xC030, (A, B), A), GroupChoice(0xC02F, (B, A), B)
     assert group_order([one, other]) is None
-    assert group_order([one, other, Choice(0xC030, (B, A), A)]) is CipherOrder.SERVER
+    assert group_order([one, other, GroupChoice(0xC030, (B, A), A)]) is CipherOrder.SERVER
 
 
 def test_a_server_that_ignores_supported_groups_is_noted() -> None:

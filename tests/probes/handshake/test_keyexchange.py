@@ -1,4 +1,4 @@
-"""What is learnt of an answer beside the suite, whatever is in it."""
+"""Answers with anything in them are read, and their key exchange and certificates with them."""
 
 import struct
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.probes.handshake.keyexchange import read_key_exchange
-from exporter.probes.handshake.server_hello import Rest, ServerHello
+from exporter.probes.handshake.server_hello import FlightRest, ServerHello
 from exporter.tls.suites import CLASSIC_SUITES
 from fuzz.certificates import CHAINS
 from fuzz.handshake import flight, key
@@ -46,7 +46,7 @@ def test_every_answer_is_taken_in(
 
 @given(st.sampled_from(CLASSIC_SUITES), st.sampled_from([0x0302, 0x0303]), st.binary(max_size=60))
 def test_a_key_exchange_is_read_or_none(suite: int, version: int, body: bytes) -> None:
-    hello = ServerHello(version, suite, 0, retry_request=False, rest=Rest(key_exchange=body))
+    hello = ServerHello(version, suite, 0, retry_request=False, rest=FlightRest(key_exchange=body))
     found = read_key_exchange(hello)
     if found is not None and found.group is not None:
         assert body[:3] == struct.pack(">BH", 3, found.group)
