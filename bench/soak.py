@@ -24,7 +24,7 @@ from exporter.model import Report, Target
 from exporter.net.records import RecordResolver
 from exporter.policies import load_policy
 from exporter.scan import Environment, scan
-from exporter.workers import Limits, Workers
+from exporter.workers import WorkerLimits, Workers
 from tests.support.servers import HOST, SEED_NGINX, WEAK_NGINX, make_pki, nginx
 
 POLICY = load_policy("kopano-checklist")
@@ -73,7 +73,7 @@ def children() -> frozenset[int]:
 
 
 async def soak(
-    targets: Sequence[Target], scans: int, every: int, limits: Limits, tell: Callable[[State], None]
+    targets: Sequence[Target], scans: int, every: int, limits: WorkerLimits, tell: Callable[[State], None]
 ) -> list[State]:
     """Scan the targets by turns, each scan a day after the one before, so that all attacks are tried each time."""
     restarts: list[None] = []
@@ -120,7 +120,7 @@ def _state(scans: int, restarts: int) -> State:
     )
 
 
-def run(scans: int, every: int, limits: Limits, tell: Callable[[State], None] = lambda _: None) -> list[State]:
+def run(scans: int, every: int, limits: WorkerLimits, tell: Callable[[State], None] = lambda _: None) -> list[State]:
     """Soak on two nginx of this machine: the one of the checklist, and a weak one."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as servers:
         folder = Path(name)
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=50, help="scans between two lines; default 50")
     options = parser.parse_args()
     progress = Console(stderr=True)
-    states = run(options.scans, options.every, Limits(), lambda state: progress.print(f"{state.scans} scans"))
+    states = run(options.scans, options.every, WorkerLimits(), lambda state: progress.print(f"{state.scans} scans"))
     table = Table("scans", "this process, KiB", "workers, KiB", "workers", "threads", "descriptors", "restarts")
     for state in states:
         figures = (state.scans, state.own_kib, state.workers_kib, len(state.workers), state.threads)

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.soak import run
-from exporter.workers import Limits
+from exporter.workers import WorkerLimits
 
 SCANS = 40
 EVERY = 10
@@ -15,7 +15,7 @@ GROWTH = 1.25
 
 @pytest.mark.real
 def test_scans_in_a_row_leave_nothing_behind() -> None:
-    *states, end = run(SCANS, EVERY, Limits(jobs_each=JOBS_EACH))
+    *states, end = run(SCANS, EVERY, WorkerLimits(jobs_each=JOBS_EACH))
     assert [state.scans for state in states] == [10, 20, 30, 40]
     second, last = states[1], states[-1]
     assert last.own_kib < GROWTH * second.own_kib

@@ -107,7 +107,7 @@ def _noting(renegotiate: Callable[[], None], refusals: list[str]) -> None:
 
 
 @dataclass(frozen=True)
-class _Server:
+class _SslyzeServer:
     """What sslyze's tests get as their `ServerConnectivityInfo`.
 
     Attributes:
@@ -174,7 +174,7 @@ def _shake_hands_and_wait(client: Any) -> None:  # noqa: ANN401 - takes the plac
         pass
 
 
-def _waits(server: _Server, handshake: Callable[[Any], None]) -> bytes | None:
+def _waits(server: _SslyzeServer, handshake: Callable[[Any], None]) -> bytes | None:
     """What the server sends after its first flight if the client stops there; None unless the server waits.
 
     Only if the server waits is a close an answer to what we send next.
@@ -190,12 +190,12 @@ def _waits(server: _Server, handshake: Callable[[Any], None]) -> bytes | None:
     return None
 
 
-def waits(server: _Server) -> bool:
+def waits(server: _SslyzeServer) -> bool:
     """Whether the server waits after its first flight, as it should, and sends nothing."""
     return _waits(server, _wait_for_flight) == b""
 
 
-def waits_after_handshake(server: _Server) -> bool:
+def waits_after_handshake(server: _SslyzeServer) -> bool:
     """Whether the server waits after a handshake; it may send a greeting."""
     return _waits(server, _shake_hands_and_wait) is not None
 
@@ -204,9 +204,9 @@ def _answer(vulnerable: bool | None, detail: str = "") -> dict[str, object]:
     return {"vulnerable": vulnerable, "detail": detail}
 
 
-def _server(arguments: Mapping[str, Any], network: Network, *, old: bool, view: View = _as_it_is) -> _Server:
+def _server(arguments: Mapping[str, Any], network: Network, *, old: bool, view: View = _as_it_is) -> _SslyzeServer:
     version, suites = _VERSIONS[arguments["protocol"]], tuple(arguments["suites"])
-    return _Server(network, version, arguments["server_name"], suites, old, view)
+    return _SslyzeServer(network, version, arguments["server_name"], suites, old, view)
 
 
 def _stacks(arguments: Mapping[str, Any]) -> tuple[bool, ...]:
@@ -239,10 +239,10 @@ class _Attack:
             reasons.
     """
 
-    test: Callable[[_Server], bool]
+    test: Callable[[_SslyzeServer], bool]
     view: View
     read: Callable[[bytes], Answer]
-    harmless: Callable[[_Server], Answer] | None = None
+    harmless: Callable[[_SslyzeServer], Answer] | None = None
     is_shown_by_alert: bool = False
 
 
@@ -262,7 +262,7 @@ def _by_one_connection(attack: _Attack, arguments: Mapping[str, Any], network: N
     return _answer(None, why)
 
 
-def _answers(attack: _Attack, server: _Server) -> set[Answer]:
+def _answers(attack: _Attack, server: _SslyzeServer) -> set[Answer]:
     """The results of the tries.
 
     One try is enough if the server continues normally, answers the attack by an alert, or says nothing. Other results
@@ -283,7 +283,7 @@ def _answers(attack: _Attack, server: _Server) -> set[Answer]:
 _REFUSALS = {Answer.DECLINES, Answer.FAILS, Answer.CLOSES}
 
 
-def _judged(attack: _Attack, server: _Server, answers: set[Answer]) -> dict[str, object]:
+def _judged(attack: _Attack, server: _SslyzeServer, answers: set[Answer]) -> dict[str, object]:
     """The verdict. An answer that may have another cause counts only if the controls exclude one."""
     works = answers == {Answer.VULNERABLE}
     if answers == {Answer.SAFE} or (works and not attack.is_shown_by_alert):
@@ -297,7 +297,7 @@ def _judged(attack: _Attack, server: _Server, answers: set[Answer]) -> dict[str,
     return _answer(works)
 
 
-def _once(attack: _Attack, server: _Server) -> Answer:
+def _once(attack: _Attack, server: _SslyzeServer) -> Answer:
     """The result of one try."""
     if attack.test(server):
         return Answer.VULNERABLE
@@ -374,7 +374,7 @@ def _read_heartbeat(said: bytes) -> Answer:
     return Answer.SAFE if kind == HEARTBEAT and answers else Answer.NOTHING
 
 
-def _without_sslyzes(server: _Server) -> Answer:
+def _without_sslyzes(server: _SslyzeServer) -> Answer:
     """The result of sending only the valid heartbeat and the message after it."""
     return _once(_HEARTBLEED, replace(server, view=partial(_Beating, with_sslyzes=False)))
 
@@ -514,7 +514,7 @@ def robot(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
 
 
 def _oracle_answers(
-    server: _Server, arguments: Mapping[str, Any], flow: Flow
+    server: _SslyzeServer, arguments: Mapping[str, Any], flow: Flow
 ) -> dict[RobotPmsPaddingPayloadEnum, list[str]]:
     """The server's answers to each message, by round; warning alerts are put before what sslyze sees.
 
@@ -533,7 +533,7 @@ def _oracle_answers(
     return {payload: [one[payload] for one in rounds] for payload in RobotPmsPaddingPayloadEnum}
 
 
-def _not_tried(server: _Server, sockets: list[Socket], arguments: Mapping[str, Any], flow: Flow) -> str | None:
+def _not_tried(server: _SslyzeServer, sockets: list[Socket], arguments: Mapping[str, Any], flow: Flow) -> str | None:
     """Why the answers on these connections mean nothing; None if they may mean something."""
     modulus = int(arguments["modulus"], 16)
     key = modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")
@@ -592,7 +592,7 @@ def client_renegotiation(arguments: Mapping[str, Any], network: Network) -> dict
     return _answer(None, failures[0])
 
 
-def _renegotiate(server: _Server) -> dict[str, object]:
+def _renegotiate(server: _SslyzeServer) -> dict[str, object]:
     """Run the test as sslyze does.
 
     sslyze takes silence for a refusal, because Netty refuses in that way. But a slow or unreachable server is silent

@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, BinaryIO, NoReturn, Self
 
-from exporter.workers.wire import HEAD, MAX_PAYLOAD_BYTES, Ending, Kind, frame, read_head
+from exporter.workers.wire import HEAD, MAX_PAYLOAD_BYTES, Ending, FrameKind, frame, read_head
 
 Job = Callable[[Mapping[str, Any], "Network"], object]
 
@@ -34,8 +34,8 @@ class Socket:
         ending: how the connection ended; None while it is open.
     """
 
-    def __init__(self, wire: "Wire") -> None:
-        self._wire = wire
+    def __init__(self, pipes: "Pipes") -> None:
+        self._pipes = pipes
         self._unread = b""
         self._closed = False
         self.received = bytearray()
@@ -50,7 +50,7 @@ class Socket:
         for start in range(0, len(data), MAX_PAYLOAD_BYTES):
             if self.ending is None:
                 with suppress(OSError):
-                    self._ask(Kind.SEND, bytes(data[start : start + MAX_PAYLOAD_BYTES]))
+                    self._ask(FrameKind.SEND, bytes(data[start : start + MAX_PAYLOAD_BYTES]))
         return len(data)
 
     def sendall(self, data: bytes) -> None:
@@ -66,16 +66,16 @@ class Socket:
             ConnectionAbortedError: the server took too long in all, or sent too much.
         """
         if not self._unread:
-            self._unread = self._ask(Kind.RECEIVE)
+            self._unread = self._ask(FrameKind.RECEIVE)
             self.received += self._unread
         data, self._unread = self._unread[:size], self._unread[size:]
         return data
 
-    def _ask(self, kind: Kind, payload: bytes = b"") -> bytes:
+    def _ask(self, kind: FrameKind, payload: bytes = b"") -> bytes:
         if self._closed:
             raise ConnectionResetError("the connection is closed")
-        kind, answer = self._wire.ask(kind, payload)
-        if kind is not Kind.CLOSED:
+        kind, answer = self._pipes.ask(kind, payload)
+        if kind is not FrameKind.CLOSED:
             return answer
         self.ending = Ending(answer[0])
         match self.ending:
@@ -92,7 +92,7 @@ class Socket:
         """Close the connection."""
         if not self._closed:
             self._closed = True
-            self._wire.say(Kind.CLOSE)
+            self._pipes.say(FrameKind.CLOSE)
 
     def settimeout(self, seconds: float | None) -> None:
         """Does nothing: the main process limits the time."""
@@ -113,8 +113,8 @@ class Network:
         sockets: all that were opened in this job.
     """
 
-    def __init__(self, wire: "Wire") -> None:
-        self._wire = wire
+    def __init__(self, pipes: "Pipes") -> None:
+        self._pipes = pipes
         self.sockets: list[Socket] = []
 
     def connect(self) -> Socket:
@@ -125,30 +125,30 @@ class Network:
         """
         for socket in self.sockets[-1:]:
             socket.close()
-        kind, _ = self._wire.ask(Kind.CONNECT)
-        if kind is Kind.CLOSED:
+        kind, _ = self._pipes.ask(FrameKind.CONNECT)
+        if kind is FrameKind.CLOSED:
             raise ConnectionRefusedError("the connection did not come to be")
-        self.sockets.append(Socket(self._wire))
+        self.sockets.append(Socket(self._pipes))
         return self.sockets[-1]
 
 
-class Wire:
+class Pipes:
     """The two pipes to the main process."""
 
     def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
         self._incoming, self._outgoing = incoming, outgoing
 
-    def say(self, kind: Kind, payload: bytes = b"") -> None:
+    def say(self, kind: FrameKind, payload: bytes = b"") -> None:
         """Send one frame."""
         self._outgoing.write(frame(kind, payload))
         self._outgoing.flush()
 
-    def ask(self, kind: Kind, payload: bytes = b"") -> tuple[Kind, bytes]:
+    def ask(self, kind: FrameKind, payload: bytes = b"") -> tuple[FrameKind, bytes]:
         """Send one frame and wait for the answer."""
         self.say(kind, payload)
         return self.hear()
 
-    def hear(self) -> tuple[Kind, bytes]:
+    def hear(self) -> tuple[FrameKind, bytes]:
         """The next frame; ends this process at the end of input."""
         head = self._incoming.read(HEAD.size)
         if len(head) < HEAD.size:
@@ -172,37 +172,37 @@ def _limit(memory_bytes: int) -> None:
         resource.setrlimit(what, (value, value))
 
 
-def _own_pipes() -> Wire:
+def _own_pipes() -> Pipes:
     """Keep the standard streams for frames only, so that output of a library does not get between them."""
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     os.close(nothing)
-    return Wire(incoming, outgoing)
+    return Pipes(incoming, outgoing)
 
 
-def serve(wire: Wire, jobs: Mapping[str, Job]) -> NoReturn:
+def serve(pipes: Pipes, jobs: Mapping[str, Job]) -> NoReturn:
     """Do one job after the other."""
-    wire.say(Kind.READY)
+    pipes.say(FrameKind.READY)
     while True:
-        _, payload = wire.hear()
+        _, payload = pipes.hear()
         job = json.loads(payload)
-        network = Network(wire)
+        network = Network(pipes)
         result = jobs[job["name"]](job["arguments"], network)
         for socket in network.sockets:
             socket.close()
-        wire.say(Kind.DONE, json.dumps(result).encode())
+        pipes.say(FrameKind.DONE, json.dumps(result).encode())
 
 
 def main() -> NoReturn:
     """Run as described at the top of the module."""
     parent = os.getppid()
-    wire = _own_pipes()
+    pipes = _own_pipes()
     _limit(int(sys.argv[2]))
     if os.getppid() != parent:
         sys.exit(0)  # the main process ended before prctl took effect
-    serve(wire, importlib.import_module(sys.argv[1]).JOBS)
+    serve(pipes, importlib.import_module(sys.argv[1]).JOBS)
 
 
 if __name__ == "__main__":

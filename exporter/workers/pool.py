@@ -20,7 +20,7 @@ START_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WorkerLimits:
     """Bounds of the workers.
 
     Attributes:
@@ -46,11 +46,11 @@ class Workers:
     def __init__(
         self,
         module: str = "exporter.workers.attacks",
-        limits: Limits | None = None,
+        limits: WorkerLimits | None = None,
         on_restart: Callable[[], None] = lambda: None,
     ) -> None:
         self._module = module
-        self._limits = limits or Limits()
+        self._limits = limits or WorkerLimits()
         self._on_restart = on_restart
         self._places = asyncio.Semaphore(self._limits.most)
         self._idle: list[Worker] = []

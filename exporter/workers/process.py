@@ -15,7 +15,7 @@ from typing import Self
 import exporter
 from exporter.errors import ProbeError
 from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError, PeerSlowError
-from exporter.workers.wire import HEAD, BrokenFrameError, Ending, Kind, frame, read_head
+from exporter.workers.wire import HEAD, BrokenFrameError, Ending, FrameKind, frame, read_head
 
 Connect = Callable[[], AbstractAsyncContextManager[Connection]]
 """Opens a connection to the job's server, ready for TLS; raises `ProbeError` if that fails."""
@@ -69,7 +69,7 @@ class Worker:
         worker = cls(process)
         try:
             kind, _ = await worker._hear()
-            if kind is not Kind.READY:
+            if kind is not FrameKind.READY:
                 raise WorkerBrokenError(f"began with {kind.name}")
         except BaseException:
             await worker.end()
@@ -83,7 +83,7 @@ class Worker:
             WorkerBrokenError: the worker cannot be used any more.
             ProbeError: a connection for the job failed; the worker can be used again.
         """
-        await self._say(Kind.JOB, json.dumps({"name": name, "arguments": dict(arguments)}).encode())
+        await self._say(FrameKind.JOB, json.dumps({"name": name, "arguments": dict(arguments)}).encode())
         failure: ProbeError | None = None
         connections = sent = 0
         async with AsyncExitStack() as held:
@@ -91,24 +91,24 @@ class Worker:
             while True:
                 kind, payload = await self._hear()
                 await asyncio.sleep(0)  # let other tasks run even if many frames are buffered
-                connections, sent = connections + (kind is Kind.CONNECT), sent + len(payload)
+                connections, sent = connections + (kind is FrameKind.CONNECT), sent + len(payload)
                 if connections > MOST_CONNECTIONS or sent > MOST_SENT_BYTES:
                     raise WorkerBrokenError("asked for more connections, or sent more, than any job needs")
                 match kind:
-                    case Kind.CONNECT:
+                    case FrameKind.CONNECT:
                         await held.aclose()
                         try:
                             connection = await held.enter_async_context(connect())
-                            await self._say(Kind.OPENED)
+                            await self._say(FrameKind.OPENED)
                         except ProbeError as error:
                             failure, connection = failure or error, None
                             await self._close(Ending.UNREACHABLE)
-                    case Kind.SEND | Kind.RECEIVE if connection is not None:
+                    case FrameKind.SEND | FrameKind.RECEIVE if connection is not None:
                         await self._relay(connection, kind, payload)
-                    case Kind.CLOSE:
+                    case FrameKind.CLOSE:
                         await held.aclose()
                         connection = None
-                    case Kind.DONE:
+                    case FrameKind.DONE:
                         break
                     case _:
                         raise WorkerBrokenError(f"said {kind.name} out of turn")
@@ -117,12 +117,12 @@ class Worker:
             raise failure
         return _result(payload)
 
-    async def _relay(self, connection: Connection, kind: Kind, payload: bytes) -> None:
+    async def _relay(self, connection: Connection, kind: FrameKind, payload: bytes) -> None:
         """Do with the connection what the worker requests, and report the result to it."""
         try:
-            if kind is Kind.SEND:
+            if kind is FrameKind.SEND:
                 await connection.write(payload)
-                return await self._say(Kind.SENT)
+                return await self._say(FrameKind.SENT)
             data = await connection.read()
         except (PeerSlowError, PeerFloodError):
             return await self._close(Ending.CUT_OFF)
@@ -130,12 +130,12 @@ class Worker:
             return await self._close(Ending.SILENT)
         except PeerResetError:
             return await self._close(Ending.RESET)
-        return await (self._say(Kind.DATA, data) if data else self._close(Ending.ORDERLY))
+        return await (self._say(FrameKind.DATA, data) if data else self._close(Ending.ORDERLY))
 
     async def _close(self, ending: Ending) -> None:
-        await self._say(Kind.CLOSED, bytes([ending]))
+        await self._say(FrameKind.CLOSED, bytes([ending]))
 
-    async def _say(self, kind: Kind, payload: bytes = b"") -> None:
+    async def _say(self, kind: FrameKind, payload: bytes = b"") -> None:
         assert self._process.stdin is not None  # noqa: S101 - for the types: it is a pipe
         try:
             self._process.stdin.write(frame(kind, payload))
@@ -143,7 +143,7 @@ class Worker:
         except OSError:
             raise await self._broken() from None
 
-    async def _hear(self) -> tuple[Kind, bytes]:
+    async def _hear(self) -> tuple[FrameKind, bytes]:
         assert self._process.stdout is not None  # noqa: S101 - for the types: it is a pipe
         try:
             length, kind = read_head(await self._process.stdout.readexactly(HEAD.size))

@@ -10,7 +10,7 @@ HEAD = struct.Struct(">IB")
 MAX_PAYLOAD_BYTES = 65536
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """The kind of a frame; the first five are sent to a worker, the others by it."""
 
     JOB = 1
@@ -39,7 +39,7 @@ class Kind(IntEnum):
 
 
 class Ending(IntEnum):
-    """How a connection ended: the payload of `Kind.CLOSED`."""
+    """How a connection ended: the payload of `FrameKind.CLOSED`."""
 
     ORDERLY = 0
     RESET = 1
@@ -54,7 +54,7 @@ class BrokenFrameError(Exception):
     """These bytes are not a frame."""
 
 
-def frame(kind: Kind, payload: bytes = b"") -> bytes:
+def frame(kind: FrameKind, payload: bytes = b"") -> bytes:
     """Encode one frame.
 
     Raises:
@@ -65,13 +65,13 @@ def frame(kind: Kind, payload: bytes = b"") -> bytes:
     return HEAD.pack(len(payload), kind) + payload
 
 
-def read_head(head: bytes) -> tuple[int, Kind]:
+def read_head(head: bytes) -> tuple[int, FrameKind]:
     """Parse the head of a frame: the length of its payload, and the kind.
 
     Raises:
         BrokenFrameError: these bytes are not a valid head.
     """
     length, kind = HEAD.unpack(head)
-    if length > MAX_PAYLOAD_BYTES or kind not in set(Kind):
+    if length > MAX_PAYLOAD_BYTES or kind not in set(FrameKind):
         raise BrokenFrameError(f"{head.hex()} begins no frame")
-    return length, Kind(kind)
+    return length, FrameKind(kind)

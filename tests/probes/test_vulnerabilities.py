@@ -19,7 +19,7 @@ from exporter.facts.vulnerabilities import POSSIBLE, Tried, VulnerabilityFacts, 
 from exporter.model import Facts, Protocol, Reason
 from exporter.probes.vulnerabilities import PROBE
 from exporter.scan import scan
-from exporter.workers import Limits, Workers
+from exporter.workers import WorkerLimits, Workers
 from tests.support.certificates import issue, p256, rsa_key
 from tests.support.facts import CBC_RSA, GCM, RC4, TLS13_AES, handshake
 from tests.support.plain import Handler, plain_server
@@ -272,7 +272,7 @@ def test_what_was_told_stays_when_no_worker_is_free_for_the_rest_of_the_scan() -
     """Others may hang: that costs this target the attacks that were left, and not the whole probe."""
 
     async def run() -> ProbeError:
-        workers = Workers("tests.support.evil_attacks", Limits(most=1))
+        workers = Workers("tests.support.evil_attacks", WorkerLimits(most=1))
         environment = replace(make_environment(), workers=workers)
         target = make_target(
             9, server_name="fine.example", vulnerability_interval=DAY, scan_timeout=timedelta(seconds=5)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from exporter.workers.child import Network
-from exporter.workers.wire import HEAD, MAX_PAYLOAD_BYTES, Kind
+from exporter.workers.wire import HEAD, MAX_PAYLOAD_BYTES, FrameKind
 
 LIBC = ctypes.CDLL(None)
 PyLIBC = ctypes.PyDLL(None)  # its calls keep the interpreter's lock, as native code that hangs does
@@ -113,7 +113,7 @@ def prints(_arguments: Mapping[str, Any], _network: Network) -> object:
 
 
 def _pipe(network: Network) -> Any:  # noqa: ANN401 - the inside of another class
-    return network._wire._outgoing  # noqa: SLF001 - to break what must not be broken
+    return network._pipes._outgoing  # noqa: SLF001 - to break what must not be broken
 
 
 def _says(network: Network, data: bytes) -> object:
@@ -128,30 +128,30 @@ def garbage(_arguments: Mapping[str, Any], network: Network) -> object:
 
 
 def announces_too_much(_arguments: Mapping[str, Any], network: Network) -> object:
-    return _says(network, HEAD.pack(MAX_PAYLOAD_BYTES + 1, Kind.DONE))
+    return _says(network, HEAD.pack(MAX_PAYLOAD_BYTES + 1, FrameKind.DONE))
 
 
 def no_json(_arguments: Mapping[str, Any], network: Network) -> object:
-    return _says(network, HEAD.pack(3, Kind.DONE) + b"{{{")
+    return _says(network, HEAD.pack(3, FrameKind.DONE) + b"{{{")
 
 
 def deep_json(_arguments: Mapping[str, Any], network: Network) -> object:
-    return _says(network, HEAD.pack(60000, Kind.DONE) + b"[" * 60000)
+    return _says(network, HEAD.pack(60000, FrameKind.DONE) + b"[" * 60000)
 
 
 def out_of_turn(_arguments: Mapping[str, Any], network: Network) -> object:
-    return _says(network, HEAD.pack(0, Kind.JOB))
+    return _says(network, HEAD.pack(0, FrameKind.JOB))
 
 
 def sends_without_connection(_arguments: Mapping[str, Any], network: Network) -> object:
-    return _says(network, HEAD.pack(1, Kind.SEND) + b"x")
+    return _says(network, HEAD.pack(1, FrameKind.SEND) + b"x")
 
 
 def asks_without_end(_arguments: Mapping[str, Any], network: Network) -> NoReturn:
     """Does not wait for answers."""
     network.connect().send(b"hello")
     while True:
-        _pipe(network).write(HEAD.pack(0, Kind.RECEIVE) * 1000)
+        _pipe(network).write(HEAD.pack(0, FrameKind.RECEIVE) * 1000)
 
 
 def connects_without_end(_arguments: Mapping[str, Any], network: Network) -> NoReturn:
@@ -166,7 +166,7 @@ def sends_without_end(_arguments: Mapping[str, Any], network: Network) -> NoRetu
 
 
 def half_a_frame(_arguments: Mapping[str, Any], network: Network) -> NoReturn:
-    _pipe(network).write(HEAD.pack(100, Kind.DONE) + json.dumps("half").encode())
+    _pipe(network).write(HEAD.pack(100, FrameKind.DONE) + json.dumps("half").encode())
     _pipe(network).flush()
     os._exit(0)
 

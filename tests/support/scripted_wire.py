@@ -10,8 +10,8 @@ from io import BytesIO
 from pathlib import Path
 
 from exporter.workers.attacks import JOBS
-from exporter.workers.child import Network, Wire
-from exporter.workers.wire import Ending, Kind
+from exporter.workers.child import Network, Pipes
+from exporter.workers.wire import Ending, FrameKind
 
 MODULUS = (1 << 2047) + 12345
 ALLOW_CLIENT_RENEGOTIATION = 1 << 8
@@ -81,32 +81,32 @@ class TlsScript(Script):
             self.queue.append(self._outgoing.read())
 
 
-class _ScriptedWire(Wire):
+class _ScriptedPipes(Pipes):
     def __init__(self, make: Callable[[int], Script]) -> None:
         super().__init__(BytesIO(), BytesIO())
         self._make, self.connections, self._script = make, 0, Script()
 
-    def say(self, kind: Kind, payload: bytes = b"") -> None:
+    def say(self, kind: FrameKind, payload: bytes = b"") -> None:
         pass
 
-    def ask(self, kind: Kind, payload: bytes = b"") -> tuple[Kind, bytes]:
-        if kind is Kind.CONNECT:
+    def ask(self, kind: FrameKind, payload: bytes = b"") -> tuple[FrameKind, bytes]:
+        if kind is FrameKind.CONNECT:
             self.connections += 1
             self._script = self._make(self.connections)
-            return Kind.OPENED, b""
-        if kind is Kind.SEND:
+            return FrameKind.OPENED, b""
+        if kind is FrameKind.SEND:
             self._script.feed(payload)
-            return Kind.SENT, b""
+            return FrameKind.SENT, b""
         said = self._script.queue[0] if self._script.queue else Ending.SILENT
         if isinstance(said, Ending):
-            return Kind.CLOSED, bytes([said])
+            return FrameKind.CLOSED, bytes([said])
         del self._script.queue[0]
-        return Kind.DATA, said
+        return FrameKind.DATA, said
 
 
 def attack(name: str, make: Callable[[int], Script], suite: str = "AES128-GCM-SHA256") -> tuple[bool | None, int]:
     """The verdict, and how many connections it took; `make` gets the number of each, from 1 on."""
-    wire = _ScriptedWire(make)
+    pipes = _ScriptedPipes(make)
     arguments = {
         "protocol": "TLSv1.2",
         "server_name": "www.example",
@@ -116,6 +116,6 @@ def attack(name: str, make: Callable[[int], Script], suite: str = "AES128-GCM-SH
         "client_certificates": "requested",
         "client_chain": [],
     }
-    told = JOBS[name](arguments, Network(wire))
+    told = JOBS[name](arguments, Network(pipes))
     assert isinstance(told, dict)
-    return told["vulnerable"], wire.connections
+    return told["vulnerable"], pipes.connections

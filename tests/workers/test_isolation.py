@@ -11,7 +11,7 @@ import pytest
 
 from exporter.app import App
 from exporter.model import Reason, Report
-from exporter.workers import Limits, Workers
+from exporter.workers import WorkerLimits, Workers
 from tests.support.scripted import Stack, scripted_server
 from tests.test_app import Fixture, entry, text
 from tests.workers.test_pool import children
@@ -23,7 +23,7 @@ STACK = Stack({0x0303: (0xC030, 0xC02F)})
 
 @pytest.fixture
 def evil_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "EvilApp":
-    limits = Limits(memory_bytes=256 << 20)
+    limits = WorkerLimits(memory_bytes=256 << 20)
     monkeypatch.setattr("exporter.app.Workers", partial(Workers, "tests.support.evil_attacks", limits))
     return EvilApp(tmp_path)
 

@@ -13,12 +13,12 @@ from exporter.model import Reason, Target
 from exporter.net.dial import Connection, Dialer
 from exporter.net.gate import HostGate
 from exporter.net.service import ready_for_tls
-from exporter.workers import Limits, Workers
+from exporter.workers import WorkerLimits, Workers
 from exporter.workers.process import MOST_CONNECTIONS, MOST_SENT_BYTES
 from tests.support.plain import Handler, drip, plain_server
 
 EVIL = "tests.support.evil_jobs"
-LIMITS = Limits(most=2, jobs_each=50, memory_bytes=256 << 20, idle_seconds=60.0)
+LIMITS = WorkerLimits(most=2, jobs_each=50, memory_bytes=256 << 20, idle_seconds=60.0)
 
 
 @asynccontextmanager
@@ -30,7 +30,7 @@ async def nowhere() -> AsyncIterator[Connection]:
 class Pool:
     """Workers with misbehaving jobs, and how often one was started anew."""
 
-    def __init__(self, limits: Limits = LIMITS) -> None:
+    def __init__(self, limits: WorkerLimits = LIMITS) -> None:
         self.restarts = 0
         self.workers = Workers(EVIL, limits, on_restart=self._count)
 
@@ -41,7 +41,7 @@ class Pool:
         return await self.workers.run(name, arguments, nowhere, seconds)
 
 
-def with_pool(test: Callable[[Pool], Awaitable[None]], limits: Limits = LIMITS) -> Pool:
+def with_pool(test: Callable[[Pool], Awaitable[None]], limits: WorkerLimits = LIMITS) -> Pool:
     """Run the test; whatever it did, no process, no thread and no descriptor is left."""
     pool = Pool(limits)
 
@@ -191,7 +191,7 @@ def test_a_worker_is_replaced_after_its_share_of_jobs() -> None:
         assert len(set(pids)) == 3  # one more job was done before
         assert pids[0] == pids[1] != pids[2] == pids[4] != pids[5]
 
-    assert with_pool(test, Limits(most=1, jobs_each=3, memory_bytes=256 << 20)).restarts == 0
+    assert with_pool(test, WorkerLimits(most=1, jobs_each=3, memory_bytes=256 << 20)).restarts == 0
 
 
 def test_a_worker_without_work_leaves() -> None:
@@ -202,7 +202,7 @@ def test_a_worker_without_work_leaves() -> None:
             await asyncio.sleep(0.01)
         assert await pool.run("pid") != pid
 
-    assert with_pool(test, Limits(idle_seconds=0.1)).restarts == 0
+    assert with_pool(test, WorkerLimits(idle_seconds=0.1)).restarts == 0
 
 
 def test_a_worker_that_died_in_its_sleep_is_replaced_before_a_job() -> None:
