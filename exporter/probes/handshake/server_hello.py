@@ -159,7 +159,7 @@ def parse_certificates(body: bytes) -> tuple[bytes, ...]:
 
 
 def parse_ssl2_server_hello(body: bytes) -> SSL2ServerHello:
-    """An SSL 2 SERVER-HELLO (Hickman, The SSL Protocol, 2.6), without its record header and message type.
+    """An SSL 2 SERVER-HELLO (Hickman, The SSL Protocol), without its record header and message type.
 
     Raises:
         MalformedError: it is of another version, or broken.

@@ -16,7 +16,6 @@ from exporter.errors import ProbeError
 from exporter.facts.handshake import HandshakeFacts, Listing, Prime
 from exporter.model import CipherOrder, Protocol, Reason
 from exporter.pki.keys import key_kind
-from exporter.probes.handshake.group_order import GroupChoice, group_order
 from exporter.tls.parameters import ML_KEM, TLS13_GROUPS, group_name, scheme_name
 from exporter.tls.suites import suite_name
 from tests.support.scripted import (
@@ -102,31 +101,6 @@ def test_one_group_has_no_order() -> None:
     facts, _ = read(Stack({0x0303: BOTH, 0x0304: TLS13}, groups=(0x0018,)))
     assert facts.groups[Protocol.TLS1_3] == Listing(("secp384r1",), complete=True)
     assert set(facts.group_order.values()) == {None}
-
-
-A, B, C = 1, 2, 3
-ORDERS = [
-    ([((A, B), A), ((B, A), A), ((B,), B)], CipherOrder.SERVER),
-    ([((A, B), A), ((B, A), B)], CipherOrder.CLIENT),
-    ([((A, B), B), ((A,), A)], CipherOrder.SERVER),
-    ([((A, B), A), ((B,), B)], None),
-    ([((A, B, C), A), ((B, C, A), A), ((C, B, A), C)], CipherOrder.MIXED),
-    ([((A, B, C), A), ((C, B, A), B), ((C,), C)], CipherOrder.MIXED),
-    ([((A,), A)], None),
-    ([], None),
-]
-
-
-@pytest.mark.parametrize(("choices", "order"), ORDERS)
-def test_choices_of_groups_tell_an_order(choices: list[tuple[tuple[int, ...], int]], order: CipherOrder | None) -> None:
-    assert group_order([GroupChoice(0xC030, offered, chosen) for offered, chosen in choices]) is order
-
-
-def test_a_group_that_goes_with_the_suite_tells_no_order() -> None:
-    """Schannel once bound them together: its own order looks like the client's."""
-    one, other = GroupChoice(0xC030, (A, B), A), GroupChoice(0xC02F, (B, A), B)
-    assert group_order([one, other]) is None
-    assert group_order([one, other, GroupChoice(0xC030, (B, A), A)]) is CipherOrder.SERVER
 
 
 def test_a_server_that_ignores_supported_groups_is_noted() -> None:
