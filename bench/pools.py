@@ -47,7 +47,7 @@ def passes(facts: HandshakeFacts) -> bool:
     """Whether nothing speaks against protocols, suites and certificates, and nothing about them is unknown."""
     names = {suite_name(code) for code in GCM}
     suites = facts.cipher_suites.get(Protocol.TLS1_2, ())
-    known = Protocol.TLS1_2 not in facts.incomplete and names.issuperset(suites)
+    known = Protocol.TLS1_2 not in facts.cipher_suites_incomplete and names.issuperset(suites)
     return known and all(facts.protocols[protocol] is False for protocol in OLD_PROTOCOLS) and not facts.contradictions
 
 

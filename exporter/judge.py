@@ -194,7 +194,7 @@ def _goes_with(part: HandshakeFacts, whole: HandshakeFacts, result: ScanResult) 
     new = any(
         not set(names) <= set(whole.cipher_suites.get(protocol, ()))
         for protocol, names in part.cipher_suites.items()
-        if protocol not in whole.incomplete
+        if protocol not in whole.cipher_suites_incomplete
     )
     before, now = (signature(Facts().with_part(one, result.started_at), result.target) for one in (whole, part))
     return known[0] <= known[1] and not new and not changed(before, now)

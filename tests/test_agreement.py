@@ -112,7 +112,7 @@ TLS1_2 = {Protocol.TLS1_2: (GCM, GCM_128)}
             *("http", both("hsts_on_error_responses", "true", "false")),
         ),
         (
-            *(http_everywhere(), http_everywhere(plain=replace(REDIRECTS, redirects=False))),
+            *(http_everywhere(), http_everywhere(plain=replace(REDIRECTS, redirects_to_https=False))),
             *("http", both("http_redirect.redirects_to_https", "true", "false")),
         ),
     ],

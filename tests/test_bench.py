@@ -29,8 +29,8 @@ def test_ours_finds_what_sslyze_finds_in_a_thirteenth_of_the_connections(tmp_pat
     assert ours.facts.suite_count == sum(map(len, facts.cipher_suites.values()))
     assert ours.connections == dialer.connections
     # Beside suites, compression and curves it asks for signature schemes, ALPN and the fallback signal.
-    same = facts.spent["cipher_suites"] + facts.spent["groups"]
-    assert sum(facts.spent.values()) == dialer.connections
+    same = facts.hellos["cipher_suites"] + facts.hellos["groups"]
+    assert sum(facts.hellos.values()) == dialer.connections
     assert same * 15 <= sslyze.connections
     assert ours.connections * 13 <= sslyze.connections
     (_, row) = document([Row("checklist", 0, "ours", (ours,)), Row("checklist", 0, "sslyze-same", (sslyze,))])

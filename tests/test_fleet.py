@@ -20,7 +20,9 @@ K1, K2, K3 = "11" * 32, "22" * 32, "33" * 32
 def report(name: str, ssl2: bool | None, *keys: str, complete: bool = True, told: bool = True) -> Report:
     """Of one address, with these RSA keys. Unless it is told, no handshake came to be."""
     suites = {TLS1_2: (GCM,)} | ({SSL2: ("SSL_CK_RC4_128_WITH_MD5",)} if ssl2 else {})
-    parts: list[object] = [handshake(suites, open_protocols=[SSL2] if ssl2 is None else [], chains=())] if told else []
+    parts: list[object] = (
+        [handshake(suites, open_protocols=[SSL2] if ssl2 is None else [], plain_chains=())] if told else []
+    )
     if keys:
         served = [deployment(key_algorithm="RSA", spki_sha256=key) for key in keys]
         parts.append(certificates(*served, complete=complete))
@@ -56,7 +58,7 @@ def test_where_ssl2_is_not_known_it_may_be_accepted() -> None:
 
 def test_ssl2_without_a_cipher_exposes_no_key_for_certain() -> None:
     bare = report("mail", True, K1)
-    known = bare.facts.with_part(handshake({TLS1_2: (GCM,), SSL2: ()}, chains=()), NOW)
+    known = bare.facts.with_part(handshake({TLS1_2: (GCM,), SSL2: ()}, plain_chains=()), NOW)
     assert plain(index(mail=[replace(bare, facts=known)]).neighbours("web")) == ({}, {K1: ("mail",)})
 
 

@@ -268,8 +268,8 @@ def test_a_target_that_is_not_to_be_tried_any_more_has_no_answers() -> None:
 def test_a_neighbour_with_the_same_key_and_ssl_2_counts() -> None:
     """DROWN: what this server refuses another one does with its key."""
     chain = ServedChain("RSA", (Protocol.TLS1_2,), (issue("www.test.example", key=rsa_key(2048)).der(),))
-    seen = good_facts().with_part(handshake(chains=(chain,)), NOW)
-    (key,) = served_keys(facts(handshake(chains=(chain,))))
+    seen = good_facts().with_part(handshake(plain_chains=(chain,)), NOW)
+    (key,) = served_keys(facts(handshake(plain_chains=(chain,))))
     before = report(seen)
     assert before.compliant is True
     judge = replace(judge_by(KOPANO), neighbours=lambda _name: Neighbours(ssl2_keys={key: ("mail",)}))

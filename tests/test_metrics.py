@@ -683,7 +683,11 @@ def test_one_failure_is_non_compliance_whatever_else_is_unknown() -> None:
 @steady
 @given(seen=consistent_handshake_facts(), protocol=st.sampled_from(Protocol))
 def test_knowing_less_never_brings_a_new_series(seen: Any, protocol: Protocol) -> None:  # noqa: ANN401 - HandshakeFacts
-    less = replace(seen, protocols=dict(seen.protocols) | {protocol: None}, incomplete=seen.incomplete | {protocol})
+    less = replace(
+        seen,
+        protocols=dict(seen.protocols) | {protocol: None},
+        cipher_suites_incomplete=seen.cipher_suites_incomplete | {protocol},
+    )
     before, after = (of_targets(values(parse_text(text(report(facts(one)))))) for one in (seen, less))
     assert set(after) <= set(before)
 

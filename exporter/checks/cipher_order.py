@@ -49,7 +49,9 @@ def _judge(case: Case, demand: CipherOrderDemand) -> Outcome:
         protocol
         for protocol in facts.accepted
         if protocol is not Protocol.SSL2  # there the client chooses, always (Hickman, The SSL Protocol, 1.2.1)
-        and (len(facts.cipher_suites.get(protocol, ())) != 1 or protocol in facts.incomplete)  # none: not known
+        and (
+            len(facts.cipher_suites.get(protocol, ())) != 1 or protocol in facts.cipher_suites_incomplete
+        )  # none: not known
     ]
     orders = {protocol: facts.cipher_order.get(protocol) for protocol in with_choice}
     wrong = {

@@ -55,9 +55,9 @@ def _judge(case: Case, demand: ClientsDemand) -> Outcome:
 
 def _said(connection: SimulatedConnection) -> str:
     """The reason where there is one, else what is agreed on."""
-    if connection.obstacle is not None:
-        return f"{connection.obstacle}: {connection.detail}" if connection.detail else connection.obstacle
-    agreed = (connection.protocol, connection.suite, connection.group)
+    if connection.reason is not None:
+        return f"{connection.reason}: {connection.detail}" if connection.detail else connection.reason
+    agreed = (connection.protocol, connection.cipher_suite, connection.group)
     return " ".join(part for part in agreed if part is not None)
 
 

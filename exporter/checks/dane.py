@@ -28,9 +28,9 @@ def _judge(case: Case, _demand: DaneDemand) -> Outcome:
     if not facts.records:
         return failed(f"there are no TLSA records at {facts.name}")
     evidence = {facts.name: tuple(map(str, facts.records))}
-    if facts.secure is None:
+    if facts.dnssec is None:
         return unknown("no resolver is configured that is said to validate (resolver: validating)", evidence)
-    if not facts.secure:
+    if not facts.dnssec:
         return failed("the TLSA records are not signed by DNSSEC, so nobody goes by them", evidence)
     records = usable(facts.records, case.target.protocol)
     return _match(case, facts, records) if records else failed("clients can use none of the TLSA records", evidence)

@@ -37,7 +37,7 @@ def _judge(case: Case, demand: DhParametersDemand) -> Outcome:
     facts = case.facts.get(HandshakeFacts)
     if facts is None or not facts.accepted:
         return unknown("the key exchanges are not known")
-    wrong = tuple(dict.fromkeys(_shown(prime) for prime in facts.primes if not _good(prime, demand)))
+    wrong = tuple(dict.fromkeys(_shown(prime) for prime in facts.dh_primes if not _good(prime, demand)))
     if wrong:
         return failed(f"uses {', '.join(wrong)}", {"primes": wrong})
     dark = tuple(p.value for p in Protocol if p not in {Protocol.SSL2, Protocol.TLS1_3} and may_lack(facts, p))
@@ -45,12 +45,12 @@ def _judge(case: Case, demand: DhParametersDemand) -> Outcome:
         return unknown(f"the list of {', '.join(dark)} may not be whole", {"unknown": dark})
     classic = [p for p in facts.accepted if p not in {Protocol.SSL2, Protocol.TLS1_3}]
     finite = [(p, name) for p in classic for name in facts.cipher_suites.get(p, ()) if _may_be_finite(name)]
-    unread = tuple(dict.fromkeys(name for p, name in finite if not facts.primes or facts.hides_prime(p, name)))
+    unread = tuple(dict.fromkeys(name for p, name in finite if not facts.dh_primes or facts.hides_prime(p, name)))
     if unread:
         return unknown(f"the prime of {', '.join(unread)} was not seen", {"unknown": unread})
-    if not facts.primes:
+    if not facts.dh_primes:
         return not_applicable("no finite-field key exchange is accepted")
-    return passed(f"uses {', '.join(dict.fromkeys(map(_shown, facts.primes)))}")
+    return passed(f"uses {', '.join(dict.fromkeys(map(_shown, facts.dh_primes)))}")
 
 
 def _good(prime: Prime, demand: DhParametersDemand) -> bool:

@@ -22,7 +22,7 @@ def _judge(case: Case, _demand: DnssecDemand) -> Outcome:
     facts = case.facts.get(DnsFacts)
     if facts is None:
         return unknown("the host's records could not be looked up; wrong signatures look like that too")
-    match facts.secure:
+    match facts.dnssec:
         case True:
             return passed(f"{host} is signed by DNSSEC")
         case False:

@@ -29,7 +29,10 @@ def _left_open(facts: HandshakeFacts) -> tuple[str, ...]:
         protocol
         for protocol in Protocol
         if facts.protocols.get(protocol) is None
-        or (facts.protocols[protocol] and (protocol in facts.incomplete or not facts.cipher_suites.get(protocol)))
+        or (
+            facts.protocols[protocol]
+            and (protocol in facts.cipher_suites_incomplete or not facts.cipher_suites.get(protocol))
+        )
         or any(name not in BY_ANY_NAME for name in facts.cipher_suites.get(protocol, ()))
     )
 

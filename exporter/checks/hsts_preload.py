@@ -110,15 +110,15 @@ def _no_sha1(case: Case) -> Told:
 def _redirect(case: Case) -> Told:
     """No server there is no mistake to the list; of one that is only silent to us it is not known."""
     facts = _seen(case)
-    plain = facts.plain if facts else None
+    plain = facts.http_redirect if facts else None
     if plain is None or plain.port != 80:
         return None, "port 80 was not looked at"
     if plain.reason is Reason.CONNECT_REFUSED:
         return True, "nobody listens on port 80"
-    if plain.redirects is None:
+    if plain.redirects_to_https is None:
         return None, f"port 80: {plain.reason}"
     # The list compares names as they are written: one with a dot at its end is another.
-    same = plain.redirects and urlsplit(plain.location or "").hostname == case.target.host
+    same = plain.redirects_to_https and urlsplit(plain.location or "").hostname == case.target.host
     return same, plain.location or f"status {plain.status}"
 
 
@@ -126,10 +126,10 @@ def _redirect_target(case: Case) -> Told:
     """What port 80 leads to first must have the header; known where that is the page that was asked for."""
     facts = _seen(case)
     met, why = _redirect(case)
-    if facts is None or not met or facts.plain is None or facts.plain.location is None:
+    if facts is None or not met or facts.http_redirect is None or facts.http_redirect.location is None:
         return met, why
-    if urlsplit(facts.plain.location).path not in {"", "/"} or urlsplit(facts.plain.location).query:
-        return None, f"{facts.plain.location} was not looked at"
+    if urlsplit(facts.http_redirect.location).path not in {"", "/"} or urlsplit(facts.http_redirect.location).query:
+        return None, f"{facts.http_redirect.location} was not looked at"
     told = [rule(case) for rule in _HEADER.values()]
     return (None if any(one is None for one, _ in told) else all(one for one, _ in told)), "the response to /"
 

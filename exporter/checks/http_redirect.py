@@ -25,14 +25,14 @@ def _judge(case: Case, _demand: HttpRedirectDemand) -> Outcome:
     if case.target.http.port is None:
         return not_applicable("no port without TLS is looked at")
     facts = case.facts.get(HttpFacts)
-    plain = facts.plain if facts else None
+    plain = facts.http_redirect if facts else None
     if plain is None:
         return unknown("the port without TLS was not looked at")
     if plain.reason is Reason.CONNECT_REFUSED:
         return not_applicable(f"nobody listens on port {plain.port}")
-    if plain.redirects is None:
+    if plain.redirects_to_https is None:
         return unknown(f"what port {plain.port} does is not known: {plain.reason}", {"port": (plain.detail,)})
-    if plain.redirects:
+    if plain.redirects_to_https:
         return passed(f"port {plain.port} redirects to https on the same host")
     evidence = {"location": (plain.location,)} if plain.location is not None else None
     return failed(f"port {plain.port} answers {plain.status} and does not redirect to https on the same host", evidence)

@@ -141,7 +141,7 @@ def logjam(facts: HandshakeFacts) -> AttackVerdict:
     """
     source = 'CVE-2015-4000; Adrian et al., "Imperfect Forward Secrecy", CCS 2015'
     export = search(facts, CLASSIC, _is_512_bits)
-    weak = [prime for prime in facts.primes if _is_weak(prime)]
+    weak = [prime for prime in facts.dh_primes if _is_weak(prime)]
     evidence = (*export.evidence, *(f"a prime of {prime.name or f'{prime.bits} bits'}" for prime in weak))
     if evidence:
         what = "export-grade Diffie-Hellman" if export.found else "Diffie-Hellman with a prime that is too small"
@@ -151,7 +151,7 @@ def logjam(facts: HandshakeFacts) -> AttackVerdict:
     if left_open:
         return unknown(f"it is not known whether it takes weak primes: {', '.join(left_open)}", source)
     if finite.found:
-        smallest = min(prime.bits for prime in facts.primes)
+        smallest = min(prime.bits for prime in facts.dh_primes)
         return safe(f"accepts no Diffie-Hellman with a prime of less than {smallest} bits", source)
     return safe("accepts no suites with finite-field Diffie-Hellman", source)
 
@@ -164,9 +164,9 @@ def _open_primes(facts: HandshakeFacts, finite: Search) -> list[str]:
     """What is not known of the primes themselves."""
     hidden = [f"{protocol} {name}" for protocol, name in finite.found if facts.hides_prime(protocol, name)]
     left_open = [f"the prime of {suite} was not seen" for suite in hidden]
-    if finite.found and not facts.primes:
+    if finite.found and not facts.dh_primes:
         left_open.append("no prime was seen")
-    small = [prime.bits for prime in facts.primes if prime.bits <= SHARED_PRIME_BITS]
+    small = [prime.bits for prime in facts.dh_primes if prime.bits <= SHARED_PRIME_BITS]
     return [*left_open, *(f"other servers may share the prime of {bits} bits" for bits in small)]
 
 

@@ -95,9 +95,9 @@ def _shown(connection: SimulatedConnection) -> ConnectionForm:
     return {
         "connects": connection.connects,
         "protocol": connection.protocol,
-        "cipher_suite": connection.suite,
+        "cipher_suite": connection.cipher_suite,
         "group": connection.group,
-        "reason": connection.obstacle,
+        "reason": connection.reason,
         "detail": connection.detail or None,
     }
 

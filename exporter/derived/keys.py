@@ -15,7 +15,7 @@ from exporter.pki.parsed import parse
 def served_keys(facts: Facts) -> frozenset[str]:
     """SHA-256 (hex) of the SubjectPublicKeyInfo of each RSA key that the server is known to have."""
     handshake, certificates = facts.get(HandshakeFacts), facts.get(CertificateFacts)
-    digests = {_digest(chain.certificates[0]) for chain in handshake.chains} if handshake else set()
+    digests = {_digest(chain.certificates[0]) for chain in handshake.plain_chains} if handshake else set()
     if handshake is not None and handshake.ssl2_certificate:
         digests.add(_digest(handshake.ssl2_certificate))
     if certificates is not None:

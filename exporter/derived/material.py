@@ -110,8 +110,8 @@ def _primes(facts: HandshakeFacts) -> Sizes:
     """Each suite shows its prime when it is accepted, if it shows it at all (`exporter.derived.attacks.logjam`)."""
     finite = search(facts, CLASSIC, is_finite_field)
     hidden = any(facts.hides_prime(protocol, name) for protocol, name in finite.found)
-    unseen = bool(finite.left_open) or hidden or (bool(finite.found) and not facts.primes)
-    return Sizes(tuple(prime.bits for prime in facts.primes), whole=not unseen)
+    unseen = bool(finite.left_open) or hidden or (bool(finite.found) and not facts.dh_primes)
+    return Sizes(tuple(prime.bits for prime in facts.dh_primes), whole=not unseen)
 
 
 # --- extensions and attacks ----------------------------------------------------------------------------------------

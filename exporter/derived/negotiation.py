@@ -58,7 +58,7 @@ def _in(facts: HandshakeFacts, protocol: Protocol, wanted: Trait) -> Iterator[bo
     if accepted is False:
         return
     names = facts.cipher_suites.get(protocol, ())
-    if accepted is None or protocol in facts.incomplete or not names:
+    if accepted is None or protocol in facts.cipher_suites_incomplete or not names:
         yield None
         return
     chosen = [choice for browser in BROWSERS if (choice := _choices(names, browser, facts.cipher_order.get(protocol)))]

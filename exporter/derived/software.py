@@ -47,11 +47,11 @@ class Software:
     """All that a server says of its software.
 
     Attributes:
-        texts: pairs of source and what was said, made printable and cut.
+        shown: pairs of source and what was said, made printable and cut.
         products: the server itself first, as far as it shows.
     """
 
-    texts: tuple[tuple[str, str], ...]
+    shown: tuple[tuple[str, str], ...]
     products: tuple[Judged, ...]
 
     @property
@@ -236,7 +236,7 @@ class SoftwareKeys(TypedDict):
 def _document(facts: Software) -> SoftwareKeys:
     return {
         "software": {
-            "shown": [{"source": source, "text": text} for source, text in facts.texts],
+            "shown": [{"source": source, "text": text} for source, text in facts.shown],
             "server": None if facts.server is None else _named(facts.server),
             "products": [_product(one) for one in facts.products],
             "maintained": facts.maintained,

@@ -89,7 +89,7 @@ def search(facts: HandshakeFacts, protocols: Iterable[Protocol], wanted: Trait) 
         names = facts.cipher_suites.get(protocol, ())
         found += [(protocol, name) for name in names if wanted(name)]
         left_open += [f"{protocol} {name} may be one" for name in names if wanted(name) is None]
-        if protocol in facts.incomplete or not names:
+        if protocol in facts.cipher_suites_incomplete or not names:
             left_open.append(f"the list of {protocol} may not be whole")
     return Search(tuple(found), tuple(left_open))
 

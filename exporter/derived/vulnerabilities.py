@@ -81,7 +81,7 @@ def _tried(case: Case, handshake: HandshakeFacts, seen: Signature, attack: Attac
         return safe(about.impossible, about.source)
     if case.target.vulnerability_interval is None:
         return unknown("is not tried on this target", about.source)
-    answer = (case.facts.get(VulnerabilityFacts) or VulnerabilityFacts()).tried.get(attack)
+    answer = (case.facts.get(VulnerabilityFacts) or VulnerabilityFacts()).attacks_tried.get(attack)
     if answer is None or not holds(answer.at, case.now, lifetime(case.target)):
         why = "has not been tried" if possible else "it is not known whether the server has what it takes"
         return unknown(f"{why}, or too long ago" if answer else why, about.source)
@@ -124,7 +124,7 @@ def _verdict(case: Case, handshake: HandshakeFacts, seen: Signature, attack: Att
 def _renegotiates(case: Case, handshake: HandshakeFacts, seen: Signature) -> bool | None:
     """Whether it granted a client a renegotiation; a limit to how many is no refusal."""
     some = _tried(case, handshake, seen, Attack.CLIENT_RENEGOTIATION).vulnerable
-    answer = (case.facts.get(VulnerabilityFacts) or VulnerabilityFacts()).tried.get(Attack.CLIENT_RENEGOTIATION)
+    answer = (case.facts.get(VulnerabilityFacts) or VulnerabilityFacts()).attacks_tried.get(Attack.CLIENT_RENEGOTIATION)
     return True if some is False and answer is not None and answer.detail else some  # it says how many were granted
 
 

@@ -29,14 +29,14 @@ class DnsFacts:
         caa_domain: where it was found.
         wildcard: the set for a wildcard that covers the host, where it is another one and a certificate there has such
             a name: the search begins one label above the host (RFC 8659, 3).
-        secure: the resolver validated the answer about the host itself by DNSSEC; None where its word is not enough.
+        dnssec: the resolver validated the answer about the host itself by DNSSEC; None where its word is not enough.
         name: what the system's search list makes of the host; None where it is the name itself.
     """
 
     caa: tuple[CaaRecord, ...]
     caa_domain: str | None
     wildcard: CaaSet | None = None
-    secure: bool | None = None
+    dnssec: bool | None = None
     name: str | None = None
 
 
@@ -64,12 +64,12 @@ class TlsaFacts:
     Attributes:
         name: where they were found, or last looked for.
         records: empty when there are none.
-        secure: the resolver validated this answer by DNSSEC; None where its word is not enough.
+        dnssec: the resolver validated this answer by DNSSEC; None where its word is not enough.
     """
 
     name: str
     records: tuple[TlsaRecord, ...]
-    secure: bool | None
+    dnssec: bool | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ DateTime = Annotated[str, _DateTime()]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FormEntry:
     """One key of a form, and what it may hold.
 
     Attributes:
@@ -68,14 +68,14 @@ class Entry:
 
 
 @cache
-def entries(form: type) -> Mapping[str, Entry]:
+def entries(form: type) -> Mapping[str, FormEntry]:
     """The keys of a form, in the order they are shown."""
     hints = get_type_hints(form, include_extras=True)
     return {name: _entry(hint) for name, hint in hints.items()}
 
 
-def _entry(hint: Any) -> Entry:  # noqa: ANN401 - a type
+def _entry(hint: Any) -> FormEntry:  # noqa: ANN401 - a type
     (key,) = (one for one in hint.__metadata__ if isinstance(one, Key))
     plain = hint.__origin__
     alternatives = get_args(plain) if isinstance(plain, UnionType) else (plain,)
-    return Entry(key, plain, next((one for one in alternatives if is_typeddict(one)), None))
+    return FormEntry(key, plain, next((one for one in alternatives if is_typeddict(one)), None))

@@ -61,7 +61,7 @@ class HandshakeFacts:
     Attributes:
         protocols: all six; True accepted, False refused, None not known.
         cipher_suites: accepted protocols -> IANA names in the order the server chose them.
-        incomplete: protocols whose list may lack suites, since a question about them stayed open.
+        cipher_suites_incomplete: protocols whose list may lack suites, since a question about them stayed open.
         cipher_order: accepted protocols -> whose order decides; None with fewer than two suites or when not known.
         compression: TLS compression (CRIME) is accepted in some protocol.
         groups: protocols from TLS 1.0 on -> IANA names of key exchange groups; missing where none was seen. Up to
@@ -70,39 +70,39 @@ class HandshakeFacts:
         extensions: name -> whether the server has it; None when it does not apply or is not known. Up to TLS 1.2,
             where it must hold in each protocol; `encrypt_then_mac` where suites in CBC mode are accepted.
         heartbeat: accepted protocols up to TLS 1.2 -> whether the server answered the extension in any answer.
-        applications: ALPN, up to TLS 1.2.
+        alpn: ALPN, up to TLS 1.2.
         signature_schemes: of the key exchange in TLS 1.2.
-        primes: of finite-field key exchanges, the smallest first.
-        unseen_primes: protocols -> accepted suites whose key exchange has a prime that no answer showed.
-        chains: each distinct chain served up to TLS 1.2.
+        dh_primes: of finite-field key exchanges, the smallest first.
+        unseen_dh_primes: protocols -> accepted suites whose key exchange has a prime that no answer showed.
+        plain_chains: each distinct chain served up to TLS 1.2.
         ssl2_certificate: DER, as served in SSL 2, which has no chains; None without SSL 2.
         ignores_supported_groups: the server chose a group that was not offered.
         asked_without: what hellos had to leave out, of the four above, since with it the server did not answer.
         contradictions: what the server said one thing of and then another, as several machines behind one address do.
-        spent: connections by what they were opened for.
+        hellos: connections by what they were opened for.
         greeting: what the server said of itself before TLS; shown as what it tells of its software.
         notes: what stood in the way, for a person.
     """
 
     protocols: Mapping[Protocol, bool | None]
     cipher_suites: Mapping[Protocol, tuple[str, ...]]
-    incomplete: frozenset[Protocol]
+    cipher_suites_incomplete: frozenset[Protocol]
     cipher_order: Mapping[Protocol, CipherOrder | None]
     compression: bool | None
     groups: Mapping[Protocol, Listing] = field(default_factory=lambda: MappingProxyType({}))
     group_order: Mapping[Protocol, CipherOrder | None] = field(default_factory=lambda: MappingProxyType({}))
     extensions: Mapping[str, bool | None] = field(default_factory=lambda: MappingProxyType({}))
     heartbeat: Mapping[Protocol, bool] = field(default_factory=lambda: MappingProxyType({}))
-    applications: Listing | None = None
+    alpn: Listing | None = None
     signature_schemes: Listing | None = None
-    primes: tuple[Prime, ...] = ()
-    unseen_primes: Mapping[Protocol, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    chains: tuple[ServedChain, ...] = ()
+    dh_primes: tuple[Prime, ...] = ()
+    unseen_dh_primes: Mapping[Protocol, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    plain_chains: tuple[ServedChain, ...] = ()
     ssl2_certificate: bytes | None = None
     ignores_supported_groups: bool | None = None
     asked_without: tuple[str, ...] = ()
     contradictions: tuple[str, ...] = ()
-    spent: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    hellos: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     greeting: str | None = None
     notes: tuple[str, ...] = field(default=())
 
@@ -114,7 +114,7 @@ class HandshakeFacts:
     def hides_prime(self, protocol: Protocol, name: str) -> bool:
         """Whether the prime of a suite with a finite field is not known; that of static DH is in a certificate."""
         suite = BY_ANY_NAME.get(name)
-        return suite is None or suite.agreement == "DH" or name in self.unseen_primes.get(protocol, ())
+        return suite is None or suite.agreement == "DH" or name in self.unseen_dh_primes.get(protocol, ())
 
     @property
     def forward_secrecy(self) -> bool | None:
@@ -123,7 +123,7 @@ class HandshakeFacts:
         suites = [BY_ANY_NAME.get(name) for name in names]
         if any(suite is not None and not suite.forward_secrecy for suite in suites):
             return False
-        unknown = self.incomplete or any(self.protocols.get(protocol) is None for protocol in Protocol)
+        unknown = self.cipher_suites_incomplete or any(self.protocols.get(protocol) is None for protocol in Protocol)
         listed = None not in suites and all(self.cipher_suites.get(protocol) for protocol in self.accepted)
         return None if unknown or not names or not listed else True
 

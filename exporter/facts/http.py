@@ -85,15 +85,15 @@ class PlainAnswer:
     """What the port without TLS does with a request for `/`.
 
     Attributes:
-        redirects: the first answer leads to https at the same host and the target's port; None when it is not known,
-            which it is not where clients read its Location in different ways.
+        redirects_to_https: the first answer leads to https at the same host and the target's port; None when it is not
+            known, which it is not where clients read its Location in different ways.
         location: where it leads, cut to `MAX_FIELD_CHARACTERS`; None when nowhere.
         reason: why nothing is known; `connect_refused` when nobody listens.
         detail: that, for a person.
     """
 
     port: int
-    redirects: bool | None = None
+    redirects_to_https: bool | None = None
     status: int | None = None
     location: str | None = None
     reason: Reason | None = None
@@ -106,12 +106,12 @@ class HttpFacts:
 
     Attributes:
         responses: at least one.
-        plain: None when the port without TLS was not looked at.
+        http_redirect: None when the port without TLS was not looked at.
         hsts_applies: False for a host that is an IP address, of which browsers keep no policy (RFC 6797, 8.1.1).
     """
 
     responses: tuple[HttpResponse, ...]
-    plain: PlainAnswer | None = None
+    http_redirect: PlainAnswer | None = None
     hsts_applies: bool = True
 
     @property

@@ -44,7 +44,7 @@ def _tls(facts: HandshakeFacts) -> Iterator[tuple[str, str]]:
         if accepted is not None:
             yield protocol, str(accepted)
     for protocol, names in facts.cipher_suites.items():
-        if names and protocol not in facts.incomplete:
+        if names and protocol not in facts.cipher_suites_incomplete:
             yield f"suites of {protocol}", _digest(names)
     for protocol, answered in facts.heartbeat.items():
         yield f"heartbeat of {protocol}", str(answered)

@@ -35,7 +35,7 @@ class Tried:
 class VulnerabilityFacts:
     """Attack -> what trying it came to; attacks that were not tried are missing. Each has its own time."""
 
-    tried: Mapping[str, Tried] = field(default_factory=lambda: MappingProxyType({}))
+    attacks_tried: Mapping[str, Tried] = field(default_factory=lambda: MappingProxyType({}))
 
 
 TRIED_PROTOCOLS = (Protocol.TLS1_2, Protocol.TLS1_1, Protocol.TLS1_0, Protocol.SSL3)
@@ -61,7 +61,7 @@ def _takes_rsa(facts: HandshakeFacts, protocol: Protocol) -> bool | None:
     if rsa_suites(facts, protocol):
         return True
     names = facts.cipher_suites.get(protocol, ())
-    whole = names and protocol not in facts.incomplete
+    whole = names and protocol not in facts.cipher_suites_incomplete
     return False if whole and not any(map(_may_encrypt_to_certificate, names)) else None
 
 

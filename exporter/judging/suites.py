@@ -100,7 +100,11 @@ def carriers(entry: SuiteItem) -> frozenset[Protocol]:
 def may_lack(facts: HandshakeFacts, protocol: Protocol) -> bool:
     """Whether there may be accepted suites that the list does not have; an accepted protocol has at least one."""
     accepted = facts.protocols.get(protocol)
-    return accepted is None or protocol in facts.incomplete or (accepted and not facts.cipher_suites.get(protocol))
+    return (
+        accepted is None
+        or protocol in facts.cipher_suites_incomplete
+        or (accepted and not facts.cipher_suites.get(protocol))
+    )
 
 
 def excess(facts: HandshakeFacts, rules: Rules) -> Findings:

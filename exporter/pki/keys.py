@@ -31,15 +31,15 @@ ML_DSA: Mapping[ObjectIdentifier, str] = {
     ObjectIdentifier("2.16.840.1.101.3.4.3.18"): "MLDSA65",
     ObjectIdentifier("2.16.840.1.101.3.4.3.19"): "MLDSA87",
 }
-"""Identifiers of keys, and of the signatures that they make (RFC 9881, 2) -> `Key.kind`. cryptography reads these keys
-from release 48 on; OpenSSL reads them from 3.5 on, which is in cryptography 46."""
+"""Identifiers of keys, and of the signatures that they make (RFC 9881, 2) -> `PublicKey.kind`. cryptography reads such
+keys from release 48 on. OpenSSL reads them from 3.5 on, which cryptography 46 has."""
 
 CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 """Names of RFC 8422, 5.1.1 -> names of FIPS 186-4, D.1.2, which are used for keys in certificates."""
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class PublicKey:
     """A public key.
 
     Attributes:
@@ -56,7 +56,7 @@ class Key:
     kind: str
 
 
-def read_key(certificate: Certificate) -> Key:
+def read_key(certificate: Certificate) -> PublicKey:
     """The key in a certificate.
 
     Raises:
@@ -68,9 +68,9 @@ def read_key(certificate: Certificate) -> Key:
         key = certificate.read.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         if pss:  # its parameters may not be supported, but its kind is clear
-            return Key(RSA, None, None, PSS)
+            return PublicKey(RSA, None, None, PSS)
         if oid in ML_DSA and _openssl_reads_key(certificate):
-            return Key(oid.dotted_string, None, None, ML_DSA[oid])
+            return PublicKey(oid.dotted_string, None, None, ML_DSA[oid])
         raise ValueError(str(error)) from error
     algorithm = next((name for kind, name in _ALGORITHMS if isinstance(key, kind)), None)
     curve = CURVES.get(key.curve.name, key.curve.name) if isinstance(key, ec.EllipticCurvePublicKey) else None
@@ -80,7 +80,7 @@ def read_key(certificate: Certificate) -> Key:
         kind = PSS
     else:
         kind = algorithm or type(key).__name__.removesuffix("PublicKey")
-    return Key(algorithm or oid.dotted_string, getattr(key, "key_size", None), curve, kind)
+    return PublicKey(algorithm or oid.dotted_string, getattr(key, "key_size", None), curve, kind)
 
 
 def _openssl_reads_key(certificate: Certificate) -> bool:

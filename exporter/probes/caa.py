@@ -94,7 +94,7 @@ async def _run(session: Session) -> DnsFacts:
     found = await _climb(session, name)
     asked = name.to_text(omit_final_dot=True)
     facts = DnsFacts(
-        found.records, found.domain, secure=at_host.secure, name=None if asked == session.target.host else asked
+        found.records, found.domain, dnssec=at_host.secure, name=None if asked == session.target.host else asked
     )
     try:
         return replace(facts, wildcard=await _wildcard(session, name, found))

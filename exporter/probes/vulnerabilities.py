@@ -59,7 +59,7 @@ def _wanted(target: Target, known: Facts, now: datetime) -> list[str]:
     handshake = known.get(HandshakeFacts)
     if handshake is None or target.vulnerability_interval is None:
         return []
-    tried = (known.get(VulnerabilityFacts) or VulnerabilityFacts()).tried
+    tried = (known.get(VulnerabilityFacts) or VulnerabilityFacts()).attacks_tried
     seen = signature(known, target)
     return [
         attack
@@ -87,7 +87,7 @@ async def _run(session: Session) -> VulnerabilityFacts:
     handshake = session.known.get(HandshakeFacts)
     if handshake is None:
         raise ProbeError(Reason.HANDSHAKE_ERROR, "it is not known what the server accepts")
-    before = (session.known.get(VulnerabilityFacts) or VulnerabilityFacts()).tried
+    before = (session.known.get(VulnerabilityFacts) or VulnerabilityFacts()).attacks_tried
     tried = {name: one for name, one in before.items() if holds(one.at, session.now, lifetime(session.target))}
     seen = signature(session.known, session.target)
     failure: ProbeError | None = None
@@ -188,7 +188,7 @@ def _rsa_key(handshake: HandshakeFacts, protocol: Protocol) -> RSAPublicKey | No
 
     Machines behind one address can have different ones: first those of this protocol.
     """
-    for chain in sorted(handshake.chains, key=lambda chain: protocol not in chain.protocols):
+    for chain in sorted(handshake.plain_chains, key=lambda chain: protocol not in chain.protocols):
         if chain.key == "RSA":
             with suppress(ValueError, UnsupportedAlgorithm):
                 key = parse(chain.certificates[0]).read.public_key()

@@ -74,7 +74,7 @@ def _changes(
             f"DROWN: turn SSLv2 off at {listed(evidence[Attack.DROWN]) or 'the others with this key'}, or give this "
             "server a key of its own."
         )
-    if Attack.LOGJAM in found and any(prime.bits <= SHARED_PRIME_BITS for prime in facts.primes):
+    if Attack.LOGJAM in found and any(prime.bits <= SHARED_PRIME_BITS for prime in facts.dh_primes):
         yield dh_change(SOUND_PRIME_BITS)
     if Attack.CRIME in found:
         yield compression_change()

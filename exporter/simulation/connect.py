@@ -41,17 +41,17 @@ class SimulatedConnection:
 
     Attributes:
         connects: None if it is unknown.
-        protocol, suite, group: what they agree on, even if the client then refuses it or may refuse it; None if unknown
-            or if there is none. A group is a curve, or in TLS 1.3 any group.
-        obstacle: why it cannot connect, or what the answer depends on.
+        protocol, cipher_suite, group: what they agree on, even if the client then refuses it or may refuse it; None if
+            unknown or if there is none. A group is a curve, or in TLS 1.3 any group.
+        reason: why it cannot connect, or what the answer depends on.
         detail: the same as a sentence.
     """
 
     connects: bool | None
     protocol: Protocol | None = None
-    suite: str | None = None
+    cipher_suite: str | None = None
     group: str | None = None
-    obstacle: Obstacle | None = None
+    reason: Obstacle | None = None
     detail: str = ""
 
 
@@ -64,11 +64,11 @@ def connect(client: Client, server: SimulatedServer) -> SimulatedConnection:
     """
     found = _negotiate(client, server)
     if found.connects and (detail := _not_answered(client, server)):
-        return replace(found, connects=None, obstacle=Obstacle.HELLO_NOT_ANSWERED, detail=detail)
+        return replace(found, connects=None, reason=Obstacle.HELLO_NOT_ANSWERED, detail=detail)
     named = server.named and SERVER_NAME not in server.handshake.asked_without
     if found.connects and named and not client.sends_sni:
         detail = "it does not name the server, which may have other settings for those who do not"
-        return replace(found, connects=None, obstacle=Obstacle.NO_SNI, detail=detail)
+        return replace(found, connects=None, reason=Obstacle.NO_SNI, detail=detail)
     return found
 
 
@@ -93,7 +93,7 @@ def _negotiate(client: Client, server: SimulatedServer) -> SimulatedConnection:
     for protocol in reversed(client.protocols):
         if accepted.get(protocol) is None:
             detail = f"it is not known whether the server accepts {protocol}"
-            return SimulatedConnection(None, obstacle=Obstacle.NO_COMMON_PROTOCOL, detail=detail)
+            return SimulatedConnection(None, reason=Obstacle.NO_COMMON_PROTOCOL, detail=detail)
         if accepted[protocol]:
             candidates = _candidates(client, server, protocol)
             order = server.handshake.cipher_order.get(protocol)
@@ -101,18 +101,18 @@ def _negotiate(client: Client, server: SimulatedServer) -> SimulatedConnection:
             if not server.handshake.contradictions:
                 return found
             detail = "the server's answers contradict each other"
-            return replace(found, connects=None, obstacle=Obstacle.CONTRADICTIONS, detail=detail)
+            return replace(found, connects=None, reason=Obstacle.CONTRADICTIONS, detail=detail)
     offered = " to ".join(dict.fromkeys((client.protocols[0], client.protocols[-1])))
     taken = ", ".join(server.handshake.accepted) or "none"
     detail = f"it offers {offered}, the server accepts {taken}"
-    return SimulatedConnection(connects=False, obstacle=Obstacle.NO_COMMON_PROTOCOL, detail=detail)
+    return SimulatedConnection(connects=False, reason=Obstacle.NO_COMMON_PROTOCOL, detail=detail)
 
 
 def _candidates(client: Client, server: SimulatedServer, protocol: Protocol) -> list[Candidate]:
     """The suites that both have, or may have, in the client's order."""
     facts = server.handshake
     listed = facts.cipher_suites.get(protocol, ())
-    complete = bool(listed) and protocol not in facts.incomplete
+    complete = bool(listed) and protocol not in facts.cipher_suites_incomplete
     curve = group(client, server, protocol)
     candidates = []
     for code in client.suites:
@@ -167,11 +167,11 @@ def _agree(
     """The outcome of the suites that may be chosen."""
     if not candidates:
         detail = f"the server has none of its suites in {protocol}"
-        return SimulatedConnection(False, protocol, obstacle=Obstacle.NO_COMMON_SUITE, detail=detail)
+        return SimulatedConnection(False, protocol, reason=Obstacle.NO_COMMON_SUITE, detail=detail)
     choice = choose(candidates, order)
     refused = terms if choice.possible else candidates[0].end
     if not choice.possible or (terms.met is False and terms.obstacle in _REFUSED_BY_THE_SERVER):
-        return SimulatedConnection(False, protocol, obstacle=refused.obstacle, detail=refused.detail)
+        return SimulatedConnection(False, protocol, reason=refused.obstacle, detail=refused.detail)
     ends = [together((terms, one.end)) for one in choice.possible]
     if not choice.certain:
         ends.append(
@@ -183,8 +183,8 @@ def _agree(
     return SimulatedConnection(
         connects=met.pop() if len(met) == 1 else None,
         protocol=protocol,
-        suite=suites.pop() if len(suites) == 1 and choice.certain else None,
+        cipher_suite=suites.pop() if len(suites) == 1 and choice.certain else None,
         group=groups.pop() if len(groups) == 1 and choice.certain else None,
-        obstacle=worst.obstacle,
+        reason=worst.obstacle,
         detail=worst.detail,
     )

@@ -252,7 +252,7 @@ def _certificate_curve(client: Client, server: SimulatedServer, protocol: Protoc
     """
     if client.groups is None:
         return MET
-    keys = [chain.key or "" for chain in server.handshake.chains if protocol in chain.protocols]
+    keys = [chain.key or "" for chain in server.handshake.plain_chains if protocol in chain.protocols]
     curves = [key.removeprefix("ECDSA ") for key in keys if key.startswith("ECDSA ")]
     wanted = {_GROUP_OF_CURVE.get(curve, curve) for curve in curves}
     if wanted <= set(map(group_name, client.groups)) and (curves or {ED25519, ED448} & set(keys)):
@@ -288,8 +288,8 @@ def _prime(client: Client, server: SimulatedServer, suite: int) -> Term:
     if layout(suite) is not KeyExchange.DH or (least is None and most is None):
         return MET
     named = {int(name.removeprefix("ffdhe")) for code, name in FFDHE.items() if code in (client.groups or ())}
-    seen = {one.bits for one in server.handshake.primes}
-    unseen = any(suite_name(suite) in names for names in server.handshake.unseen_primes.values())
+    seen = {one.bits for one in server.handshake.dh_primes}
+    unseen = any(suite_name(suite) in names for names in server.handshake.unseen_dh_primes.values())
     unseen |= not any(suite_name(suite) in names for names in server.handshake.cipher_suites.values())
     if not seen or unseen:
         return Term(None, Obstacle.DH_TOO_LARGE if most else Obstacle.DH_TOO_SMALL, "no prime was seen")

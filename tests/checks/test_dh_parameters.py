@@ -22,7 +22,7 @@ def demand(asked: dict[str, Any]) -> DhParametersDemand:
 
 
 def seen(*primes: Prime, suites: tuple[str, ...] = (DHE, GCM), **beside: Any) -> HandshakeFacts:  # noqa: ANN401
-    return handshake({TLS1_2: suites}, primes=primes, **beside)
+    return handshake({TLS1_2: suites}, dh_primes=primes, **beside)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def seen(*primes: Prime, suites: tuple[str, ...] = (DHE, GCM), **beside: Any) ->
         (SIZE, seen(suites=(GCM,)), V.NOT_APPLICABLE, "no finite-field key exchange is accepted"),
         (
             SIZE,
-            handshake({TLS1_3: (TLS13_AES,)}, primes=()),
+            handshake({TLS1_3: (TLS13_AES,)}, dh_primes=()),
             V.NOT_APPLICABLE,
             "no finite-field key exchange is accepted",
         ),
@@ -47,7 +47,7 @@ def seen(*primes: Prime, suites: tuple[str, ...] = (DHE, GCM), **beside: Any) ->
         (SIZE, seen(OWN, suites=(DHE, DHE_PSK)), V.PASS, "uses a prime of 2048 bits"),
         (
             SIZE,
-            seen(OWN, suites=(DHE, DHE_PSK), unseen_primes={TLS1_2: (DHE_PSK,)}),
+            seen(OWN, suites=(DHE, DHE_PSK), unseen_dh_primes={TLS1_2: (DHE_PSK,)}),
             V.UNKNOWN,
             f"the prime of {DHE_PSK} was not seen",
         ),

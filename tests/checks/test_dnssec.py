@@ -10,7 +10,7 @@ DEMAND = DnssecDemand.model_validate({"severity": "info", "source": "test", "req
 
 @pytest.mark.parametrize(("secure", "verdict"), [(True, Verdict.PASS), (False, Verdict.FAIL), (None, Verdict.UNKNOWN)])
 def test_a_resolver_that_validates_must_have_found_it_signed(secure: bool | None, verdict: Verdict) -> None:
-    assert CHECK.judge(case(DnsFacts((), None, secure=secure)), DEMAND).verdict is verdict
+    assert CHECK.judge(case(DnsFacts((), None, dnssec=secure)), DEMAND).verdict is verdict
 
 
 def test_a_failed_lookup_is_unknown() -> None:

@@ -126,7 +126,7 @@ PLAIN = [
     # port 80, the rules that are not met
     (PlainAnswer(80, reason=Reason.CONNECT_REFUSED), {}),
     (PlainAnswer(80, reason=Reason.CONNECT_TIMEOUT), dict.fromkeys(BOTH_HTTP, "unknown")),
-    (PlainAnswer(80, redirects=False, status=200), dict.fromkeys(BOTH_HTTP, "fail")),
+    (PlainAnswer(80, redirects_to_https=False, status=200), dict.fromkeys(BOTH_HTTP, "fail")),
     (None, dict.fromkeys(BOTH_HTTP, "unknown")),
     (replace(REDIRECTS, port=8080), dict.fromkeys(BOTH_HTTP, "unknown")),
     (replace(REDIRECTS, location="https://www.test.example/login"), {"header_after_redirect": "unknown"}),

@@ -11,15 +11,15 @@ DEMAND = HttpRedirectDemand.model_validate({"severity": "warning", "source": "te
 CASES = [
     # what the port does, verdict, summary, evidence
     (
-        PlainAnswer(80, redirects=True, status=301, location="https://www.test.example/"),
+        PlainAnswer(80, redirects_to_https=True, status=301, location="https://www.test.example/"),
         *(Verdict.PASS, "port 80 redirects to https on the same host", {}),
     ),
     (
-        PlainAnswer(80, redirects=False, status=200),
+        PlainAnswer(80, redirects_to_https=False, status=200),
         *(Verdict.FAIL, "port 80 answers 200 and does not redirect to https on the same host", {}),
     ),
     (
-        PlainAnswer(8080, redirects=False, status=302, location="/login"),
+        PlainAnswer(8080, redirects_to_https=False, status=302, location="/login"),
         Verdict.FAIL,
         "port 8080 answers 302 and does not redirect to https on the same host",
         {"location": ("/login",)},

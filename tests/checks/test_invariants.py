@@ -78,13 +78,13 @@ def less_known(draw: st.DrawFn) -> tuple[HandshakeFacts, HandshakeFacts]:
     without = {key: names for key, names in facts.cipher_suites.items() if key is not protocol}
     ways: list[dict[str, Any]] = [
         {"protocols": dict(facts.protocols) | {protocol: None}},
-        {"incomplete": facts.incomplete | {protocol}},
+        {"cipher_suites_incomplete": facts.cipher_suites_incomplete | {protocol}},
         {"cipher_order": dict(facts.cipher_order) | {protocol: None}},
         {"compression": None},
         {"extensions": {}, "heartbeat": {key: one for key, one in facts.heartbeat.items() if key is not protocol}},
         {"groups": {key: Listing(one.names, complete=False) for key, one in facts.groups.items()}},
         {"groups": {}},
-        {"primes": facts.primes[1:]},
+        {"dh_primes": facts.dh_primes[1:]},
         {"signature_schemes": None},
     ]
     if facts.signature_schemes is not None:

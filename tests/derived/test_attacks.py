@@ -33,7 +33,7 @@ MODERN: Suites = {TLS1_2: (GCM,), TLS1_3: (TLS13_AES,)}
 
 
 def seen(suites: Suites, **beside: Any) -> HandshakeFacts:  # noqa: ANN401 - as `handshake`
-    return handshake(suites, **({"primes": ()} | beside))
+    return handshake(suites, **({"dh_primes": ()} | beside))
 
 
 @pytest.mark.parametrize(
@@ -145,25 +145,27 @@ COMMON, OWN = Prime(1024, "1024 bits of Apache 2.1.5"), Prime(1024)
 def test_logjam_goes_by_the_primes_that_were_seen(
     suites: tuple[str, ...], primes: tuple[Prime, ...], vulnerable: bool | None, evidence: tuple[str, ...]
 ) -> None:
-    told = attacks.logjam(seen({TLS1_2: suites}, primes=primes))
+    told = attacks.logjam(seen({TLS1_2: suites}, dh_primes=primes))
     assert (told.vulnerable, told.evidence) == (vulnerable, evidence)
 
 
 @pytest.mark.parametrize("unseen", [DHE, DHE_PSK])
 def test_a_suite_whose_prime_was_not_seen_clears_nobody(unseen: str) -> None:
-    facts = seen({TLS1_0: (DHE,), TLS1_2: (DHE, DHE_PSK)}, primes=(Prime(2048),), unseen_primes={TLS1_2: (unseen,)})
+    facts = seen(
+        {TLS1_0: (DHE,), TLS1_2: (DHE, DHE_PSK)}, dh_primes=(Prime(2048),), unseen_dh_primes={TLS1_2: (unseen,)}
+    )
     told = attacks.logjam(facts)
     assert told.vulnerable is None
     assert told.why.endswith(f"the prime of TLSv1.2 {unseen} was not seen")
 
 
 def test_a_weak_prime_is_one_even_where_lists_are_not_whole() -> None:
-    told = attacks.logjam(seen({TLS1_2: (GCM,)}, primes=(Prime(512),), incomplete=[TLS1_2], open_protocols=[TLS1_0]))
+    told = attacks.logjam(seen({TLS1_2: (GCM,)}, dh_primes=(Prime(512),), incomplete=[TLS1_2], open_protocols=[TLS1_0]))
     assert told.vulnerable is True
 
 
 def test_large_primes_alone_clear_nobody_whose_list_may_not_be_whole() -> None:
-    assert attacks.logjam(seen({TLS1_2: (DHE,)}, primes=(Prime(4096),), incomplete=[TLS1_2])).vulnerable is None
+    assert attacks.logjam(seen({TLS1_2: (DHE,)}, dh_primes=(Prime(4096),), incomplete=[TLS1_2])).vulnerable is None
 
 
 # --- renegotiation ----------------------------------------------------------------------------------------------------
@@ -215,7 +217,7 @@ def drown(known: HandshakeFacts, *parts: object, ssl2: str | None = None, unclea
     return attacks.drown(Case(make_target(), facts(known, *parts), NOW, near), known)
 
 
-NEW, UNCLEAR = seen(MODERN, chains=()), seen(MODERN, chains=(), open_protocols=[SSL2])
+NEW, UNCLEAR = seen(MODERN, plain_chains=()), seen(MODERN, plain_chains=(), open_protocols=[SSL2])
 
 
 def test_ssl2_without_a_cipher_that_is_known_proves_nothing() -> None:

@@ -55,7 +55,7 @@ def test_a_scan_without_a_server_name_tells_of_clients_without_one() -> None:
     accepted = SimulatedConnection(True, TLS1_0, CBC_RSA)
     assert derived(ONLY_1_0, server_name=None).of("android-2.3.7") == accepted
     named = derived(ONLY_1_0).of("android-2.3.7")
-    assert (named.connects, named.obstacle, named.suite) == (None, Obstacle.NO_SNI, CBC_RSA)
+    assert (named.connects, named.reason, named.cipher_suite) == (None, Obstacle.NO_SNI, CBC_RSA)
 
 
 def test_the_document_has_every_client() -> None:

@@ -162,16 +162,16 @@ def test_what_browsers_lack_is_looked_for_in_tls_1_2(
 
 def test_primes_are_not_whole_when_a_suite_did_not_show_its_own() -> None:
     dhe = "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256"
-    facts = handshake({TLS12: (GCM, dhe)}, primes=(Prime(2048),), unseen_primes={TLS12: (dhe,)})
+    facts = handshake({TLS12: (GCM, dhe)}, dh_primes=(Prime(2048),), unseen_dh_primes={TLS12: (dhe,)})
     assert gathered(facts, certificate()).primes == Sizes((2048,), whole=False)
 
 
 def test_keys_and_primes_are_whole_when_nothing_is_hidden() -> None:
-    one = gathered(handshake({TLS12: (GCM, GCM_128)}, primes=()), certificate())
+    one = gathered(handshake({TLS12: (GCM, GCM_128)}, dh_primes=()), certificate())
     assert (one.keys, one.primes) == (Sizes((3072,), whole=True), Sizes((), whole=True))
     static = "TLS_DH_RSA_WITH_AES_128_CBC_SHA"
     hidden = gathered(
-        handshake({TLS12: (GCM, static)}, primes=(Prime(2048),)), certificates(deployment(), complete=False)
+        handshake({TLS12: (GCM, static)}, dh_primes=(Prime(2048),)), certificates(deployment(), complete=False)
     )
     assert (hidden.keys, hidden.primes) == (Sizes((3072,), whole=False), Sizes((2048,), whole=False))
 

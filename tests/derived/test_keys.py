@@ -36,7 +36,7 @@ def chain(der: bytes, *protocols: Protocol) -> ServedChain:
 def test_rsa_keys_count_wherever_they_were_seen() -> None:
     (plain, own), (elliptic, _) = leaf("RSA"), leaf("EC")
     known = facts(
-        handshake(chains=(chain(plain), chain(elliptic), chain(b"no certificate"))),
+        handshake(plain_chains=(chain(plain), chain(elliptic), chain(b"no certificate"))),
         certificates(deployment(key_algorithm="RSA", spki_sha256="aa"), deployment(key_algorithm="EC")),
     )
     assert served_keys(known) == {own, "aa"}
@@ -44,7 +44,7 @@ def test_rsa_keys_count_wherever_they_were_seen() -> None:
 
 def test_both_probes_call_a_key_by_the_same_digest() -> None:
     der, own = leaf("RSA")
-    known = facts(handshake(chains=(chain(der),)), certificate(key_algorithm="RSA", spki_sha256=own))
+    known = facts(handshake(plain_chains=(chain(der),)), certificate(key_algorithm="RSA", spki_sha256=own))
     assert served_keys(known) == {own}
 
 
@@ -58,11 +58,11 @@ def test_keys_are_known_when_no_chain_is_missing_and_each_can_be_read() -> None:
     assert not keys_known(facts(certificates(deployment(), complete=False)))
     assert not keys_known(facts(certificates(deployment(), deployment(spki_sha256=None))))
     assert not keys_known(facts(certificates(deployment(), deployment(key_algorithm="unknown"))))
-    assert not keys_known(facts(handshake(chains=(chain(leaf("RSA")[0]),))))
+    assert not keys_known(facts(handshake(plain_chains=(chain(leaf("RSA")[0]),))))
 
 
 def test_the_certificate_of_ssl2_tells_its_key_where_it_was_seen() -> None:
     (first, own), (second, other) = leaf("RSA"), leaf("another RSA")
     beside = chain(second)
-    assert ssl2_keys(facts(handshake(chains=(beside,), ssl2_certificate=chain(first).certificates[0]))) == {own}
-    assert ssl2_keys(facts(handshake(chains=(chain(first), beside)))) == {own, other}
+    assert ssl2_keys(facts(handshake(plain_chains=(beside,), ssl2_certificate=chain(first).certificates[0]))) == {own}
+    assert ssl2_keys(facts(handshake(plain_chains=(chain(first), beside)))) == {own, other}

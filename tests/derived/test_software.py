@@ -121,7 +121,7 @@ def test_several_responses_bring_each_product_once() -> None:
         [("server", "nginx/1.30.4"), ("x-powered-by", "PHP/8.4.2")],
     )
     assert [(one.shown.product, one.shown.version) for one in found.products] == [("nginx", "1.30.4"), ("php", "8.4.2")]
-    assert found.texts == (("server", "nginx"), ("x-powered-by", "PHP/8.4.2"), ("server", "nginx/1.30.4"))
+    assert found.shown == (("server", "nginx"), ("x-powered-by", "PHP/8.4.2"), ("server", "nginx/1.30.4"))
 
 
 def test_the_server_itself_is_the_one_of_the_first_response_that_names_one() -> None:
@@ -152,7 +152,7 @@ def test_a_greeting_is_read_like_a_header() -> None:
         ("exim", "4.92", True)
     ]
     assert found.maintained is False
-    assert found.texts == (("greeting", "220 mail.example.com ESMTP Exim 4.92 Sun, 22 Nov 2026"),)
+    assert found.shown == (("greeting", "220 mail.example.com ESMTP Exim 4.92 Sun, 22 Nov 2026"),)
 
 
 def test_a_greeting_inside_tls_is_read_by_the_dialogue_of_its_protocol() -> None:
@@ -175,8 +175,8 @@ def test_without_a_word_there_is_nothing() -> None:
 def test_what_was_said_is_kept_for_people_cut_and_made_printable() -> None:
     hostile = "<script>\x1b[31m\r\n\x00" + "x" * 10_000
     found = derive([("server", hostile), *[("via", f"1.{number} a") for number in range(20)]])
-    assert len(found.texts) == MOST_TEXTS
-    assert all(text.isprintable() and len(text) <= 512 for _, text in found.texts)
+    assert len(found.shown) == MOST_TEXTS
+    assert all(text.isprintable() and len(text) <= 512 for _, text in found.shown)
     assert found.products == ()
 
 

@@ -173,7 +173,7 @@ def cases(draw: st.DrawFn) -> Case:
         draw(TRISTATE),
         extensions={"secure_renegotiation": draw(TRISTATE)},
         heartbeat={protocol: draw(st.booleans()) for protocol in accepted},
-        primes=draw(PRIMES) if any(is_finite_field(name) for p in CLASSIC for name in suites.get(p, ())) else (),
+        dh_primes=draw(PRIMES) if any(is_finite_field(name) for p in CLASSIC for name in suites.get(p, ())) else (),
     )
     possible = [attack for attack in TRIED if POSSIBLE[attack](known) is not False]
     answers = {str(attack): Tried(draw(TRISTATE), "", NOW) for attack in possible if draw(st.booleans())}
@@ -188,12 +188,12 @@ def lesser_handshakes(known: HandshakeFacts) -> Iterator[HandshakeFacts]:
     for protocol in Protocol:
         without: Mapping[Protocol, Any] = {p: names for p, names in known.cipher_suites.items() if p is not protocol}
         yield replace(known, protocols=dict(known.protocols) | {protocol: None})
-        yield replace(known, incomplete=known.incomplete | {protocol})
+        yield replace(known, cipher_suites_incomplete=known.cipher_suites_incomplete | {protocol})
         yield replace(known, cipher_suites=without)
         yield replace(known, heartbeat={p: has for p, has in known.heartbeat.items() if p is not protocol})
     yield replace(known, compression=None)
     yield replace(known, extensions={})
-    yield replace(known, primes=())
+    yield replace(known, dh_primes=())
 
 
 def lesser(case: Case) -> Iterator[Case]:
@@ -203,8 +203,8 @@ def lesser(case: Case) -> Iterator[Case]:
     for less in lesser_handshakes(known):
         yield replace(case, facts=case.facts.with_part(less, NOW))
     answers = case.facts.get(VulnerabilityFacts)
-    for attack in answers.tried if answers else ():
-        left = {name: one for name, one in answers.tried.items() if name != attack} if answers else {}
+    for attack in answers.attacks_tried if answers else ():
+        left = {name: one for name, one in answers.attacks_tried.items() if name != attack} if answers else {}
         yield replace(case, facts=case.facts.with_part(VulnerabilityFacts(left), NOW))
     yield replace(case, facts=Facts().over(case.facts).without([CertificateFacts]))
     near = case.neighbours

@@ -47,7 +47,7 @@ def handshakes(draw: st.DrawFn) -> HandshakeFacts:
         compression=draw(_TRISTATE),
         extensions={"secure_renegotiation": draw(_TRISTATE)},
         heartbeat=dict.fromkeys(accepted, False),
-        primes=draw(st.sampled_from([(), (Prime(1024),), (Prime(2048),)])),
+        dh_primes=draw(st.sampled_from([(), (Prime(1024),), (Prime(2048),)])),
     )
 
 
@@ -83,7 +83,7 @@ def less_of(part: Any, draw: st.DrawFn) -> Any:  # noqa: ANN401 - any facts
                 st.sampled_from(
                     [
                         replace(part, protocols=dict(part.protocols) | {protocol: None}),
-                        replace(part, incomplete=part.incomplete | {protocol}),
+                        replace(part, cipher_suites_incomplete=part.cipher_suites_incomplete | {protocol}),
                         replace(part, cipher_order=dict(part.cipher_order) | {protocol: None}),
                         replace(part, cipher_suites=dict(part.cipher_suites) | {protocol: ()}),
                         replace(part, compression=None),
@@ -106,8 +106,8 @@ def less_of(part: Any, draw: st.DrawFn) -> Any:  # noqa: ANN401 - any facts
                 st.sampled_from([replace(part, deployments_complete=False), replace(part, deployments=(less,))])
             )
         case VulnerabilityFacts():
-            name = draw(st.sampled_from(sorted(part.tried)))
-            return replace(part, tried={key: one for key, one in part.tried.items() if key != name})
+            name = draw(st.sampled_from(sorted(part.attacks_tried)))
+            return replace(part, attacks_tried={key: one for key, one in part.attacks_tried.items() if key != name})
         case _:
             return None
 

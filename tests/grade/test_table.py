@@ -52,7 +52,7 @@ FORTEZZA = "TLS_FORTEZZA_KEA_WITH_FORTEZZA_CBC_SHA"
 
 def handshake(*lists: Any, **beside: Any) -> HandshakeFacts:  # noqa: ANN401 - as the one it stands for
     """As of the test support, without primes that no suite goes with."""
-    return handshake_with_primes(*lists, **{"primes": (), **beside})
+    return handshake_with_primes(*lists, **{"dh_primes": (), **beside})
 
 
 def suites(*more: str, first: bool = False, **others: Any) -> HandshakeFacts:  # noqa: ANN401 - as `handshake`
@@ -80,7 +80,7 @@ def curve(bits: int) -> CertificateFacts:
 
 
 def prime(bits: int) -> HandshakeFacts:
-    return suites(DHE, primes=(Prime(bits),))
+    return suites(DHE, dh_primes=(Prime(bits),))
 
 
 def of_issuer(hash_name: str, **changes: Any) -> CertificateFacts:  # noqa: ANN401 - as `issuer`
@@ -182,7 +182,7 @@ ROWS = (
     Row("prime of 1024 bits", "B", 90, "weak_prime", handshake=prime(1024)),
     Row("prime of 2047 bits", "B", 90, "weak_prime", handshake=prime(2047)),
     Row("prime of 2048 bits", GOOD, 93, handshake=prime(2048)),
-    Row("prime that was not seen", None, None, handshake=suites(DHE, primes=())),
+    Row("prime that was not seen", None, None, handshake=suites(DHE, dh_primes=())),
     # --- ciphers: the middle of the strongest and the weakest
     Row("256 bits alone", GOOD, 97, handshake=handshake({TLS12: (GCM,), TLS13: (TLS13_AES,)})),
     Row("128 bits alone", GOOD, 89, handshake=handshake({TLS12: (GCM_128,), TLS13: ("TLS_AES_128_GCM_SHA256",)})),
@@ -208,7 +208,9 @@ ROWS = (
         93,
         "insecure_renegotiation",
         handshake=handshake(extensions={"secure_renegotiation": False}),
-        tried=VulnerabilityFacts({**TRIED.tried, "client_renegotiation": Tried(False, "granted 2 in a row", NOW)}),
+        tried=VulnerabilityFacts(
+            {**TRIED.attacks_tried, "client_renegotiation": Tried(False, "granted 2 in a row", NOW)}
+        ),
     ),
     Row(
         "no RFC 5746, and it is not known whether there is renegotiation",

@@ -1,7 +1,7 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa
 
-from exporter.pki.keys import Key, key_kind, read_key
+from exporter.pki.keys import PublicKey, key_kind, read_key
 from exporter.pki.parsed import parse
 from tests.support.certificates import issue, rsa_key
 from tests.support.odd_certificates import BIT_STRING, SEQUENCE, Body, parts, tlv
@@ -10,19 +10,19 @@ from tests.support.odd_certificates import BIT_STRING, SEQUENCE, Body, parts, tl
 @pytest.mark.parametrize(
     ("key", "told"),
     [
-        (rsa_key(2048), Key("RSA", 2048, None, "RSA")),
-        (ec.generate_private_key(ec.SECP256R1()), Key("EC", 256, "P-256", "ECDSA P-256")),
-        (ec.generate_private_key(ec.SECP521R1()), Key("EC", 521, "P-521", "ECDSA P-521")),
-        (ec.generate_private_key(ec.SECP256K1()), Key("EC", 256, "secp256k1", "ECDSA secp256k1")),
-        (ed25519.Ed25519PrivateKey.generate(), Key("Ed25519", None, None, "Ed25519")),
-        (ed448.Ed448PrivateKey.generate(), Key("Ed448", None, None, "Ed448")),
-        (mldsa.MLDSA44PrivateKey.generate(), Key("2.16.840.1.101.3.4.3.17", None, None, "MLDSA44")),
-        (mldsa.MLDSA65PrivateKey.generate(), Key("2.16.840.1.101.3.4.3.18", None, None, "MLDSA65")),
-        (mldsa.MLDSA87PrivateKey.generate(), Key("2.16.840.1.101.3.4.3.19", None, None, "MLDSA87")),
+        (rsa_key(2048), PublicKey("RSA", 2048, None, "RSA")),
+        (ec.generate_private_key(ec.SECP256R1()), PublicKey("EC", 256, "P-256", "ECDSA P-256")),
+        (ec.generate_private_key(ec.SECP521R1()), PublicKey("EC", 521, "P-521", "ECDSA P-521")),
+        (ec.generate_private_key(ec.SECP256K1()), PublicKey("EC", 256, "secp256k1", "ECDSA secp256k1")),
+        (ed25519.Ed25519PrivateKey.generate(), PublicKey("Ed25519", None, None, "Ed25519")),
+        (ed448.Ed448PrivateKey.generate(), PublicKey("Ed448", None, None, "Ed448")),
+        (mldsa.MLDSA44PrivateKey.generate(), PublicKey("2.16.840.1.101.3.4.3.17", None, None, "MLDSA44")),
+        (mldsa.MLDSA65PrivateKey.generate(), PublicKey("2.16.840.1.101.3.4.3.18", None, None, "MLDSA65")),
+        (mldsa.MLDSA87PrivateKey.generate(), PublicKey("2.16.840.1.101.3.4.3.19", None, None, "MLDSA87")),
     ],
     ids=lambda value: getattr(value, "kind", ""),
 )
-def test_a_key_is_named_in_one_way(key: object, told: Key) -> None:
+def test_a_key_is_named_in_one_way(key: object, told: PublicKey) -> None:
     issued = issue("x", key=key)  # type: ignore[arg-type]
     assert read_key(issued.parsed) == told
     assert key_kind(issued.der()) == told.kind

@@ -144,7 +144,7 @@ DEVIATIONS: dict[str, list[Named]] = {
         ("software past its end", lambda s: replace(s, software="nginx/1.25.5"), {("server_software", W)}),
         (
             "TLS 1.0 with a suite for old clients",
-            both(with_suites(TLS1_0, CBC_SHA), with_hello(chains=(EC_CHAIN,))),
+            both(with_suites(TLS1_0, CBC_SHA), with_hello(plain_chains=(EC_CHAIN,))),
             {("protocols", C), (SUITES, C), ("vulnerabilities", C), ("clients", Severity.INFO), ("grade", W)},
         ),
     ],

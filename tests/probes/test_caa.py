@@ -164,7 +164,7 @@ def test_dnssec_goes_by_the_answer_about_the_host(signed: bool) -> None:
             environment = make_environment(server.port, validating=True)
             return await PROBE.run(make_session(make_target(host=HOST), environment=environment))
 
-    assert asyncio.run(run()).secure is signed
+    assert asyncio.run(run()).dnssec is signed
 
 
 CORP_CAA: Answers = {"shop.corp.example": [LETTER], "www.shop.example": [OTHER]}

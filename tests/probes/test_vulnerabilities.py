@@ -152,7 +152,7 @@ def test_machines_that_take_turns_cause_few_tries_between_those_that_are_due() -
         now = NOW + hour * HOUR
         if PROBE.due(replace(TARGET, scan_interval=HOUR), facts, now):
             at.append(hour)
-            tried = run_evil("fine", TURNS[hour % 2], facts, now=now, scan_interval=HOUR).tried
+            tried = run_evil("fine", TURNS[hour % 2], facts, now=now, scan_interval=HOUR).attacks_tried
     assert at == [0, 1, 2, 3, 27, 28, 29, 30]
 
 
@@ -169,16 +169,16 @@ def test_tries_that_fail_on_one_of_the_machines_count_as_well() -> None:
                     run_evil("garbage", TURNS[1], facts, now=now)
                 kept = caught.value.facts
                 assert isinstance(kept, VulnerabilityFacts)
-                tried = kept.tried
+                tried = kept.attacks_tried
             else:
-                tried = run_evil("fine", TURNS[0], facts, now=now).tried
+                tried = run_evil("fine", TURNS[0], facts, now=now).attacks_tried
     assert len(at) <= 5
 
 
 def test_an_answer_of_another_server_does_not_stay_in_place_of_none() -> None:
     seen = signature(Facts().with_part(BEFORE, NOW), TARGET)
     before = Facts().with_part(VulnerabilityFacts({"ccs_injection": Tried(False, "", NOW - HOUR, seen)}), NOW)
-    assert run_evil("unknown", PLAIN, before).tried["ccs_injection"] == Tried(None, "who knows", NOW)
+    assert run_evil("unknown", PLAIN, before).attacks_tried["ccs_injection"] == Tried(None, "who knows", NOW)
 
 
 def test_nothing_is_due_where_nothing_is_possible_once_that_is_on_record() -> None:
@@ -236,7 +236,7 @@ PLAIN = handshake({TLS1_2: (GCM,)}, heartbeat={TLS1_2: False})
 
 
 def test_each_possible_attack_is_tried_and_no_other() -> None:
-    assert run_evil("fine", PLAIN).tried == {name: Tried(False, "", NOW) for name in BOTH}
+    assert run_evil("fine", PLAIN).attacks_tried == {name: Tried(False, "", NOW) for name in BOTH}
 
 
 @pytest.mark.parametrize("evil", ["segfault", "garbage", "eats_memory"])
@@ -309,18 +309,18 @@ def certificate_of(key: RSAPublicKey) -> bytes:
 def test_a_key_that_no_client_works_with_is_not_worked_with(numbers: RSAPublicNumbers) -> None:
     certificate = certificate_of(numbers.public_key())
     facts = handshake(
-        {TLS1_2: (CBC_RSA,)}, heartbeat={TLS1_2: False}, chains=(ServedChain("RSA", (TLS1_2,), (certificate,)),)
+        {TLS1_2: (CBC_RSA,)}, heartbeat={TLS1_2: False}, plain_chains=(ServedChain("RSA", (TLS1_2,), (certificate,)),)
     )
-    assert run_evil("fine", facts).tried["robot"].vulnerable is None
+    assert run_evil("fine", facts).attacks_tried["robot"].vulnerable is None
 
 
 def test_an_answer_that_told_something_stays_while_the_next_ones_do_not() -> None:
     """The attack stays due: the next scan tries again."""
     before = known(dict.fromkeys(BOTH, 30 * HOUR))
     told = run_evil("unknown", PLAIN, before, max_age=18 * HOUR)
-    assert told.tried["ccs_injection"] == Tried(False, "", NOW - 30 * HOUR)
-    assert told.tried["client_renegotiation"] == Tried(False, "", NOW)
-    assert run_evil("unknown", PLAIN).tried["ccs_injection"] == Tried(None, "who knows", NOW)
+    assert told.attacks_tried["ccs_injection"] == Tried(False, "", NOW - 30 * HOUR)
+    assert told.attacks_tried["client_renegotiation"] == Tried(False, "", NOW)
+    assert run_evil("unknown", PLAIN).attacks_tried["ccs_injection"] == Tried(None, "who knows", NOW)
 
 
 def test_an_answer_of_another_form_is_none() -> None:
@@ -328,7 +328,7 @@ def test_an_answer_of_another_form_is_none() -> None:
         run_evil("fine", handshake({TLS1_2: (GCM,)}, heartbeat={TLS1_2: True}))
     assert caught.value.reason is Reason.WORKER_CRASHED
     assert isinstance(caught.value.facts, VulnerabilityFacts)
-    assert "heartbleed" not in caught.value.facts.tried
+    assert "heartbleed" not in caught.value.facts.attacks_tried
 
 
 STACK = Stack({0x0303: (0xC02F, 0x002F)})
@@ -375,14 +375,14 @@ def test_a_server_that_does_not_go_along_leaves_an_unknown(server: Handler, told
             environment = replace(make_environment(), workers=workers)
             target = make_target(port, vulnerability_interval=DAY, timeout_seconds=0.3)
             chain = ServedChain("RSA", (TLS1_2,), (issue("www.test.example", key=rsa_key(2048)).der(),))
-            facts = handshake({TLS1_2: (GCM, CBC_RSA)}, heartbeat={TLS1_2: True}, chains=(chain,))
+            facts = handshake({TLS1_2: (GCM, CBC_RSA)}, heartbeat={TLS1_2: True}, plain_chains=(chain,))
             session = make_session(target, known=Facts().with_part(facts, NOW), environment=environment)
             try:
                 return await PROBE.run(session)
             finally:
                 await workers.close()
 
-    tried = asyncio.run(run()).tried
+    tried = asyncio.run(run()).attacks_tried
     assert {name: one.vulnerable for name, one in tried.items()} == told
     assert all(one.detail and "\n" not in one.detail for one in tried.values() if one.vulnerable is None)
 
@@ -415,7 +415,7 @@ def test_a_server_is_tried_once_a_day_and_not_with_every_scan(
             first = await scan(target, environment)
             told = first.facts.get(VulnerabilityFacts)
             assert told is not None
-            assert {name: one.vulnerable for name, one in told.tried.items()} == dict.fromkeys(attacks, False)
+            assert {name: one.vulnerable for name, one in told.attacks_tried.items()} == dict.fromkeys(attacks, False)
             second = await scan(target, environment, first.facts)
             assert first.connections - second.connections == connections
             assert second.facts.get(VulnerabilityFacts) is None
@@ -425,7 +425,7 @@ def test_a_server_is_tried_once_a_day_and_not_with_every_scan(
             assert third.connections == first.connections
             again = third.facts.get(VulnerabilityFacts)
             assert again is not None
-            assert {one.at for one in again.tried.values()} == {later}
+            assert {one.at for one in again.attacks_tried.values()} == {later}
         finally:
             await workers.close()
 

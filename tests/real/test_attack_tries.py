@@ -42,7 +42,9 @@ def accepts(pem: Path, suites: str, *, heartbeat: bool = False) -> HandshakeFact
     """A server with TLS 1.2, this certificate and these suites of OpenSSL."""
     names = tuple(BY_OPENSSL_NAME[name].name for name in suites.split(":"))
     leaf = x509.load_pem_x509_certificates(pem.read_bytes())[0].public_bytes(Encoding.DER)
-    return handshake({TLS1_2: names}, heartbeat={TLS1_2: heartbeat}, chains=(ServedChain("RSA", (TLS1_2,), (leaf,)),))
+    return handshake(
+        {TLS1_2: names}, heartbeat={TLS1_2: heartbeat}, plain_chains=(ServedChain("RSA", (TLS1_2,), (leaf,)),)
+    )
 
 
 class Trials:
@@ -72,7 +74,9 @@ class Trials:
             )
             certificates = CertificateFacts((), client_authentication=clients)
             known = Facts().with_part(facts, NOW).with_part(certificates, NOW)
-            return dict((await PROBE.run(make_session(target, known=known, environment=self._environment))).tried)
+            return dict(
+                (await PROBE.run(make_session(target, known=known, environment=self._environment))).attacks_tried
+            )
 
         return self._runner.run(run())
 

@@ -109,7 +109,7 @@ def test_whoever_turns_on_a_tester_is_not_called_safe_for_it(name: str, pki: Pki
     assert report.result.duration_seconds < SCAN_SECONDS + 1
     tried = report.facts.get(VulnerabilityFacts)
     assert tried is not None
-    told = {attack: one.vulnerable for attack, one in tried.tried.items()}
+    told = {attack: one.vulnerable for attack, one in tried.attacks_tried.items()}
     assert told.get("ccs_injection") is None
     assert told.get("robot") is None
     if name == "silent":
@@ -153,7 +153,7 @@ def test_a_server_that_never_finishes_a_handshake_is_read_and_not_called_safe(na
     report = asyncio.run(run())
     assert report.result.duration_seconds < SCAN_SECONDS + 1
     tried = report.facts.get(VulnerabilityFacts)
-    told = {attack: one.vulnerable for attack, one in tried.tried.items()} if tried else {}
+    told = {attack: one.vulnerable for attack, one in tried.attacks_tried.items()} if tried else {}
     assert {told.get(attack) for attack in POSSIBLE} == {None}
 
 

@@ -262,7 +262,7 @@ def test_records_lead_to_the_state_that_the_standard_has(resolver: int, expected
     assert (seen is None) == (expected.state is FAILED), expected.source
     if seen is not None:
         assert seen.caa_domain == (None if expected.domain is None else _name(expected.domain)), expected.source
-        assert seen.secure is expected.secure
+        assert seen.dnssec is expected.secure
     parts = [_served(expected), *([seen] if seen else [])]
     derived = DERIVATION.derive(case(*parts, host=expected.name))
     assert derived is not None

@@ -157,12 +157,12 @@ def test_clients_without_ml_dsa_cannot_connect_to_a_server_with_that_alone(tmp_p
 
 def told(found: SimulatedConnection) -> Agreed | None:
     """What the server is to answer; None for a refusal."""
-    if found.suite is None:
+    if found.cipher_suite is None:
         assert found.connects is False
         return None
     assert found.protocol is not None
-    assert found.connects or found.obstacle in {Obstacle.NO_SNI, Obstacle.DH_TOO_LARGE, Obstacle.DH_TOO_SMALL}
-    return Agreed(found.protocol, found.suite, found.group)
+    assert found.connects or found.reason in {Obstacle.NO_SNI, Obstacle.DH_TOO_LARGE, Obstacle.DH_TOO_SMALL}
+    return Agreed(found.protocol, found.cipher_suite, found.group)
 
 
 @pytest.mark.parametrize("case", SERVERS.values(), ids=SERVERS)
@@ -195,7 +195,7 @@ def test_java_7_is_offered_a_prime_that_it_cannot_take(tmp_path: Path, pki: Pki)
         server = scanned(port)
         answered = ask(port, [CLIENTS["java-7u25"]])["java-7u25"]
     found = connect(CLIENTS["java-7u25"], server)
-    assert (found.connects, found.obstacle) == (False, Obstacle.DH_TOO_LARGE)
+    assert (found.connects, found.reason) == (False, Obstacle.DH_TOO_LARGE)
     assert answered == Agreed(Protocol.TLS1_0, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA", None) == told(found)
 
 
@@ -279,6 +279,6 @@ def test_real_clients_connect_as_simulated(
         really = {name: connected(name, port) for name in REAL_CLIENTS}
     for name, one in installed.items():
         found = connect(one, server)
-        assert found.obstacle is COMES_OF.get((name, front))
-        assert found.connects is (found.obstacle is None)
-        assert really[name] == ((found.protocol, found.suite) if found.connects else None)
+        assert found.reason is COMES_OF.get((name, front))
+        assert found.connects is (found.reason is None)
+        assert really[name] == ((found.protocol, found.cipher_suite) if found.connects else None)

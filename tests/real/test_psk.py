@@ -30,7 +30,7 @@ def test_primes_and_curves_are_read_behind_the_identity_hint(hint: str, tmp_path
     with gnutls(tmp_path, make_pki(tmp_path).rsa, priority, f"psk={hint}") as port:
         facts = seen(port)
     assert any("_DHE_PSK_" in name for name in facts.cipher_suites[Protocol.TLS1_2])
-    assert (facts.primes, facts.unseen_primes) == ((Prime(2048, "ffdhe2048"),), {})
+    assert (facts.dh_primes, facts.unseen_dh_primes) == ((Prime(2048, "ffdhe2048"),), {})
     assert facts.groups[Protocol.TLS1_2].names
 
 

@@ -87,7 +87,7 @@ def test_a_scan_reads_the_server_behind_its_dialogue(pki: Pki, name: str) -> Non
     assert len(certificate.first.chain) >= 1
     attacks = result.facts.get(VulnerabilityFacts)
     assert attacks is not None
-    told = {attack: one.vulnerable for attack, one in attacks.tried.items()}
+    told = {attack: one.vulnerable for attack, one in attacks.attacks_tried.items()}
     assert told["client_renegotiation"] is (name in RENEGOTIATES)
     assert told["ccs_injection"] is False
     assert told.get("robot", False) is (None if name in ASKS_FOR_CERTIFICATE else False)

@@ -93,12 +93,12 @@ WEAK = handshake(
     SUITES,
     compression=True,
     groups={P.TLS1_3: Listing(("x25519", "secp256r1", "secp521r1", "ffdhe2048"), complete=True)},
-    primes=(Prime(1024, "1024 bits of Apache 2.1.5"),),
+    dh_primes=(Prime(1024, "1024 bits of Apache 2.1.5"),),
     signature_schemes=Listing(("rsa_pss_rsae_sha256", "rsa_pkcs1_sha1"), complete=True),
     extensions={"session_tickets": True, "encrypt_then_mac": False, "ocsp_stapling": False, "heartbeat": True},
     order={P.TLS1_2: CipherOrder.CLIENT, P.TLS1_3: CipherOrder.MIXED},
 )
-_PLAIN = PlainAnswer(80, redirects=False, status=200)
+_PLAIN = PlainAnswer(80, redirects_to_https=False, status=200)
 
 
 def _weak(title: str, check: str, **asked: Any) -> Example:  # noqa: ANN401 - as above

@@ -86,7 +86,7 @@ def test_lines_follow_from_facts_and_demand(title: str, server: Server) -> None:
 
 
 LE = "CN=R13,O=Let's Encrypt,C=US"
-TLSA = TlsaFacts("_443._tcp.www.test.example", (TlsaRecord(3, 1, 1, "ff" * 32),), secure=True)
+TLSA = TlsaFacts("_443._tcp.www.test.example", (TlsaRecord(3, 1, 1, "ff" * 32),), dnssec=True)
 RECORDS: dict[str, tuple[str, dict[str, Any], tuple[object, ...], tuple[str, ...]]] = {
     "a known CA": (
         "caa",
@@ -116,7 +116,7 @@ RECORDS: dict[str, tuple[str, dict[str, Any], tuple[object, ...], tuple[str, ...
     "no TLSA records": (
         "dane",
         {"required": True},
-        (TlsaFacts("_443._tcp.www.test.example", (), secure=True), certificate()),
+        (TlsaFacts("_443._tcp.www.test.example", (), dnssec=True), certificate()),
         (f"_443._tcp.www.test.example. TLSA 3 1 1 {'cd' * 32}",),
     ),
     "TLSA records of another key": (

@@ -79,8 +79,8 @@ def seen(
         "groups": {protocol: CURVES for protocol in suites if protocol is not SSL3},
         "group_order": dict.fromkeys(suites, CipherOrder.SERVER),
         "signature_schemes": ALL_SCHEMES,
-        "primes": (),
-        "chains": (
+        "dh_primes": (),
+        "plain_chains": (
             ServedChain("RSA", (TLS1_0, TLS1_1, TLS1_2), (b"rsa",)),
             ServedChain("ECDSA P-256", (TLS1_0, TLS1_1, TLS1_2), (b"ecdsa",)),
         ),
@@ -301,7 +301,7 @@ CASES: list[
     (
         "an ECDSA certificate on a curve that is not known",
         client(GCM_ECDSA),
-        seen({TLS1_2: [GCM_ECDSA]}, chains=()),
+        seen({TLS1_2: [GCM_ECDSA]}, plain_chains=()),
         (OPEN, TLS1_2, None, None, O.CERTIFICATE_CURVE),
     ),
     (
@@ -359,31 +359,31 @@ CASES: list[
     (
         "a prime that is too large",
         client(DHE, limits=ClientLimits(max_dh_bits=1024)),
-        seen({TLS1_2: [DHE]}, primes=(Prime(2048),)),
+        seen({TLS1_2: [DHE]}, dh_primes=(Prime(2048),)),
         (NO, TLS1_2, DHE, None, O.DH_TOO_LARGE),
     ),
     (
         "a prime of just that size",
         client(DHE, limits=ClientLimits(min_dh_bits=1024, max_dh_bits=1024)),
-        seen({TLS1_2: [DHE]}, primes=(Prime(1024),)),
+        seen({TLS1_2: [DHE]}, dh_primes=(Prime(1024),)),
         (YES, TLS1_2, DHE, None, None),
     ),
     (
         "a prime that is too small",
         client(DHE, limits=ClientLimits(min_dh_bits=1024)),
-        seen({TLS1_2: [DHE]}, primes=(Prime(512),)),
+        seen({TLS1_2: [DHE]}, dh_primes=(Prime(512),)),
         (NO, TLS1_2, DHE, None, O.DH_TOO_SMALL),
     ),
     (
         "two primes, one of them too large",
         client(DHE, limits=ClientLimits(max_dh_bits=1024)),
-        seen({TLS1_2: [DHE]}, primes=(Prime(1024), Prime(2048))),
+        seen({TLS1_2: [DHE]}, dh_primes=(Prime(1024), Prime(2048))),
         (OPEN, TLS1_2, DHE, None, O.DH_TOO_LARGE),
     ),
     (
         "a client that names groups of RFC 7919 may get one",
         client(DHE, groups=(0x17, 0x0101), limits=ClientLimits(max_dh_bits=2048)),
-        seen({TLS1_2: [DHE]}, primes=(Prime(2048),)),
+        seen({TLS1_2: [DHE]}, dh_primes=(Prime(2048),)),
         (OPEN, TLS1_2, DHE, None, O.DH_TOO_LARGE),
     ),
     (
@@ -396,7 +396,7 @@ CASES: list[
     (
         "another suite comes first, and the prime does not matter",
         client(DHE, AES128, limits=ClientLimits(max_dh_bits=1024)),
-        seen({TLS1_2: [AES128, DHE]}, primes=(Prime(2048),)),
+        seen({TLS1_2: [AES128, DHE]}, dh_primes=(Prime(2048),)),
         (YES, TLS1_2, AES128, None, None),
     ),
     # --- TLS 1.3 ---
@@ -634,8 +634,8 @@ def test_what_comes_of_a_client_and_a_server(
     expected: tuple[bool | None, Protocol | None, str | None, str | None, Obstacle | None],
 ) -> None:
     found = connect(one, server)
-    assert (found.connects, found.protocol, found.suite, found.group, found.obstacle) == expected
-    assert bool(found.detail) is (found.obstacle is not None)
+    assert (found.connects, found.protocol, found.cipher_suite, found.group, found.reason) == expected
+    assert bool(found.detail) is (found.reason is not None)
 
 
 MLKEM, X25519, P256, P384, X448 = 0x11EC, 0x1D, 0x17, 0x18, 0x1E
@@ -690,7 +690,7 @@ CHECKLIST = seen({TLS1_2: [GCM_ECDSA, GCM], TLS1_3: [TLS13]}, certificate_facts=
 
 def test_android_up_to_4_3_cannot_connect_to_a_server_that_keeps_to_the_checklist() -> None:
     found = {name: connect(one, CHECKLIST) for name, one in CLIENTS.items() if name.startswith("android-")}
-    refused = {name: one.obstacle for name, one in found.items() if one.connects is False}
+    refused = {name: one.reason for name, one in found.items() if one.connects is False}
     names = ("android-2.3.7", "android-4.0.4", "android-4.1.1", "android-4.2.2", "android-4.3")
     assert refused == dict.fromkeys(names, Obstacle.NO_COMMON_PROTOCOL)
     assert found["android-4.3"].detail == "it offers SSLv3 to TLSv1.0, the server accepts TLSv1.2, TLSv1.3"
@@ -709,14 +709,14 @@ def test_clients_that_were_tried_refuse_primes_of_1000_bits_and_take_1024() -> N
     suites = {TLS1_2: [DHE]}
     for name in ("openjdk-17", "java-17", "node-20", "gnutls-3.7"):
         one = CLIENTS[name]
-        assert connect(one, seen(suites, primes=(Prime(1000),))).obstacle is Obstacle.DH_TOO_SMALL
-        assert connect(replace(one, groups=(0x17,)), seen(suites, primes=(Prime(1024),))).connects is True
+        assert connect(one, seen(suites, dh_primes=(Prime(1000),))).reason is Obstacle.DH_TOO_SMALL
+        assert connect(replace(one, groups=(0x17,)), seen(suites, dh_primes=(Prime(1024),))).connects is True
 
 
 def test_java_7_cannot_take_a_prime_of_2048_bits() -> None:
     suites = {TLS1_0: ["TLS_DHE_RSA_WITH_AES_128_CBC_SHA"]}
-    assert connect(CLIENTS["java-7u25"], seen(suites, primes=(Prime(2048),))).obstacle is Obstacle.DH_TOO_LARGE
-    assert connect(CLIENTS["java-7u25"], seen(suites, primes=(Prime(1024),))).connects is True
+    assert connect(CLIENTS["java-7u25"], seen(suites, dh_primes=(Prime(2048),))).reason is Obstacle.DH_TOO_LARGE
+    assert connect(CLIENTS["java-7u25"], seen(suites, dh_primes=(Prime(1024),))).connects is True
 
 
 def test_only_clients_with_ml_dsa_can_connect_to_a_server_with_that_alone() -> None:
@@ -738,7 +738,7 @@ def test_a_client_that_sends_what_a_server_drops_is_not_said_to_connect(
     stack = Stack({0x0303: (0xC02F, 0x009C)})
     facts, _ = read_scripted(lambda hello: End.RESET if extension in hello.extensions else stack(hello))
     found = connect(CLIENTS["openjdk-17"], SimulatedServer(facts, RSA, named=True))
-    assert (found.connects, found.obstacle) == (connects, obstacle)
+    assert (found.connects, found.reason) == (connects, obstacle)
 
 
 # --- what holds for all -----------------------------------------------------------------------------------------------
@@ -755,7 +755,7 @@ def test_an_answer_comes_of_whatever_was_seen(
     one: Client, facts: HandshakeFacts, certificate_facts: CertificateFacts | None, named: bool
 ) -> None:
     found = connect(one, SimulatedServer(facts, certificate_facts, named))
-    assert (found.obstacle is None) is (found.connects is True)
+    assert (found.reason is None) is (found.connects is True)
     if found.connects:
         assert found.protocol in one.protocols
         assert facts.protocols[found.protocol]
@@ -763,7 +763,7 @@ def test_an_answer_comes_of_whatever_was_seen(
 
 LESS: dict[str, Callable[[Any, Any], Any]] = {
     "protocols": lambda value, draw: {key: one if draw(st.booleans()) else None for key, one in value.items()},
-    "incomplete": lambda value, draw: value | draw(st.frozensets(st.sampled_from(Protocol))),
+    "cipher_suites_incomplete": lambda value, draw: value | draw(st.frozensets(st.sampled_from(Protocol))),
     "cipher_order": lambda value, draw: {key: one if draw(st.booleans()) else None for key, one in value.items()},
     "group_order": lambda value, draw: {key: one if draw(st.booleans()) else None for key, one in value.items()},
     "groups": lambda value, draw: {
@@ -772,10 +772,10 @@ LESS: dict[str, Callable[[Any, Any], Any]] = {
         if draw(st.booleans())
     },
     "signature_schemes": lambda value, draw: draw(st.sampled_from([value, None])),
-    "primes": lambda value, draw: draw(st.sampled_from([value, ()])),
+    "dh_primes": lambda value, draw: draw(st.sampled_from([value, ()])),
     "extensions": lambda value, draw: draw(st.sampled_from([value, {}])),
     "ignores_supported_groups": lambda value, draw: draw(st.sampled_from([value, None])),
-    "chains": lambda value, draw: draw(st.sampled_from([value, ()])),
+    "plain_chains": lambda value, draw: draw(st.sampled_from([value, ()])),
 }
 """Field of the facts -> the same with less known."""
 
@@ -796,7 +796,7 @@ def less_known(draw: st.DrawFn) -> tuple[SimulatedServer, SimulatedServer]:
     more = seen(
         draw(RICH),
         certificate_facts=draw(ANY_CERTIFICATE),
-        primes=draw(st.sampled_from([(), (Prime(1024),), (Prime(2048),)])),
+        dh_primes=draw(st.sampled_from([(), (Prime(1024),), (Prime(2048),)])),
         extensions={"secure_renegotiation": draw(st.booleans())},
         ignores_supported_groups=draw(st.booleans()),
     )
@@ -814,7 +814,7 @@ def test_less_knowledge_makes_no_other_answer_and_no_other_choice(
     more, less = (connect(one, server) for server in both)
     assert less.connects in {more.connects, None}
     assert less.protocol in {more.protocol, None}
-    if less.protocol is not None and more.suite is not None:
-        assert less.suite in {more.suite, None}
-    if less.group is not None and less.suite is not None and more.group is not None:
+    if less.protocol is not None and more.cipher_suite is not None:
+        assert less.cipher_suite in {more.cipher_suite, None}
+    if less.group is not None and less.cipher_suite is not None and more.group is not None:
         assert less.group == more.group

@@ -66,7 +66,7 @@ class Server:
             "extensions": EXTENSIONS,
             "heartbeat": {p: False for p in self.suites if p is not Protocol.TLS1_3},
             "signature_schemes": Listing(("ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384"), complete=True),
-            "primes": (),
+            "dh_primes": (),
         }
         seen = facts(
             handshake(self.suites, **(hello | dict(self.hello))),
@@ -149,7 +149,7 @@ def with_scheme(name: str) -> Change:
 
 def with_dhe(suite: str, prime: Prime) -> Change:
     """A finite-field key exchange."""
-    return with_suite(suite, primes=(prime,))
+    return with_suite(suite, dh_primes=(prime,))
 
 
 def with_leaf(**fields: Any) -> Change:  # noqa: ANN401 - any field of ServedCertificate or Deployment

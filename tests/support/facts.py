@@ -56,10 +56,10 @@ BESIDE: dict[str, Any] = {
         "fallback_scsv": None,
     },
     "heartbeat": {Protocol.TLS1_2: False},
-    "applications": Listing(("h2", "http/1.1"), complete=True),
+    "alpn": Listing(("h2", "http/1.1"), complete=True),
     "signature_schemes": Listing(("rsa_pss_rsae_sha256",), complete=False),
-    "primes": (Prime(2048, "ffdhe2048"), Prime(4096)),
-    "chains": (ServedChain("RSA", (Protocol.TLS1_2,), (b"leaf", b"issuer")),),
+    "dh_primes": (Prime(2048, "ffdhe2048"), Prime(4096)),
+    "plain_chains": (ServedChain("RSA", (Protocol.TLS1_2,), (b"leaf", b"issuer")),),
     "ignores_supported_groups": False,
     "contradictions": (),
 }
@@ -85,7 +85,7 @@ def handshake(
     return HandshakeFacts(
         protocols=protocols,
         cipher_suites={protocol: tuple(names) for protocol, names in suites.items()},
-        incomplete=frozenset(incomplete),
+        cipher_suites_incomplete=frozenset(incomplete),
         cipher_order=dict.fromkeys(suites, CipherOrder.SERVER) | dict(order or {}),
         compression=compression,
         notes=notes,
@@ -172,7 +172,7 @@ def http(*fields: str, status: int = 200) -> HttpFacts:
     return HttpFacts((response(*fields, status=status),))
 
 
-REDIRECTS = PlainAnswer(80, redirects=True, status=301, location="https://www.test.example/")
+REDIRECTS = PlainAnswer(80, redirects_to_https=True, status=301, location="https://www.test.example/")
 
 
 def http_everywhere(
@@ -282,7 +282,7 @@ def handshake_facts(draw: st.DrawFn) -> HandshakeFacts:
     return HandshakeFacts(
         protocols=draw(st.dictionaries(st.sampled_from(Protocol), _TRISTATE)),
         cipher_suites=draw(st.dictionaries(st.sampled_from(Protocol), lists)),
-        incomplete=draw(_SOME_PROTOCOLS),
+        cipher_suites_incomplete=draw(_SOME_PROTOCOLS),
         cipher_order=draw(
             st.dictionaries(st.sampled_from(Protocol), st.sampled_from([*CipherOrder, None])),
         ),
@@ -290,9 +290,9 @@ def handshake_facts(draw: st.DrawFn) -> HandshakeFacts:
         groups=draw(st.dictionaries(st.sampled_from(Protocol), _LISTINGS)),
         group_order=draw(st.dictionaries(st.sampled_from(Protocol), st.sampled_from([*CipherOrder, None]))),
         extensions=draw(st.dictionaries(st.sampled_from(["heartbeat", "session_tickets"]), _TRISTATE)),
-        applications=draw(st.none() | _LISTINGS),
+        alpn=draw(st.none() | _LISTINGS),
         signature_schemes=draw(st.none() | _LISTINGS),
-        primes=draw(st.sampled_from([(), (Prime(512),), (Prime(2048, "ffdhe2048"), Prime(4096))])),
+        dh_primes=draw(st.sampled_from([(), (Prime(512),), (Prime(2048, "ffdhe2048"), Prime(4096))])),
         ignores_supported_groups=draw(_TRISTATE),
         contradictions=draw(st.sampled_from([(), ("TLSv1.2: certificate",)])),
     )

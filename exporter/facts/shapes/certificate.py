@@ -221,7 +221,8 @@ class ServedCertificateForm(TypedDict):
     spki_sha512: Annotated[str | None, Key("of its public key; null where that cannot be read")]
     key_kind: Annotated[str | None, Key("kind of the key, finer than its algorithm: `RSA-PSS`, `ECDSA P-256`, ...")]
     unreadable: Annotated[
-        list[str], Key("parts that cannot be read, or not completely, each with the reason; what they say is not known")
+        list[str],
+        Key("parts that cannot be read, or not completely, each with the reason; what they say is not known"),
     ]
     lifetime_seconds: Annotated[float, Key("from start to end of validity")]
     on_path: Annotated[bool, Key("it is on the path that clients verify")]

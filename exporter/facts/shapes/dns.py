@@ -69,7 +69,7 @@ class CaaKeys(TypedDict):
 
 def _caa_document(facts: DnsFacts) -> CaaKeys:
     records: list[CaaRecordForm] = [{"flags": r.flags, "tag": r.tag, "value": r.value} for r in facts.caa]
-    return {"dns": {"caa": records, "caa_domain": facts.caa_domain, "dnssec": facts.secure}}
+    return {"dns": {"caa": records, "caa_domain": facts.caa_domain, "dnssec": facts.dnssec}}
 
 
 class TlsaForm(TypedDict):
@@ -77,7 +77,8 @@ class TlsaForm(TypedDict):
 
     name: Annotated[str, Key("where they were found, or last looked for")]
     records: Annotated[
-        list[str], Key("usage, selector, matching type and data of each, as in a zone file; empty where there are none")
+        list[str],
+        Key("usage, selector, matching type and data of each, as in a zone file; empty where there are none"),
     ]
     dnssec: Annotated[
         bool | None, Key("the resolver validated this answer by DNSSEC; null where its word is not enough")
@@ -91,7 +92,7 @@ class TlsaKeys(TypedDict):
 
 
 def _tlsa_document(facts: TlsaFacts) -> TlsaKeys:
-    return {"tlsa": {"name": facts.name, "records": list(map(str, facts.records)), "dnssec": facts.secure}}
+    return {"tlsa": {"name": facts.name, "records": list(map(str, facts.records)), "dnssec": facts.dnssec}}
 
 
 class MtaStsForm(TypedDict):

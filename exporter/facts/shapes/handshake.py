@@ -141,7 +141,9 @@ def samples(facts: HandshakeFacts) -> Iterator[Sample]:
     if None not in weak:
         yield Sample(WEAK_COUNT, sum(map(bool, weak)))
     for protocol in facts.accepted:
-        if protocol not in facts.incomplete and facts.cipher_suites.get(protocol):  # none at all: not known
+        if protocol not in facts.cipher_suites_incomplete and facts.cipher_suites.get(
+            protocol
+        ):  # none at all: not known
             yield Sample(SUITES_ACCEPTED, len(facts.cipher_suites[protocol]), {"protocol": protocol})
     yield from _order_samples(ORDER_ENFORCED, facts.cipher_order)
     yield from _order_samples(GROUP_ORDER_ENFORCED, facts.group_order)
@@ -154,7 +156,7 @@ def samples(facts: HandshakeFacts) -> Iterator[Sample]:
         COMPRESSION: facts.compression,
         FORWARD_SECRECY: facts.forward_secrecy,
         POST_QUANTUM: facts.post_quantum,
-        DH_PRIME_BITS: facts.primes[0].bits if facts.primes else None,
+        DH_PRIME_BITS: facts.dh_primes[0].bits if facts.dh_primes else None,
         CONTRADICTORY: bool(facts.contradictions),
     }
     yield from (Sample(family, value) for family, value in verdicts.items() if value is not None)
@@ -234,16 +236,16 @@ def document(facts: HandshakeFacts) -> HandshakeKeys:
     return {
         "protocols": {protocol.value: accepted for protocol, accepted in facts.protocols.items()},
         "cipher_suites": {protocol.value: list(names) for protocol, names in facts.cipher_suites.items()},
-        "cipher_suites_incomplete": sorted(facts.incomplete),
+        "cipher_suites_incomplete": sorted(facts.cipher_suites_incomplete),
         "cipher_order": {protocol.value: order for protocol, order in facts.cipher_order.items()},
         "compression": facts.compression,
         "groups": {protocol.value: list(listing.names) for protocol, listing in facts.groups.items()},
         "groups_incomplete": sorted(protocol for protocol, listing in facts.groups.items() if not listing.complete),
         "group_order": {protocol.value: order for protocol, order in facts.group_order.items()},
         "ignores_supported_groups": facts.ignores_supported_groups,
-        "dh_primes": [{"bits": prime.bits, "name": prime.name} for prime in facts.primes],
+        "dh_primes": [{"bits": prime.bits, "name": prime.name} for prime in facts.dh_primes],
         "extensions": dict(facts.extensions),
-        "alpn": _listing(facts.applications),
+        "alpn": _listing(facts.alpn),
         "signature_schemes": _listing(facts.signature_schemes),
         "plain_chains": [
             {
@@ -251,10 +253,10 @@ def document(facts: HandshakeFacts) -> HandshakeKeys:
                 "protocols": list(chain.protocols),
                 "sha256": [sha256(certificate).hexdigest() for certificate in chain.certificates],
             }
-            for chain in facts.chains
+            for chain in facts.plain_chains
         ],
         "contradictions": list(facts.contradictions),
-        "hellos": dict(facts.spent),
+        "hellos": dict(facts.hellos),
         "notes": list(facts.notes),
     }
 

@@ -61,8 +61,8 @@ def samples(facts: HttpFacts) -> Iterator[Sample]:
         yield from _policy(facts.hsts)
         if facts.hsts_on_error_responses is not None:
             yield Sample(ON_ERRORS, facts.hsts_on_error_responses)
-    if facts.plain is not None and facts.plain.redirects is not None:
-        yield Sample(REDIRECTS, facts.plain.redirects)
+    if facts.http_redirect is not None and facts.http_redirect.redirects_to_https is not None:
+        yield Sample(REDIRECTS, facts.http_redirect.redirects_to_https)
 
 
 def _policy(hsts: Hsts | None) -> Iterator[Sample]:
@@ -136,7 +136,7 @@ def document(facts: HttpFacts) -> HttpKeys:
             "hsts": _hsts(facts.hsts),
             "hsts_on_error_responses": facts.hsts_on_error_responses,
             "responses": [_response(response) for response in facts.responses],
-            "http_redirect": None if facts.plain is None else _plain(facts.plain),
+            "http_redirect": None if facts.http_redirect is None else _plain(facts.http_redirect),
         }
     }
 
@@ -166,7 +166,7 @@ def _response(response: HttpResponse) -> ResponseForm:
 def _plain(plain: PlainAnswer) -> RedirectForm:
     return {
         "port": plain.port,
-        "redirects_to_https": plain.redirects,
+        "redirects_to_https": plain.redirects_to_https,
         "status": plain.status,
         "location": plain.location,
         "reason": plain.reason,

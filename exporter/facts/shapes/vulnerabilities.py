@@ -18,7 +18,7 @@ class TriedForm(TypedDict):
     at: Annotated[datetime, Key("when it was tried")]
 
 
-class VulnerabilityKeys(TypedDict):
+class AttacksTriedKeys(TypedDict):
     """What is known by trying attacks."""
 
     # When and how; what it comes to is in `vulnerabilities`.
@@ -31,13 +31,13 @@ class VulnerabilityKeys(TypedDict):
     ]
 
 
-def _document(facts: VulnerabilityFacts) -> VulnerabilityKeys:
+def _document(facts: VulnerabilityFacts) -> AttacksTriedKeys:
     return {
         "attacks_tried": {
             name: {"vulnerable": one.vulnerable, "detail": one.detail, "at": one.at}
-            for name, one in facts.tried.items()
+            for name, one in facts.attacks_tried.items()
         }
     }
 
 
-SHAPE = Shape(VulnerabilityFacts, VulnerabilityKeys, _document)
+SHAPE = Shape(VulnerabilityFacts, AttacksTriedKeys, _document)

@@ -39,7 +39,7 @@ _SCHEMES = {
     "RSA-PSS": _PSS.format("pss"),
     **{f"MLDSA{size}": f"?mldsa{size}" for size in (44, 65, 87)},
 }
-"""`Key.kind` -> the schemes that it signs a handshake of TLS 1.3 with (RFC 8446, 4.2.3; draft-ietf-tls-mldsa). The
+"""`PublicKey.kind` -> the schemes that it signs a handshake of TLS 1.3 with (RFC 8446, 4.2.3; draft-ietf-tls-mldsa). The
 question mark has OpenSSL leave out what it does not know."""
 _OF_THE_LEAF = frozenset({TrustFailure.NAME_MISMATCH, TrustFailure.EXPIRED, TrustFailure.NOT_YET_VALID})
 _FOR_CHAINS = "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512"
@@ -160,13 +160,13 @@ def _plain_chains(hellos: HandshakeFacts | None) -> tuple[list[_Served], bool]:
     if hellos is None:
         return [], False
     chains, readable = [], True
-    for served in hellos.chains:
+    for served in hellos.plain_chains:
         try:
             chains.append(_Served(tuple(map(parse, served.certificates)), cut=served.cut))
         except ValueError:
             readable = False
     newest = next((p for p in reversed(hellos.accepted) if p is not Protocol.TLS1_3), None)
-    whole = newest is not None and newest not in hellos.incomplete and not hellos.contradictions
+    whole = newest is not None and newest not in hellos.cipher_suites_incomplete and not hellos.contradictions
     return chains, readable and whole and bool(chains)
 
 
@@ -184,7 +184,12 @@ def _shown_by_tls12(hellos: HandshakeFacts) -> frozenset[str]:
     ML-DSA is for TLS 1.3 alone. Servers that have it have ML-KEM, which came with it or before.
     """
     schemes, names = hellos.signature_schemes, hellos.cipher_suites.get(Protocol.TLS1_2, ())
-    if Protocol.TLS1_2 in hellos.incomplete or hellos.contradictions or schemes is None or not schemes.complete:
+    if (
+        Protocol.TLS1_2 in hellos.cipher_suites_incomplete
+        or hellos.contradictions
+        or schemes is None
+        or not schemes.complete
+    ):
         return frozenset()
     codes = [BY_NAME[name].code for name in names if name in BY_NAME and signed(BY_NAME[name].code)]
     ecdsa = any(for_ecdsa(code) for code in codes)

@@ -14,7 +14,7 @@ from exporter.model import TrustFailure
 from exporter.pki import keys, openssl
 from exporter.pki.chain import is_issuer, read_shape
 from exporter.pki.der import UnreadableError
-from exporter.pki.keys import UNKNOWN, Key, read_key
+from exporter.pki.keys import UNKNOWN, PublicKey, read_key
 from exporter.pki.parsed import UNREADABLE, Certificate
 from exporter.pki.trust import TrustVerdict, matches, out_of_time, verify
 from exporter.probes.certificate.ocsp import read_stapled, read_until
@@ -123,15 +123,15 @@ def read_certificate(certificate: Certificate) -> ServedCertificate:
     )
 
 
-def _key(certificate: Certificate) -> Key:
+def _key(certificate: Certificate) -> PublicKey:
     if "key" in certificate.unreadable:
-        return Key(UNKNOWN, None, None, UNKNOWN)
+        return PublicKey(UNKNOWN, None, None, UNKNOWN)
     try:
         return read_key(certificate)
     except ValueError:
         oid = certificate.read.public_key_algorithm_oid
         algorithm = _UNREAD.get(oid, oid.dotted_string)
-        return Key(algorithm, None, None, algorithm)
+        return PublicKey(algorithm, None, None, algorithm)
 
 
 def _signature_algorithm(certificate: Certificate) -> str:

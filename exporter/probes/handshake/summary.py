@@ -38,7 +38,7 @@ def summary(conversation: Conversation, results: Results, fallback: bool | None)
     return HandshakeFacts(
         protocols={protocol: _unless(several, results[protocol].accepted) for protocol in Protocol},
         cipher_suites={protocol: _suites(protocol, results[protocol]) for protocol in accepted},
-        incomplete=frozenset(p for p in accepted if not results[p].complete or several),
+        cipher_suites_incomplete=frozenset(p for p in accepted if not results[p].complete or several),
         cipher_order={protocol: None if several else results[protocol].cipher_order for protocol in accepted},
         compression=_unless(several, _compression(conversation, results)),
         groups={p: listing for p in accepted if (listing := _groups(conversation, p, results, several=several))},
@@ -47,11 +47,11 @@ def summary(conversation: Conversation, results: Results, fallback: bool | None)
         },
         extensions=_extensions(conversation, results, accepted, fallback, several=several),
         heartbeat={p: has for p, has in _heartbeat(conversation, accepted).items() if has or not several},
-        applications=_alpn(conversation, results, several=several),
+        alpn=_alpn(conversation, results, several=several),
         signature_schemes=_schemes(conversation, results, several=several),
-        primes=tuple(sorted({prime for p in accepted for prime in observations.of(p).primes}, key=lambda p: p.bits)),
-        unseen_primes={p: unseen for p in accepted if (unseen := _unseen_primes(conversation, p, results[p]))},
-        chains=tuple(
+        dh_primes=tuple(sorted({prime for p in accepted for prime in observations.of(p).primes}, key=lambda p: p.bits)),
+        unseen_dh_primes={p: unseen for p in accepted if (unseen := _unseen_primes(conversation, p, results[p]))},
+        plain_chains=tuple(
             ServedChain(chain.key, protocols, chain.certificates, chain.truncated)
             for chain, protocols in observations.chains().items()
         ),
@@ -59,7 +59,7 @@ def summary(conversation: Conversation, results: Results, fallback: bool | None)
         ignores_supported_groups=_unless(several, _ignores_groups(conversation, accepted)),
         asked_without=_asked_without(conversation),
         contradictions=contradictions,
-        spent=dict(conversation.connections_by_purpose),
+        hellos=dict(conversation.connections_by_purpose),
         notes=tuple(conversation.notes),
     )
 

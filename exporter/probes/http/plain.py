@@ -38,7 +38,7 @@ def _read(response: HttpResponse, target: Target, port: int) -> PlainAnswer:
     locations = response.values("location")
     location = locations[0][:MAX_FIELD_CHARACTERS] if locations else None
     if response.status not in REDIRECTS or location is None:
-        return PlainAnswer(port, redirects=False, status=response.status, location=location)
+        return PlainAnswer(port, redirects_to_https=False, status=response.status, location=location)
     led = {leads_home(one, target) for one in locations}
     if len(led) > 1 or None in led:
         return PlainAnswer(port, None, response.status, location, Reason.HTTP_ERROR, _OPEN)

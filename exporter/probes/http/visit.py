@@ -32,7 +32,7 @@ class Visit:
         self._held = AsyncExitStack()
         self._line: Line | None = None
         handshake = known.get(HandshakeFacts)
-        offered = handshake.applications if handshake else None
+        offered = handshake.alpn if handshake else None
         only_2 = offered is not None and "h2" in offered.names and "http/1.1" not in offered.names
         self._protocol = _HTTP2 if only_2 and offered is not None and offered.complete else _HTTP1
 

@@ -184,7 +184,8 @@ def test_one_that_modern_clients_never_get_is_judged_too(tmp_path: Path, lines: 
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    "unsure", [{"incomplete": frozenset({Protocol.TLS1_2})}, {"contradictions": ("TLSv1.2: certificate",)}]
+    "unsure",
+    [{"cipher_suites_incomplete": frozenset({Protocol.TLS1_2})}, {"contradictions": ("TLSv1.2: certificate",)}],
 )
 def test_when_hellos_may_have_missed_some_it_is_told(tmp_path: Path, unsure: dict[str, Any]) -> None:
     with nginx(tmp_path, BOTH["nginx"], files(tmp_path, RSA, ECDSA)) as port:
@@ -205,7 +206,7 @@ def test_without_a_way_to_restrict_schemes_it_is_told(tmp_path: Path, monkeypatc
 
 def known(chains: Sequence[tuple[bytes, ...]], at: datetime = NOW, **changes: Any) -> Facts:  # noqa: ANN401 - fields of HandshakeFacts
     served = tuple(ServedChain(None, (Protocol.TLS1_2,), chain) for chain in chains)
-    return Facts().with_part(handshake(chains=served, **changes), at)
+    return Facts().with_part(handshake(plain_chains=served, **changes), at)
 
 
 @pytest.mark.real

@@ -58,7 +58,7 @@ def test_reads_the_checklist_server_whole_and_in_order() -> None:
     assert facts.cipher_suites == {Protocol.TLS1_2: names(SEED), Protocol.TLS1_3: names(TLS13)}
     assert facts.cipher_order == {Protocol.TLS1_2: CipherOrder.SERVER, Protocol.TLS1_3: CipherOrder.SERVER}
     assert facts.compression is False
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
     assert facts.forward_secrecy is True
     assert facts.groups == {Protocol.TLS1_2: CURVES, Protocol.TLS1_3: CURVES}
     assert facts.group_order == {Protocol.TLS1_2: CipherOrder.SERVER, Protocol.TLS1_3: CipherOrder.SERVER}
@@ -182,7 +182,7 @@ def test_ssl2_cipher_kinds_that_were_not_offered_are_a_violation() -> None:
     kinds = (0x010080, 0x010080, 0x123456)
     facts, _ = read(lambda hello: ssl2_server_hello(kinds) if hello.version == 2 else script(hello))
     assert facts.cipher_suites[Protocol.SSL2] == ("SSL_CK_RC4_128_WITH_MD5",)
-    assert Protocol.SSL2 in facts.incomplete
+    assert Protocol.SSL2 in facts.cipher_suites_incomplete
     assert any("protocol violation" in note for note in facts.notes)
 
 
@@ -230,7 +230,7 @@ def test_another_alert_is_a_refusal_where_a_like_hello_is_answered(code: int) ->
     facts, _ = read(Stack({0x0303: SEED}, refusal=alert(code), wrong_version=alert(code)))
     assert facts.accepted == (Protocol.TLS1_2,)
     assert None not in facts.protocols.values()
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
 
 
 @pytest.mark.parametrize("refusal", [alert(40), End.CLOSE])
@@ -239,7 +239,7 @@ def test_reads_both_deployments_of_a_server_that_chooses_the_certificate_first(r
     facts, _ = read(CertificateFirst(Stack(accepted, refusal=refusal)))
     assert set(facts.cipher_suites[Protocol.TLS1_2]) == set(names(SEED))
     assert facts.cipher_suites[Protocol.TLS1_0] == names((0xC014, 0x0035))
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
 
 
 def test_a_server_hello_of_an_older_version_refuses_the_newer() -> None:
@@ -267,7 +267,7 @@ def test_a_timeout_is_tried_again_once() -> None:
 def test_a_list_that_ends_in_silence_may_lack_suites() -> None:
     facts, _ = read(Stack({0x0303: SEED, 0x0304: TLS13}, refusal=End.SILENCE), timeout_seconds=0.2)
     assert set(names(SEED)) == set(facts.cipher_suites[Protocol.TLS1_2])
-    assert facts.incomplete == {Protocol.TLS1_2, Protocol.TLS1_3}
+    assert facts.cipher_suites_incomplete == {Protocol.TLS1_2, Protocol.TLS1_3}
     assert facts.forward_secrecy is None
 
 
@@ -277,7 +277,7 @@ def test_an_end_without_an_alert_is_a_refusal_where_a_like_hello_is_answered(end
     facts, _ = read(Stack({0x0303: SEED, 0x0304: TLS13}, refusal=end, wrong_version=end))
     assert facts.protocols == dict.fromkeys(OLD, False) | {Protocol.TLS1_2: True, Protocol.TLS1_3: True}
     assert facts.cipher_suites == {Protocol.TLS1_2: names(SEED), Protocol.TLS1_3: names(TLS13)}
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
 
 
 def test_a_close_of_everything_else_is_a_refusal_for_a_server_with_tls13_only() -> None:
@@ -313,7 +313,7 @@ def check_truth(facts: HandshakeFacts, stack: Stack) -> None:
     for protocol, accepted in facts.protocols.items():
         assert accepted is None or accepted is (VERSION_CODES[protocol] in stack.accepted), (protocol, facts.notes)
     for protocol, suites in facts.cipher_suites.items():
-        if protocol not in facts.incomplete:
+        if protocol not in facts.cipher_suites_incomplete:
             assert set(suites) == set(names(stack.accepted[VERSION_CODES[protocol]])), (protocol, facts.notes)
 
 
@@ -350,14 +350,14 @@ def test_reads_a_server_that_refuses_more_than_128_suites(refusal: Reply) -> Non
     facts, _ = read(script)
     assert facts.cipher_suites[Protocol.TLS1_2] == names(accepted[0x0303])
     assert facts.cipher_order[Protocol.TLS1_2] is CipherOrder.SERVER
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
 
 
 def test_reads_a_server_that_hears_only_the_first_64_suites() -> None:
     accepted = (CLASSIC_SUITES[-1], *SEED, CLASSIC_SUITES[200], CLASSIC_SUITES[100])
     facts, _ = read(Stack({0x0303: accepted}, reads=63))
     assert facts.cipher_suites[Protocol.TLS1_2] == names(accepted)
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
 
 
 def test_a_version_without_suites_is_refused_only_after_short_lists() -> None:
@@ -387,7 +387,7 @@ def test_a_suite_that_was_not_offered_is_a_violation_and_proves_nothing() -> Non
 def test_a_suite_that_was_struck_out_is_a_violation() -> None:
     facts, _ = read(lambda hello: server_hello(0x0303, 0xC030) if hello.version == 0x0303 else alert(70))
     assert facts.cipher_suites[Protocol.TLS1_2] == names((0xC030,))
-    assert Protocol.TLS1_2 in facts.incomplete
+    assert Protocol.TLS1_2 in facts.cipher_suites_incomplete
 
 
 def test_a_version_above_the_one_offered_is_a_violation() -> None:
@@ -545,9 +545,9 @@ def check_beside(facts: HandshakeFacts, stack: Stack) -> None:
         truth = {scheme_name(one) for one in stack.schemes if any(scheme_fits(one, key) for key in keys)}
         assert set(facts.signature_schemes.names) <= truth
         assert not facts.signature_schemes.complete or set(facts.signature_schemes.names) == truth
-    if facts.applications is not None:
-        assert set(facts.applications.names) <= set(stack.applications or ())
-        assert not facts.applications.complete or set(facts.applications.names) == set(stack.applications or ()), facts
+    if facts.alpn is not None:
+        assert set(facts.alpn.names) <= set(stack.applications or ())
+        assert not facts.alpn.complete or set(facts.alpn.names) == set(stack.applications or ()), facts
     assert facts.contradictions == ()
     numbers = {"extended_master_secret": 23, "session_tickets": 35, "heartbeat": 15, "ocsp_stapling": 5}
     for name, number in {**numbers, "encrypt_then_mac": 22}.items():
@@ -574,12 +574,12 @@ def test_what_is_said_of_any_server_is_true(stack: Stack) -> None:
             continue
         truth_names = names(truth_of(stack, code))
         assert set(suites) <= set(truth_names)
-        if protocol not in facts.incomplete:
+        if protocol not in facts.cipher_suites_incomplete:
             assert set(suites) == set(truth_names)
         order = facts.cipher_order[protocol]
         if order is not None and len(truth_names) > 1:
             assert order is (CipherOrder.CLIENT if code in stack.client_order else CipherOrder.SERVER)
-        if order is CipherOrder.SERVER and protocol not in facts.incomplete and stack.reads > 400:
+        if order is CipherOrder.SERVER and protocol not in facts.cipher_suites_incomplete and stack.reads > 400:
             assert suites == truth_names or stack.refuses_over < 400
     check_beside(facts, stack)
     if facts.compression is not None:

@@ -133,7 +133,7 @@ def test_a_server_that_leaves_out_what_follows_its_hello_is_not_waited_for_each_
     loop_time = asyncio.run(_timed(script))
     assert loop_time.groups == {}
     assert loop_time.cipher_suites[Protocol.TLS1_2][0].startswith("TLS_ECDHE_RSA")
-    assert Protocol.TLS1_2 not in loop_time.incomplete
+    assert Protocol.TLS1_2 not in loop_time.cipher_suites_incomplete
 
 
 async def _timed(script: Script) -> HandshakeFacts:
@@ -165,7 +165,7 @@ def test_a_request_for_a_cookie_alone_tells_no_order_of_groups() -> None:
 )
 def test_tells_the_size_of_a_prime_and_whose_common_one_it_is(prime: int, expected: Prime) -> None:
     facts, _ = read(Stack({0x0303: (0x009E, 0x009F), 0x0301: (0x0033,)}, prime=prime))
-    assert facts.primes == (expected,)
+    assert facts.dh_primes == (expected,)
     assert facts.groups == {}
 
 
@@ -180,15 +180,15 @@ class Shy(Stack):
 
 def test_a_suite_that_shows_no_prime_is_named() -> None:
     facts, _ = read(Shy({0x0303: (0x009E, 0x009F), 0x0301: (0x0033,)}, prime=FFDHE2048))
-    assert facts.primes == (Prime(2048, "ffdhe2048"),)
-    assert facts.unseen_primes == {Protocol.TLS1_2: (suite_name(0x009F),)}
+    assert facts.dh_primes == (Prime(2048, "ffdhe2048"),)
+    assert facts.unseen_dh_primes == {Protocol.TLS1_2: (suite_name(0x009F),)}
     assert facts.hides_prime(Protocol.TLS1_2, suite_name(0x009F))
     assert not facts.hides_prime(Protocol.TLS1_2, suite_name(0x009E))
 
 
 def test_a_prime_of_an_anonymous_exchange_counts_too() -> None:
     facts, _ = read(Stack({0x0303: (0x00A6,)}, prime=FFDHE2048))
-    assert facts.primes == (Prime(2048, "ffdhe2048"),)
+    assert facts.dh_primes == (Prime(2048, "ffdhe2048"),)
     assert facts.signature_schemes is None
 
 
@@ -230,7 +230,7 @@ def test_what_one_protocol_lacks_the_server_lacks() -> None:
 def test_extensions_of_a_server_with_tls13_only_are_not_known() -> None:
     facts, _ = read(Stack({0x0304: TLS13}))
     assert set(facts.extensions.values()) == {None}
-    assert facts.applications is None
+    assert facts.alpn is None
     assert facts.signature_schemes is None
 
 
@@ -275,8 +275,8 @@ def test_tells_whether_older_answers_are_marked(accepted: tuple[int, ...], rando
 
 def test_counts_connections_by_what_they_are_for() -> None:
     facts, seen = read(Stack({0x0303: BOTH, 0x0304: TLS13}, applications=("h2",)))
-    assert sum(facts.spent.values()) == seen.connections
-    assert set(facts.spent) == {"cipher_suites", "groups", "signature_schemes", "alpn", "fallback_scsv"}
+    assert sum(facts.hellos.values()) == seen.connections
+    assert set(facts.hellos) == {"cipher_suites", "groups", "signature_schemes", "alpn", "fallback_scsv"}
 
 
 # --- application protocols --------------------------------------------------------------------------------------------
@@ -286,14 +286,14 @@ def test_counts_connections_by_what_they_are_for() -> None:
 @pytest.mark.parametrize("names", [("h2", "http/1.1"), ("imap",), ()])
 def test_names_the_application_protocols(names: tuple[str, ...], *, refuses: bool) -> None:
     facts, _ = read(Stack({0x0303: BOTH}, applications=names, refuses_applications=refuses))
-    assert facts.applications == Listing(names, complete=bool(names) or not refuses)
+    assert facts.alpn == Listing(names, complete=bool(names) or not refuses)
     assert facts.accepted == (Protocol.TLS1_2,)
 
 
 def test_a_server_that_insists_on_a_protocol_nobody_knows_is_read_without() -> None:
     facts, _ = read(Stack({0x0303: BOTH, 0x0304: TLS13}, applications=("secret/1",), refuses_applications=True))
     assert facts.protocols[Protocol.TLS1_2] is True
-    assert facts.applications == Listing((), complete=False)
+    assert facts.alpn == Listing((), complete=False)
 
 
 # --- signature schemes ------------------------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ def test_few_schemes_do_not_disturb_the_order_of_suites() -> None:
     facts, _ = read(Stack({0x0303: suites}, schemes=(0x0403, 0x0804)))
     assert [name.split("_")[2] for name in facts.cipher_suites[Protocol.TLS1_2]] == ["ECDSA", "RSA"] * 3
     assert facts.cipher_order[Protocol.TLS1_2] is CipherOrder.SERVER
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
 
 
 # --- chains -----------------------------------------------------------------------------------------------------------
@@ -339,7 +339,7 @@ def _der(file: Path) -> tuple[bytes, ...]:
 
 def test_keeps_the_chains_of_both_deployments(chains: dict[str, tuple[bytes, ...]]) -> None:
     facts, seen = read(Stack({0x0303: BOTH, 0x0302: (0xC014, 0xC00A)}, certificates=chains))
-    found = {chain.key: chain for chain in facts.chains}
+    found = {chain.key: chain for chain in facts.plain_chains}
     assert set(found) == {"RSA", "ECDSA P-256"}
     assert found["RSA"].certificates == chains["RSA"]
     assert found["ECDSA P-256"].protocols == (Protocol.TLS1_1, Protocol.TLS1_2)
@@ -355,7 +355,7 @@ def test_tells_the_kind_of_a_key(chains: dict[str, tuple[bytes, ...]]) -> None:
 
 def test_a_chain_that_cannot_be_read_is_kept() -> None:
     facts, _ = read(Stack({0x0303: RSA_SUITES}, certificates={"RSA": [b"no certificate"]}))
-    assert [(chain.key, chain.certificates) for chain in facts.chains] == [(None, (b"no certificate",))]
+    assert [(chain.key, chain.certificates) for chain in facts.plain_chains] == [(None, (b"no certificate",))]
 
 
 # --- several machines behind one address ------------------------------------------------------------------------------
@@ -374,7 +374,7 @@ class Balancer:
 def test_one_machine_contradicts_nothing() -> None:
     facts, _ = read(Balancer(Stack({0x0303: BOTH}), Stack({0x0303: BOTH})))
     assert facts.contradictions == ()
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_one_machine_contradicts_nothing() -> None:
 def test_machines_with_different_settings_are_told_as_such(other: Stack, what: str) -> None:
     facts, _ = read(Balancer(Stack({0x0303: RSA_ONLY}), other))
     assert any(what in text for text in facts.contradictions), facts
-    assert Protocol.TLS1_2 in facts.incomplete
+    assert Protocol.TLS1_2 in facts.cipher_suites_incomplete
     assert facts.signature_schemes is None or not facts.signature_schemes.complete
     assert facts.cipher_order[Protocol.TLS1_2] is None
     assert facts.extensions["extended_master_secret"] in {True, None}
@@ -424,9 +424,9 @@ def test_reads_a_server_that_drops_hellos_with_extensions_it_does_not_know(end: 
     unknown = {22, 15, 16}
     facts, _ = read(lambda hello: end if unknown & set(hello.extensions) else stack(hello), timeout_seconds=0.2)
     assert facts.accepted == (Protocol.TLS1_2, Protocol.TLS1_3)
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
     assert facts.extensions["heartbeat"] is None
-    assert facts.applications is None
+    assert facts.alpn is None
 
 
 def test_a_server_that_refuses_an_empty_last_extension_is_read() -> None:
@@ -478,7 +478,7 @@ def test_a_suite_that_the_server_chooses_and_cannot_go_on_with_is_not_accepted()
     facts, _ = read(script)
     assert "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" not in facts.cipher_suites[Protocol.TLS1_2]
     assert len(facts.cipher_suites[Protocol.TLS1_2]) == 3
-    assert Protocol.TLS1_2 in facts.incomplete
+    assert Protocol.TLS1_2 in facts.cipher_suites_incomplete
 
 
 def test_a_tls13_server_that_refuses_what_it_does_not_know_is_accepted_and_not_called_whole() -> None:
@@ -490,7 +490,7 @@ def test_a_tls13_server_that_refuses_what_it_does_not_know_is_accepted_and_not_c
 
     facts, _ = read(script)
     assert facts.protocols[Protocol.TLS1_3] is True
-    assert Protocol.TLS1_3 in facts.incomplete
+    assert Protocol.TLS1_3 in facts.cipher_suites_incomplete
     assert facts.post_quantum is None
 
 
@@ -545,7 +545,7 @@ def test_a_signature_refused_behind_the_hello_is_a_refusal() -> None:
         ("ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384"), complete=True
     )
     assert facts.contradictions == ()
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
 
 
 @pytest.mark.parametrize("accepted", [{0x0303: BOTH}, {0x0303: BOTH, 0x0304: TLS13}])
@@ -574,7 +574,7 @@ def test_a_name_that_was_not_offered_is_not_taken_in(name: bytes) -> None:
         return record(22, first + curve_message(0x001D, 0x0804) + message(14))
 
     facts, _ = read(script)
-    assert facts.applications == Listing((), complete=True)
+    assert facts.alpn == Listing((), complete=True)
 
 
 @pytest.mark.parametrize("version", [0x0303, 0x0304])
@@ -605,7 +605,7 @@ def test_a_server_with_its_own_small_prime_is_told_by_it() -> None:
         return Stack({0x0303: (0x009E, 0xC02F)}, prime=(1 << 1023) | 1)(hello)
 
     facts, _ = read(script)
-    assert facts.primes == (Prime(1024),)
+    assert facts.dh_primes == (Prime(1024),)
     assert len(facts.cipher_suites[Protocol.TLS1_2]) == 2
 
 
@@ -652,7 +652,7 @@ def test_resets_for_want_of_a_scheme_hide_no_suite() -> None:
         lambda hello: End.RESET if hello.version == 0x0303 and 0x0804 not in hello.schemes else stack(hello)
     )
     assert set(facts.cipher_suites[Protocol.TLS1_2]) == set(map(suite_name, suites))
-    assert Protocol.TLS1_2 not in facts.incomplete
+    assert Protocol.TLS1_2 not in facts.cipher_suites_incomplete
 
 
 def test_a_suite_that_was_refused_and_is_taken_later_is_a_contradiction() -> None:
@@ -665,4 +665,4 @@ def test_a_suite_that_was_refused_and_is_taken_later_is_a_contradiction() -> Non
 
     facts, _ = read(script)
     assert "TLSv1.2: cipher suites" in facts.contradictions
-    assert Protocol.TLS1_2 in facts.incomplete
+    assert Protocol.TLS1_2 in facts.cipher_suites_incomplete

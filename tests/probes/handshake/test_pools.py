@@ -33,7 +33,7 @@ def test_a_contradiction_makes_every_no_unknown() -> None:
     facts, _ = read(ByTurns((GOOD, GOOD, NO_TLS13)))
     assert facts.contradictions
     assert False not in facts.protocols.values()
-    assert set(facts.incomplete) == set(facts.accepted)
+    assert set(facts.cipher_suites_incomplete) == set(facts.accepted)
     assert set(facts.cipher_order.values()) == {None}
     assert facts.compression is None
     assert facts.post_quantum is None
@@ -45,7 +45,7 @@ def test_equal_machines_are_one_server() -> None:
     facts, seen = read(ByTurns((GOOD, GOOD, GOOD)))
     alone, seen_alone = read(GOOD)
     assert passes(alone)
-    assert replace(facts, spent={}) == replace(alone, spent={})
+    assert replace(facts, hellos={}) == replace(alone, hellos={})
     assert seen.connections == seen_alone.connections
 
 
@@ -121,4 +121,4 @@ def test_what_is_said_of_a_pool_in_doubt_is_true_of_every_machine(
     for protocol, names in facts.cipher_suites.items():
         union = {suite_name(code) for machine in machines for code in machine.get(VERSION_CODES[protocol], ())}
         assert set(names) <= union
-        assert protocol in facts.incomplete or set(names) == union, (protocol, facts)
+        assert protocol in facts.cipher_suites_incomplete or set(names) == union, (protocol, facts)

@@ -47,7 +47,7 @@ def test_finds_all_suites_of_a_server_that_reads_nineteen_schemes(by_client: boo
     stack = Stack({0x0303: accepted}, reads_schemes=19, schemes=RSA_SCHEMES, schemes_by_client=by_client)
     facts, _ = read(stack)
     assert set(facts.cipher_suites[Protocol.TLS1_2]) == names(accepted)
-    assert Protocol.TLS1_2 not in facts.incomplete
+    assert Protocol.TLS1_2 not in facts.cipher_suites_incomplete
     assert facts.protocols == {p: p is Protocol.TLS1_2 for p in Protocol}
     assert facts.signature_schemes is not None
     assert not facts.signature_schemes.complete
@@ -72,7 +72,7 @@ def test_reads_a_server_that_looks_at_eleven_groups(end: Reply) -> None:
     facts, _ = read(lambda hello: End.RESET if hello.version == 2 else stack(hello))
     assert facts.protocols == {p: p is Protocol.TLS1_2 for p in Protocol}
     assert set(facts.cipher_suites[Protocol.TLS1_2]) == names(GCM)
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
 
 
 def test_the_lists_of_a_server_that_chooses_the_certificate_first_are_whole() -> None:
@@ -106,21 +106,21 @@ def dumb(stack: Stack, suite: int) -> Script:
 def test_one_suite_in_place_of_a_refusal_is_a_refusal() -> None:
     facts, _ = read(dumb(Stack({0x0303: (0x0035, 0x002F, 0x000A)}), 0xFFFE))
     assert set(facts.cipher_suites[Protocol.TLS1_2]) == names((0x0035, 0x002F, 0x000A))
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
 
 
 def test_changing_suites_in_place_of_a_refusal_prove_nothing() -> None:
     stack = Stack({0x0303: (0x0035, 0x002F, 0x000A)})
     answers = iter([0xFFFE, 0xFFFD] * 50)
     facts, _ = read(lambda h: server_hello(0x0303, next(answers)) if stack(h) == stack.refusal else stack(h))
-    assert facts.incomplete == {Protocol.TLS1_2}
+    assert facts.cipher_suites_incomplete == {Protocol.TLS1_2}
 
 
 def test_a_server_that_refuses_by_reset_alone_is_known_whole_and_cheaply() -> None:
     refusing = Stack({0x0303: GCM, 0x0304: TLS13}, refusal=End.RESET, wrong_version=End.RESET)
     facts, seen = read(refusing)
     polite, polite_seen = read(replace(refusing, refusal=alert(40), wrong_version=alert(70)))
-    assert replace(facts, spent={}, notes=()) == replace(polite, spent={}, notes=())
+    assert replace(facts, hellos={}, notes=()) == replace(polite, hellos={}, notes=())
     assert seen.connections < 2 * polite_seen.connections
 
 
@@ -142,7 +142,7 @@ def test_application_protocols_refused_by_handshake_failure_contradict_nothing()
     stack = Stack({0x0303: GCM}, applications=("h2", "http/1.1"), refuses_applications=True)
     facts, _ = read(lambda hello: alert(40) if stack(hello) == alert(120) else stack(hello))
     assert facts.contradictions == ()
-    assert not facts.incomplete
+    assert not facts.cipher_suites_incomplete
 
 
 # --- the proof --------------------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def test_a_suite_that_fails_in_a_part_of_the_list_leaves_the_list_open() -> None
 
     facts, _ = read(script)
     assert set(facts.cipher_suites[Protocol.TLS1_2]) == names((0xC030, 0xC02F))
-    assert facts.incomplete == {Protocol.TLS1_2}
+    assert facts.cipher_suites_incomplete == {Protocol.TLS1_2}
 
 
 def _broken_off(suite: int) -> bytes:
@@ -206,7 +206,7 @@ def test_ssl2_without_a_cipher_kind_in_common_is_not_known_to_have_none() -> Non
     stack = Stack({0x0303: GCM})
     facts, _ = read(lambda hello: ssl2_server_hello([]) if hello.version == 2 else stack(hello))
     assert facts.protocols[Protocol.SSL2] is True
-    assert Protocol.SSL2 in facts.incomplete
+    assert Protocol.SSL2 in facts.cipher_suites_incomplete
 
 
 @pytest.mark.parametrize("end", [End.CLOSE, End.RESET])
@@ -260,7 +260,7 @@ def test_what_is_known_when_the_time_is_over_is_kept() -> None:
     facts, _ = read_in_time(4)
     assert facts.accepted == (Protocol.TLS1_2,)
     assert set(facts.cipher_suites[Protocol.TLS1_2]) <= names(GCM)
-    assert Protocol.TLS1_2 in facts.incomplete
+    assert Protocol.TLS1_2 in facts.cipher_suites_incomplete
     assert False not in facts.protocols.values()
     assert facts.compression is None
     assert facts.ignores_supported_groups is None

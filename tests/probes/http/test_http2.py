@@ -20,7 +20,7 @@ from tests.support.servers import Pki, haproxy
 from tests.support.targets import make_session, make_target, read_handshake
 from tests.support.web import NONCE, Handler, ask, serving
 
-ONLY_2 = facts(handshake(applications=Listing(("h2",), complete=True)))
+ONLY_2 = facts(handshake(alpn=Listing(("h2",), complete=True)))
 YEAR = ("strict-transport-security", "max-age=31536000")
 Fields = list[tuple[str, str]]
 Head = dict[bytes, bytes]
@@ -178,7 +178,7 @@ def test_http_1_is_asked_for_wherever_it_may_be(pki: Pki, applications: Listing 
         writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
         await writer.drain()
 
-    ask(pki, handle, alpn=["h2", "http/1.1"], known=facts(handshake(applications=applications)))
+    ask(pki, handle, alpn=["h2", "http/1.1"], known=facts(handshake(alpn=applications)))
     assert set(chosen) == {"http/1.1"}
 
 
@@ -221,7 +221,7 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 def test_haproxy_with_nothing_but_http_2(tmp_path: Path, pki: Pki) -> None:
     async def run(port: int) -> HttpFacts:
         shown, _ = await read_handshake(port)
-        assert shown.applications == Listing(("h2",), complete=True)
+        assert shown.alpn == Listing(("h2",), complete=True)
         return await look(make_session(make_target(port), known=facts(shown)))
 
     with haproxy(tmp_path, "alpn h2", [pki.rsa]) as port:

@@ -43,7 +43,7 @@ def saying(said: bytes | None) -> Answer:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_to_https_on_the_same_host_is_one(status: int) -> None:
     plain, served = asked(answering(saying(response(HOME, f"{status} Moved"))))
-    assert (plain.redirects, plain.status, plain.location) == (True, status, "https://www.test.example/")
+    assert (plain.redirects_to_https, plain.status, plain.location) == (True, status, "https://www.test.example/")
     assert plain.reason is None
     host = f"\r\nHost: www.test.example:{served.port}\r\n".encode()
     assert [(request.split(b" ")[:2], host in request) for request in served.requests] == [([b"GET", b"/"], True)]
@@ -64,16 +64,16 @@ def test_a_redirect_to_https_on_the_same_host_is_one(status: int) -> None:
 )
 def test_any_other_answer_is_none(said: bytes) -> None:
     plain, _ = asked(answering(saying(said)))
-    assert (plain.redirects, plain.reason) == (False, None)
+    assert (plain.redirects_to_https, plain.reason) == (False, None)
 
 
 def test_a_redirect_that_stands_behind_many_fields_is_one_too() -> None:
     said = response("".join(f"X-{number}: y\r\n" for number in range(200)) + HOME, "301 Moved")
-    assert asked(answering(saying(said)))[0].redirects is True
+    assert asked(answering(saying(said)))[0].redirects_to_https is True
 
 
 def test_the_same_redirect_twice_is_one() -> None:
-    assert asked(answering(saying(response(2 * HOME, "301 Moved"))))[0].redirects is True
+    assert asked(answering(saying(response(2 * HOME, "301 Moved"))))[0].redirects_to_https is True
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_the_same_redirect_twice_is_one() -> None:
 )
 def test_a_redirect_that_clients_read_in_different_ways_is_not_known(fields: str) -> None:
     plain, _ = asked(answering(saying(response(fields, "301 Moved"))))
-    assert (plain.redirects, plain.status, plain.reason) == (None, 301, Reason.HTTP_ERROR)
+    assert (plain.redirects_to_https, plain.status, plain.reason) == (None, 301, Reason.HTTP_ERROR)
     assert plain.detail == "clients read its Location in different ways"
 
 
@@ -97,7 +97,7 @@ def test_a_redirect_that_clients_read_in_different_ways_is_not_known(fields: str
 )
 def test_what_is_no_answer_says_nothing(said: bytes | None, reason: Reason) -> None:
     plain, _ = asked(answering(saying(said)))
-    assert (plain.redirects, plain.reason) == (None, reason)
+    assert (plain.redirects_to_https, plain.reason) == (None, reason)
     assert plain.detail
 
 
@@ -206,7 +206,7 @@ def test_it_is_not_looked_for_when_that_is_off(pki: Pki) -> None:
     async def run() -> tuple[PlainAnswer | None, int]:
         async with serving(answering(usual), pki) as served:
             session = make_session(make_target(served.port))
-            return (await look(session)).plain, session.dialer.connections
+            return (await look(session)).http_redirect, session.dialer.connections
 
     assert asyncio.run(run()) == (None, 1)
 
@@ -225,7 +225,7 @@ def test_through_a_proxy_it_is_the_proxy_that_leads_there() -> None:
             return await ask_plain(Dialer(target, HostGate()), 80), served
 
     plain, served = asyncio.run(run())
-    assert plain.redirects is True
+    assert plain.redirects_to_https is True
     assert [request.split(b"\r\n")[0] for request in served.requests] == [b"CONNECT www.test.example:80 HTTP/1.1"]
 
 
@@ -239,8 +239,8 @@ def test_at_another_address_of_the_name_it_is_not_looked_for(pki: Pki) -> None:
         async with serving(answering(usual), pki) as served, serving(answering(usual), None, host="127.0.0.2") as other:
             target = make_target(served.port, http=HttpOptions(port=other.port), connect_address=None)
             session = make_session(target)
-            return (await look(replace(session, dialer=Dialer(target, HostGate(), both)))).plain
+            return (await look(replace(session, dialer=Dialer(target, HostGate(), both)))).http_redirect
 
     plain = asyncio.run(run())
     assert plain is not None
-    assert (plain.redirects, plain.reason) == (None, Reason.CONNECT_REFUSED)
+    assert (plain.redirects_to_https, plain.reason) == (None, Reason.CONNECT_REFUSED)

@@ -97,7 +97,7 @@ def test_the_port_without_tls(tmp_path: Path, pki: Pki, directives: str, *, redi
         server = f"}} server {{ listen 127.0.0.1:{plain}; {directives.replace('{tls}', str(port))}"
         with nginx(beside, server, [pki.rsa]):
             facts, connections = fetch(port, http=HttpOptions(port=plain))
-    assert facts.plain is not None
-    assert facts.plain.redirects is redirects
-    assert facts.plain.status == int(directives.split()[1].rstrip(";"))
+    assert facts.http_redirect is not None
+    assert facts.http_redirect.redirects_to_https is redirects
+    assert facts.http_redirect.status == int(directives.split()[1].rstrip(";"))
     assert connections == 2
