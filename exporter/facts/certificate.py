@@ -39,7 +39,7 @@ class ServedCertificate:
         signature_hash: `sha256`, ..., or `intrinsic`; None when it is not known.
         is_ca: by its basic constraints; None when they cannot be read.
         self_signed: signed with its own key.
-        key_kind: of the key, finer than its algorithm: `RSA-PSS` is a key that signs with PSS alone; see `keys.PublicKey`.
+        key_kind: of the key, finer than its algorithm: `RSA-PSS` is a key that signs with PSS alone (`PublicKey`).
         unreadable: parts that cannot be read, or only in part, each with the reason (`certificatePolicies: ...`); what
             depends on them is not known.
         fingerprint_sha512: TLSA records may go by it (RFC 6698, 2.1.3), as by the next; None where it was not taken.

@@ -39,8 +39,8 @@ _SCHEMES = {
     "RSA-PSS": _PSS.format("pss"),
     **{f"MLDSA{size}": f"?mldsa{size}" for size in (44, 65, 87)},
 }
-"""`PublicKey.kind` -> the schemes that it signs a handshake of TLS 1.3 with (RFC 8446, 4.2.3; draft-ietf-tls-mldsa). The
-question mark has OpenSSL leave out what it does not know."""
+"""`PublicKey.kind` -> the schemes that it signs a handshake of TLS 1.3 with (RFC 8446, 4.2.3; draft-ietf-tls-mldsa).
+The question mark has OpenSSL leave out what it does not know."""
 _OF_THE_LEAF = frozenset({TrustFailure.NAME_MISMATCH, TrustFailure.EXPIRED, TrustFailure.NOT_YET_VALID})
 _FOR_CHAINS = "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512"
 """No schemes for handshakes of TLS 1.3, only for certificates: most are signed so, whatever their keys are."""
