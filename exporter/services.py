@@ -165,7 +165,7 @@ def parse_ehlo_name(text: str) -> str:
     usual = address_literal(bare)
     tagged = literal is not None and literal[1] is not None
     if literal is None or tagged is not (":" in bare) or "%" in bare:
-        raise TargetError(f"{text!r} is not a host name; mail has this address as {usual} (RFC 5321, 4.1.3)")
+        raise TargetError(f"{text!r} is not a host name; in mail, write this address as {usual} (RFC 5321, 4.1.3)")
     return usual
 
 
@@ -247,7 +247,7 @@ def parse_proxy(text: str) -> Proxy:
     if not user:
         raise TargetError("has no user before the @")
     if scheme == "http" and ":" in user:
-        raise TargetError("has a colon in the user, for which HTTP has no way (RFC 7617, 2)")
+        raise TargetError("has a colon in the user, which HTTP does not allow (RFC 7617, 2)")
     if scheme == "socks5" and not (len(user.encode()) < 256 and 0 < len(password.encode()) < 256):
         raise TargetError("has a user or a password that is not 1 to 255 bytes long (RFC 1929, 2)")
     return Proxy(scheme, host, int(port), user, password)

@@ -65,7 +65,7 @@ def _whole(data: bytes) -> list[bytes]:
 
 
 _FED = {"http": _whole, "socks5": _singly}
-_TOO_EARLY = (Reason.CONNECT_ERROR, "closed the connection within the dialogue")
+_TOO_EARLY = (Reason.CONNECT_ERROR, "closed the connection during the dialogue")
 
 
 def proxy(scheme: str) -> Callable[[bytes], None]:

@@ -229,7 +229,7 @@ PROXY_MISTAKES = {
     "has a host that is neither a host name nor an IP address",
     "has no port (1 to 65535)",
     "has no user before the @",
-    "has a colon in the user, for which HTTP has no way (RFC 7617, 2)",
+    "has a colon in the user, which HTTP does not allow (RFC 7617, 2)",
     "has a user or a password that is not 1 to 255 bytes long (RFC 1929, 2)",
     "has characters in user or password that must be percent-encoded (RFC 3986, 3.2.1)",
     "has a user or a password that is not UTF-8",

@@ -62,9 +62,9 @@ class _ClientForm(StrictForm):
         if not self.protocols:
             raise ValueError("max_protocol is older than min_protocol")
         if Protocol.TLS1_2 in self.protocols and self.schemes is None:
-            raise ValueError("a client with TLSv1.2 names its schemes")
+            raise ValueError("a client with TLSv1.2 must have schemes")
         if Protocol.TLS1_3 in self.protocols and (self.groups is None or self.schemes is None):
-            raise ValueError("a client with TLSv1.3 names its groups and schemes (RFC 8446, 9.2)")
+            raise ValueError("a client with TLSv1.3 must have groups and schemes (RFC 8446, 9.2)")
         if self.shares is not None and not set(self.shares) <= set(self.groups or ()):
             raise ValueError("shares are for groups that are offered (RFC 8446, 4.2.8)")
         return self
@@ -146,7 +146,7 @@ def _known(name: str) -> str:
     known = list(shipped_clients().clients)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "docs/clients.md names those that are known"
+        hint = f"did you mean {near[0]}?" if near else "docs/clients.md lists the known clients"
         raise ValueError(f"unknown client {name!r}; {hint}")
     return name
 

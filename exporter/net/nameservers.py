@@ -140,13 +140,13 @@ def _must_be_an_answer(response: QueryMessage) -> None:
         raise LookupFailedError(f"answered {dns.rcode.to_text(code)}")
     # Nothing has to be truncated over TCP, so it is unknown what is missing.
     if response.flags & dns.flags.TC:
-        raise LookupFailedError("the answer is cut, over TCP too")
+        raise LookupFailedError("the response is truncated, over TCP too")
     chain = response.resolve_chaining()
     if chain.answer is not None:
         if code != dns.rcode.NOERROR:
-            raise LookupFailedError("answered with records of a name that it says does not exist")
+            raise LookupFailedError("answered NXDOMAIN together with records of the name")
     elif not _says_none(response, chain):
-        raise LookupFailedError("the answer is no answer")
+        raise LookupFailedError("the response is not an answer")
 
 
 def _says_none(response: QueryMessage, chain: ChainingResult) -> bool:

@@ -190,7 +190,7 @@ class RecordResolver:
         # Without SOA, an alias to a name without records looks as if the resolver had stopped on the way. So the
         # resolver is asked for the end of the chain.
         if followed:
-            raise LookupFailedError("the aliases have no end")
+            raise LookupFailedError("the resolver does not follow the aliases to their end")
         end, seconds = await self._answer(resolver, chain.canonical_name, kind, followed=True)
         secure = end.secure and self._secure(response)
         return Records(end.records, end.name, secure), min(seconds, chain.minimum_ttl)

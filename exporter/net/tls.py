@@ -140,7 +140,7 @@ class TLSSession:
             self._mapped(error)
             return
         except (PeerResetError, EOFError):
-            self._broken("the server broke off", by_us=False)
+            self._broken("the server closed or reset the connection", by_us=False)
             return
         except (PeerSilentError, PeerFloodError):
             return  # nothing said about certificates
@@ -178,7 +178,7 @@ class TLSSession:
             return b""
         except (PeerResetError, EOFError) as error:
             if self._unjudged:
-                raise self._broken("the server broke off", by_us=False) from error
+                raise self._broken("the server closed or reset the connection", by_us=False) from error
             if isinstance(error, EOFError):
                 return b""
             raise
@@ -223,7 +223,7 @@ class TLSSession:
     def _mapped(self, error: SSL.Error) -> ProbeError:
         """Map OpenSSL's error queue to a reason; only its reason strings are used."""
         queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
-        text = "; ".join(entry[2] for entry in queue if len(entry) > 2) or "the session ended without a word"
+        text = "; ".join(entry[2] for entry in queue if len(entry) > 2) or "the session ended without an alert"
         self._refused |= "certificate required" in text
         self.declined |= any(alert in text for alert in _DECLINING)
         # An error that OpenSSL found itself is not the server's answer to our certificate.
@@ -239,7 +239,7 @@ class TLSSession:
         self._refused |= self._unjudged and not by_us
         if not self._refused:
             return ProbeError(Reason.HANDSHAKE_ERROR, detail)
-        what = "wants a client certificate" if self._credentials is None else "did not take the client certificate"
+        what = "wants a client certificate" if self._credentials is None else "did not accept the client certificate"
         return ProbeError(Reason.CLIENT_CERTIFICATE_REQUIRED, f"the server {what}: {detail}")
 
 

@@ -105,7 +105,7 @@ def _unsatisfiable(parameters: Sequence[tuple[str, str]]) -> str:
         if names.count(name) > 1:
             return f"{name} more than once"
     if any(name == "accounturi" and not _URI.fullmatch(value) for name, value in parameters):
-        return "accounturi is no URI"
+        return "accounturi is not a URI"
     if any(name == "validationmethods" and not _fits(value) for name, value in parameters):
         return "validationmethods names no method"
     return ""

@@ -104,13 +104,13 @@ class Rewriter:
     def _one(self, data: bytes, at: int, depth: int) -> tuple[bytes, int]:
         self._left -= 1
         if self._left < 0 or depth > _MOST_DEPTH:
-            raise ValueError("too many elements, or too many in each other")
+            raise ValueError("too many elements, or too many levels of nesting")
         tag, begin, end = _head(data, at)
         if tag & _CONSTRUCTED:
             content, after = self._several(data, begin, end, depth + 1)
             return encode(tag, content), after
         if end is None:
-            raise ValueError("no element of a certificate")
+            raise ValueError("not an element of a certificate")
         return _rewritten(Element(tag, data[begin:end], data[at:end])), end
 
 
@@ -130,7 +130,7 @@ def _rewritten(one: Element) -> bytes:
 def _head(data: bytes, at: int) -> tuple[int, int, int | None]:
     """Tag of the element at `at`, start of its contents, and their end; None for an indefinite length."""
     if len(data) < at + 2 or data[at] & _LONG_TAG == _LONG_TAG:
-        raise ValueError("no element of a certificate")
+        raise ValueError("not an element of a certificate")
     first, begin = data[at + 1], at + 2
     if first == _INDEFINITE:
         return data[at], begin, None
@@ -164,4 +164,4 @@ def _end_of_contents(data: bytes, at: int) -> int:
         depth, at = (depth + 1, begin) if end is None else (depth, end)
         if depth > _MOST_DEPTH:
             break
-    raise ValueError("too many elements, or too many in each other")
+    raise ValueError("too many elements, or too many levels of nesting")

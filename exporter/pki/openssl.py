@@ -21,7 +21,7 @@ def load(der: bytes) -> crypto.X509:
     try:
         return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
     except crypto.Error as error:
-        raise UnreadableError("OpenSSL does not take the certificate") from error
+        raise UnreadableError("OpenSSL does not accept the certificate") from error
 
 
 def rewritten(data: bytes) -> bytes:
@@ -44,7 +44,7 @@ def public_key(data: bytes) -> bytes:
     try:
         return crypto.dump_publickey(crypto.FILETYPE_ASN1, load(data).get_pubkey())
     except crypto.Error as error:
-        raise ValueError("OpenSSL does not take the key") from error
+        raise ValueError("OpenSSL does not accept the key") from error
 
 
 def verify(child: bytes, issuer: bytes) -> None:

@@ -151,4 +151,4 @@ def _verify(child: Certificate, issuer: Certificate) -> None:
         case ((ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey()), None):
             key.verify(signature, signed)
         case _:
-            raise UnsupportedAlgorithm("a key or a signature of another kind")
+            raise UnsupportedAlgorithm("the kind of key or signature is not supported")

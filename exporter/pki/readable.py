@@ -134,7 +134,7 @@ def split(data: bytes) -> Parts:
     outer = list(elements(element(data).content))
     fields = [one for one in elements(outer[0].content) if one.tag != _VERSION] if outer else []
     if len(outer) < _OUTER_PARTS or len(fields) < _FIELDS:
-        raise ValueError("no certificate")
+        raise ValueError("not a certificate")
     block = next((one.content for one in fields[_FIELDS:] if one.tag == _EXTENSIONS), b"")
     extensions = tuple(elements(element(block).content)) if block else ()
     serial, algorithm, issuer, validity, subject, key = fields[:_FIELDS]
@@ -264,7 +264,7 @@ def _validity(validity: Element) -> bytes:
 def _moment(time: Element) -> datetime:
     found = _TIME.fullmatch(time.content.decode("latin-1"))
     if found is None or len(found[1]) != {_UTC_TIME: 2, _GENERALIZED_TIME: 4}.get(time.tag):
-        raise ValueError("no time")
+        raise ValueError("not a time")
     year, month, day, hour, minute, second = (int(digits or 0) for digits in found.groups()[:6])
     if time.tag == _UTC_TIME:
         year += 1900 if year >= _FIRST_OF_LAST_CENTURY else 2000
@@ -273,7 +273,7 @@ def _moment(time: Element) -> datetime:
         moment = datetime(max(year, MINYEAR), month, day, hour, minute, second, tzinfo=UTC)
         return moment + ahead if found[7] == "-" else moment - ahead
     except OverflowError as error:
-        raise ValueError("no time") from error
+        raise ValueError("not a time") from error
 
 
 # --- extensions -------------------------------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ def _take_extension(work: _Work, oid: x509.ObjectIdentifier, critical: bytes, va
                     work.lost.add(oid)
             return None
         said = said or result
-    return said or "it holds nothing"
+    return said or "it is empty"
 
 
 def _values(oid: x509.ObjectIdentifier, value: bytes, rewriter: Rewriter) -> Iterator[tuple[bytes, str]]:
@@ -356,7 +356,7 @@ def _features(value: bytes) -> list[Element]:
     outer = element(value)
     features = list(elements(outer.content))
     if outer.whole != value or outer.tag != SEQUENCE or any(one.whole != _number(one) for one in features):
-        raise ValueError("no list of features")
+        raise ValueError("not a list of features")
     return features
 
 

@@ -149,7 +149,7 @@ def verify(
     failures = dict.fromkeys(out_of_time(linked, now) if code else ())
     if code in _NO_ISSUER and any(one.unreadable for one in linked) and _has_anchor(linked, path, edition):
         # OpenSSL does not take an invalid certificate for an issued one, so it reports a missing issuer.
-        code, detail = _INVALID_EXTENSION, "the certificate has an extension that OpenSSL does not take"
+        code, detail = _INVALID_EXTENSION, "the certificate has an extension that OpenSSL does not accept"
     if code in _NO_ISSUER:
         forgotten = lacks_intermediate(linked, read_anchors(path, edition))
         failures[TrustFailure.INCOMPLETE_CHAIN if forgotten else TrustFailure.UNKNOWN_ISSUER] = None

@@ -67,7 +67,7 @@ def connect(client: Client, server: SimulatedServer) -> SimulatedConnection:
         return replace(found, connects=None, reason=Obstacle.HELLO_NOT_ANSWERED, detail=detail)
     named = server.named and SERVER_NAME not in server.handshake.asked_without
     if found.connects and named and not client.sends_sni:
-        detail = "it does not name the server, which may have other settings for those who do not"
+        detail = "the client sends no server name (SNI), and the server may have other settings for such clients"
         return replace(found, connects=None, reason=Obstacle.NO_SNI, detail=detail)
     return found
 
@@ -79,11 +79,11 @@ def _not_answered(client: Client, server: SimulatedServer) -> str | None:
     """
     without, newest = server.handshake.asked_without, client.protocols[-1]
     if SERVER_NAME in without and client.sends_sni:
-        return "the server did not answer hellos with a server name, and it sends one"
+        return "the server did not answer hellos with a server name, and the client sends one"
     if EXTENSIONS in without and newest is not Protocol.SSL3:
-        return "the server did not answer hellos with some extensions, and it may send such"
+        return "the server did not answer hellos with some extensions, and the client may send such extensions"
     if APPLICATIONS in without and newest in {Protocol.TLS1_2, Protocol.TLS1_3}:
-        return "the server did not go on with application protocols that it does not know, and it may name such"
+        return "the server did not continue after unknown application protocols (ALPN), and the client may offer some"
     return None
 
 
@@ -104,7 +104,7 @@ def _negotiate(client: Client, server: SimulatedServer) -> SimulatedConnection:
             return replace(found, connects=None, reason=Obstacle.CONTRADICTIONS, detail=detail)
     offered = " to ".join(dict.fromkeys((client.protocols[0], client.protocols[-1])))
     taken = ", ".join(server.handshake.accepted) or "none"
-    detail = f"it offers {offered}, the server accepts {taken}"
+    detail = f"the client offers {offered}, the server accepts {taken}"
     return SimulatedConnection(connects=False, reason=Obstacle.NO_COMMON_PROTOCOL, detail=detail)
 
 
@@ -166,7 +166,7 @@ def _agree(
 ) -> SimulatedConnection:
     """The outcome of the suites that may be chosen."""
     if not candidates:
-        detail = f"the server has none of its suites in {protocol}"
+        detail = f"the server has none of the client's suites in {protocol}"
         return SimulatedConnection(False, protocol, reason=Obstacle.NO_COMMON_SUITE, detail=detail)
     choice = choose(candidates, order)
     refused = terms if choice.possible else candidates[0].end
@@ -175,7 +175,9 @@ def _agree(
     ends = [together((terms, one.end)) for one in choice.possible]
     if not choice.certain:
         ends.append(
-            Term(met=False, obstacle=Obstacle.NO_COMMON_SUITE, detail="the server may choose none of its suites")
+            Term(
+                met=False, obstacle=Obstacle.NO_COMMON_SUITE, detail="the server may choose none of the client's suites"
+            )
         )
     met = {end.met for end in ends}
     worst = next((end for end in ends if end.met is not True), MET)

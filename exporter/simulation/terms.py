@@ -95,7 +95,7 @@ def group(client: Client, server: SimulatedServer, protocol: Protocol) -> Term:
         return Term(None, obstacle, "the server may not be able to ask for another key share")
     if not common:
         if not listing.complete:
-            return Term(None, obstacle, "the server may have other groups than those at hand")
+            return Term(None, obstacle, "the server may have groups that are not known")
         return Term(met=False, obstacle=obstacle, detail=f"the server has {', '.join(listing.names)} only")
     if len(common) == 1 and listing.complete:
         return Term(met=True, choice=common[0])
@@ -186,9 +186,13 @@ def tls13_certificate(client: Client, server: SimulatedServer) -> Term:
         weak = next((size for size in sizes if not size.met), MET)
         return sizes[0] if len({size.met for size in sizes}) == 1 else replace(weak, met=None)
     if any(met is None for _, met in signing) or not server.certificate.deployments_complete:
-        return Term(None, obstacle, "the server may have a certificate that suits it")
+        return Term(None, obstacle, "the server may have a certificate that the client accepts")
     kinds = ", ".join(dict.fromkeys(one.leaf.key_algorithm for one in server.certificate.deployments))
-    return Term(met=False, obstacle=obstacle, detail=f"none of its schemes is for a key such as the server's ({kinds})")
+    return Term(
+        met=False,
+        obstacle=obstacle,
+        detail=f"none of the client's signature schemes is for the server's kind of key ({kinds})",
+    )
 
 
 def _tls13_scheme(client: Client, deployment: Deployment) -> bool | None:
@@ -229,7 +233,13 @@ def _scheme(client: Client, server: SimulatedServer, kind: str) -> Term:
     wanted = {scheme_name(code) for code in client.schemes or () if _fits(code, kind)}
     met = _overlap(wanted, set(listing.names), complete=listing.complete)
     return (
-        MET if met else Term(met, obstacle, f"no scheme of the server's for a key of kind {kind} is known to suit it")
+        MET
+        if met
+        else Term(
+            met,
+            obstacle,
+            f"it is not known whether client and server share a signature scheme for a key of kind {kind}",
+        )
     )
 
 
@@ -301,7 +311,9 @@ def _prime(client: Client, server: SimulatedServer, suite: int) -> Term:
     obstacle = Obstacle.DH_TOO_SMALL if below else Obstacle.DH_TOO_LARGE
     limit = f"no less than {least}" if below else f"at most {most}"
     met = False if len(below) == len(sizes) or len(above) == len(sizes) else None
-    return Term(met, obstacle, f"the prime has {', '.join(map(str, sorted(below or above)))} bits, it takes {limit}")
+    return Term(
+        met, obstacle, f"the prime has {', '.join(map(str, sorted(below or above)))} bits, the client accepts {limit}"
+    )
 
 
 def _rsa_size(client: Client, deployments: list[Deployment]) -> Term:
@@ -317,7 +329,7 @@ def _rsa_size(client: Client, deployments: list[Deployment]) -> Term:
     if min(smallest) >= least:
         return MET
     met = None if max(smallest) >= least else False
-    return Term(met, obstacle, f"a key in the chain has {min(smallest)} bits, it takes no less than {least}")
+    return Term(met, obstacle, f"a key in the chain has {min(smallest)} bits, the client accepts no less than {least}")
 
 
 def renegotiation(client: Client, server: SimulatedServer) -> Term:

@@ -25,5 +25,5 @@ def parse_distribution(text: str) -> Package:
     if parts[1] not in DISTRIBUTIONS:
         near = difflib.get_close_matches(parts[1], DISTRIBUTIONS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(DISTRIBUTIONS)}"
-        raise ValueError(f"{parts[1]!r} is no distribution that is known; {hint}")
+        raise ValueError(f"{parts[1]!r} is not a known distribution; {hint}")
     return Package(parts[1], parts[2])

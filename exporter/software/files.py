@@ -278,4 +278,4 @@ def _chosen(product: str, end: End, extended: End | None) -> End:
 def _unrecognised(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return f"is about {name!r}, of which no server is recognised; {hint}"
+    return f"is about {name!r}, which is not a known product; {hint}"

@@ -37,7 +37,7 @@ _TITLES = {
     "suse": "SUSE",
     "alpine": "Alpine",
     "freebsd": "FreeBSD",
-    OTHER: "somebody else",
+    OTHER: "another distributor",
 }
 
 
@@ -155,12 +155,12 @@ def support(shown: Shown, table: SupportTable, now: datetime, declared: Package 
     if part is not None:
         return _of_part(part, shown.version, table, now)
     if product is None:
-        return Support(None, "is no product of which releases are known", judged=False)
+        return Support(None, "is a product whose releases are not known", judged=False)
     found = _of_release(product, shown.version, now, packaged=shown.package is None)
     if shown.package is not None or found.maintained is not False:
         return found
     if carrier := _carrier(product, shown.version, table, now):
-        return Support(None, f"may be the one that {carrier} still mends; it {found.why}")
+        return Support(None, f"may be the version that {carrier} still maintains; it {found.why}")
     return replace(found, why=f"{found.why}, and no supported distribution carries it") if found.behind else found
 
 
@@ -181,16 +181,17 @@ def _end(end: date) -> datetime:
 def _by_end(product: Product, cycle: str, now: datetime) -> Support:
     end = product.releases[cycle]
     if end is True:
-        return Support(False, f"is of {cycle}, which is not supported any more")
+        return Support(False, f"belongs to release {cycle}, which is not supported any more")
     if end is False:
         if now > product.open_until(cycle):
             return Support(
-                None, f"is of {cycle}, which was supported on {product.as_of:%Y-%m-%d}; that is too long ago"
+                None,
+                f"belongs to release {cycle}, which was supported on {product.as_of:%Y-%m-%d}; that is too long ago",
             )
-        return Support(True, f"is of {cycle}, which is supported")
+        return Support(True, f"belongs to release {cycle}, which is supported")
     ends = _end(end)
     verb = "ended" if now >= ends else "ends"
-    return Support(now < ends, f"is of {cycle}, whose support {verb} on {end:%Y-%m-%d}", ends)
+    return Support(now < ends, f"belongs to release {cycle}, whose support {verb} on {end:%Y-%m-%d}", ends)
 
 
 def _of_package(package: Package, table: SupportTable, now: datetime) -> Support:
@@ -201,8 +202,10 @@ def _of_package(package: Package, table: SupportTable, now: datetime) -> Support
         named = f"is a package of {_TITLES[package.distribution]} {package.release}"
         if found.maintained is False:
             return Support(False, f"{named}, which is not supported any more", found.ends)
-        return Support(None, f"{named}, which may mend it under its old number", found.ends)
-    return Support(None, f"is a package of {_TITLES[package.distribution]}, which may mend it under its old number")
+        return Support(None, f"{named}, which may fix it under its old version number", found.ends)
+    return Support(
+        None, f"is a package of {_TITLES[package.distribution]}, which may fix it under its old version number"
+    )
 
 
 def _of_declared(shown: Shown, declared: Package, table: SupportTable, now: datetime) -> Support | None:
@@ -217,7 +220,7 @@ def _of_declared(shown: Shown, declared: Package, table: SupportTable, now: date
     named = f"is a package of {_TITLES[declared.distribution]} {declared.release}, as configured"
     distribution = table.products.get(declared.distribution)
     if distribution is None or declared.release is None or declared.release not in distribution.releases:
-        return Support(None, f"{named}, of which no end is known")
+        return Support(None, f"{named}, whose end of support is not known")
     found = _by_end(distribution, declared.release, now)
     if shown.version is not None and shown.source != CONFIGURATION:
         carried = [one for one in product.carried if (one.distribution, one.release) == astuple(declared)]
@@ -254,12 +257,12 @@ def _of_release(product: Product, version: str, now: datetime, *, packaged: bool
     """
     cycle = product.cycle(version)
     if cycle is None:
-        return Support(None, "is of no release that is known")
+        return Support(None, "belongs to a release that is not known")
     found = _by_end(product, cycle, now)
     newest = product.newest.get(cycle)
     if not found.maintained or newest is None:
         return found
-    why = f"is of {cycle}, of which {newest} was the newest on {product.as_of:%Y-%m-%d}"
+    why = f"belongs to release {cycle}, whose newest version was {newest} on {product.as_of:%Y-%m-%d}"
     match age(version, newest):
         case Age.NEWER | Age.SAME if now <= product.as_of + OPEN_END_HOLDS:
             return found
@@ -270,7 +273,7 @@ def _of_release(product: Product, version: str, now: datetime, *, packaged: bool
         case Age.OLDER:
             return replace(found, maintained=None, why=f"{why}; a distribution may have fixed it")
         case Age.UNKNOWN:
-            return replace(found, maintained=None, why=f"{why}; whether it is older cannot be told")
+            return replace(found, maintained=None, why=f"{why}; it is not known whether it is older")
 
 
 def _carrier(product: Product, version: str, table: SupportTable, now: datetime) -> str | None:

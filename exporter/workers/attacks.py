@@ -218,11 +218,11 @@ class Answer(Enum):
     """The result of one try."""
 
     VULNERABLE = "the attack works"
-    SAFE = "the server goes on as one that is not vulnerable"
+    SAFE = "the server continues like one that is not vulnerable"
     DECLINES = "an alert that answers what was sent"
     FAILS = "an alert that may have another cause"
     CLOSES = "the end of the connection, which may have another cause"
-    NOTHING = "nothing that tells"
+    NOTHING = "nothing conclusive"
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ class _Attack:
 
 def _by_one_connection(attack: _Attack, arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
     """Run the test as sslyze does; if it did not get to the attack, again with the older OpenSSL."""
-    why = "the server did not go along to where it is tried, or answered nothing that tells"
+    why = "the handshake did not get to the attack, or the answers are not conclusive"
     for old in _stacks(arguments):
         try:
             answers = _answers(attack, _server(arguments, network, old=old, view=attack.view))
@@ -291,9 +291,9 @@ def _judged(attack: _Attack, server: _SslyzeServer, answers: set[Answer]) -> dic
     if not works and not answers <= _REFUSALS:
         return _answer(None, "the server's answers are not the same each time")
     if answers != {Answer.DECLINES} and not waits(server):
-        return _answer(None, "the server ends the connection by itself")
+        return _answer(None, "the server ends the connection without the attack, too")
     if Answer.CLOSES in answers and attack.harmless and attack.harmless(server) not in answers:
-        return _answer(None, "the server ends the connection, as it does where the attack makes it crash")
+        return _answer(None, "the server ends the connection, which may be a crash caused by the attack")
     return _answer(works)
 
 
@@ -441,8 +441,8 @@ class Flow(Enum):
     """
 
     FULL = "ChangeCipherSpec and Finished"
-    UNEXPECTED = "Finished without a ChangeCipherSpec, which is turned down by an alert"
-    CLOSE_NOTIFY = "close_notify, which is answered by the end"
+    UNEXPECTED = "Finished without a ChangeCipherSpec, which is answered by an alert"
+    CLOSE_NOTIFY = "close_notify, which is answered by a close"
 
 
 def _with_length(data: bytes) -> bytes:
@@ -492,7 +492,7 @@ def robot(arguments: Mapping[str, Any], network: Network) -> dict[str, object]:
     the server did not decrypt the message, because it uses another key or waits for a client certificate.
     """
     if arguments["protocol"] == "SSLv3":
-        return _answer(None, "sslyze's messages begin as they do from TLSv1.0 on (RFC 5246, 7.4.7.1)")
+        return _answer(None, "sslyze's messages have the form of TLSv1.0 and later (RFC 5246, 7.4.7.1)")
     slowest, chain = [0.0], [bytes.fromhex(one) for one in arguments["client_chain"]]
     for flow in Flow:
         # The old OpenSSL also has the suites of old servers.
@@ -544,9 +544,9 @@ def _not_tried(server: _SslyzeServer, sockets: list[Socket], arguments: Mapping[
         # Bytes that are not TLS may be the end of a server that was asked to close (xrdp), and nothing else.
         spoke_on = rest[:1] and rest[0] != ALERT and (flow is Flow.FULL or rest[0] in RECORD_TYPES)
         if not flight.whole or spoke_on or socket.ending is Ending.CUT_OFF:
-            return "the server did not go along to where it is tried"
+            return "the handshake did not get to the attack"
         if key not in flight.messages.get(CERTIFICATE, b""):
-            return "the server shows another key there than before"
+            return "the server uses another key here than before"
         answers.append(rest)
     silent = all(socket.ending is Ending.SILENT for socket in sockets)
     if silent or (flow is Flow.FULL and not any(map(_is_definite, answers)) and not waits(server)):
@@ -566,7 +566,7 @@ def _perhaps_not_decrypted(network: Network, arguments: Mapping[str, Any]) -> st
         case "requested":
             return None
         case _ if arguments["client_chain"]:
-            return "the server wants a client certificate, and what comes after its proof is not tried"
+            return "the server wants a client certificate, and the test cannot send a CertificateVerify"
         case "required":
             return "the server demands a client certificate, and none is configured"
         case _:
@@ -616,7 +616,7 @@ def _renegotiate(server: _SslyzeServer) -> dict[str, object]:
     if any(other != granted for other, _ in tries):
         return _answer(None, "the server's answers are not the same each time")
     if any(ending in _GONE for _, ending in tries) and not waits_after_handshake(server):
-        return _answer(None, "the server closes the connection by itself")
+        return _answer(None, "the server closes the connection without a renegotiation, too")
     return _granted(False, granted)
 
 

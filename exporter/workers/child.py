@@ -127,7 +127,7 @@ class Network:
             socket.close()
         kind, _ = self._pipes.ask(FrameKind.CONNECT)
         if kind is FrameKind.CLOSED:
-            raise ConnectionRefusedError("the connection did not come to be")
+            raise ConnectionRefusedError("the connection was not established")
         self.sockets.append(Socket(self._pipes))
         return self.sockets[-1]
 

@@ -165,7 +165,7 @@ class Shortened:
             self._coming.read(self.socket.received)
             if self._coming.whole:
                 if self.said():
-                    raise OddFlightError("the server speaks on before it is asked")
+                    raise OddFlightError("the server sends more than its first flight before the client answers")
                 self.flight = self._coming
                 return self.record(HANDSHAKE, bytes([SERVER_HELLO_DONE, 0, 0, 0]))
             if self._coming.is_something_else:

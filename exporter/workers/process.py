@@ -70,7 +70,7 @@ class Worker:
         try:
             kind, _ = await worker._hear()
             if kind is not FrameKind.READY:
-                raise WorkerBrokenError(f"began with {kind.name}")
+                raise WorkerBrokenError(f"started with a {kind.name} frame")
         except BaseException:
             await worker.end()
             raise
@@ -111,7 +111,7 @@ class Worker:
                     case FrameKind.DONE:
                         break
                     case _:
-                        raise WorkerBrokenError(f"said {kind.name} out of turn")
+                        raise WorkerBrokenError(f"sent {kind.name} out of turn")
         self.jobs_done += 1
         if failure is not None:
             raise failure
@@ -199,4 +199,4 @@ def _result(payload: bytes) -> object:
     try:
         return json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise WorkerBrokenError("gave a result that is no JSON") from error
+        raise WorkerBrokenError("returned a result that is not JSON") from error

@@ -73,5 +73,5 @@ def read_head(head: bytes) -> tuple[int, FrameKind]:
     """
     length, kind = HEAD.unpack(head)
     if length > MAX_PAYLOAD_BYTES or kind not in set(FrameKind):
-        raise BrokenFrameError(f"{head.hex()} begins no frame")
+        raise BrokenFrameError(f"{head.hex()} is not the head of a frame")
     return length, FrameKind(kind)

@@ -20,7 +20,7 @@ BESIDE: dict[str, Any] = {
 NEW = handshake({TLS1_2: (GCM,)}, **BESIDE)
 OLD = handshake({TLS1_0: (CBC_RSA,), TLS1_2: (GCM,)}, **BESIDE)
 UNCLEAR = handshake({TLS1_2: (GCM,)}, open_protocols=[TLS1_0], **BESIDE)
-TOO_OLD = "no_common_protocol: it offers SSLv3 to TLSv1.0, the server accepts TLSv1.2"
+TOO_OLD = "no_common_protocol: the client offers SSLv3 to TLSv1.0, the server accepts TLSv1.2"
 NOT_KNOWN = "no_common_protocol: it is not known whether the server accepts TLSv1.0"
 
 
@@ -109,7 +109,7 @@ def test_it_is_one_of_the_checks() -> None:
         ((), (), "names no client; give can_connect, cannot_connect or both"),
         (("android-4.3",), ("android-4.3",), "android-4.3 cannot be in can_connect and in cannot_connect"),
         (("andriod-4.3",), (), "unknown client 'andriod-4.3'; did you mean android-4.3?"),
-        (("netscape",), (), "unknown client 'netscape'; docs/clients.md names those that are known"),
+        (("netscape",), (), "unknown client 'netscape'; docs/clients.md lists the known clients"),
         (("android-4.3", "android-4.3"), (), "names android-4.3 twice"),
     ],
 )

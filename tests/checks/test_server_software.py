@@ -10,9 +10,12 @@ from exporter.judging.check import Outcome
 from exporter.model import Verdict
 from tests.support.facts import case, certificate, handshake
 
-CARRIED = "nginx 1.22.1 may be the one that Debian 12 still mends; it is of 1.22, whose support ended on 2023-04-11"
+CARRIED = (
+    "nginx 1.22.1 may be the version that Debian 12 still maintains; "
+    "it belongs to release 1.22, whose support ended on 2023-04-11"
+)
 BEHIND = (
-    "apache-http-server 2.4.49 is of 2.4, of which 2.4.68 was the newest on 2026-08-22, "
+    "apache-http-server 2.4.49 belongs to release 2.4, whose newest version was 2.4.68 on 2026-08-22, "
     "and no supported distribution carries it"
 )
 DEMAND = ServerSoftwareDemand.model_validate({"severity": "warning", "source": "test", "maintained": True})
@@ -37,7 +40,7 @@ def said(server: str) -> HttpFacts:
             "nginx/1.18.0",
             Verdict.FAIL,
             "is out of support: nginx 1.18.0",
-            {"outdated": ("nginx 1.18.0 is of 1.18, whose support ended on 2021-04-20",)},
+            {"outdated": ("nginx 1.18.0 belongs to release 1.18, whose support ended on 2021-04-20",)},
         ),
         (
             "Apache/2.4.49 PHP/5.6.40",
@@ -46,7 +49,7 @@ def said(server: str) -> HttpFacts:
             {
                 "outdated": (
                     BEHIND,
-                    "php 5.6.40 is of 5.6, whose support ended on 2018-12-31",
+                    "php 5.6.40 belongs to release 5.6, whose support ended on 2018-12-31",
                 )
             },
         ),
@@ -60,7 +63,11 @@ def said(server: str) -> HttpFacts:
             "Apache/2.4.57 (Debian)",
             Verdict.UNKNOWN,
             "it could not be told whether all is maintained",
-            {"unknown": ("apache-http-server 2.4.57 is a package of Debian, which may mend it under its old number",)},
+            {
+                "unknown": (
+                    "apache-http-server 2.4.57 is a package of Debian, which may fix it under its old version number",
+                )
+            },
         ),
         (
             "nginx",

@@ -76,7 +76,7 @@ def test_the_document_has_every_client() -> None:
         "cipher_suite": None,
         "group": None,
         "reason": "no_common_protocol",
-        "detail": "it offers SSLv3 to TLSv1.0, the server accepts TLSv1.2",
+        "detail": "the client offers SSLv3 to TLSv1.0, the server accepts TLSv1.2",
     }
 
 

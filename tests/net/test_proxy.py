@@ -92,7 +92,7 @@ def test_socks_gives_user_and_password_where_the_proxy_asks_for_them() -> None:
 
 @pytest.mark.parametrize("proxy", [HTTP, SOCKS])
 def test_an_address_with_a_zone_is_of_no_use_to_a_proxy(proxy: Proxy) -> None:
-    with pytest.raises(ProxyError, match="the zone means nothing to it"):
+    with pytest.raises(ProxyError, match="an IPv6 zone is valid on this machine only"):
         talk(proxy, [], "fe80::1%eth0")
 
 
@@ -179,20 +179,25 @@ FAILURES: dict[str, tuple[Proxy, list[bytes], Reason, str]] = {
     "an endless line": (HTTP, [b"HTTP/1.1 200 OK\r\nA: " + b"b" * MAX_HEAD_BYTES], FAILED, "HTTP response"),
     "endless fields": (HTTP, [b"HTTP/1.1 200 OK\r\n", *[b"A: b\r\n" * 100] * 40], FAILED, "HTTP response"),
     "endless hints": (HTTP, [b"HTTP/1.1 103 Wait\r\n\r\n"] * 1000, FAILED, "answered CONNECT with too long a head"),
-    "SOCKS closes": (SOCKS, [b""], FAILED, "closed the connection within the dialogue"),
-    "SOCKS closes late": (SOCKS, [GRANTED, b"\x05\x00\x00", b""], FAILED, "closed the connection within the dialogue"),
+    "SOCKS closes": (SOCKS, [b""], FAILED, "closed the connection during the dialogue"),
+    "SOCKS closes late": (SOCKS, [GRANTED, b"\x05\x00\x00", b""], FAILED, "closed the connection during the dialogue"),
     "SOCKS 4": (SOCKS, [b"\x00\x5b" + bytes(6)], FAILED, "does not speak SOCKS 5"),
     "SOCKS 4 later": (SOCKS, [GRANTED, b"\x04\x00"], FAILED, "does not speak SOCKS 5"),
     "HTTP for SOCKS": (SOCKS, [b"HTTP/1.0 400 Bad Request\r\n\r\n"], FAILED, "does not speak SOCKS 5"),
     "a password is asked for": (SOCKS, [b"\x05\xff"], FAILED, "asks for a user and a password"),
     "a password is chosen unasked": (SOCKS, [b"\x05\x02"], FAILED, "asks for a user and a password"),
-    "no password is taken": (SOCKS_AS_USER, [b"\x05\xff"], FAILED, "takes no user and password"),
-    "Kerberos": (SOCKS_AS_USER, [b"\x05\x01"], FAILED, "takes no user and password"),
-    "a wrong password": (SOCKS_AS_USER, [b"\x05\x02", b"\x01\x01"], FAILED, "does not take the user and the password"),
+    "no password is taken": (SOCKS_AS_USER, [b"\x05\xff"], FAILED, "does not accept a user and a password"),
+    "Kerberos": (SOCKS_AS_USER, [b"\x05\x01"], FAILED, "does not accept a user and a password"),
+    "a wrong password": (
+        SOCKS_AS_USER,
+        [b"\x05\x02", b"\x01\x01"],
+        FAILED,
+        "does not accept the user and the password",
+    ),
     "code 1": (SOCKS, [GRANTED, b"\x05\x01"], FAILED, "has a general failure"),
     "code 2": (SOCKS, [GRANTED, b"\x05\x02\x00\x01" + bytes(6)], FAILED, "does not allow the connection"),
-    "code 3": (SOCKS, [GRANTED, b"\x05\x03\x00\x01" + bytes(6)], FAILED, "has no way to the network"),
-    "code 4": (SOCKS, [GRANTED, b"\x05\x04\x00\x01" + bytes(6)], FAILED, "has no way to the host, or does not know it"),
+    "code 3": (SOCKS, [GRANTED, b"\x05\x03\x00\x01" + bytes(6)], FAILED, "cannot reach the network"),
+    "code 4": (SOCKS, [GRANTED, b"\x05\x04\x00\x01" + bytes(6)], FAILED, "cannot reach the host, or does not know it"),
     "code 5": (SOCKS, [GRANTED, b"\x05\x05\x00\x01" + bytes(6)], REFUSED, "was refused"),
     "code 6": (SOCKS, [GRANTED, b"\x05\x06\x00\x01" + bytes(6)], TIMEOUT, "got no answer"),
     "code 7": (SOCKS, [GRANTED, b"\x05\x07\x00\x01" + bytes(6)], FAILED, "does not know the command"),

@@ -64,8 +64,8 @@ MALFORMED = [
 UNSATISFIABLE: list[tuple[str, str]] = [
     (f"accounturi={URI}; accounturi={URI}", "accounturi more than once"),
     (f"accounturi={URI}; AccountURI={URI}2", "accounturi more than once"),
-    ("accounturi=", "accounturi is no URI"),
-    ("accounturi=1234", "accounturi is no URI"),
+    ("accounturi=", "accounturi is not a URI"),
+    ("accounturi=1234", "accounturi is not a URI"),
     ("validationmethods=dns-01; validationmethods=http-01", "validationmethods more than once"),
     ("validationmethods=", "validationmethods names no method"),
     ("validationmethods=dns-01,", "validationmethods names no method"),

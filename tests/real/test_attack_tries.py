@@ -191,7 +191,7 @@ def test_who_asks_for_a_certificate_is_told_that_there_is_none(
     ("fault", "told"),
     [
         ("robot-strong", (True, "strong oracle")),
-        ("", (None, "the server wants a client certificate, and what comes after its proof is not tried")),
+        ("", (None, "the server wants a client certificate, and the test cannot send a CertificateVerify")),
     ],
 )
 def test_who_demands_a_certificate_is_shown_the_one_that_is_configured(

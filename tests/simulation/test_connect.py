@@ -693,7 +693,7 @@ def test_android_up_to_4_3_cannot_connect_to_a_server_that_keeps_to_the_checklis
     refused = {name: one.reason for name, one in found.items() if one.connects is False}
     names = ("android-2.3.7", "android-4.0.4", "android-4.1.1", "android-4.2.2", "android-4.3")
     assert refused == dict.fromkeys(names, Obstacle.NO_COMMON_PROTOCOL)
-    assert found["android-4.3"].detail == "it offers SSLv3 to TLSv1.0, the server accepts TLSv1.2, TLSv1.3"
+    assert found["android-4.3"].detail == "the client offers SSLv3 to TLSv1.0, the server accepts TLSv1.2, TLSv1.3"
 
 
 def test_android_from_4_4_2_on_can_connect_to_it() -> None:

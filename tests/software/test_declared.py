@@ -100,10 +100,10 @@ def test_a_distribution_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("debain 12", "'debain' is no distribution that is known; did you mean debian?"),
+        ("debain 12", "'debain' is not a known distribution; did you mean debian?"),
         ("debian", "'debian' is not a distribution and its release, such as debian 12"),
         ("Debian 12", "'Debian 12' is not a distribution and its release, such as debian 12"),
-        ("zzz 1", f"'zzz' is no distribution that is known; known are {', '.join(DISTRIBUTIONS)}"),
+        ("zzz 1", f"'zzz' is not a known distribution; known are {', '.join(DISTRIBUTIONS)}"),
     ],
 )
 def test_what_is_no_distribution_is_told(text: str, message: str) -> None:

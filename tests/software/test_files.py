@@ -180,12 +180,12 @@ BAD: list[tuple[str, str, str]] = [
         '{"result": {"name": "nginx", "releases": [{"name": "1"}]}}',
         "1:43: result.releases.0.isEol: is required",
     ),
-    ("x.json", '{"result": []}', "1:1: is about '', of which no server is recognised"),
-    ("ngnix.json", "[]", "1:1: is about 'ngnix', of which no server is recognised; did you mean nginx?"),
+    ("x.json", '{"result": []}', "1:1: is about '', which is not a known product"),
+    ("ngnix.json", "[]", "1:1: is about 'ngnix', which is not a known product; did you mean nginx?"),
     (
         "x.json",
         '{"result": {"name": "iphone", "releases": []}}',
-        "1:1: is about 'iphone', of which no server is recognised",
+        "1:1: is about 'iphone', which is not a known product",
     ),
 ]
 

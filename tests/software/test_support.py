@@ -355,7 +355,7 @@ def test_no_newest_version_of_the_shipped_table_fails_when_it_was_made() -> None
             found = support(shown(newest, name), table, AS_OF)
             assert not found.behind, (name, newest)
             if found.maintained is None:
-                assert "may be the one that" in found.why, (name, newest)
+                assert "may be the version that" in found.why, (name, newest)
 
 
 def test_what_distributions_carry_fails_in_no_series_of_the_shipped_table() -> None:

@@ -25,5 +25,5 @@ def dialogue(proxy: Proxy, host: str, port: int) -> Dialogue:
         ProxyError: the host has an IPv6 zone, which is valid on one machine only (RFC 4007, 11.2).
     """
     if is_ip(host) and isinstance(address := ip_address(host), IPv6Address) and address.scope_id:
-        raise ProxyError(Reason.CONNECT_ERROR, f"cannot be told of {host}: the zone means nothing to it")
+        raise ProxyError(Reason.CONNECT_ERROR, f"cannot connect to {host}: an IPv6 zone is valid on this machine only")
     return DIALOGUES[proxy.scheme](proxy, host, port)

@@ -13,8 +13,8 @@ _IP4, _NAME, _IP6 = 1, 3, 4
 _REPLIES = {
     1: (Reason.CONNECT_ERROR, "has a general failure"),
     2: (Reason.CONNECT_ERROR, "does not allow the connection"),
-    3: (Reason.CONNECT_ERROR, "has no way to the network"),
-    4: (Reason.CONNECT_ERROR, "has no way to the host, or does not know it"),
+    3: (Reason.CONNECT_ERROR, "cannot reach the network"),
+    4: (Reason.CONNECT_ERROR, "cannot reach the host, or does not know it"),
     5: (Reason.CONNECT_REFUSED, "was refused"),
     6: (Reason.CONNECT_TIMEOUT, "got no answer"),  # "TTL expired"; Dante and microsocks use it for ETIMEDOUT
     7: (Reason.CONNECT_ERROR, "does not know the command"),
@@ -38,7 +38,7 @@ class _Stream:
         while request or len(self.left) < count:
             data = yield request
             if not data:
-                raise failed("closed the connection within the dialogue")
+                raise failed("closed the connection during the dialogue")
             request, self.left = b"", self.left + data
         taken, self.left = self.left[:count], self.left[count:]
         return taken
@@ -52,7 +52,7 @@ def socks5(proxy: Proxy, host: str, port: int) -> Dialogue:
     if version != 5:
         raise failed("does not speak SOCKS 5")
     if method not in methods:
-        raise failed("takes no user and password" if proxy.user else "asks for a user and a password")
+        raise failed("does not accept a user and a password" if proxy.user else "asks for a user and a password")
     if method == _USER_PASSWORD:
         yield from _log_in(stream, proxy)
     version, code = yield from stream.exactly(2, b"\x05\x01\x00" + _place(host) + struct.pack(">H", port))
@@ -74,7 +74,7 @@ def _log_in(stream: _Stream, proxy: Proxy) -> Generator[bytes, bytes, None]:
     request = bytes([1, len(user)]) + user + bytes([len(password)]) + password
     _, status = yield from stream.exactly(2, request)  # servers differ in the first byte, and curl ignores it too
     if status:
-        raise failed("does not take the user and the password")
+        raise failed("does not accept the user and the password")
 
 
 def _place(host: str) -> bytes:

@@ -28,7 +28,7 @@ async def ldap(wire: Wire) -> None:
     if result:
         raise refused(f"result {result} {diagnostic.decode('utf-8', 'replace')}")
     if int.from_bytes(number, "big") != 1:
-        raise broken("a response to something else")
+        raise broken("a response to another request")
 
 
 def _ber(data: bytes, tag: int) -> tuple[bytes, bytes]:
@@ -125,7 +125,7 @@ async def rdp(wire: Wire) -> None:
     if kind != 0xD0 or packet[0] != len(packet) - 1 or len(negotiation) not in {0, 8}:
         raise broken(f"not a connection confirm: {packet[:20]!r}")
     if not negotiation:
-        raise refused("the server knows nothing but RDP's own security")
+        raise refused("the server supports only RDP's own security")
     answer, length, value = struct.unpack("<BxHI", negotiation)
     if answer == _RDP_FAILURE and length == 8:
         raise refused(f"negotiation failure {value}")

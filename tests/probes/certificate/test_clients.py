@@ -111,7 +111,7 @@ def test_with_the_certificate_there_is_a_response(tmp_path: Path, version: str) 
 @each_version
 @pytest.mark.parametrize(
     ("shown", "said"),
-    [(None, "wants a client certificate"), (OTHERS, "did not take the client certificate")],
+    [(None, "wants a client certificate"), (OTHERS, "did not accept the client certificate")],
     ids=["none", "of a stranger"],
 )
 def test_without_one_that_it_takes_that_is_the_reason(
