@@ -18,7 +18,7 @@ class Tried:
     """What one attack came to.
 
     Attributes:
-        vulnerable: None when the server did not go along to where it is tried, or answers differently each time.
+        vulnerable: None when the handshake did not get to the attack, or the answers differ.
         detail: more of it, for a person.
         signature: of the server that was tried. An answer is of no other.
         hurried: how many tries in a row, up to this one, came before they were due, since the server had changed.

@@ -13,7 +13,7 @@ from exporter.facts.vulnerabilities import VulnerabilityFacts
 class TriedForm(TypedDict):
     """What trying one attack came to."""
 
-    vulnerable: Annotated[bool | None, Key("null when the server did not go along to where it is tried")]
+    vulnerable: Annotated[bool | None, Key("null when the handshake did not get to the attack, or the answers differ")]
     detail: Annotated[str, Key("more of it, for a person")]
     at: Annotated[datetime, Key("when it was tried")]
 
