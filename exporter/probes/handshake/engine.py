@@ -148,17 +148,29 @@ class Engine:
                 return await self._tls12.read(protocol)
 
     async def _ask_again(self, protocols: Sequence[Protocol], *, least: int) -> None:
-        """Ask again for the newest of the protocols that were refused; a server with an older one answers in that.
+        """Ask again for the protocols that were refused.
 
-        `least` is how often, where there is no reason to doubt the refusal.
+        `least` is how often, if there is no reason to doubt the refusals. Then only the newest is asked for: a server
+        with an older one answers in that. If there is a reason, each is asked for, because some servers do not.
         """
         conversation, consistency = self._conversation, self._conversation.consistency
         refused = [protocol for protocol in protocols if self._is_to_be_confirmed(protocol)]
         if not refused or not conversation.accepted_any:
             return
-        suites = {Protocol.SSL2: (), Protocol.TLS1_3: TLS13_SUITES}.get(refused[0], CLASSIC_SUITES)
-        for _ in range(consistency.repeats(least, suspicious=any(map(consistency.newly_refused, refused)))):
-            answer = await conversation.ask(refused[0], suites)
+        suspicious = any(map(consistency.newly_refused, refused))
+        for protocol in refused:
+            repeats = consistency.repeats(least, suspicious=suspicious)
+            await self._repeat(protocol, refused, repeats)
+            if repeats <= least:
+                break
+        self._confirmed |= set(refused)
+
+    async def _repeat(self, asked: Protocol, refused: Sequence[Protocol], repeats: int) -> None:
+        """Ask for this protocol so many times, or until an answer goes against the refusals."""
+        conversation, consistency = self._conversation, self._conversation.consistency
+        suites = {Protocol.SSL2: (), Protocol.TLS1_3: TLS13_SUITES}.get(asked, CLASSIC_SUITES)
+        for _ in range(repeats):
+            answer = await conversation.ask(asked, suites)
             for protocol in refused:
                 if isinstance(answer, ServerHello) and answer.version == VERSION_CODES[protocol]:
                     consistency.downgrades.setdefault(protocol, answer.suite)
@@ -166,10 +178,14 @@ class Engine:
                     self._results[protocol].accepted = None
             if isinstance(answer, SSL2ServerHello):
                 consistency.contradict(Protocol.SSL2, "protocol version")
-            if not isinstance(answer, Alert):
+            if not isinstance(answer, Alert) and not _is_older(answer, refused):
                 break
-        self._confirmed |= set(refused)
 
     def _is_to_be_confirmed(self, protocol: Protocol) -> bool:
         result = self._results[protocol]
         return result.accepted is False and not result.unproved and protocol not in self._confirmed
+
+
+def _is_older(answer: object, protocols: Sequence[Protocol]) -> bool:
+    """Whether the server chose a version that is older than all of these protocols, which refuses them."""
+    return isinstance(answer, ServerHello) and all(answer.version < VERSION_CODES[protocol] for protocol in protocols)
