@@ -5,12 +5,13 @@ import socket
 from ipaddress import ip_address
 from typing import Any
 
-import pytest
 from hypothesis import settings
 
 from tests.support.demonstration import demo_address, prometheus
+from tests.support.leftovers import end_with_parent
+from tests.support.marker import pytest_runtest_protocol, watch_processes
 
-__all__ = ["demo_address", "prometheus"]  # fixtures that several modules share
+__all__ = ["demo_address", "prometheus", "pytest_runtest_protocol"]  # fixtures that several modules share, and a hook
 
 # `make fuzz` runs the property tests long, `make test` short.
 settings.register_profile("short", max_examples=80, deadline=None)
@@ -27,19 +28,20 @@ def _loopback(address: Any) -> bool:  # noqa: ANN401 - whatever socket.connect t
         return address[0] in {"localhost", ""}
 
 
-@pytest.fixture(autouse=True)
-def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that would leave the machine fails."""
+def _only_loopback(name: str) -> None:
+    """A test that would leave the machine by this method of sockets fails."""
+    original = getattr(socket.socket, name)
 
-    def guarded(name: str) -> Any:  # noqa: ANN401 - wraps the socket module's own methods
-        original = getattr(socket.socket, name)
+    def call(self: socket.socket, *args: Any) -> Any:  # noqa: ANN401 - wraps the socket module's own methods
+        address = args[-1]
+        assert _loopback(address), f"a test reaches for {address}"
+        return original(self, *args)
 
-        def call(self: socket.socket, *args: Any) -> Any:  # noqa: ANN401 - as above
-            address = args[-1]
-            assert _loopback(address), f"a test reaches for {address}"
-            return original(self, *args)
+    setattr(socket.socket, name, call)
 
-        return call
 
-    for name in ("connect", "connect_ex", "sendto"):
-        monkeypatch.setattr(socket.socket, name, guarded(name))
+for _name in ("connect", "connect_ex", "sendto"):
+    _only_loopback(_name)
+watch_processes()
+if "PYTEST_XDIST_WORKER" in os.environ:
+    end_with_parent()

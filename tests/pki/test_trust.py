@@ -43,7 +43,7 @@ def with_trust_settings(folder: Path) -> Path:
     return file
 
 
-@pytest.fixture(params=[plain, with_trust_settings])
+@pytest.fixture(params=[plain, pytest.param(with_trust_settings, marks=pytest.mark.real)])
 def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     write: Callable[[Path], Path] = request.param
     return str(write(tmp_path))

@@ -19,7 +19,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from tests.support.names import name_server
-from tests.support.processes import end, find_program, free_port, running, wait_for
+from tests.support.processes import end, find_program, free_port, running, start, wait_for
 from tests.support.proxy import counting_proxy
 from tests.support.servers import HOST, SEED_NGINX, WEAK_NGINX, Pki, make_pki, nginx, this_distribution
 
@@ -176,7 +176,7 @@ def _silent_config() -> str:
         "s.settimeout(60)\n"
         "while True: kept.append(s.accept()[0])\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    process = start([sys.executable, "-c", script], subprocess.DEVNULL)
     _SILENT.append(process)
     targets = "".join(f"  - {{name: t{n}, host: 127.0.0.1, port: {port}}}\n" for n in range(8))
     return f"global: {{scan_interval: 1h, timeout: 30s, connections_per_host: 100}}\ntargets:\n{targets}"

@@ -1,32 +1,27 @@
 """Fixtures: the demonstration with its targets scanned, and a Prometheus server that scrapes it. Once a session."""
 
-import os
 import re
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.processes import running, wait_for
 from tests.support.prometheus import Prometheus, hastened, scraping
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="session")
-def demo_address() -> Iterator[str]:
+def demo_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`host:port` of the demonstration, its targets scanned."""
+    log = tmp_path_factory.mktemp("demo") / "demo.log"
     command = [sys.executable, "-m", "exporter", "demo", "--web.listen-address", "127.0.0.1:0"]
-    environment = os.environ | {"COLUMNS": "200"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT) as process:
-        try:
-            assert process.stdout is not None
-            found = (re.search(r"Metrics: http://([^/]+)/metrics", line) for line in process.stdout)
-            yield next(match[1] for match in found if match)
-        finally:
-            process.send_signal(signal.SIGTERM)
+    with running(command, log, environment={"COLUMNS": "200"}):
+        found = wait_for("the demo", 120, lambda: re.search(r"Metrics: http://([^/]+)/metrics", log.read_text()))
+        assert found is not None
+        yield found[1]
 
 
 @pytest.fixture(scope="session")

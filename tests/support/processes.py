@@ -1,4 +1,7 @@
-"""Real servers and tools: started on loopback, waited for, ended by the id they were started with."""
+"""Real servers and tools: started on loopback, waited for, ended by the id they were started with.
+
+They end with the test process, however it ends.
+"""
 
 import contextlib
 import os
@@ -10,7 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
+
+from tests.support import leftovers
+from tests.support.marker import needs_marker
 
 START_SECONDS = 20
 
@@ -43,21 +49,36 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The command in a process group of its own while the block runs; with a port, once it is listened on."""
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd=log.parent,  # what a server leaves behind (a core, say) lands beside its log
-            env={**os.environ, **(environment or {})},
-        )
+        # What a server leaves behind (a core, say) lands next to its log.
+        process = start(command, output, folder=log.parent, environment=environment)
     try:
         if port is not None:
             _await_port(process, port, log)
         yield process
     finally:
         end(process)
+
+
+def start(
+    command: list[str],
+    output: int | IO[bytes],
+    *,
+    folder: Path | None = None,
+    environment: dict[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """The command in a session of its own, for `end`; `output` is where it writes to, as Popen takes it."""
+    needs_marker(command[0])
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+    )
+    leftovers.started(process.pid)
+    return process
 
 
 def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -89,4 +110,5 @@ def end(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=10)
-            return
+            break
+    leftovers.ended(process.pid)

@@ -93,6 +93,7 @@ def read(what: str, folder: Path) -> CertificateFacts:
     return read_chain((parse(CERTIFICATES[what]),), HOST, str(folder / "roots.pem"), NOW)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("what", READ)
 def test_it_is_known_as_openssl_has_it(folder: Path, accepted: set[str], what: str) -> None:
     facts, file = read(what, folder), folder / f"{READ.index(what)}.pem"
@@ -124,6 +125,7 @@ def test_what_cannot_be_read_has_a_reason_of_its_own(folder: Path, what: str) ->
     assert all(text.partition(": ")[2] for text in leaf.unreadable)
 
 
+@pytest.mark.real
 def test_most_of_them_are_accepted(accepted: set[str]) -> None:
     """Or the tests above would show little."""
     assert len(accepted) > 40

@@ -147,6 +147,7 @@ def test_a_key_that_cannot_be_read_is_not_known() -> None:
 # --- what a certificate may be used for -------------------------------------------------------------------------------
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     "odd_extension",
     [(USAGE, bytes.fromhex("230403020780")), (PURPOSES, tlv(SEQUENCE, SERVER_AUTH, LONG_OID))],
