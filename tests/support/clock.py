@@ -1,8 +1,9 @@
-"""A loop whose time passes at once when everybody waits: hours of waiting in no time, the same on every machine."""
+"""Loops whose time tests move: hours of waiting in no time, the same on every machine."""
 
 import asyncio
 import selectors
 from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,8 +22,25 @@ class _Selector(selectors.DefaultSelector):
         return super().select(0)
 
 
+class MovedLoop(asyncio.SelectorEventLoop):
+    """Real time, and whatever is added to it: for what has input and output.
+
+    Attributes:
+        ahead_seconds: by how much its time is ahead of the real one.
+    """
+
+    ahead_seconds = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead_seconds
+
+    def now(self) -> datetime:
+        """The system's clock, had it gone along."""
+        return datetime.now(UTC) + timedelta(seconds=self.ahead_seconds)
+
+
 class FeignedLoop(asyncio.SelectorEventLoop):
-    """Its time, in seconds, is `selector.passed`; to add to that is a standstill."""
+    """Its time passes at once when everybody waits: `selector.passed`, in seconds. To add to it is a standstill."""
 
     def __init__(self) -> None:
         self.selector = _Selector()
