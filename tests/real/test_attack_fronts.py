@@ -13,7 +13,7 @@ import pytest
 
 from exporter.derived.verdicts import Attack
 from exporter.derived.vulnerabilities import Vulnerabilities
-from tests.real.test_attacks import scanned
+from tests.support.attacked import Scans
 from tests.support.plain import plain_server
 from tests.support.scripted import Hello, parse_hello
 from tests.support.servers import HOST, Pki, make_pki
@@ -62,27 +62,27 @@ async def pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter, dela
         sink.close()
 
 
-async def verdict(port: int, attack: Attack) -> bool | None:
+async def verdict(scans: Scans, port: int, attack: Attack) -> bool | None:
     """What a scan says of the attack on the server of this port."""
-    report = await scanned(port, protocol="tls", scan_timeout=timedelta(seconds=90))
+    report = await scans.report(port, protocol="tls", scan_timeout=timedelta(seconds=90))
     derived = report.facts.get(Vulnerabilities)
     assert derived is not None
     return derived.verdicts[attack].vulnerable
 
 
-def told(port: int, attack: Attack) -> bool | None:
+def told(scans: Scans, port: int, attack: Attack) -> bool | None:
     """As `verdict`."""
-    return asyncio.run(verdict(port, attack))
+    return scans.run(verdict(scans, port, attack))
 
 
-def told_by_way_of(choose: Callable[[Hello], int], attack: Attack, *, delay: float = 0.0) -> bool | None:
+def told_by_way_of(scans: Scans, choose: Callable[[Hello], int], attack: Attack, *, delay: float = 0.0) -> bool | None:
     """As `verdict`, behind a front."""
 
     async def run() -> bool | None:
         async with front(choose, delay=delay) as before:
-            return await verdict(before, attack)
+            return await verdict(scans, before, attack)
 
-    return asyncio.run(run())
+    return scans.run(run())
 
 
 def folder(parent: Path, name: str) -> Path:
@@ -92,37 +92,39 @@ def folder(parent: Path, name: str) -> Path:
 
 
 @pytest.mark.parametrize("attack", [Attack.HEARTBLEED, Attack.CCS_INJECTION])
-def test_it_is_the_service_of_this_name_that_is_tried(attack: Attack, pki: Pki, tmp_path: Path) -> None:
+def test_it_is_the_service_of_this_name_that_is_tried(attack: Attack, scans: Scans, pki: Pki, tmp_path: Path) -> None:
     """Without it, as sslyze tries, a scan would tell of whatever the front has for those who give none."""
     with HAS[attack](folder(tmp_path, "has"), pki) as has, HAS_NOT[attack](folder(tmp_path, "not"), pki) as has_not:
-        assert told_by_way_of(lambda hello: has if hello.server_name == HOST else has_not, attack) is True
-        assert told_by_way_of(lambda hello: has_not if hello.server_name == HOST else has, attack) is False
+        assert told_by_way_of(scans, lambda hello: has if hello.server_name == HOST else has_not, attack) is True
+        assert told_by_way_of(scans, lambda hello: has_not if hello.server_name == HOST else has, attack) is False
 
 
-def test_a_server_that_renegotiates_slowly_is_not_called_safe(pki: Pki, tmp_path: Path) -> None:
+def test_a_server_that_renegotiates_slowly_is_not_called_safe(scans: Scans, pki: Pki, tmp_path: Path) -> None:
     with old_openssl(tmp_path, pki.rsa, versions=ONLY_1_2, suites="ECDHE-RSA-AES128-SHA") as port:
-        assert told_by_way_of(lambda _: port, Attack.CLIENT_RENEGOTIATION, delay=0.3) is None
+        assert told_by_way_of(scans, lambda _: port, Attack.CLIENT_RENEGOTIATION, delay=0.3) is None
 
 
-def test_a_server_that_closes_after_any_handshake_has_refused_nothing(pki: Pki, tmp_path: Path) -> None:
+def test_a_server_that_closes_after_any_handshake_has_refused_nothing(scans: Scans, pki: Pki, tmp_path: Path) -> None:
     with old_openssl(tmp_path, pki.rsa, versions=TLS, suites=MODERN, stays=False) as port:
-        assert told(port, Attack.CLIENT_RENEGOTIATION) is None
+        assert told(scans, port, Attack.CLIENT_RENEGOTIATION) is None
 
 
 def robot(**settings: object) -> dict[str, object]:
     return {"versions": TLS, "suites": RSA_EXCHANGE, "fault": "robot-strong"} | settings
 
 
-def test_messages_of_tls_tell_nothing_in_ssl3(pki: Pki, tmp_path: Path) -> None:
+def test_messages_of_tls_tell_nothing_in_ssl3(scans: Scans, pki: Pki, tmp_path: Path) -> None:
     with old_openssl(tmp_path, pki.rsa, **robot(versions=("SSL3",))) as port:
-        assert told(port, Attack.ROBOT) is None
+        assert told(scans, port, Attack.ROBOT) is None
 
 
-def test_robot_is_tried_with_the_key_of_the_protocol_that_it_is_tried_in(pki: Pki, tmp_path: Path) -> None:
+def test_robot_is_tried_with_the_key_of_the_protocol_that_it_is_tried_in(
+    scans: Scans, pki: Pki, tmp_path: Path
+) -> None:
     other = make_pki(folder(tmp_path, "pki"))
     modern: dict[str, object] = {"versions": TLS, "suites": "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-SHA"}
     with (
         old_openssl(folder(tmp_path, "has"), other.rsa, **robot()) as has,
         old_openssl(folder(tmp_path, "not"), pki.rsa, **modern) as has_not,
     ):
-        assert told_by_way_of(lambda hello: has if hello.version == TLS1_2 else has_not, Attack.ROBOT) is True
+        assert told_by_way_of(scans, lambda hello: has if hello.version == TLS1_2 else has_not, Attack.ROBOT) is True

@@ -4,7 +4,6 @@ What sslyze's own command line says of the same servers is in `test_vulnerable_s
 """
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,12 +16,12 @@ from exporter.derived.vulnerabilities import Vulnerabilities
 from exporter.facts.vulnerabilities import POSSIBLE, VulnerabilityFacts
 from exporter.model import Facts, Reason, Report
 from exporter.scan import scan
-from exporter.workers import Workers
+from tests.support.attacked import Scans
 from tests.support.facts import KOPANO
 from tests.support.judging import report_after
 from tests.support.plain import plain_server
 from tests.support.servers import HOST, SEED_NGINX, Pki, make_pki, nginx
-from tests.support.targets import make_environment, make_target
+from tests.support.targets import make_target
 from tests.support.vulnerable import HAS, HAS_NOT, HOSTILE, ONLY_1_2, SPITEFUL, VARIANTS, old_openssl
 from tests.test_app import Fixture, entry, text
 
@@ -36,38 +35,18 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return make_pki(tmp_path_factory.mktemp("pki"))
 
 
-async def scanned(port: int, **changes: object) -> Report:
-    """The report after a whole scan, attacks included."""
-    workers = Workers()
-    environment = replace(make_environment(), workers=workers)
-    target = make_target(port, **({"host": HOST, "server_name": HOST, "vulnerability_interval": DAY} | changes))
-    try:
-        result = await scan(target, environment)
-    finally:
-        await workers.close()
-    return report_after(result, (KOPANO,), environment.now())
-
-
-def verdicts(port: int, **changes: object) -> Mapping[Attack, bool | None]:
-    derived = asyncio.run(scanned(port, **changes)).facts.get(Vulnerabilities)
-    assert derived is not None
-    return {attack: verdict.vulnerable for attack, verdict in derived.verdicts.items()}
-
-
 def test_there_are_two_servers_for_every_attack() -> None:
     assert set(HAS) == set(HAS_NOT) == set(Attack)
 
 
 @pytest.mark.parametrize("attack", Attack)
-def test_an_attack_is_told_where_it_works(attack: Attack, pki: Pki, tmp_path: Path) -> None:
-    with HAS[attack](tmp_path, pki) as port:
-        assert verdicts(port)[attack] is True
+def test_an_attack_is_told_where_it_works(attack: Attack, scans: Scans, pki: Pki, tmp_path: Path) -> None:
+    assert scans.verdicts(HAS[attack], tmp_path, pki)[attack] is True
 
 
 @pytest.mark.parametrize("attack", Attack)
-def test_an_attack_is_ruled_out_where_it_does_not(attack: Attack, pki: Pki, tmp_path: Path) -> None:
-    with HAS_NOT[attack](tmp_path, pki) as port:
-        assert verdicts(port)[attack] is False
+def test_an_attack_is_ruled_out_where_it_does_not(attack: Attack, scans: Scans, pki: Pki, tmp_path: Path) -> None:
+    assert scans.verdicts(HAS_NOT[attack], tmp_path, pki)[attack] is False
 
 
 TOLD: dict[str, tuple[Attack, bool | None]] = {
@@ -91,10 +70,9 @@ TOLD: dict[str, tuple[Attack, bool | None]] = {
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_what_else_is_to_be_told_apart(name: str, pki: Pki, tmp_path: Path) -> None:
+def test_what_else_is_to_be_told_apart(name: str, scans: Scans, pki: Pki, tmp_path: Path) -> None:
     attack, told = TOLD[name]
-    with VARIANTS[name](tmp_path, pki) as port:
-        assert verdicts(port)[attack] is told
+    assert scans.verdicts(VARIANTS[name], tmp_path, pki)[attack] is told
 
 
 # --- hostile servers --------------------------------------------------------------------------------------------------
@@ -103,9 +81,9 @@ SCAN_SECONDS = 15
 
 
 @pytest.mark.parametrize("name", SPITEFUL)
-def test_whoever_turns_on_a_tester_is_not_called_safe_for_it(name: str, pki: Pki, tmp_path: Path) -> None:
+def test_whoever_turns_on_a_tester_is_not_called_safe_for_it(name: str, scans: Scans, pki: Pki, tmp_path: Path) -> None:
     with SPITEFUL[name](tmp_path, pki) as port:
-        report = asyncio.run(scanned(port, scan_timeout=timedelta(seconds=SCAN_SECONDS), timeout_seconds=0.5))
+        report = scans.run(scans.report(port, scan_timeout=timedelta(seconds=SCAN_SECONDS), timeout_seconds=0.5))
     assert report.result.duration_seconds < SCAN_SECONDS + 1
     tried = report.facts.get(VulnerabilityFacts)
     assert tried is not None
@@ -129,15 +107,15 @@ KNOWN_HANGS: dict[str, tuple[dict[str, object], Reason]] = {
 
 
 @pytest.mark.parametrize("name", KNOWN_HANGS)
-def test_what_sslyze_hangs_on_ends_within_the_deadline(name: str) -> None:
+def test_what_sslyze_hangs_on_ends_within_the_deadline(name: str, scans: Scans) -> None:
     changes, reason = KNOWN_HANGS[name]
 
     async def run() -> Report:
         async with plain_server(HOSTILE[name]) as port:
             limits = {"timeout_seconds": 0.5, "scan_timeout": timedelta(seconds=SCAN_SECONDS)}
-            return await scanned(port, **(limits | changes))
+            return await scans.report(port, **(limits | changes))
 
-    report = asyncio.run(run())
+    report = scans.run(run())
     assert report.result.duration_seconds < SCAN_SECONDS + 1
     # Where every hello waits for its limit, the time for all of them may be over first.
     assert {failure.reason for failure in report.result.failures} & {reason, Reason.DEADLINE_EXCEEDED}
@@ -145,12 +123,12 @@ def test_what_sslyze_hangs_on_ends_within_the_deadline(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["silent after ServerHelloDone", "flood after ServerHelloDone"])
-def test_a_server_that_never_finishes_a_handshake_is_read_and_not_called_safe(name: str) -> None:
+def test_a_server_that_never_finishes_a_handshake_is_read_and_not_called_safe(name: str, scans: Scans) -> None:
     async def run() -> Report:
         async with plain_server(HOSTILE[name]) as port:
-            return await scanned(port, timeout_seconds=0.3, scan_timeout=timedelta(seconds=SCAN_SECONDS))
+            return await scans.report(port, timeout_seconds=0.3, scan_timeout=timedelta(seconds=SCAN_SECONDS))
 
-    report = asyncio.run(run())
+    report = scans.run(run())
     assert report.result.duration_seconds < SCAN_SECONDS + 1
     tried = report.facts.get(VulnerabilityFacts)
     told = {attack: one.vulnerable for attack, one in tried.attacks_tried.items()} if tried else {}
@@ -160,15 +138,11 @@ def test_a_server_that_never_finishes_a_handshake_is_read_and_not_called_safe(na
 # --- another server ---------------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_took_the_place_of_another_is_tried_at_once(pki: Pki, tmp_path: Path) -> None:
+def test_a_server_that_took_the_place_of_another_is_tried_at_once(scans: Scans, pki: Pki, tmp_path: Path) -> None:
     async def run(port: int, known: Facts) -> Report:
-        workers = Workers()
-        environment = replace(make_environment(), workers=workers)
+        environment = scans.environment()
         target = make_target(port, host=HOST, server_name=HOST, vulnerability_interval=DAY)
-        try:
-            result = await scan(target, environment, known)
-        finally:
-            await workers.close()
+        result = await scan(target, environment, known)
         return report_after(replace(result, facts=result.facts.over(known)), (KOPANO,), environment.now())
 
     def injected(report: Report) -> bool | None:
@@ -179,10 +153,10 @@ def test_a_server_that_took_the_place_of_another_is_tried_at_once(pki: Pki, tmp_
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
     with old_openssl(tmp_path / "first", pki.rsa, versions=ONLY_1_2, suites="ECDHE-RSA-AES128-SHA") as port:
-        first = asyncio.run(run(port, Facts()))
+        first = scans.run(run(port, Facts()))
     settings = {"versions": ONLY_1_2, "suites": "AES128-SHA:ECDHE-RSA-AES128-SHA", "fault": "ccs_injection"}
     with old_openssl(tmp_path / "second", pki.rsa, port=port, **settings):
-        second = asyncio.run(run(port, first.result.facts))
+        second = scans.run(run(port, first.result.facts))
     assert (injected(first), injected(second)) == (False, True)
 
 

@@ -4,6 +4,7 @@ Each process that runs tests has a watcher, a process of its own. It reads which
 the end of its input kills what is left of them. The system closes that pipe however the test process ends.
 """
 
+import atexit
 import contextlib
 import ctypes
 import functools
@@ -18,7 +19,9 @@ from pathlib import Path
 def _watcher() -> subprocess.Popen[bytes]:
     # A session of its own, so that a signal for the group of the tests leaves it alone.
     command = [sys.executable, "-I", "-S", __file__]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, bufsize=0)
+    watcher = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, bufsize=0)
+    atexit.register(watcher.communicate)  # which closes the pipe and waits
+    return watcher
 
 
 def end_with_parent() -> None:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from exporter.tls.suites import BY_CODE
 from tests.support.old_openssl import (
     HANDSHAKE_START,
     INFO_CALLBACK,
@@ -117,7 +116,11 @@ class CcsInjection(Fault):
     """
 
     def __init__(self) -> None:
+        # Here, since every other server would start a second later for it.
+        from exporter.tls.suites import BY_CODE  # noqa: PLC0415
+
         super().__init__()
+        self.suites = BY_CODE
         self.exchanged = self.injected = False
 
     def take(self, received: bytes) -> bytes | None:
@@ -131,7 +134,7 @@ class CcsInjection(Fault):
 
     def complaint(self, length: int) -> int:
         at = 43 + 1 + self.flight[43]  # after the record's header, the message's, version, random and session
-        suite = BY_CODE[int.from_bytes(self.flight[at : at + 2], "big")]
+        suite = self.suites[int.from_bytes(self.flight[at : at + 2], "big")]
         mac = 0 if suite.name.endswith(IN_ONE_PIECE) else MAC_SIZES[suite.name.rpartition("_")[2]]
         if suite.cbc:
             block = 8 if "DES" in suite.name or "IDEA" in suite.name else 16
@@ -359,6 +362,7 @@ def main() -> None:
     context = make_context(pem, settings)
     context.on_info(info)
     make_fault = FAULTS[settings.get("fault", "")]
+    make_fault()  # it may load something, for which no client should wait
     with socket.create_server(("127.0.0.1", port), backlog=128) as listener:
         while kept:
             raw, _ = listener.accept()

@@ -71,6 +71,9 @@ FFDHE_2048 = (
 )
 """RFC 7919 (A.1)."""
 
+PLAIN = _old(versions=TLS, suites=MODERN)
+"""Has none of the attacks that are not in its suites and versions; one server, which tests scan once."""
+
 HAS: Mapping[str, Start] = {
     "heartbleed": _old(versions=TLS, suites=MODERN, fault="heartbleed"),
     "ccs_injection": _old(versions=TLS, suites=MODERN, fault="ccs_injection"),
@@ -80,7 +83,7 @@ HAS: Mapping[str, Start] = {
     "logjam": _old(versions=TLS, suites=f"{MODERN}:EXP-EDH-RSA-DES-CBC-SHA", prime=PRIME_512),
     "drown": _old(versions=("SSL2", *TLS), suites=f"{MODERN}:RC4-MD5:EXP-RC2-CBC-MD5:DES-CBC3-MD5"),
     "poodle": _old(versions=("SSL3", *TLS), suites=MODERN),
-    "beast": _old(versions=TLS, suites=MODERN),
+    "beast": PLAIN,
     "sweet32": _old(versions=TLS, suites=f"{MODERN}:DES-CBC3-SHA"),
     "rc4": _old(versions=TLS, suites=f"{MODERN}:RC4-SHA"),
     "insecure_renegotiation": lambda folder, pki: gnutls(
@@ -92,17 +95,17 @@ HAS: Mapping[str, Start] = {
 }
 
 HAS_NOT: Mapping[str, Start] = {
-    "heartbleed": _old(versions=TLS, suites=MODERN),
-    "ccs_injection": _old(versions=TLS, suites=MODERN),
+    "heartbleed": PLAIN,
+    "ccs_injection": PLAIN,
     "robot": _old(versions=TLS, suites=RSA_EXCHANGE),
-    "crime": _old(versions=TLS, suites=MODERN),
-    "freak": _old(versions=TLS, suites=MODERN),
+    "crime": PLAIN,
+    "freak": PLAIN,
     "logjam": _old(versions=TLS, suites=f"{MODERN}:DHE-RSA-AES128-SHA", prime=FFDHE_2048),
     "drown": _old(versions=("SSL3", *TLS), suites=f"{MODERN}:RC4-MD5"),
     "poodle": _old(versions=("SSL3", *TLS), suites="RC4-SHA:AES128-GCM-SHA256"),
     "beast": _old(versions=ONLY_1_2, suites=MODERN),
-    "sweet32": _old(versions=TLS, suites=MODERN),
-    "rc4": _old(versions=TLS, suites=MODERN),
+    "sweet32": PLAIN,
+    "rc4": PLAIN,
     "insecure_renegotiation": lambda folder, pki: gnutls(folder, pki.rsa, "NORMAL:-VERS-TLS1.3", "renegotiates"),
     "client_renegotiation": _nginx(SEED_NGINX.replace(" TLSv1.3", "")),
 }
@@ -119,7 +122,7 @@ VARIANTS: Mapping[str, Start] = {
     "BEAST without CBC": _old(versions=TLS, suites="RC4-SHA:AES128-GCM-SHA256"),
     "no renegotiation that closes": _old(versions=TLS, suites=MODERN, renegotiations=0),
     "three renegotiations, then closes": _old(versions=TLS, suites=MODERN, renegotiations=3),
-    "renegotiation by OpenSSL 1.0.2": _old(versions=TLS, suites=MODERN),
+    "renegotiation by OpenSSL 1.0.2": PLAIN,
     "no renegotiation by Apache": lambda folder, pki: apache(
         folder, "SSLProtocol TLSv1.2\nSSLHonorCipherOrder on", [pki.rsa]
     ),
