@@ -80,6 +80,7 @@ async def read_handshake(
     **changes: Any,  # noqa: ANN401 - as above
 ) -> tuple[HandshakeFacts, Dialer]:
     """What the engine reads of a server on this port, after the scan `before`, in so many seconds."""
-    dialer = Dialer(make_target(port, **changes), HostGate())
+    patient = {"timeout_seconds": 10.0}  # on a busy machine a second may pass in the middle of a flight
+    dialer = Dialer(make_target(port, **(patient | changes)), HostGate())
     until = None if until_seconds is None else asyncio.get_running_loop().time() + until_seconds
     return await Engine(dialer, before).read(until), dialer
