@@ -51,9 +51,9 @@ def test_a_large_key_is_read_at_once(tmp_path: Path) -> None:
     """Nothing else runs meanwhile: proving that it is made of primes would take half a second."""
     large = issue("large", key=rsa_key(4096))
     file = str(pem_file(tmp_path / "large.pem", large, key=large))
-    started = time.monotonic()
+    started = time.thread_time()
     assert read_credentials(file, file).key.public_key() == large.key.public_key()
-    assert time.monotonic() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 def test_a_file_that_is_gone_is_an_error_of_the_system(tmp_path: Path) -> None:

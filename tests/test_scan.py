@@ -89,9 +89,9 @@ def test_http_is_asked_of_https_alone_and_dns_of_names_alone() -> None:
 
 
 def test_the_deadline_ends_a_scan_with_its_reason() -> None:
-    result = scan_script(lambda _hello: End.SILENCE, timeout_seconds=5.0, scan_timeout=timedelta(seconds=0.3))
+    result = scan_script(lambda _hello: End.SILENCE, timeout_seconds=60.0, scan_timeout=timedelta(seconds=0.3))
     assert [failure.reason for failure in result.failures] == [Reason.DEADLINE_EXCEEDED]
-    assert result.duration_seconds < 3
+    assert result.duration_seconds < 20
     assert len(result.facts) == 0
 
 

@@ -327,7 +327,7 @@ def test_a_hostile_proxy_leaves_its_reason_in_time_and_is_named_without_its_pass
     began = time.monotonic()
     with pytest.raises(ProbeError) as caught:
         asyncio.run(_attempt(handler, scheme))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
     assert caught.value.reason is reason
     assert caught.value.detail.startswith(f"{NAME} port 443: the proxy {scheme}://127.0.0.1:")
     assert PASSWORD not in str(caught.value)

@@ -454,7 +454,7 @@ def test_a_server_that_drips_forever_ends_the_dialogue(dialogue: str) -> None:
     with pytest.raises(ProbeError) as caught:
         asyncio.run(attempt([OVERLONG[dialogue][0][:3] + b"\xff" * 1000], dialogue, pause=0.02, limit=0.4))
     assert caught.value.reason in {Reason.STARTTLS_TIMEOUT, Reason.STARTTLS_ERROR}
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize("dialogue", DIALOGUES)

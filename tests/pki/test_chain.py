@@ -51,9 +51,9 @@ def test_a_very_long_chain_takes_no_time() -> None:
     alike = [issue("alike", ca=True, key=key) for _ in range(2)]
     many = [alike[number % 2].parsed for number in range(500)]
     others = [issue(f"other {number}", ca=True, key=KEY).parsed for number in range(200)]
-    started = time.monotonic()
+    started = time.thread_time()
     read = read_shape([issue("leaf", alike[0]).parsed, *many, *others])
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2
     assert len(read.path) <= MOST_LINKED
     assert len(read.surplus) == 698
 

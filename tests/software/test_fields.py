@@ -249,6 +249,6 @@ def test_whatever_is_said_brings_only_labels_of_the_narrow_form(name: str, value
     "value", ["(" * 10**6, "(()" * 10**5, "\\(" * 10**5, "a/1 " * 10**5, "1.1 a(" * 10**5, "1." * 10**6]
 )
 def test_what_is_made_to_keep_a_parser_busy_does_not(name: str, value: str) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     assert len(read(name, value)) <= MAX_TEXT
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
