@@ -62,12 +62,14 @@ def exposed(demo_address: str) -> Mapping[str, set[frozenset[str]]]:
     return found
 
 
+@pytest.mark.real
 def test_the_demonstration_exposes_what_is_documented(exposed: Mapping[str, object]) -> None:
     full = {family.name for family in FULL_DETAIL}
     assert set(exposed) == DOCUMENTED - set(NOT_IN_THE_DEMO) - full
     assert not full & set(NOT_IN_THE_DEMO)
 
 
+@pytest.mark.real
 def test_the_demonstration_uses_the_labels_that_are_documented(exposed: Mapping[str, set[frozenset[str]]]) -> None:
     about_targets = {family.name: {label.name for label in family.labels} | {"target"} for family in FAMILIES}
     own = {family.name: {label.name for label in family.labels} for family in OWN_FAMILIES}
