@@ -22,10 +22,10 @@ def test_at_least_fifty_clients_of_every_kind_come_with_the_program() -> None:
 
 
 def test_every_client_says_where_and_when_it_is_from() -> None:
-    assert TABLE.as_of == datetime(2026, 11, 22, tzinfo=UTC)
-    assert {client.source.name for client in CLIENTS.values()} == {"published", "captured"}
+    assert TABLE.as_of == datetime(2026, 11, 30, tzinfo=UTC)
+    assert {client.source.name for client in CLIENTS.values()} == {"published", "captured", "captured-debian"}
     assert all(client.source.text and client.source.date <= TABLE.as_of for client in CLIENTS.values())
-    assert all(client.how for client in CLIENTS.values() if client.source.name == "captured")
+    assert all(client.how for client in CLIENTS.values() if client.source.name != "published")
 
 
 def test_no_client_offers_signals_or_grease() -> None:
@@ -49,6 +49,8 @@ def test_no_client_offers_signals_or_grease() -> None:
         ("java-11", Protocol.TLS1_0, Protocol.TLS1_3),
         ("java-17", Protocol.TLS1_2, Protocol.TLS1_3),
         ("openssl-0.9.8y", Protocol.SSL3, Protocol.TLS1_0),
+        ("python-3.11", Protocol.TLS1_2, Protocol.TLS1_3),
+        ("python-3.11-debian", Protocol.TLS1_0, Protocol.TLS1_3),
         ("thunderbird-153", Protocol.TLS1_2, Protocol.TLS1_3),
     ],
 )

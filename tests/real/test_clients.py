@@ -1,6 +1,7 @@
 """What is simulated of clients happens: hellos of every client of the table, and real clients, put to real servers."""
 
 import asyncio
+import os
 import re
 import socket
 import subprocess
@@ -16,7 +17,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import mldsa
 from OpenSSL import SSL
 
-from exporter.clients.client import Client
 from exporter.clients.files import shipped_clients
 from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts
@@ -32,11 +32,12 @@ from tests.support.servers import HOST, SEED_NGINX, Pki, apache, make_pki, nginx
 from tests.support.stacks import gnutls, openssl_server
 from tests.support.targets import make_environment, make_target
 from tests.support.vulnerable import FFDHE_2048, Start, old_openssl
-from tools.capture_client import capture
+from tools.capture_client import capture, described
 
 pytestmark = pytest.mark.real
 
 CLIENTS = shipped_clients().clients
+ML_DSA_65 = 0x0905
 
 OLD_NGINX = """
     ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_prefer_server_ciphers on;
@@ -61,6 +62,7 @@ TLS1_0_ALONE = {
 """Clients whose newest version is TLS 1.0."""
 WITHOUT_DHE = {name for name, one in CLIENTS.items() if not {0x0033, 0x0039, 0x0005, 0x000A} & set(one.suites)}
 """Clients that have none of `DHE_SUITES`."""
+WITH_ML_DSA = {name for name, one in CLIENTS.items() if ML_DSA_65 in (one.schemes or ())}
 WITHOUT_TLS1_3 = {name for name, one in CLIENTS.items() if Protocol.TLS1_3 not in one.protocols}
 
 
@@ -150,9 +152,9 @@ def test_clients_without_ml_dsa_cannot_connect_to_a_server_with_that_alone(tmp_p
         server = scanned(port)
         answered = ask(port, list(CLIENTS.values()))
     found = {name: connect(one, server) for name, one in CLIENTS.items()}
-    assert {name for name, one in found.items() if one.connects} == {"chromium-156", "openssl-3.5"}
+    assert {name for name, one in found.items() if one.connects} == WITH_ML_DSA
     assert {name for name, one in found.items() if one.connects is None} == set()
-    assert {name for name, one in answered.items() if one is not None} == {"chromium-156", "openssl-3.5"}
+    assert {name for name, one in answered.items() if one is not None} == WITH_ML_DSA
 
 
 def told(found: SimulatedConnection) -> Agreed | None:
@@ -210,11 +212,50 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as raw:
         print("Protocol version:", connection.version())
         print("Ciphersuite:", connection.cipher()[0])
 """
-REAL_CLIENTS: Mapping[str, list[str]] = {
-    "openssl-3.0": ["openssl", "s_client", "-brief", "-connect", "127.0.0.1:{port}", "-servername", HOST],
-    "python-3.11": [sys.executable, "-c", PYTHON, "{port}"],
+IDENTITY = """
+import ssl, sys, sysconfig
+suites = {1: "", 2: "-debian"}[sysconfig.get_config_var("PY_SSL_DEFAULT_CIPHERS")]
+print("python-%d.%d%s" % (*sys.version_info[:2], suites), "openssl-%d.%d" % ssl.OPENSSL_VERSION_INFO[:2])
+"""
+"""Prints the client that an interpreter is, and its OpenSSL. The build decides: by Python's own suites and versions,
+or by OpenSSL's (configure --with-ssl-default-suites), as Debian has it."""
+OPENSSL_OF = {
+    "python-3.11": "openssl-3.0",
+    "python-3.11-debian": "openssl-3.0",
+    "python-3.13-debian": "openssl-3.5",
 }
-"""Id of a client -> the command that makes it connect."""
+"""Pythons of the table -> the OpenSSL that their entries are with."""
+
+
+def _interpreters() -> set[str]:
+    """Every Python of this machine: the one of the tests, and those on the path."""
+    folders = [Path(folder) for folder in [*os.get_exec_path(), "/usr/bin"]]
+    on_path = {
+        str(file) for folder in folders for file in folder.glob("python3*") if re.search(r"3(\.\d+)?$", file.name)
+    }
+    return {sys.executable, *on_path}
+
+
+def _first_line(*command: str) -> str:
+    with suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        return done.stdout.partition("\n")[0]
+    return ""
+
+
+def real_clients() -> dict[str, list[str]]:
+    """Id of a client that this machine has -> the command that makes it connect."""
+    openssl = find_program("openssl")
+    found = re.match(r"OpenSSL (\d+\.\d+)", _first_line(openssl, "version"))
+    assert found is not None
+    commands = {
+        f"openssl-{found[1]}": [openssl, "s_client", "-brief", "-connect", "127.0.0.1:{port}", "-servername", HOST]
+    }
+    for interpreter in sorted(_interpreters()):
+        identity = _first_line(interpreter, "-c", IDENTITY).split()
+        if identity and OPENSSL_OF.get(identity[0]) == identity[1]:
+            commands[identity[0]] = [interpreter, "-c", PYTHON, "{port}"]
+    return commands
 
 
 def _nginx(protocols: str, suites: str) -> Start:
@@ -235,26 +276,25 @@ FRONTS: Mapping[str, Start] = {
 COMES_OF = {
     ("openssl-3.0", "TLS 1.0 with signatures"): Obstacle.SHA1_SIGNATURE,
     ("openssl-3.0", "no secure renegotiation"): Obstacle.NO_SECURE_RENEGOTIATION,
+    ("openssl-3.5", "TLS 1.0 with signatures"): Obstacle.NO_COMMON_PROTOCOL,
+    ("openssl-3.5", "TLS 1.0 without"): Obstacle.NO_COMMON_PROTOCOL,
+    ("openssl-3.5", "no secure renegotiation"): Obstacle.NO_SECURE_RENEGOTIATION,
     ("python-3.11", "TLS 1.0 with signatures"): Obstacle.NO_COMMON_PROTOCOL,
     ("python-3.11", "TLS 1.0 without"): Obstacle.NO_COMMON_PROTOCOL,
     ("python-3.11", "no secure renegotiation"): Obstacle.NO_SECURE_RENEGOTIATION,
     ("python-3.11", "no forward secrecy"): Obstacle.NO_COMMON_SUITE,
+    ("python-3.11-debian", "TLS 1.0 with signatures"): Obstacle.SHA1_SIGNATURE,
+    ("python-3.11-debian", "no secure renegotiation"): Obstacle.NO_SECURE_RENEGOTIATION,
+    ("python-3.13-debian", "TLS 1.0 with signatures"): Obstacle.NO_COMMON_PROTOCOL,
+    ("python-3.13-debian", "TLS 1.0 without"): Obstacle.NO_COMMON_PROTOCOL,
+    ("python-3.13-debian", "no secure renegotiation"): Obstacle.NO_SECURE_RENEGOTIATION,
 }
 """Where they cannot connect, and why."""
 
 
-def as_installed(name: str) -> Client:
-    """The client as this machine has it: its own hello, and the limits of the table."""
-    command = [find_program("openssl") if word == "openssl" else word for word in REAL_CLIENTS[name]]
-    hello = asyncio.run(capture(command, 20))
-    assert hello is not None
-    known = CLIENTS[name]
-    return replace(known, suites=hello.suites, groups=hello.groups, shares=hello.key_shares, schemes=hello.schemes)
-
-
-def connected(name: str, port: int) -> tuple[Protocol, str] | None:
+def connected(template: list[str], port: int) -> tuple[Protocol, str] | None:
     """Version and suite on which the real client agreed with the server on this port; None where it did not connect."""
-    command = [word.replace("{port}", str(port)) for word in REAL_CLIENTS[name]]
+    command = [word.replace("{port}", str(port)) for word in template]
     done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
     text = (done.stdout + done.stderr).decode()
     version, suite = re.search(r"Protocol version: (\S+)", text), re.search(r"Ciphersuite: (\S+)", text)
@@ -266,19 +306,47 @@ def connected(name: str, port: int) -> tuple[Protocol, str] | None:
 
 
 @pytest.fixture(scope="module")
-def installed() -> Mapping[str, Client]:
-    return {name: as_installed(name) for name in REAL_CLIENTS}
+def installed() -> Mapping[str, list[str]]:
+    return real_clients()
+
+
+def test_openssl_and_python_of_this_debian_are_in_the_table(installed: Mapping[str, list[str]]) -> None:
+    """Without this the tests of real clients might all be skipped."""
+    release = {"12": {"openssl-3.0", "python-3.11-debian"}, "13": {"openssl-3.5", "python-3.13-debian"}}
+    assert release[_os_release()["VERSION_ID"].strip('"')] <= installed.keys()
+
+
+def _os_release() -> dict[str, str]:
+    lines = Path("/etc/os-release").read_text().splitlines()
+    return {key: value for key, _, value in (line.partition("=") for line in lines)}
+
+
+REAL = ("openssl-3.0", "openssl-3.5", *OPENSSL_OF)
+SKIPPED = "this machine has no such client"
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_clients_offer_what_the_table_says(name: str, installed: Mapping[str, list[str]]) -> None:
+    if name not in installed:
+        pytest.skip(SKIPPED)
+    hello = asyncio.run(capture(installed[name], 20))
+    known = CLIENTS[name]
+    assert hello is not None
+    assert (hello.suites, hello.groups, hello.schemes) == (known.suites, known.groups, known.schemes)
+    assert known.shares in {None, hello.key_shares}
+    entry = described(hello)
+    assert (entry["min_protocol"], entry["max_protocol"]) == (known.protocols[0], known.protocols[-1])
 
 
 @pytest.mark.parametrize("front", FRONTS)
 def test_real_clients_connect_as_simulated(
-    tmp_path: Path, pki: Pki, front: str, installed: Mapping[str, Client]
+    tmp_path: Path, pki: Pki, front: str, installed: Mapping[str, list[str]]
 ) -> None:
     with FRONTS[front](tmp_path, pki) as port:
         server = scanned(port)
-        really = {name: connected(name, port) for name in REAL_CLIENTS}
-    for name, one in installed.items():
-        found = connect(one, server)
-        assert found.reason is COMES_OF.get((name, front))
+        really = {name: connected(command, port) for name, command in installed.items()}
+    for name, agreed in really.items():
+        found = connect(CLIENTS[name], server)
+        assert found.reason is COMES_OF.get((name, front)), name
         assert found.connects is (found.reason is None)
-        assert really[name] == ((found.protocol, found.cipher_suite) if found.connects else None)
+        assert agreed == ((found.protocol, found.cipher_suite) if found.connects else None), name

@@ -724,6 +724,7 @@ def test_only_clients_with_ml_dsa_can_connect_to_a_server_with_that_alone() -> N
     assert [name for name, one in CLIENTS.items() if connect(one, server).connects is not False] == [
         "chromium-156",
         "openssl-3.5",
+        "python-3.13-debian",
     ]
 
 
