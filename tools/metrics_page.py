@@ -26,7 +26,7 @@ or removed only with a BREAKING entry in [CHANGELOG.md](../CHANGELOG.md); new on
   the `labels` that the configuration gives the target. With `addresses: all` it has `address` as well. The examples
   below are of a target without labels.
 - **What is not known is absent.** A probe that failed, was skipped or does not apply leaves no sample: never a zero.
-  "Absent" below says when. In addition to that, all metrics of facts are absent until a scan has found them, and from when
+  "Absent" below says when. In addition, all metrics of facts are absent until a scan has found them, and from when
   they are older than the target's `max_age`.
 - When a scan fails, `tls_posture_scan_success` is 0 at once. Facts of earlier scans stay until `max_age`.
 - A target that is removed takes all its series with it.

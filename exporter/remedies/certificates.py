@@ -25,6 +25,7 @@ _FILES = {
     Server.HAPROXY: "HAProxy serves what stands in the file of crt, beside the key.",
     Server.POSTFIX: "Postfix serves what stands in the files of smtpd_tls_chain_files, or of smtpd_tls_cert_file.",
     Server.DOVECOT: "Dovecot serves what stands in the file of ssl_cert (2.4: ssl_server_cert_file).",
+    Server.DOVECOT_2_4: "Dovecot 2.4 serves what stands in the file of ssl_server_cert_file.",
 }
 """Which file holds the leaf and then its issuers."""
 

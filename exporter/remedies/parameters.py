@@ -100,11 +100,31 @@ def dh_change(bits: int) -> Change:
         Server.NGINX: (f"ssl_dhparam {file};",),
         Server.APACHE: (f"SSLOpenSSLConfCmd DHParameters {file}",),
         Server.HAPROXY: (f"ssl-dh-param-file {file}",),
-        Server.POSTFIX: (f"smtpd_tls_dh1024_param_file = {file}",),
+        Server.POSTFIX: () if size <= SOUND_PRIME_BITS else ("smtpd_tls_exclude_ciphers = kDHE",),
         Server.DOVECOT: (f"ssl_dh = <{file}",),
+        Server.DOVECOT_2_4: (f"ssl_server_dh_file = {file}",),
     }
-    notes = {Server.DOVECOT: "In Dovecot 2.4 it is ssl_server_dh_file."}
-    return Change(f"{what}.", lines, notes)
+    return Change(f"{what}.", lines, _dh_notes(size, file))
+
+
+def _dh_notes(size: int, file: str) -> Mapping[Server, str]:
+    """What to mind of primes. Postfix: postconf(5) and DEPRECATION_README, smtpd_tls_dh1024_param_file."""
+    if size <= SOUND_PRIME_BITS:
+        postfix = (
+            "Take smtpd_tls_dh1024_param_file out of main.cf: by default Postfix has primes of 2048 bits or more. "
+            "Since 3.9 it warns that the setting will be removed. "
+            f"Before Postfix 3.1 the default is smaller: set it to {file}."
+        )
+    else:
+        postfix = (
+            "Take smtpd_tls_dh1024_param_file out of main.cf as well: since Postfix 3.9 it is deprecated, and there is "
+            f"no other setting for a prime of this size. An older Postfix can have it set to {file} instead."
+        )
+    return {
+        Server.POSTFIX: postfix,
+        Server.DOVECOT: "In Dovecot 2.4 it is ssl_server_dh_file.",
+        Server.DOVECOT_2_4: "",
+    }
 
 
 def order_change(wanted: CipherOrder, mixed: Collection[Protocol], without_chacha: tuple[str, ...] = ()) -> Change:
@@ -128,9 +148,13 @@ def order_change(wanted: CipherOrder, mixed: Collection[Protocol], without_chach
         Server.HAPROXY: without_chacha if ours else ("ssl-default-bind-options prefer-client-ciphers",),
         Server.POSTFIX: (f"tls_preempt_cipherlist = {'yes' if ours else 'no'}",),
         Server.DOVECOT: (f"ssl_prefer_server_ciphers = {'yes' if ours else 'no'}",),
+        Server.DOVECOT_2_4: (f"ssl_server_prefer_ciphers = {'server' if ours else 'client'}",),
         Server.ANY: (f"Options = {'' if ours else '-'}ServerPreference{',-PrioritizeChaCha' if mixed else ''}",),
     }
-    notes = {Server.DOVECOT: f"In Dovecot 2.4 it is ssl_server_prefer_ciphers = {'server' if ours else 'client'}."}
+    notes = {
+        Server.DOVECOT: f"In Dovecot 2.4 it is ssl_server_prefer_ciphers = {'server' if ours else 'client'}.",
+        Server.DOVECOT_2_4: "",
+    }
     if ours:
         notes[Server.HAPROXY] = (
             "HAProxy goes by its own order, unless prefer-client-ciphers is among its options; but ChaCha20 it prefers "

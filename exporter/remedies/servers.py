@@ -4,11 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TypeVar
 
 from exporter.case import Case
 from exporter.derived.software import Software
 from exporter.model import Remedy
 from exporter.services import SERVICES
+from exporter.software.declared import CONFIGURATION, parse_distribution
+from exporter.software.packages import DEBIAN, UBUNTU
+from exporter.software.shown import Shown
+from exporter.software.versions import Age, age
 
 
 class Server(StrEnum):
@@ -19,6 +24,7 @@ class Server(StrEnum):
     HAPROXY = "HAProxy"
     POSTFIX = "Postfix"
     DOVECOT = "Dovecot"
+    DOVECOT_2_4 = "Dovecot 2.4"
     ANY = "any"
 
 
@@ -38,7 +44,7 @@ PLACES: Mapping[Server, str] = {
     Server.APACHE: "In the virtual host, and in the first one of the port.",
     Server.HAPROXY: "In the global section; the bind line's own options win.",
     Server.POSTFIX: "In main.cf; -o options in master.cf win.",
-    Server.DOVECOT: "Beside the other ssl settings (conf.d/10-ssl.conf).",
+    **dict.fromkeys((Server.DOVECOT, Server.DOVECOT_2_4), "Beside the other ssl settings (conf.d/10-ssl.conf)."),
     Server.ANY: "In openssl.cnf, for programs that go by it.",
 }
 """Where settings of TLS go. Of several nginx or Apache servers at one port it is the first that answers for protocols,
@@ -57,7 +63,7 @@ class Change:
 
     Attributes:
         what: a sentence or two that hold for every server.
-        lines: by server; a server that is not there has none.
+        lines: by server; a server that is not there has none. Dovecot 2.4 has those of Dovecot, unless it has its own.
         notes: what to mind on one kind of server, likewise.
         tls: the lines go where settings of TLS go.
     """
@@ -68,17 +74,44 @@ class Change:
     tls: bool = True
 
 
+_DOVECOT_2_4_SINCE = {DEBIAN: "13", UBUNTU: "26.04"}
+"""Releases of distributions whose Dovecot is 2.4, where settings have other names (Dovecot, "Upgrading from 2.3")."""
+
+
 def servers(case: Case) -> tuple[Server, ...]:
     """The server that is shown; all that usually speak the target's protocol where none is."""
-    product = _shown(case)
-    if product is not None:
-        return (BY_PRODUCT.get(product, Server.ANY),)
-    return tuple(map(Server, SERVICES[case.target.protocol].remedies_for)) or (Server.ANY,)
+    shown = _shown(case)
+    if shown is not None:
+        found: tuple[Server, ...] = (BY_PRODUCT.get(shown.product, Server.ANY),)
+    else:
+        found = tuple(map(Server, SERVICES[case.target.protocol].remedies_for)) or (Server.ANY,)
+    if found == (Server.DOVECOT,) and _is_dovecot_2_4(case, shown):
+        return (Server.DOVECOT_2_4,)
+    return found
 
 
-def _shown(case: Case) -> str | None:
+def _shown(case: Case) -> Shown | None:
+    """What the server says that it is. The operator's word on its distribution names no server."""
     software = case.facts.get(Software)
-    return software.server.product if software and software.server else None
+    server = software.server if software else None
+    return None if server is None or server.source == CONFIGURATION else server
+
+
+def _is_dovecot_2_4(case: Case, shown: Shown | None) -> bool:
+    """Whether the greeting or the operator says so; where nobody does, it may be older."""
+    if shown is not None and shown.version is not None:
+        return _reaches(shown.version, "2.4")
+    declared = parse_distribution(case.target.distribution) if case.target.distribution else None
+    packages = [package for package in (shown.package if shown else None, declared) if package is not None]
+    return any(
+        package.release is not None and since is not None and _reaches(package.release, since)
+        for package in packages
+        for since in (_DOVECOT_2_4_SINCE.get(package.distribution),)
+    )
+
+
+def _reaches(version: str, least: str) -> bool:
+    return age(version, least) in {Age.SAME, Age.NEWER}
 
 
 def remedies(case: Case, *changes: Change) -> tuple[Remedy, ...]:
@@ -89,13 +122,23 @@ def remedies(case: Case, *changes: Change) -> tuple[Remedy, ...]:
 def _remedy(case: Case, server: Server, changes: Sequence[Change]) -> Remedy:
     foreign = server is Server.ANY and _shown(case) is not None  # it may have no OpenSSL at all
     mine = () if foreign else changes
-    lines = _joined(line for change in mine for line in change.lines.get(server, ()))
-    place = PLACES[server] if any(change.tls and change.lines.get(server) for change in mine) else ""
-    notes = [*(change.what for change in changes), place, *(change.notes.get(server, "") for change in mine)]
+    lines = _joined(line for change in mine for line in _of(server, change.lines, ()))
+    place = PLACES[server] if any(change.tls and _of(server, change.lines, ()) for change in mine) else ""
+    notes = [*(change.what for change in changes), place, *(_of(server, change.notes, "") for change in mine)]
     return Remedy(server, lines, " ".join(filter(None, dict.fromkeys(notes))))
 
 
-_LISTS = ("tls_ssl_options = ", "Options = ")
+T = TypeVar("T")
+
+
+def _of(server: Server, parts: Mapping[Server, T], default: T) -> T:
+    """The part of this server; most of Dovecot 2.4's are Dovecot's."""
+    if server is Server.DOVECOT_2_4 and server not in parts:
+        server = Server.DOVECOT
+    return parts.get(server, default)
+
+
+_LISTS = ("tls_ssl_options = ", "smtpd_tls_exclude_ciphers = ", "Options = ")
 """Settings of which the last line counts alone, so that several values have to stand in one."""
 
 

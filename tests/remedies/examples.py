@@ -28,8 +28,10 @@ from tests.support.facts import (
 from tests.support.targets import NOW
 
 BY_NAME = {check.name: check for check in CHECKS}
-SPOKEN = {Server.POSTFIX: "smtp", Server.DOVECOT: "imap", Server.ANY: "ldaps"}
+SPOKEN = {Server.POSTFIX: "smtp", Server.DOVECOT: "imap", Server.DOVECOT_2_4: "imap", Server.ANY: "ldaps"}
 """A protocol for which the server is the first that comes to mind; https for the others."""
+DECLARED = {Server.DOVECOT_2_4: "debian 13"}
+"""A distribution that has this version of the server."""
 
 
 def demand(check: str, **fields: Any) -> Demand:  # noqa: ANN401 - fields of any demand
@@ -80,7 +82,9 @@ def lines_of(example: Example, server: Server) -> tuple[str, ...]:
     """The lines for this server; none where the check is not for what it speaks."""
     if example.web_alone and server in SPOKEN:
         return ()
-    case = derived(Case(watched(protocol=SPOKEN.get(server, "https")), example.facts, NOW))
+    case = derived(
+        Case(watched(protocol=SPOKEN.get(server, "https"), distribution=DECLARED.get(server)), example.facts, NOW)
+    )
     asked = demand(example.check, **example.asked)
     made = BY_NAME[example.check].advise(case, asked, failure(example.check, case, asked))
     return next((one.lines for one in made if one.server == server), ())

@@ -9,6 +9,7 @@ from pathlib import Path
 from exporter.remedies.servers import Server
 from tests.support.processes import find_program, running
 from tests.support.servers import HOST
+from tests.support.starttls_servers import dovecot_basics
 
 MODULES = "/usr/lib/apache2/modules"
 
@@ -107,7 +108,7 @@ def postfix(folder: Path, lines: Sequence[str], _pem: Path, _port: int) -> list[
 
 def dovecot(folder: Path, lines: Sequence[str], pem: Path, _port: int) -> list[str]:
     config = folder / "dovecot.conf"
-    config.write_text(f"ssl = yes\nssl_cert = <{pem}\nssl_key = <{pem}\n" + "".join(f"{line}\n" for line in lines))
+    config.write_text(dovecot_basics(pem) + "".join(f"{line}\n" for line in lines))
     return [find_program("doveconf"), "-c", str(config), "-n"]
 
 
@@ -127,6 +128,7 @@ LAYOUTS: dict[Server, tuple[Layout, list[str]]] = {
     Server.HAPROXY: (haproxy, ["-c"]),
     Server.POSTFIX: (postfix, []),
     Server.DOVECOT: (dovecot, []),
+    Server.DOVECOT_2_4: (dovecot, []),
     Server.ANY: (openssl, []),
 }
 """How the lines of each server are laid out, and what asks it whether it would take them."""

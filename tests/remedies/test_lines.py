@@ -34,6 +34,7 @@ LINES: dict[tuple[str, Server], tuple[str, ...]] = {
         "smtpd_tls_mandatory_protocols = >=TLSv1.2",
     ),
     ("newer protocols", Server.DOVECOT): ("ssl_min_protocol = TLSv1.2",),
+    ("newer protocols", Server.DOVECOT_2_4): ("ssl_min_protocol = TLSv1.2",),
     ("newer protocols", Server.ANY): ("MinProtocol = TLSv1.2",),
     ("one protocol", Server.HAPROXY): ("ssl-default-bind-options ssl-min-ver TLSv1.2 ssl-max-ver TLSv1.2",),
     ("one protocol", Server.ANY): ("MinProtocol = TLSv1.2", "MaxProtocol = TLSv1.2"),
@@ -57,11 +58,17 @@ LINES: dict[tuple[str, Server], tuple[str, ...]] = {
     ("forward secrecy", Server.NGINX): (f"ssl_ciphers {_GCM}:ECDHE-ECDSA-AES128-GCM-SHA256;",),
     ("the server's order", Server.APACHE): ("SSLHonorCipherOrder on",),
     ("the server's order", Server.HAPROXY): ("ssl-default-bind-ciphersuites TLS_AES_256_GCM_SHA384",),
+    ("the server's order", Server.DOVECOT): ("ssl_prefer_server_ciphers = yes",),
+    ("the server's order", Server.DOVECOT_2_4): ("ssl_server_prefer_ciphers = server",),
+    ("the client's order", Server.DOVECOT_2_4): ("ssl_server_prefer_ciphers = client",),
     ("the client's order", Server.HAPROXY): ("ssl-default-bind-options prefer-client-ciphers",),
     ("groups", Server.NGINX): ("ssl_ecdh_curve X25519:prime256v1;",),
     ("groups with finite fields", Server.POSTFIX): ("tls_eecdh_auto_curves = X25519 prime256v1",),
     ("primes", Server.NGINX): ("ssl_dhparam /etc/ssl/ffdhe2048.pem;",),
+    ("primes", Server.POSTFIX): (),
+    ("large primes", Server.POSTFIX): ("smtpd_tls_exclude_ciphers = kDHE",),
     ("large primes", Server.DOVECOT): ("ssl_dh = </etc/ssl/ffdhe3072.pem",),
+    ("large primes", Server.DOVECOT_2_4): ("ssl_server_dh_file = /etc/ssl/ffdhe3072.pem",),
     ("schemes", Server.NGINX): ("ssl_conf_command SignatureAlgorithms rsa_pss_rsae_sha256;",),
     ("compression", Server.APACHE): ("SSLCompression off",),
     ("attacks", Server.NGINX): (
@@ -159,6 +166,32 @@ def test_the_server_that_is_shown_gets_the_lines(shown: str) -> None:
     made = remedies_of("protocols", {"allowed": ["TLSv1.3"]}, handshake({Protocol.TLS1_2: (GCM,)}), seen)
     assert [one.server for one in made] == SHOWN[shown]
     assert [bool(one.lines) for one in made] == [server is not Server.ANY for server in SHOWN[shown]]
+
+
+@pytest.mark.parametrize(
+    ("greeting", "distribution", "server"),
+    [
+        ("* OK Dovecot ready.", None, Server.DOVECOT),
+        ("* OK Dovecot ready.", "debian 12", Server.DOVECOT),
+        ("* OK Dovecot ready.", "debian 13", Server.DOVECOT_2_4),
+        ("* OK Dovecot (Debian) ready.", "debian 13", Server.DOVECOT_2_4),
+        ("* OK Dovecot (Ubuntu) ready.", "ubuntu 24.04", Server.DOVECOT),
+        ("* OK Dovecot (Ubuntu) ready.", "ubuntu 26.04", Server.DOVECOT_2_4),
+        ("* OK Dovecot ready.", "alpine 3.23", Server.DOVECOT),
+        ("* OK Dovecot 2.4.1 ready.", None, Server.DOVECOT_2_4),
+        ("* OK Dovecot 2.3.21 ready.", "debian 13", Server.DOVECOT),
+        ("* OK ready.", "debian 12", Server.DOVECOT),
+        ("* OK ready.", "debian 13", Server.DOVECOT_2_4),
+        ("* OK Cyrus IMAP 3.6.1 ready", "debian 13", Server.ANY),
+    ],
+)
+def test_the_greeting_or_the_distribution_says_which_dovecot_it_is(
+    greeting: str, distribution: str | None, server: Server
+) -> None:
+    seen = handshake({Protocol.TLS1_2: (GCM,)}, greeting=greeting)
+    asked = {"allowed": ["TLSv1.3"]}
+    made = remedies_of("protocols", asked, seen, protocol="imap", starttls="imap", distribution=distribution)
+    assert [one.server for one in made] == [server]
 
 
 @pytest.mark.parametrize(

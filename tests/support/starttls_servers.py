@@ -150,6 +150,26 @@ DOVECOT_SERVICES = {
 }
 
 
+def dovecot_version() -> tuple[int, ...]:
+    """The installed Dovecot's, of which 2.4 has another syntax than its predecessors."""
+    said = run([find_program("dovecot"), "--version"], check=True, capture_output=True, text=True).stdout
+    return tuple(int(part) for part in said.partition("-")[0].partition(" ")[0].strip().split("."))
+
+
+def dovecot_basics(pem: Path) -> str:
+    """What a configuration begins with: the version that it is written for, and TLS with this certificate and key."""
+    version = dovecot_version()
+    if version < (2, 4):
+        return f"ssl = yes\nssl_cert = <{pem}\nssl_key = <{pem}\n"
+    written = ".".join(str(part) for part in version)
+    return f"""dovecot_config_version = {written}
+dovecot_storage_version = {written}
+ssl = yes
+ssl_server_cert_file = {pem}
+ssl_server_key_file = {pem}
+"""
+
+
 @contextmanager
 def dovecot(pki: Pki, dialogue: str) -> Iterator[int]:
     """Dovecot with one of its services."""
@@ -158,22 +178,22 @@ def dovecot(pki: Pki, dialogue: str) -> Iterator[int]:
     with _place(pki.ecdsa) as place:
         user = "dovecot" if ROOT else _user()
         without_tls_port = f"inet_listener {dialogue}s {{\n port = 0\n }}" if dialogue in {"imap", "pop3"} else ""
+        old = dovecot_version() < (2, 4)
+        mail = f"maildir:{place.folder}/mail" if old else f"{place.folder}/mail"
         config = place.write(
             "dovecot.conf",
-            f"""base_dir = {place.folder}/run
+            f"""{dovecot_basics(place.pem)}
+base_dir = {place.folder}/run
 state_dir = {place.folder}/state
 log_path = {place.folder}/dovecot.log
 protocols = {dialogue}
 listen = 127.0.0.1
-ssl = yes
-ssl_cert = <{place.pem}
-ssl_key = <{place.pem}
 default_internal_user = {user}
 default_internal_group = {user if ROOT else _group()}
 default_login_user = {"dovenull" if ROOT else user}
-mail_location = maildir:{place.folder}/mail
-passdb {{
-  driver = static
+{"mail_location" if old else "mail_path"} = {mail}
+passdb {"" if old else "static"} {{
+  {"driver = static" if old else ""}
 }}
 service anvil {{
   chroot =
@@ -229,9 +249,14 @@ rsa_private_key_file={place.pem}
             yield port
 
 
+def slapd_has_gnutls() -> bool:
+    """Whether OpenLDAP is built with GnuTLS; else it is with OpenSSL."""
+    return "libgnutls" in run(["ldd", find_program("slapd")], check=True, capture_output=True, text=True).stdout
+
+
 @contextmanager
 def slapd(pki: Pki) -> Iterator[int]:
-    """OpenLDAP, by GnuTLS."""
+    """OpenLDAP, by GnuTLS or by OpenSSL."""
     port = free_port()
     with _place(pki.ecdsa) as place:
         config = place.write(
@@ -287,7 +312,6 @@ def inspircd(pki: Pki) -> Iterator[int]:
 <module name="ssl_gnutls">
 <module name="starttls">
 <sslprofile name="test" provider="gnutls" certfile="{place.pem}" keyfile="{place.pem}" requestclientcert="no">
-<gnutls certfile="{place.pem}" keyfile="{place.pem}">
 """,
         )
         root = ["--runasroot"] if ROOT else []
