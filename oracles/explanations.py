@@ -30,6 +30,7 @@ class Explanation(BaseModel):
         right: whose word is true; `both` where they mean different things by the same name. Never theirs against a
             word of ours: that is a defect, and is mended.
         why: how that is known.
+        debian: the releases of Debian on which it is found, by the versions of their packages; on all, where not given.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +43,7 @@ class Explanation(BaseModel):
     theirs: str
     right: Literal["ours", "theirs", "both", "neither"]
     why: str = Field(min_length=20)
+    debian: tuple[int, ...] | None = Field(default=None, min_length=1)
 
     @field_validator("scanner", "fact")
     @classmethod
@@ -92,10 +94,21 @@ class _Book(BaseModel):
     explanations: list[Explanation]
 
 
+def debian_release(file: Path = Path("/etc/os-release")) -> int | None:
+    """This machine's release of Debian; None where it is something else."""
+    fields = dict(line.partition("=")[::2] for line in file.read_text(encoding="utf-8").splitlines())
+    version = fields.get("VERSION_ID", "").strip('"')
+    return int(version) if fields.get("ID") == "debian" and version.isdecimal() else None
+
+
 def load(
-    servers: Collection[str], scanners: Collection[str], file: Path = FILE, facts: Collection[str] = FACTS
+    servers: Collection[str],
+    scanners: Collection[str],
+    file: Path = FILE,
+    facts: Collection[str] = FACTS,
+    release: int | None = None,
 ) -> tuple[Explanation, ...]:
-    """The explanations of the file.
+    """The explanations of the file that are for this release of Debian, by default the one of this machine.
 
     Raises:
         ConfigError: with every mistake in it, names that are unknown among them.
@@ -103,7 +116,8 @@ def load(
     book, problems = validate(read_document(file), _Book, {"servers": servers, "scanners": scanners, "facts": facts})
     if book is None or problems:
         raise ConfigError(problems)
-    return tuple(book.explanations)
+    release = release or debian_release()
+    return tuple(one for one in book.explanations if one.debian is None or release in one.debian)
 
 
 def stale(

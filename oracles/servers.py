@@ -97,9 +97,12 @@ def _mail(name: str, key: str) -> Server:
 
 
 def _lighttpd(name: str, module: str, kind: str, **settings: str) -> Server:
-    """With these settings of `ssl-conf-cmd`, which each TLS module reads in its own way."""
-    pairs = ", ".join(f'"{key}" => "{value}"' for key, value in settings.items())
-    lines = f"ssl.openssl.ssl-conf-cmd = ({pairs})" if pairs else ""
+    """With these settings of `ssl-conf-cmd`, which each TLS module reads in its own way.
+
+    Lighttpd of Debian 13 has TLS 1.3 alone by default, that of Debian 12 TLS 1.2 as well.
+    """
+    pairs = ", ".join(f'"{key}" => "{value}"' for key, value in ({"MinProtocol": "TLSv1.2"} | settings).items())
+    lines = f"ssl.openssl.ssl-conf-cmd = ({pairs})"
     return Server(name, lambda folder, made: lighttpd(folder, made[kind], module, lines))
 
 
@@ -194,7 +197,7 @@ SERVERS: Sequence[Server] = (
         "haproxy-old", f"ssl-min-ver TLSv1.0 ciphers {EVERYTHING} curves P-256 prefer-client-ciphers", "ec", "rsa"
     ),
     # Other programs on OpenSSL.
-    Server("lighttpd", lambda folder, made: lighttpd(folder, made["ec"])),
+    _lighttpd("lighttpd", "openssl", "ec"),
     Server("stunnel", lambda folder, made: stunnel(folder, made["rsa"])),
     Server(
         "stunnel-old",
@@ -225,7 +228,7 @@ SERVERS: Sequence[Server] = (
     _gnutls("gnutls-ffdhe", "NORMAL:-GROUP-ALL:+GROUP-FFDHE2048:+GROUP-FFDHE4096", kind="rsa"),
     _gnutls("gnutls-x448", "NORMAL:-GROUP-ALL:+GROUP-X448:+GROUP-SECP521R1"),
     _gnutls("gnutls-anonymous", "NORMAL:+ANON-ECDH:+ANON-DH:-VERS-TLS1.3", "anonymous", kind="rsa"),
-    Server("lighttpd-gnutls", lambda folder, made: lighttpd(folder, made["ec"], "gnutls")),
+    _lighttpd("lighttpd-gnutls", "gnutls", "ec"),
     # Other stacks that Debian has.
     _lighttpd("wolfssl", "wolfssl", "ec"),
     _lighttpd("wolfssl-old", "wolfssl", "rsa", MinProtocol="TLSv1.1", CipherString=WOLFSSL_OLD),

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -6,7 +7,7 @@ import pytest
 from exporter.errors import ConfigError
 from oracles import scanners, servers
 from oracles.compare import Statement
-from oracles.explanations import Explanation, load, stale
+from oracles.explanations import Explanation, debian_release, load, stale
 from oracles.matrix import Comparison, compare, document, totals, used
 
 WHY = "because it was looked at"
@@ -61,6 +62,25 @@ def test_a_mistake_in_the_file_has_its_place(change: str, complaint: str, tmp_pa
     with pytest.raises(ConfigError) as caught:
         load(NAMES, ("sslscan",), file)
     assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(("release", "found"), [(12, ["for all", "for 12"]), (13, ["for all"])])
+def test_an_explanation_may_be_for_some_releases_of_debian(release: int, found: list[str], tmp_path: Path) -> None:
+    same = {"servers": ["one"], "scanner": "sslscan", "fact": "groups", "ours": "yes", "theirs": "no", "right": "ours"}
+    entries = [same | {"what": "for all", "why": WHY}, same | {"what": "for 12", "why": WHY, "debian": [12]}]
+    file = tmp_path / "file.yaml"
+    file.write_text(json.dumps({"explanations": entries}))  # which is YAML too
+    assert [one.what for one in load(NAMES, ("sslscan",), file, release=release)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "release"),
+    [('ID=debian\nVERSION_ID="13"\n', 13), ("ID=debian\n", None), ('ID=ubuntu\nVERSION_ID="24.04"\n', None)],
+)
+def test_the_release_is_the_one_of_this_machine(text: str, release: int | None, tmp_path: Path) -> None:
+    file = tmp_path / "os-release"
+    file.write_text(text)
+    assert debian_release(file) == release
 
 
 @pytest.mark.parametrize(

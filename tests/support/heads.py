@@ -154,6 +154,13 @@ ODD_HEADS: list[Odd] = [
     *_statuses(b"ICY 200 OK", curl=None, chromium=""),
 ]
 
+CURL_8_14 = {
+    **dict.fromkeys(("first line continues", "blank name", "HTTP/1.1\t200\tOK", "HTTP/1.1 2000 OK"), VALUE),
+    **dict.fromkeys(("Content-Length: +2", "Content-Length: +2\r\nContent-Length: 2"), None),
+    **dict.fromkeys(("HTTP/2 200 OK", "HTTP/1.1  200 OK"), None),
+}
+"""What curl 8.14.1 (Debian 13) has of those that it reads in another way."""
+
 OPEN_HEADS: list[tuple[str, bytes]] = [
     *(
         (f"policy with {sign!r}", _head(sts=STS.replace(b"\r\n", sign + b"\r\n")))

@@ -30,6 +30,13 @@ def find_program(name: str) -> str:
     return path
 
 
+def openssl_version() -> tuple[int, int]:
+    """Major and minor of the installed OpenSSL, which Debian's servers are linked with."""
+    said = subprocess.run([find_program("openssl"), "version"], check=True, capture_output=True, text=True).stdout
+    major, minor = said.split()[1].split(".")[:2]
+    return int(major), int(minor)
+
+
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:

@@ -66,8 +66,16 @@ def kinds(facts: CertificateFacts) -> list[str]:
     return [deployment.leaf.key_algorithm for deployment in facts.deployments]
 
 
-BOTH = {"nginx": "ssl_protocols TLSv1.2 TLSv1.3;", "apache": "SSLProtocol -all +TLSv1.2 +TLSv1.3"}
-NEW = {"nginx": "ssl_protocols TLSv1.3;", "apache": "SSLProtocol -all +TLSv1.3"}
+CLASSIC = {"nginx": "ssl_ecdh_curve X25519:prime256v1;", "apache": "SSLOpenSSLConfCmd Groups X25519:P-256\n"}
+"""Without ML-KEM, which OpenSSL has since 3.5: a server with it may have ML-DSA too, and is asked for that."""
+BOTH = {
+    "nginx": f"{CLASSIC['nginx']} ssl_protocols TLSv1.2 TLSv1.3;",
+    "apache": f"{CLASSIC['apache']}SSLProtocol -all +TLSv1.2 +TLSv1.3",
+}
+NEW = {
+    "nginx": f"{CLASSIC['nginx']} ssl_protocols TLSv1.3;",
+    "apache": f"{CLASSIC['apache']}SSLProtocol -all +TLSv1.3",
+}
 SERVERS: dict[str, Server] = {"nginx": nginx, "apache": apache}
 each_server = pytest.mark.parametrize("server", SERVERS)
 

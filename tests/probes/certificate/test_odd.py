@@ -89,6 +89,10 @@ def accepted(folder: Path) -> set[str]:
     return {what for what, file in zip(READ, files, strict=True) if f"{file}: OK" in shown}
 
 
+REFUSED_SINCE_OPENSSL_3_5 = {"utc without seconds"}
+"""OpenSSL reads nothing of them any more."""
+
+
 def read(what: str, folder: Path) -> CertificateFacts:
     return read_chain((parse(CERTIFICATES[what]),), HOST, str(folder / "roots.pem"), NOW)
 
@@ -100,6 +104,8 @@ def test_it_is_known_as_openssl_has_it(folder: Path, accepted: set[str], what: s
     assert (facts.trusted is True) is (what in accepted)
     wanted = ("-enddate", "-fingerprint", "-sha256", "-pubkey", "-checkhost", HOST)
     shown = openssl("x509", "-noout", *wanted, "-in", str(file))
+    if what in REFUSED_SINCE_OPENSSL_3_5 and not shown:
+        return
     assert_alike(facts.first.leaf, shown)
     if what not in COMMON_NAME_ALONE:
         assert facts.hostname_match is ("does match" in shown)
