@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image fuzz bench soak oracles pictures clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak oracles pictures clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -90,6 +90,10 @@ oracles: setup
 # The container image, built and run; needs root, takes a few minutes.
 image:
 	tools/make-image
+
+# Both commands in bare roots of Debian 12 and 13, as root and as an ordinary user; needs root, takes an hour or two.
+bare:
+	tools/bare
 
 # Pictures of the dashboards with the data of a fleet of real servers (tools/pictures); eight minutes. Needs Debian's
 # chromium, nodejs and npm besides what the tests need, and fetches Grafana's components.
