@@ -1,14 +1,15 @@
 """The Grafana dashboards under `grafana/`, as code: `python -m tools.dashboards` writes them.
 
-Classic dashboard JSON, which Grafana 10 to 13 import. Plain dicts: the format is public and stable, a builder library
-would be one more thing to keep in step with it. The output depends on this package alone, so a test can compare.
+The files are classic dashboard JSON, which Grafana 10 to 13 import. The code uses plain dicts: the format is public and
+stable, and a builder library would have to be kept in step with it. The output depends on this package alone, so a test
+can compare it.
 
 Three dashboards, each at most 25 panels: `fleet` (all targets, worst first), `target` (one of them), `exporter`
-(whether the work gets done, and its cost). Left out, as the exporter has none of it so far: discovery of targets
-(`tls_posture_exporter_discovery_failures_total`) and a store on disk (`tls_posture_exporter_store_errors_total`). A
-panel about them would always be empty, and an empty panel has to mean something.
+(whether scans keep up, and their cost). There are no panels about discovery of targets
+(`tls_posture_exporter_discovery_failures_total`) and a store on disk (`tls_posture_exporter_store_errors_total`): the
+exporter has neither so far. Such a panel would always be empty, and an empty panel has to mean something.
 
-The labels that operators give their targets have names of their own choice, so no variable can be made for each. An ad
-hoc filter takes any label: Grafana adds it to every query of the page and offers the names and values that there are. A
-text box would want matchers typed without a mistake, and two variables (a name, a value) allow one label only.
+Operators choose the names of the labels of their targets, so there cannot be a variable for each. An ad hoc filter
+accepts any label: Grafana adds it to every query of the page and offers the existing names and values. A text box would
+need matchers typed without a mistake, and two variables (a name, a value) allow one label only.
 """

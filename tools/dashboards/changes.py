@@ -1,6 +1,6 @@
 """What changed in the last day, of all targets.
 
-Compared are this moment and the same a day ago. Where one of them has no sample nothing is said to have changed: an
+Compares this moment with the same moment a day ago. Where one of them has no sample, nothing counts as changed: an
 exporter that was just restarted knows nothing yet, and that is no change of a target.
 """
 
@@ -11,7 +11,7 @@ from tools.dashboards.tables import Column, Frame, number, table, verdict
 
 THEN = ALL.then()
 THIS_TARGET = "on (job, instance, target)"
-NO_DAY = "No data: nothing is known of a day ago and now"
+NO_DAY = "No data: no target has data for both now and a day ago"
 
 
 def changes() -> list[Panel]:
@@ -32,9 +32,9 @@ def summary() -> Panel:
     watched_now = f"({THEN.targets} and on (job, instance) {BUILD})"
     return bars(
         "Since a day ago",
-        "Targets now beside the same a day ago, so what went wrong and was mended in between is not here. Worse: red "
-        "from 1. Of which the verdict was lost: yellow from 1. New certificates, targets that are new or no longer "
-        "configured: blue from 1. A bar is missing where one of the two is not known of any target.",
+        "Targets now compared with the same targets a day ago. A fault that began and was fixed in between is not "
+        "counted. Worse: red from 1. Verdict no longer known: yellow from 1. New certificates, new targets and targets "
+        "that are no longer configured: blue from 1. A bar is missing if no target has data for both times.",
         [
             Bar("no longer comply", count(f"{ALL.verdict} == 0 and on ({KEY}) {THEN.verdict} == 1", both), RED),
             Bar("comply again", count(f"{ALL.verdict} == 1 and on ({KEY}) {THEN.verdict} == 0", both), GREEN),
@@ -51,20 +51,21 @@ def summary() -> Panel:
 
 
 def checks() -> Panel:
-    """The checks whose verdict is another one now, or was in between."""
+    """The checks whose verdict changed within the day."""
     now, before = (s.per_target("tls_posture_check_passed", "min", CHECK_KEY) for s in (ALL, THEN))
     times = f"sum by ({CHECK_KEY}) (changes({ALL.checks}[1d])) > 0"
     changed = f"({times} or {now} != on ({CHECK_KEY}) {before})"
     words = verdict(("failed", RED), ("passed", GREEN))
     return table(
         "Checks that changed within a day",
-        "Checks whose verdict was another one a day ago, or at some time since: those that changed often come first. "
-        "A check that comes and goes may be one of several machines behind one address. Failed is red, passed green, "
-        "changes are yellow from 2; a moment of which nothing is known reads unknown. A gap in the data is no change.",
+        "Checks whose verdict was different a day ago, or at some time since. Those that changed most often come "
+        "first. If a check changes often, several machines behind one address may be configured differently. Failed "
+        "is red, passed green, changes are yellow from 2. Without data, the cell is unknown. A gap in the data is no "
+        "change.",
         [
             Column("A day ago", f"{before} and on ({CHECK_KEY}) {changed}", words),
             Column("Now", f"{now} and on ({CHECK_KEY}) {changed}", words),
-            Column("Changes", times, number(steps(GREEN, (2, YELLOW)), "not seen")),
+            Column("Changes", times, number(steps(GREEN, (2, YELLOW)), "not observed")),
         ],
         Frame(
             {"target": "Target", "policy": "Policy", "check": "Check"},

@@ -30,7 +30,7 @@ from tools.dashboards.tables import HIDDEN, Column, Frame, number, plain, table,
 EXPORTER_KEY = "job, instance"
 
 DATA_OLD_DAYS, DATA_TOO_OLD_DAYS = 180, 365
-"""Of the table of releases: software without an announced end counts as maintained for a year after its date."""
+"""Age of the table of releases. Software without an announced end counts as maintained for a year after its date."""
 
 RELOADED = ALL.series("tls_posture_exporter_config_last_reload_successful")
 RELOAD_TIME = ALL.series("tls_posture_exporter_config_last_reload_success_timestamp_seconds")
@@ -39,7 +39,7 @@ STARTED = of_exporters("process_start_time_seconds")
 
 
 def by_exporter(metric: str, function: str = "max") -> str:
-    """One value an exporter."""
+    """One value for each exporter."""
     return f"{function} by ({EXPORTER_KEY}) ({ALL.series(metric)})"
 
 
@@ -55,14 +55,14 @@ def state() -> list[Panel]:
         exporters_down(),
         number_of(
             "Reloads failed",
-            "Exporters whose last reload of the configuration failed: they go on with the one before. Red from 1.",
+            "Exporters whose last reload of the configuration failed. They use the previous one. Red from 1.",
             count(f"{RELOADED} == 0", RELOADED),
             bad_from_one(RED),
             NOTHING,
         ),
         number_of(
             "Restarts within a day",
-            "How often exporters were started anew. Facts are gone with it until the next scans. Yellow from 1.",
+            "How often exporters were restarted. A restart discards all facts until the next scans. Yellow from 1.",
             f"sum({restarts})",
             bad_from_one(YELLOW),
             "No data: no exporter was seen within a day",
@@ -76,8 +76,8 @@ def state() -> list[Panel]:
         ),
         number_of(
             "Never scanned",
-            "Targets of which no scan has ended yet, by address where each is scanned. Yellow from 1: right after a "
-            "start this is as it should be, later it is not.",
+            "Targets of which no scan has ended yet, by address where each address is scanned. Yellow from 1. This is "
+            "normal right after a start, but not later.",
             count(without(ALL.targets, LAST_SCAN), ALL.targets),
             bad_from_one(YELLOW),
             "No data: no exporter of this choice has a target",
@@ -88,14 +88,14 @@ def state() -> list[Panel]:
 
 
 def instances() -> Panel:
-    """A row an exporter."""
+    """A row for each exporter."""
     version = f"max by ({EXPORTER_KEY}, version, python) ({BUILD})"
     data_days = f"(time() - min by ({EXPORTER_KEY}) ({DATA_TIME})) / 86400"
     old = steps(GREEN, (DATA_OLD_DAYS, YELLOW), (DATA_TOO_OLD_DAYS, RED))
     return table(
         "Exporters",
         "Red: down, or the last reload of the configuration failed. The shipped data, such as ends of support, is "
-        "yellow from half a year on, as of when it is judged by, and red from a year on.",
+        "yellow when it is older than half a year, and red when it is older than a year.",
         [
             Column("State", f"max by ({EXPORTER_KEY}) ({EXPORTERS_UP})", verdict(("down", RED), ("up", GREEN))),
             Column("Version known", version, HIDDEN),
@@ -128,7 +128,8 @@ def scans() -> list[Panel]:
     return [
         graph(
             "Scans by outcome",
-            "Scans that ended, a minute. The dashed line is 0: where the green line, success, lies on it, none works.",
+            "Scans that ended per minute. The dashed line is 0. While the green line (success) is at 0, no scan "
+            "succeeds.",
             [(f"60 * sum by (outcome) (rate({done}[$__rate_interval]))", "{{outcome}}")],
             Scale("cpm", steps(RED, (0, GREEN)), {"min": 0}, colours={"success": GREEN, "failure": RED}),
             NOTHING,
@@ -136,16 +137,16 @@ def scans() -> list[Panel]:
         failed_probes((f"sum by (instance) ({probes} == bool 0)", "all of {{instance}}")),
         graph(
             "Lag of the schedule",
-            "How late the last scan that came due was started, by exporter. The dashed lines: from a minute on "
-            "(yellow) the places for concurrent scans are short, from five minutes on (red) far too few.",
+            "How late the last due scan started, by exporter. The dashed lines: from a minute on (yellow) there are "
+            "too few slots for concurrent scans, from five minutes on (red) far too few.",
             [(f"max by (instance) ({ALL.series('tls_posture_exporter_scan_lag_seconds')})", "{{instance}}")],
             Scale("s", steps(GREEN, (60, YELLOW), (300, RED)), {"min": 0}),
             NOTHING,
         ),
         graph(
             "Scans running and waiting",
-            "Scans that run, and scans that are due and wait for a place. The dashed line at 1 is of those that wait: "
-            "for a moment this is usual, for long the places for concurrent scans are too few.",
+            "Scans that run, and scans that are due and wait for a slot. The dashed line at 1 is for waiting scans. A "
+            "short wait is usual. If scans wait for long, there are too few slots for concurrent scans.",
             [
                 (f"sum({ALL.series('tls_posture_exporter_scans_running')})", "running"),
                 (f"sum({ALL.series('tls_posture_exporter_scans_waiting')})", "waiting"),
@@ -155,8 +156,8 @@ def scans() -> list[Panel]:
         ),
         graph(
             "Worker restarts",
-            "Workers that crashed, or were killed since they were late, by exporter; each cost the probe it was busy "
-            "with. The dashed line at 1: from there on a server or a library upsets them.",
+            "Workers that crashed, or were killed because they took too long, by exporter. Each restart lost the "
+            "result of one probe. The dashed line at 1: from there on, a server or a library makes workers fail.",
             [(f"sum by (instance) (increase({crashed}[$__rate_interval]))", "{{instance}}")],
             Scale("none", bad_from_one(RED), COUNT),
             NOTHING,
@@ -167,7 +168,7 @@ def scans() -> list[Panel]:
 
 
 def cost() -> list[Panel]:
-    """What the exporters take from the machine, and from Prometheus."""
+    """What the exporters cost the machine and Prometheus."""
     descriptors = f"{own('process_open_fds')} / {own('process_max_fds')}"
     samples = f"max by (instance) ({of_exporters('scrape_samples_scraped')})"
     scrape = f"max by (instance) ({of_exporters('scrape_duration_seconds')})"
@@ -176,40 +177,40 @@ def cost() -> list[Panel]:
         graph(
             "Duration of a scrape",
             "How long Prometheus waits for the metrics of each exporter, which come from memory. The dashed lines: "
-            "from a second on (yellow) there are very many targets or the machine is short of time, at ten (red) "
-            "Prometheus by default gives up.",
+            "from a second on (yellow) there are very many targets or the machine is overloaded. At ten seconds (red) "
+            "Prometheus gives up by default.",
             [(scrape, "{{instance}}")],
             Scale("s", steps(GREEN, (1, YELLOW), (10, RED)), {"min": 0}),
             NOTHING,
         ),
         graph(
             "Samples of a scrape",
-            "Samples that each exporter shows: by default at most 80 a target. The dashed line at a hundred thousand: "
-            "from there on sharing the targets among exporters is worth a thought.",
+            "Samples that each exporter exposes: by default at most 80 per target. The dashed line at a hundred "
+            "thousand: from there on, consider distributing the targets over several exporters.",
             [(samples, "{{instance}}")],
             Scale("none", steps(GREEN, (100_000, YELLOW)), COUNT),
             NOTHING,
         ),
         graph(
             "Memory",
-            "Resident memory of each exporter, without its worker processes. The dashed line at one GiB (yellow): from "
-            "there on it is more than thousands of targets need.",
+            "Resident memory of each exporter, without its worker processes. The dashed line at one GiB (yellow): "
+            "thousands of targets need less.",
             [(f"max by (instance) ({of_exporters('process_resident_memory_bytes')})", "{{instance}}")],
             Scale("bytes", steps(GREEN, (2**30, YELLOW)), {"min": 0}),
             NOTHING,
         ),
         graph(
             "Processor",
-            "Share of one processor that each exporter takes, without its worker processes. The dashed line at 0.8 "
-            "(yellow): it runs on one, and from there on scans wait for it.",
+            "Share of one CPU core that each exporter uses, without its worker processes. It can use one core only. "
+            "The dashed line at 0.8 (yellow): from there on, scans are slowed down.",
             [(f"max by (instance) ({cpu})", "{{instance}}")],
             Scale("percentunit", steps(GREEN, (0.8, YELLOW)), {"min": 0}),
             NOTHING,
         ),
         graph(
             "Open files",
-            "Share of the files and connections that each exporter may have open. The dashed lines at half (yellow) "
-            "and nine tenths (red): then scans fail for want of them.",
+            "Share of its limit of open files and connections that each exporter uses. The dashed lines are at half "
+            "(yellow) and nine tenths (red). Scans fail when the limit is reached.",
             [(f"max by (instance) ({descriptors})", "{{instance}}")],
             Scale("percentunit", steps(GREEN, (0.5, YELLOW), (0.9, RED)), {"min": 0, "max": 1}),
             NOTHING,
@@ -220,5 +221,7 @@ def cost() -> list[Panel]:
 def exporter() -> Json:
     """The dashboard of the exporters themselves."""
     sections = {"State": state(), "Scans": scans(), "Cost": cost()}
-    about = "Whether the exporters get their work done, and what it costs. What they found is on the other dashboards."
+    about = (
+        "Whether the exporters keep up with their scans, and what that costs. The other dashboards have the results."
+    )
     return dashboard(EXPORTER, about, exporters("tls_posture_exporter_build_info"), sections)

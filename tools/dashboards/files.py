@@ -1,4 +1,4 @@
-"""Which dashboards there are, and their text."""
+"""The dashboards and their text."""
 
 import json
 from pathlib import Path

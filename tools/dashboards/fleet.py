@@ -30,7 +30,7 @@ SCAN_SUCCESS = ALL.series("tls_posture_scan_success")
 
 
 def _part(expr: str, name: str) -> str:
-    """The samples with a label that keeps `or` from taking those of another part for the same."""
+    """The samples with an extra label, so that `or` does not drop them as duplicates of another part."""
     return f'label_replace({expr}, "part", "{name}", "", "")'
 
 
@@ -44,8 +44,8 @@ RANK = f"""sum by ({KEY}) (
   or {_part(f"0.01 * (7 - {ALL.grade})", "grade")}
   or {_part(f"0 * {ALL.targets}", "none")}
 )"""
-"""Badness of a target, to sort by: critical failures, other failures, unknown, failed scan, grade. The transformation
-that sorts takes one column only."""
+"""Badness of a target, to sort by: critical failures, other failures, unknown, failed scan, grade. Grafana's
+transformation sorts by one column only."""
 
 
 def overview() -> list[Panel]:
@@ -68,7 +68,7 @@ def overview() -> list[Panel]:
         ),
         number_of(
             "Unknown",
-            "Targets that fail no check, but of which at least one check could not be told, or that have not been "
+            "Targets that fail no check but have at least one check without a result, and targets that have not been "
             "scanned yet. Yellow from 1.",
             count(without(ALL.targets, ALL.verdict), ALL.targets),
             bad_from_one(YELLOW),
@@ -76,8 +76,8 @@ def overview() -> list[Panel]:
         ),
         number_of(
             "Failed scans",
-            "Targets whose last scan did not reach the server over TLS, or got no answer to a question that has to "
-            "be answered. Their earlier facts stay until they are too old. Red from 1.",
+            "Targets whose last scan did not reach the server over TLS, or in which a mandatory probe failed. Their "
+            "earlier facts stay until they are too old. Red from 1.",
             count(f"{SCAN_SUCCESS} == 0", SCAN_SUCCESS),
             bad_from_one(RED),
             "No data: no target has been scanned",
@@ -96,11 +96,11 @@ def worst_first() -> Panel:
     grades = coded(GRADES, "unknown")
     return table(
         "Targets, worst first",
-        "Targets with failed critical checks stand first, then those with other failed checks, unknown ones, ones "
+        "Targets with failed critical checks come first, then those with other failed checks, unknown ones, ones "
         "whose last scan failed, and the rest by grade. A check that several policies ask for counts once. The age of "
-        "the data is the time since the last successful scan; in scan intervals it turns yellow from 2 (a scan was "
-        "missed) and red from 3, when by default facts are given up. Failing checks are red from 1. What could not be "
-        f"told reads unknown. {MEANING} A name leads to the dashboard of the target.",
+        "the data is the time since the last successful scan. In scan intervals it is yellow from 2 (a scan was "
+        "missed) and red from 3, when facts are dropped by default. Failing checks are red from 1. Without a result, "
+        f"the cell is unknown. {MEANING} A name links to the dashboard of the target.",
         [
             Column("Rank", RANK, HIDDEN),
             Column("Verdict", ALL.verdict, verdict(("not compliant", RED), ("compliant", GREEN))),
@@ -109,7 +109,7 @@ def worst_first() -> Panel:
             Column(
                 "Last scan", ALL.per_target("tls_posture_scan_success"), verdict(("failed", RED), ("worked", GREEN))
             ),
-            Column("Age of the data", ALL.data_age, plain("never scanned with success", unit="s")),
+            Column("Age of the data", ALL.data_age, plain("never scanned successfully", unit="s")),
             Column("Age in scan intervals", ALL.data_age_in_intervals, intervals),
         ],
         Frame(
@@ -132,9 +132,8 @@ def by_policy() -> Panel:
     among = f"0 * count by (policy) ({held})"
     return table(
         "Compliance by policy",
-        "Targets by policy that they are held against; one that is held against two policies counts in both. Unknown: "
-        "none of the checks that could be told fails, but one could not be told. A target of which no check could be "
-        "told is not counted. Red and yellow from 1.",
+        "Targets by policy. A target with two policies counts in both. Unknown: no check fails, but at least one has "
+        "no result. A target without the result of any check is not counted. Red and yellow from 1.",
         [
             Column("Not compliant", f"count by (policy) ({verdicts} == 0) or {among}", number(bad_from_one(RED), "–")),
             Column(
@@ -149,7 +148,7 @@ def by_policy() -> Panel:
             ),
         ],
         Frame({"policy": "Policy"}, 10, 8, sort_by="Not compliant", highest_first=True),
-        "No data: no check could be told of any target",
+        "No data: no check of any target has a result",
     )
 
 
@@ -159,8 +158,8 @@ def by_check() -> Panel:
     key = "policy, check, severity"
     return table(
         "Checks, most failures first",
-        "How many targets fail and pass each check, with the severity that the policy gives it. Red from 1. Neither "
-        "counts a target of which the check could not be told, or to which it does not apply.",
+        "How many targets fail and pass each check, with the severity that the policy gives it. Red from 1. Targets "
+        "where the check has no result or does not apply are not counted.",
         [
             Column("Fail", f"sum by ({key}) ({verdicts} == bool 0)", number(bad_from_one(RED), "–")),
             Column("Pass", f"sum by ({key}) ({verdicts})", number(steps(YELLOW, (1, GREEN)), "–")),
@@ -168,7 +167,7 @@ def by_check() -> Panel:
         Frame(
             {"policy": "Policy", "check": "Check", "severity": "Severity"}, 14, 8, sort_by="Fail", highest_first=True
         ),
-        "No data: no check could be told of any target",
+        "No data: no check of any target has a result",
     )
 
 
@@ -195,8 +194,8 @@ def grades() -> list[Panel]:
         ),
         graph(
             "Grades over time",
-            "Targets by grade. A grade has a line only while a target has it: green lines are A, yellow ones B, orange "
-            "ones C to E, red ones F, T and M; purple is not known. The dashed line is at 1.",
+            "Targets by grade. A grade has a line only while a target has it. Green lines are A, yellow ones B, orange "
+            "ones C to E, red ones F, T and M. Purple is unknown. The dashed line is at 1.",
             [(f"count by (grade) ({info})", "{{grade}}"), (unknown, "not known")],
             Scale(
                 "none",
@@ -238,7 +237,7 @@ def fleet() -> Json:
         "Scan health": scans(),
     }
     about = (
-        "TLS posture of all targets, worst first. What could not be found out is shown as unknown or not at all, never "
-        "as zero. A target that two exporters watch counts twice: choose one instance then."
+        "TLS posture of all targets, worst first. Unknown facts are shown as unknown or not at all, never as zero. "
+        "A target that two exporters watch counts twice. In that case, choose one instance."
     )
     return dashboard(FLEET, about, [*exporters("tls_posture_target_info"), LABELS], sections)

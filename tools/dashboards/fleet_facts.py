@@ -31,7 +31,7 @@ CAA_ALLOWS = ALL.series("tls_posture_caa_issuer_authorized")
 
 
 def protocols_and_suites() -> list[Panel]:
-    """What should no longer be accepted, over time, and what should soon be."""
+    """Weak protocols and suites over time, known attacks, and post-quantum key exchange."""
     weak = ALL.series("tls_posture_protocol_accepted", 'protocol=~"SSLv2|SSLv3|TLSv1[.]0|TLSv1[.]1"')
     suites = ALL.series("tls_posture_cipher_suites_noncompliant")
     attacks = ALL.series("tls_posture_vulnerable")
@@ -39,16 +39,16 @@ def protocols_and_suites() -> list[Panel]:
     lines = [
         graph(
             "Weak protocols accepted",
-            "Targets that accept SSL 2, SSL 3, TLS 1.0 or TLS 1.1, which no target should (RFC 6176, 7568, 8996). A "
-            "target of which it could not be told is not counted. The dashed line at 1: from there on it is too many.",
+            "Targets that accept SSL 2, SSL 3, TLS 1.0 or TLS 1.1, which no target should (RFC 6176, 7568, 8996). "
+            "Targets where this is unknown are not counted. The dashed line at 1: there should be none.",
             [(f"sum by (protocol) (max by ({KEY}, protocol) ({weak}))", "{{protocol}}")],
             Scale("none", bad_from_one(RED), COUNT),
-            "No data: of no target it is known which protocols it accepts",
+            "No data: the accepted protocols of all targets are unknown",
         ),
         graph(
             "Cipher suites a policy does not allow",
             "Accepted suites that a policy of the target does not allow, over all targets, by policy and protocol. A "
-            "protocol that no target accepts has no line. The dashed line at 1: from there on it is too many.",
+            "protocol that no target accepts has no line. The dashed line at 1: there should be none.",
             [
                 (
                     f"sum by (policy, protocol) (max by ({KEY}, policy, protocol) ({suites}))",
@@ -56,13 +56,13 @@ def protocols_and_suites() -> list[Panel]:
                 )
             ],
             Scale("none", bad_from_one(RED), COUNT),
-            "No data: of no target the list of suites is known",
+            "No data: the accepted suites of all targets are unknown",
         ),
     ]
     classes = [
         bars(
             "Open to known attacks",
-            "Targets that are open to each attack. One of which it could not be told of any target has no bar. Red "
+            "Targets that are vulnerable to each attack. An attack without a result for any target has no bar. Red "
             "from 1.",
             [
                 Bar(
@@ -71,7 +71,7 @@ def protocols_and_suites() -> list[Panel]:
                     RED,
                 )
             ],
-            "No data: of no target it could be told",
+            "No data: no target has a result for any attack",
             width=12,
         ),
         bars(
@@ -92,7 +92,7 @@ def protocols_and_suites() -> list[Panel]:
 
 
 def certificates() -> list[Panel]:
-    """How long they last, and whether they are worth anything."""
+    """Lifetime and trust of the certificates."""
     return [lifetimes(), certificate_table()]
 
 
@@ -101,9 +101,9 @@ def lifetimes() -> Panel:
     left = ALL.lifetime_left()
     return bars(
         "Certificates by share of lifetime left",
-        "Targets by what is left of the lifetime of their certificate. Clients that renew by themselves usually do so "
-        "with a third left (below it: yellow from 1); with less than a tenth, renewal does not work (red from 1). "
-        "Targets whose certificate was not seen are in the last bar (yellow from 1).",
+        "Targets by the share of the lifetime that is left of their certificate. Automatic renewal usually happens "
+        "with a third left (below that: yellow from 1). With less than a tenth left, renewal does not work (red from "
+        "1). Targets whose certificate is unknown are in the last bar (yellow from 1).",
         [
             Bar("expired", count(f"{left} <= 0", ALL.not_after), RED),
             Bar("under a tenth", count(f"{left} > 0 < 0.1", ALL.not_after), RED),
@@ -123,16 +123,16 @@ TRUST = verdict(("not trusted", RED), ("trusted", GREEN))
 
 
 def certificate_table() -> Panel:
-    """The certificates, first the one that is nearest to its end."""
+    """The certificates; the one that expires first is at the top."""
     soonest = ALL.per_target("tls_posture_certificate_chain_not_after_timestamp_seconds")
     ends = ALL.per_target("tls_posture_certificate_not_after_timestamp_seconds")
     match = ALL.per_target("tls_posture_certificate_hostname_match")
     return table(
         "Certificates, nearest end first",
         "The certificate that each target presents to a modern client. The share of the lifetime that is left is red "
-        "below a tenth and yellow below a third; days are red when it has expired. The chain may end earlier than the "
-        "certificate: the earliest end counts. Trust is by the trust store configured for the target. Targets whose "
-        "certificate was not seen are not listed.",
+        "below a tenth and yellow below a third; days are red when it has expired. The chain ends when its first "
+        "certificate expires, possibly an issuer's. Trust depends on the trust store configured for the target. "
+        "Targets whose certificate is unknown are not listed.",
         [
             Column("Lifetime left", ALL.lifetime_left(), SHARE_LEFT),
             Column("Days left", f"({ends} - time()) / 86400", DAYS_LEFT),
@@ -148,7 +148,7 @@ def certificate_table() -> Panel:
             sort_by="Lifetime left",
             links={"Target": TO_TARGET, "Exporter": TO_EXPORTER},
         ),
-        "No data: of no target the certificate was seen",
+        "No data: the certificates of all targets are unknown",
     )
 
 
@@ -161,8 +161,7 @@ def web_and_dns() -> list[Panel]:
         bars(
             "HSTS",
             "Targets with a DNS name that speak HTTPS, by the HSTS policy of their first response (RFC 6797). Without "
-            "one: red from 1. A policy that browsers forget within a year, or one that could not be looked at: yellow "
-            "from 1.",
+            "a policy: red from 1. A policy with a max-age below a year, or an unknown one: yellow from 1.",
             [
                 Bar("a year or longer", count(kept_long, HSTS), GREEN),
                 Bar("under a year", count(kept_short, HSTS), YELLOW),
@@ -174,8 +173,8 @@ def web_and_dns() -> list[Panel]:
         ),
         bars(
             "CAA",
-            "Targets with a DNS name, by whether CAA records apply to it (RFC 8659). Without, or where they do not "
-            "allow the CA that issued the certificate: red from 1. Where a lookup failed: yellow from 1.",
+            "Targets with a DNS name, by whether CAA records apply to the name (RFC 8659). Without records, or with "
+            "records that do not allow the CA that issued the certificate: red from 1. Failed lookup: yellow from 1.",
             [
                 Bar("present", count(f"{CAA} == 1", CAA), GREEN),
                 Bar("of them, not for its CA", count(locked_out, f"({CAA} and on ({KEY}) {CAA_ALLOWS})"), RED),
@@ -187,25 +186,26 @@ def web_and_dns() -> list[Panel]:
         ),
         graph(
             "HSTS and CAA coverage over time",
-            "Share of the targets with an HSTS policy or CAA records, among those to which it applies and of which it "
-            "is known. The dashed line is full coverage; below it, something lacks.",
+            "Share of the targets with an HSTS policy or CAA records, among those where this applies and is "
+            "known. The dashed line is full coverage.",
             [(f"avg({HSTS})", "HSTS"), (f"avg({CAA})", "CAA")],
             Scale("percentunit", steps(YELLOW, (1, GREEN)), {"min": 0, "max": 1}),
-            "No data: of no target it is known",
+            "No data: HSTS and CAA of all targets are unknown",
         ),
     ]
 
 
 def software() -> Panel:
-    """What the targets run on, what is past its end first."""
+    """Software of the targets; releases past their end of support come first."""
     rows = ALL.per_target("tls_posture_server_software_info", "max", f"{KEY}, product, version")
     maintained = ALL.per_target("tls_posture_server_software_maintained")
     ends = ALL.per_target("tls_posture_server_software_eol_timestamp_seconds")
     return table(
         "Software, past its end first",
-        "Software that targets show of their own accord. Red: one of the products that a target shows lacks fixes, "
-        "by its release series or as an old version of it. Unknown: it shows no full version, or a distribution may "
-        "fix it. The end of support is the earliest of what the target shows. Targets without any are not listed.",
+        "Software that targets announce themselves. Red: one of the products of a target lacks fixes, because its "
+        "release series has ended or because it is an old version of a series. Unknown: no full version is announced, "
+        "or a distribution may supply fixes. Support ends: the earliest end of all products of the target. Targets "
+        "that announce no software are not listed.",
         [
             Column("Rank", f"{onto(rows, f'2 * {maintained}')} or {rows}", HIDDEN),  # unknown between the two
             Column("Fixes", onto(rows, maintained), verdict(("none any more", RED), ("maintained", GREEN))),
@@ -218,7 +218,7 @@ def software() -> Panel:
             sort_by="Rank",
             links={"Target": TO_TARGET, "Exporter": TO_EXPORTER},
         ),
-        "No data: no target shows its software",
+        "No data: no target announces its software",
     )
 
 

@@ -1,11 +1,11 @@
-"""The frame of a dashboard: variables, links, places."""
+"""The frame of a dashboard: variables, links, layout."""
 
 from collections.abc import Mapping, Sequence
 
 from tools.dashboards.panels import DATASOURCE, GRID_WIDTH, Json, Panel
 
 SCHEMA_VERSION = 39
-"""Of Grafana 10.4: newer ones migrate it, older ones of the 10 line take it as well."""
+"""The schema version of Grafana 10.4. Newer releases migrate it, older 10.x releases accept it."""
 
 FLEET, TARGET, EXPORTER = "tls-posture-fleet", "tls-posture-target", "tls-posture-exporter"
 TITLES: Mapping[str, str] = {
@@ -13,7 +13,7 @@ TITLES: Mapping[str, str] = {
     TARGET: "TLS posture: target",
     EXPORTER: "TLS posture: exporter",
 }
-"""uid -> title. The uid stays, as links and bookmarks hold it."""
+"""uid -> title. The uid must not change: links and bookmarks contain it."""
 
 
 # --- Variables -------------------------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ def _values(name: str, query: str) -> Json:
         "datasource": DATASOURCE,
         "definition": query,
         "query": {"query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery", "qryType": 1},
-        "refresh": 2,  # when the time range changes, too: a target may be gone by now
+        "refresh": 2,  # also when the time range changes: a target may be gone by now
         "sort": 1,
         "regex": "",
         "hide": 0,
@@ -56,7 +56,7 @@ def _values(name: str, query: str) -> Json:
 
 
 def exporters(metric: str) -> list[Json]:
-    """Data source, job and instance, of what has the metric."""
+    """Variables for data source, job and instance, of the exporters that have the metric."""
     source: Json = {
         "type": "datasource",
         "name": "datasource",
@@ -86,14 +86,14 @@ LABELS: Json = {
     "hide": 0,
     "skipUrlSync": False,
 }
-"""A filter by labels of the operator's own; Grafana adds it to every query of the page."""
+"""A filter by the operator's own labels; Grafana adds it to every query of the page."""
 
 
 # --- Links -----------------------------------------------------------------------------------------------------------
 
 
 def to_dashboard(uid: str) -> Json:
-    """A link above the panels; it keeps the time range, and the variables that the other dashboard has, too."""
+    """A link above the panels; it keeps the time range and the variables that both dashboards have."""
     return {
         "type": "link",
         "title": TITLES[uid],
@@ -119,16 +119,16 @@ TO_TARGET = _from_row(
     "Show this target",
     {"job": "Job", "instance": "Exporter", "target": "Target"},
 )
-"""From a table that says which target it is by the columns named. All its addresses are shown: a row of one that has
-none would choose the empty one, which is no value of the variable."""
+"""A link from tables whose columns of these names identify a target. It shows all addresses of the target: for a target
+without addresses, a row would choose the empty address, which is not a value of the variable."""
 TO_EXPORTER = _from_row(EXPORTER, "Show this exporter", {"job": "Job", "instance": "Exporter"})
 
 
-# --- Places ----------------------------------------------------------------------------------------------------------
+# --- Layout ----------------------------------------------------------------------------------------------------------
 
 
 def placed(sections: Mapping[str, Sequence[Panel]]) -> list[Json]:
-    """The panels under a heading each section, from left to right, in lines as high as their highest panel."""
+    """The panels of each section under its heading, from left to right, in lines as high as their highest panel."""
     out: list[Json] = []
     y = 0
     for title, panels in sections.items():
@@ -147,7 +147,7 @@ def placed(sections: Mapping[str, Sequence[Panel]]) -> list[Json]:
 
 
 def dashboard(uid: str, description: str, variables: Sequence[Json], sections: Mapping[str, Sequence[Panel]]) -> Json:
-    """A whole dashboard, with links to the others."""
+    """A complete dashboard, with links to the others."""
     return {
         "uid": uid,
         "title": TITLES[uid],

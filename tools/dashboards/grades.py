@@ -16,10 +16,10 @@ GRADES: Mapping[int, tuple[str, str]] = {
     -1: ("T", "light-red"),
     -2: ("M", "semi-dark-red"),
 }
-"""Code of `Selection.grade` -> letter and colour. T and M stand outside the scale: no trust, another name."""
+"""Code of `Selection.grade` -> letter and colour. T (not trusted) and M (name mismatch) are outside the scale."""
 
 UNKNOWN_GRADE = 8
-"""Code of a grade that is not known, where a tile must not vanish."""
+"""Code of an unknown grade, for tiles, which must not disappear."""
 
 GRADE_STEPS: Json = steps(RED, (1, "orange"), (4, YELLOW), (5, GREEN), (UNKNOWN_GRADE, YELLOW))
 GRADE_AND_UNKNOWN = {**GRADES, UNKNOWN_GRADE: ("unknown", YELLOW)}

@@ -15,8 +15,8 @@ class Query:
     """One query of a panel.
 
     Attributes:
-        at_end: ask for the end of the time range only. What is shown as the state of now must not reach back to the
-            last value of an exporter that is gone.
+        at_end: ask for the end of the time range only. The current state must not include the last value of an exporter
+            that no longer exists.
     """
 
     expr: str
@@ -26,18 +26,18 @@ class Query:
 
 
 def steps(base: str, *rest: tuple[float, str]) -> Json:
-    """Thresholds: a colour from minus infinity on, then others from their value on."""
+    """Thresholds: a colour from minus infinity, then others, each from its value."""
     colours = [{"color": base, "value": None}, *({"color": colour, "value": value} for value, colour in rest)]
     return {"mode": "absolute", "steps": colours}
 
 
 def bad_from_one(colour: str) -> Json:
-    """Of what there should be none."""
+    """Thresholds of something of which there should be none."""
     return steps(GREEN, (1, colour))
 
 
 def words(values: Mapping[int, tuple[str, str]]) -> list[Json]:
-    """Words and colours in place of numbers."""
+    """Value mappings that show words and colours instead of numbers."""
     return [
         {
             "type": "value",
@@ -50,25 +50,25 @@ def words(values: Mapping[int, tuple[str, str]]) -> list[Json]:
 
 
 def texts(values: Mapping[int, tuple[str, str]], unknown: str) -> list[Json]:
-    """The same, and a word for a sample that is absent."""
+    """The same, and a word for an absent sample."""
     absent = {"match": "null", "result": {"text": unknown, "color": YELLOW, "index": len(values)}}
     return [*words(values), {"type": "special", "options": absent}]
 
 
 def override(name: str, **properties: object) -> Json:
-    """Field settings for the field of this name; `__` in a property stands for a dot."""
+    """Field settings for the field of this name; `__` in a property means a dot."""
     settings = [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()]
     return {"matcher": {"id": "byName", "options": name}, "properties": settings}
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel, before it has a place.
+    """One panel, before it has a position.
 
     Attributes:
-        no_value: shown in place of an empty answer; says what that means.
+        no_value: shown instead of an empty result; says what that means.
         extra: further keys of `fieldConfig.defaults`.
-        transformations: applied to the answers of the queries.
+        transformations: applied to the results of the queries.
     """
 
     kind: str
@@ -86,7 +86,7 @@ class Panel:
     transformations: Sequence[Json] = ()
 
     def render(self, number: int, x: int, y: int) -> Json:
-        """The panel's JSON at its place."""
+        """The panel's JSON at this position."""
         defaults = {"unit": self.unit, "thresholds": self.thresholds, "noValue": self.no_value, "mappings": []}
         return {
             "id": number,
@@ -117,11 +117,11 @@ def _target(query: Query, letter: str) -> Json:
 
 @dataclass(frozen=True)
 class Scale:
-    """How values read.
+    """How values are shown.
 
     Attributes:
         extra: further keys of `fieldConfig.defaults`.
-        colours: of the lines whose name alone says good or bad.
+        colours: of lines whose name alone means good or bad.
     """
 
     unit: str
@@ -134,7 +134,7 @@ COUNT: Json = {"min": 0, "decimals": 0}
 
 
 def stat(title: str, description: str, queries: Sequence[tuple[str, str]], scale: Scale, no_value: str) -> Panel:
-    """A tile a sample, from pairs of query and legend; the legend shows where there are several."""
+    """A tile for each sample, from pairs of query and legend. The legend is shown if there are several."""
     options: Json = {
         "colorMode": "value",
         "graphMode": "none",
@@ -142,7 +142,7 @@ def stat(title: str, description: str, queries: Sequence[tuple[str, str]], scale
         "orientation": "auto",
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         "textMode": "auto",
-        "text": {"titleSize": 12},  # else a long name makes all of them tiny
+        "text": {"titleSize": 12},  # otherwise a long name makes all of them tiny
     }
     return Panel(
         kind="stat",
@@ -160,13 +160,13 @@ def stat(title: str, description: str, queries: Sequence[tuple[str, str]], scale
 
 
 def number_of(title: str, description: str, expr: str, thresholds: Json, no_value: str) -> Panel:
-    """How many there are of something, as one big number."""
+    """A count, as one big number."""
     return stat(title, description, [(expr, "")], Scale("none", thresholds, {"decimals": 0}), no_value)
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One class of things: its name, how many there are, the colour from one on (below, it is green)."""
+    """One class of things: its name, the query of its count, and its colour from 1 on (0 is green)."""
 
     name: str
     expr: str
@@ -174,7 +174,7 @@ class Bar:
 
 
 def bars(title: str, description: str, classes: Sequence[Bar], no_value: str, *, width: int) -> Panel:
-    """How many there are of each class, one bar each."""
+    """The count of each class, one bar each."""
     options: Json = {
         "displayMode": "basic",
         "minVizHeight": 16,
@@ -184,7 +184,7 @@ def bars(title: str, description: str, classes: Sequence[Bar], no_value: str, *,
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         "showUnfilled": True,
         "maxVizHeight": 40,
-        "text": {"titleSize": 12, "valueSize": 18},  # else few bars get letters too large for their names
+        "text": {"titleSize": 12, "valueSize": 18},  # otherwise the letters of a few bars are too large for their names
         "valueMode": "color",
     }
     return Panel(
@@ -222,11 +222,11 @@ def graph(
         "fillOpacity": 10,
         "lineWidth": 1,
         "showPoints": "auto",
-        "spanNulls": False,  # a gap is a time of which nothing is known
+        "spanNulls": False,  # a gap is a time without data
         "thresholdsStyle": {"mode": "dashed"},
     }
     if scale.unit == "none":
-        custom["axisSoftMax"] = 1  # of nothing but zeros Grafana would draw an axis up to 100
+        custom["axisSoftMax"] = 1  # if all values are 0, Grafana would draw an axis up to 100
     return Panel(
         kind="timeseries",
         title=title,

@@ -1,7 +1,7 @@
 """PromQL that the dashboards share.
 
-A name of a target is unique within one exporter only, so what is judged on its own has the key job, instance, target,
-and address where each address is scanned. What is unknown is an absent sample: nothing here may turn that into a value.
+A name of a target is unique within one exporter only. So the key of a verdict is job, instance, target, and address
+where each address is scanned. Unknown is an absent sample: no query may turn that into a value.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,12 @@ KEY = "job, instance, target, address"
 CHECK_KEY = f"{KEY}, policy, check"
 
 MOST_POLICIES = 5
-"""Up to how many policies of a target it can be told that it meets all; with more it is unknown, unless one fails."""
+"""Highest number of policies of a target for which the queries can say that it meets all. With more policies the
+verdict is unknown, unless one fails."""
 
 BY_NAME = 'host!~"[0-9.]+|.*:.*"'
-"""Not by address: for addresses there is no CAA (RFC 8659), and browsers keep no HSTS policy (RFC 6797, 8.1.1)."""
+"""Targets with a DNS name. Addresses have no CAA (RFC 8659), and browsers keep no HSTS policy for them (RFC 6797,
+8.1.1)."""
 
 
 def without(left: str, right: str) -> str:
@@ -23,28 +25,28 @@ def without(left: str, right: str) -> str:
 
 
 def count(condition: str, among: str) -> str:
-    """How many meet the condition; 0 only while `among` has samples, so that no data never reads as zero."""
+    """How many meet the condition; 0 only while `among` has samples, so that missing data is never shown as zero."""
     return f"count({condition}) or 0 * count({among})"
 
 
 def onto(rows: str, values: str, key: str = KEY) -> str:
-    """The value of each target, once for each of its rows; the rows must have one sample each."""
+    """The value of each target, repeated for each of its rows; each row must have one sample."""
     return f"0 * {rows} + on ({key}) group_left () {values}"
 
 
-def told_or(values: str, code: int, among: str) -> str:
-    """The values, and the code for the targets that have none: a tile must not vanish when nothing is known."""
+def known_or(values: str, code: int, among: str) -> str:
+    """The values, and `code` for the targets without one: a tile must not disappear when its value is unknown."""
     return f"({values}) or on ({KEY}) {code} * max by ({KEY}) ({among})"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The samples that are chosen above the panels.
+    """The samples chosen by the variables above the panels.
 
     Attributes:
         matchers: label matchers with the variables of the dashboard.
-        a_day_ago: as of this moment a day ago. Not of some time around it: series that came and went in it, say those
-            of two grades, would stand side by side.
+        a_day_ago: take the samples of exactly a day ago. A range around that time could contain series that exist one
+            after the other, such as those of two grades.
     """
 
     matchers: str
@@ -60,7 +62,7 @@ class Selection:
         return replace(self, a_day_ago=True)
 
     def per_target(self, metric: str, function: str = "min", key: str = KEY) -> str:
-        """One value a target, the operator's own labels dropped."""
+        """One value for each target, without the operator's own labels."""
         return f"{function} by ({key}) ({self.series(metric)})"
 
     @property
@@ -92,17 +94,17 @@ class Selection:
         return self.series("tls_posture_check_passed")
 
     def failing(self, key: str = KEY) -> str:
-        """How many checks fail, each counted once, whichever policies ask for it."""
+        """How many checks fail. A check that several policies require counts once."""
         return f"sum by ({key}) (min by ({key}, check) ({self.checks}) == bool 0)"
 
     @property
     def verdict(self) -> str:
-        """Over all policies of a target: 0 with one that it fails, 1 when it meets all, else absent.
+        """Over all policies of a target: 0 if it fails one, 1 if it meets all, otherwise absent.
 
-        That a policy has no sample can only be seen by how many names `target_info` joins.
+        A policy without a sample is detected by the number of names in the label `policy` of `target_info`.
         """
         by_policy = self.series("tls_posture_compliant")
-        # The first that matches counts: a target with three names has two and one as well.
+        # The first match counts: a target with three names also matches two and one.
         counts = [
             self.series("tls_posture_target_info", f'policy=~"([^,]+,){{{commas}}}.+"')
             for commas in range(MOST_POLICIES, 0, -1)
@@ -115,7 +117,7 @@ class Selection:
 
     @property
     def grade(self) -> str:
-        """`tls_posture_grade_rank`, with T and M told from F: -1 and -2."""
+        """`tls_posture_grade_rank`, with -1 for T and -2 for M, which have the rank of F."""
         rank = self.per_target("tls_posture_grade_rank")
         special = f"({self.grade_info('T')} or 2 * {self.grade_info('M')})"
         return f"({rank} - on ({KEY}) {special} or {rank})"
@@ -127,7 +129,7 @@ class Selection:
 
     @property
     def grades(self) -> str:
-        """1 for each grade of a target; there is one, but while it changes."""
+        """1 for each grade of a target. There is only one, except while it changes."""
         return self.per_target("tls_posture_grade_info", "max", f"{KEY}, grade")
 
     @property
@@ -137,26 +139,26 @@ class Selection:
 
     @property
     def data_age_in_intervals(self) -> str:
-        """The same in scan intervals of the target."""
+        """The same, in scan intervals of the target."""
         return f"{self.data_age} / {self.per_target('tls_posture_scan_interval_seconds', 'max')}"
 
     @property
     def not_after(self) -> str:
-        """End of validity of the leaf certificates, one for each kind of key."""
+        """End of validity of the leaf certificates, one for each key algorithm."""
         return self.series("tls_posture_certificate_not_after_timestamp_seconds")
 
     def lifetime_left(self, key: str = KEY) -> str:
-        """Share of the certificate's lifetime that is left, of several the least."""
+        """Share of the certificate's lifetime that is left; with several certificates, the smallest."""
         begin = self.series("tls_posture_certificate_not_before_timestamp_seconds")
         return f"min by ({key}) (({self.not_after} - time()) / ({self.not_after} - {begin}))"
 
 
 ALL = Selection('job=~"$job", instance=~"$instance"')
-"""Of all exporters chosen."""
+"""All chosen exporters."""
 WHOLE = Selection(f'{ALL.matchers}, target="$target"')
-"""Of one target, all its addresses together."""
+"""One target, all its addresses together."""
 ONE = Selection(f'{WHOLE.matchers}, address=~"$address"')
-"""Of one target, or some of its addresses."""
+"""One target, or some of its addresses."""
 
 BUILD = ALL.series("tls_posture_exporter_build_info")
 EXPORTERS = f"last_over_time({BUILD}[1d])"
@@ -165,7 +167,7 @@ EXPORTERS_UP = f"{ALL.series('up')} and on (job, instance) {EXPORTERS}"
 
 
 def of_exporters(metric: str) -> str:
-    """A metric that other programs have as well, of exporters only."""
+    """A metric that other programs also have, of exporters only."""
     return f"{ALL.series(metric)} and on (job, instance) {BUILD}"
 
 

@@ -1,4 +1,4 @@
-"""Words and panels that stand on more than one dashboard."""
+"""Texts and panels that several dashboards use."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ NOTHING = "No data: no exporter of this choice is scraped"
 GONE = "No data: no exporter of this choice watches this target"
 
 BY_ADDRESS = "{{address}} {{instance}}"
-"""The legend of what is one value a target: there may be several exporters, or addresses."""
+"""The legend of lines with one value per target: a target may have several exporters or addresses."""
 
 YES, NO = ("yes", GREEN), ("no", RED)
 
@@ -21,8 +21,8 @@ def exporters_down() -> Panel:
     """Exporters that cannot be scraped."""
     return number_of(
         "Exporters down",
-        "Exporters that were seen within the last day and that Prometheus cannot scrape now. Nothing of their targets "
-        "is counted. Red from 1. Exporters have no labels of targets: a filter by those leaves this panel empty.",
+        "Exporters that were seen within the last day and that Prometheus cannot scrape now. Their targets are not "
+        "counted. Red from 1. Exporters have no labels of targets, so a filter by these labels empties this panel.",
         count(f"({EXPORTERS_UP}) == 0", EXPORTERS),
         bad_from_one(RED),
         "No data: no exporter was seen within a day",
@@ -33,8 +33,8 @@ def overdue_scans() -> Panel:
     """Targets that should have been scanned by now."""
     return number_of(
         "Overdue scans",
-        "Targets whose last scan, successful or not, ended more than two of their scan intervals ago. Everything "
-        "shown of them is old. Red from 1.",
+        "Targets whose last scan, successful or not, ended more than two of their scan intervals ago. All data "
+        "about them is old. Red from 1.",
         count(f"time() - {LAST_SCAN} > 2 * {INTERVAL}", LAST_SCAN),
         bad_from_one(RED),
         "No data: no target has been scanned",
@@ -42,12 +42,12 @@ def overdue_scans() -> Panel:
 
 
 def failed_probes(everything: tuple[str, str]) -> Panel:
-    """Why probes fail; the query and legend are of all of them."""
+    """Why probes fail; `everything` is the query and legend of their total."""
     return graph(
         "Failed probes by reason",
-        "Probes that could not tell in the last scan of their target. A line named all is 0 when every probe worked; "
-        "reasons have a line only while they occur. The dashed line at 1: from there on something is not known or is "
-        "as of an earlier scan.",
+        "Probes that failed in the last scan of their target. A line named all is 0 when every probe worked. A reason "
+        "has a line only while it occurs. The dashed line at 1: from there on, some facts are unknown or from an "
+        "earlier scan.",
         [
             everything,
             (f"count by (probe, reason) ({ALL.series('tls_posture_probe_failure')})", "{{probe}}: {{reason}}"),
@@ -70,11 +70,11 @@ def scan_durations(queries: Sequence[tuple[str, str]]) -> Panel:
 
 
 def scan_connections(queries: Sequence[tuple[str, str]]) -> Panel:
-    """What scans cost those who are scanned."""
+    """What scans cost the targets."""
     return graph(
         "Connections of the last scan",
-        "TCP connections that the last scan opened to a target. Some dozens are usual. The dashed line at 150: from "
-        "there on it is worth a look, as the owner may take the scan for an attack.",
+        "TCP connections that the last scan opened to a target. Some dozens are usual. The dashed line at 150: above "
+        "that, check why, because the owner may mistake the scan for an attack.",
         queries,
         Scale("none", steps(GREEN, (150, YELLOW)), COUNT),
         "No data: nothing has been scanned",

@@ -1,4 +1,4 @@
-"""Tables of now: some queries, a column each, merged by the labels that they share."""
+"""Tables of the current state: several queries, one column each, merged by the labels that they share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from tools.dashboards.panels import RED, YELLOW, Json, Panel, Query, bad_from_one, override, texts
 
 WHERE = {"address": "Address", "instance": "Exporter", "job": "Job"}
-"""Labels that say where a target is watched; they stand last, but the address, which is part of what it is."""
+"""Labels that say where a target is watched. They are the last columns, except the address, which identifies the
+target."""
 
 WIDTHS: Mapping[str, int] = {
     "Address": 130,
@@ -33,7 +34,7 @@ WIDTHS: Mapping[str, int] = {
     "Subject": 200,
     "Support ends": 180,
 }
-"""Pixels of columns, by heading, whose cells are longer than it. The others share what is left."""
+"""Width in pixels of the columns whose cells are longer than their heading. The other columns share the rest."""
 
 COLOURED_TEXT = {"type": "color-text"}
 
@@ -44,8 +45,8 @@ class Column:
 
     Attributes:
         name: its heading.
-        expr: gives one value a row.
-        properties: settings of the field; none hides the column, which may still be sorted by.
+        expr: gives one value for each row.
+        properties: settings of the field. Without any, the column is hidden, but can still be used for sorting.
     """
 
     name: str
@@ -55,12 +56,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Frame:
-    """What the rows of a table are, and its size.
+    """The rows of a table, and its size.
 
     Attributes:
-        labels: label -> heading of those that stand first.
-        sort_by: a column, or a label; none keeps the order of the query.
-        links: heading of a column -> where its cells lead.
+        labels: label -> heading, of the first columns.
+        sort_by: a column or a label; if empty, the order of the query is kept.
+        links: heading of a column -> the link of its cells.
     """
 
     labels: Mapping[str, str]
@@ -72,7 +73,7 @@ class Frame:
 
 
 def table(title: str, description: str, columns: Sequence[Column], frame: Frame, no_value: str) -> Panel:
-    """A row for each set of labels; columns are coloured one by one."""
+    """A table with a row for each set of labels; each column has its own colours."""
     fields = _fields(columns)
     shown = [column for column in columns if column.properties]
     place = dict.fromkeys([*frame.labels, "address", *(fields[column.name] for column in shown), *WHERE])
@@ -115,39 +116,39 @@ def table(title: str, description: str, columns: Sequence[Column], frame: Frame,
 
 
 def _fields(columns: Sequence[Column]) -> Mapping[str, str]:
-    """Heading -> what Grafana calls the values of its query; those of the only query of a panel have no letter."""
+    """Heading -> Grafana's name of the values of its query. With only one query, the name has no letter."""
     if len(columns) == 1:
         return {columns[0].name: "Value"}
     return {column.name: f"Value #{chr(ord('A') + index)}" for index, column in enumerate(columns)}
 
 
 def _of_label(link: Json | None) -> Json:
-    """Settings of a column of labels: a label may be missing in a row, which is not what an empty panel means.
+    """Settings of a column of labels: if a row lacks the label, the cell has a dash and not the text of an empty panel.
 
-    Without the unit Grafana takes text such as the version 8.5 for a number, and rounds it.
+    Without the unit, Grafana treats text such as the version 8.5 as a number and rounds it.
     """
     return {"unit": "string", "noValue": "–"} | ({"links": [link]} if link else {})
 
 
 def _width(heading: str) -> Json:
-    """Settings of a column that is wide enough for its heading, with a sign to filter by, and its cells."""
+    """Settings for a width that is enough for the heading, the filter icon, and the cells."""
     if heading in WIDTHS:
         return {"custom__width": WIDTHS[heading]}
     return {"custom__minWidth": 50 + 8 * len(heading)}
 
 
 def verdict(zero: tuple[str, str], one: tuple[str, str]) -> Json:
-    """Settings of a column that says yes or no, or `unknown` where there is no sample."""
+    """Settings of a column that shows yes or no, or `unknown` without a sample."""
     return coded({0: zero, 1: one}, "unknown")
 
 
 def coded(values: Mapping[int, tuple[str, str]], absent: str) -> Json:
-    """Settings of a column of words; `absent` stands where there is no sample."""
+    """Settings of a column of words; `absent` is shown without a sample."""
     return {"mappings": texts(values, absent), "noValue": absent, "custom__cellOptions": COLOURED_TEXT}
 
 
 def number(thresholds: Json, absent: str, *, unit: str = "none", decimals: int = 0) -> Json:
-    """Settings of a column of numbers; `absent` stands where there is no sample."""
+    """Settings of a column of numbers; `absent` is shown without a sample."""
     return {
         "unit": unit,
         "decimals": decimals,
@@ -159,7 +160,7 @@ def number(thresholds: Json, absent: str, *, unit: str = "none", decimals: int =
 
 
 def plain(absent: str, *, unit: str = "none") -> Json:
-    """Settings of a column of which no value is good or bad."""
+    """Settings of a column whose values are neither good nor bad."""
     return {"unit": unit, "noValue": absent}
 
 

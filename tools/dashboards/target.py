@@ -6,7 +6,7 @@ from dataclasses import replace
 from tools.dashboards.frame import LABELS, TARGET, choice_or_none, dashboard, exporters, single_choice
 from tools.dashboards.grades import GRADE_AND_UNKNOWN, GRADE_STEPS, GRADES, MEANING, UNKNOWN_GRADE
 from tools.dashboards.panels import GREEN, GRID_WIDTH, RED, YELLOW, Json, Panel, Scale, graph, stat, steps, words
-from tools.dashboards.queries import CHECK_KEY, KEY, ONE, WHOLE, any_of, told_or
+from tools.dashboards.queries import CHECK_KEY, KEY, ONE, WHOLE, any_of, known_or
 from tools.dashboards.shared import BY_ADDRESS, GONE
 from tools.dashboards.tables import Column, Frame, coded, number, plain, table, verdict
 from tools.dashboards.target_facts import certificate, protocols_and_suites, software_and_clients, web_and_dns
@@ -24,19 +24,20 @@ STEPS: Mapping[str, Sequence[str]] = {
     "5 SSL Labs' grade": ("certificate_valid", "grade"),
     "Old clients": ("clients",),
 }
-"""The steps of the checklist and what it says behind them, and the checks of the policy of its name for each."""
+"""Each step of the checklist, and its remark about old clients -> the checks of the policy that belong to it."""
 
 
 def _three(fails: str, passes: str) -> Scale:
-    """Words for what can be unknown."""
+    """Words for a verdict that can be unknown."""
     mappings = words({FAILS: (fails, RED), PASSES: (passes, GREEN), UNKNOWN: ("unknown", YELLOW)})
     return Scale("none", THREE, {"mappings": mappings})
 
 
 def step(checks: Sequence[str]) -> str:
-    """0 when a check of the step fails, 1 when all pass; absent else.
+    """0 if a check of the step fails, 1 if all pass; otherwise absent.
 
-    What does not apply has no sample, as what is unknown has none; only a verdict on the whole policy tells them apart.
+    A check that does not apply has no sample, and neither has an unknown one. Only the verdict on the complete policy
+    distinguishes them.
     """
     found = ONE.series("tls_posture_check_passed", f'policy="{CHECKLIST}"', any_of(checks))
     complies = ONE.series("tls_posture_compliant", f'policy="{CHECKLIST}"')
@@ -46,48 +47,48 @@ def step(checks: Sequence[str]) -> str:
 
 
 def overview() -> list[Panel]:
-    """The verdict, what it is made of, and how it came about."""
+    """The verdict, its parts, and its history."""
     return [*tiles(), five_steps(), checks(), grade(), failing_over_time(), grade_over_time()]
 
 
 def tiles() -> list[Panel]:
-    """The verdict, the grade, and how far they can be relied upon."""
+    """The verdict, the grade, and how reliable they are."""
     panels = [
         stat(
             "Verdict",
-            "Over all policies of the target, by address where each is scanned: red when a check of one fails, green "
-            "when every check that applies passes, yellow when it could not be told.",
-            [(told_or(ONE.verdict, UNKNOWN, ONE.targets), "{{address}}")],
+            "The verdict of all policies of the target, by address where each address is scanned. Red: a check fails. "
+            "Green: every check that applies passes. Yellow: unknown.",
+            [(known_or(ONE.verdict, UNKNOWN, ONE.targets), "{{address}}")],
             _three("not compliant", "compliant"),
             GONE,
         ),
         stat(
             "Grade",
-            f"{MEANING} Green from A-, yellow B or not known, orange C to E, red F, T and M.",
-            [(told_or(ONE.grade, UNKNOWN_GRADE, ONE.targets), "{{address}}")],
+            f"{MEANING} Green from A-, yellow B or unknown, orange C to E, red F, T and M.",
+            [(known_or(ONE.grade, UNKNOWN_GRADE, ONE.targets), "{{address}}")],
             Scale("none", GRADE_STEPS, {"mappings": words(GRADE_AND_UNKNOWN)}),
             GONE,
         ),
         stat(
             "Last scan",
-            "Whether the last scan reached the server over TLS and every mandatory probe answered. Red when it did "
-            "not, and all below is as of an earlier one. Yellow before the first scan.",
-            [(told_or(ONE.per_target("tls_posture_scan_success"), UNKNOWN, ONE.targets), "{{address}}")],
+            "Whether the last scan reached the server over TLS and every mandatory probe worked. Red if not: then the "
+            "data below is from an earlier scan. Yellow before the first scan.",
+            [(known_or(ONE.per_target("tls_posture_scan_success"), UNKNOWN, ONE.targets), "{{address}}")],
             _three("failed", "worked"),
             GONE,
         ),
         stat(
             "Age in scan intervals",
-            "Time since the last successful scan, in scan intervals of the target: yellow from 2 (a scan was missed), "
-            "red from 3, when by default facts are given up.",
+            "Time since the last successful scan, in scan intervals of the target. Yellow from 2 (a scan was missed), "
+            "red from 3, when facts are dropped by default.",
             [(ONE.data_age_in_intervals, "{{address}}")],
             Scale("none", steps(GREEN, (2, YELLOW), (3, RED)), {"decimals": 1}),
-            "No data: never scanned with success",
+            "No data: never scanned successfully",
         ),
         stat(
             "Addresses",
-            "Whether the addresses of the target agree on every fact that is known of several. Red when they do not; "
-            "the report names what they differ in.",
+            "Whether the addresses of the target agree on every fact that is known for several of them. Red if they do "
+            "not. The report lists the differences.",
             [(WHOLE.per_target("tls_posture_addresses_disagree", "max", "job, instance, target"), "{{instance}}")],
             Scale("none", steps(GREEN, (1, RED)), {"mappings": words({0: ("agree", GREEN), 1: ("disagree", RED)})}),
             "No data: addresses are not scanned one by one",
@@ -100,9 +101,9 @@ def five_steps() -> Panel:
     """The steps of the checklist, one tile each."""
     panel = stat(
         "The five steps",
-        f"The steps of the checklist that the policy {CHECKLIST} is made of. Red: a check of the step fails. Green: "
-        "all its checks that apply pass. Yellow: it could not be told, or the target is not held against that policy.",
-        [(told_or(step(checks), UNKNOWN, ONE.targets), f"{name} {{{{address}}}}") for name, checks in STEPS.items()],
+        f"The steps of the checklist behind the policy {CHECKLIST}. Red: a check of the step fails. Green: all its "
+        "checks that apply pass. Yellow: unknown, or the target does not have that policy.",
+        [(known_or(step(checks), UNKNOWN, ONE.targets), f"{name} {{{{address}}}}") for name, checks in STEPS.items()],
         _three("fails", "passes"),
         GONE,
     )
@@ -115,9 +116,9 @@ def checks() -> Panel:
     changes = f"sum by ({key}) (changes({ONE.checks}[1d]))"
     return table(
         "Checks",
-        "Every check that could be told, failed ones first; the others are unknown or do not apply. Failed is red, "
-        "passed green. A check that changed more than once within a day (yellow from 2) may be one of several machines "
-        "behind one address.",
+        "Every check that has a result, failed ones first. The others are unknown or do not apply. Failed is red, "
+        "passed green. If a check changed more than once within a day (yellow from 2), several machines behind one "
+        "address may be configured differently.",
         [
             Column(
                 "Verdict",
@@ -127,7 +128,7 @@ def checks() -> Panel:
             Column("Changes within a day", changes, number(steps(GREEN, (2, YELLOW)), "–")),
         ],
         Frame({"policy": "Policy", "check": "Check", "severity": "Severity"}, 12, 10, sort_by="Verdict"),
-        "No data: no check could be told",
+        "No data: no check has a result",
     )
 
 
@@ -137,8 +138,8 @@ def grade() -> Panel:
     info = ONE.per_target("tls_posture_grade_info", "max", key)
     return table(
         "Grade and what caps it",
-        "The grade, the rule that led to it (none where the score did, or where nothing lowered it), and the score "
-        f"before any rule. {MEANING} Green from A-, yellow B, orange C to E, red F, T and M.",
+        "The grade, the rule that caps it (empty if the score decides, or if nothing lowers it), and the score before "
+        f"any rule. {MEANING} Green from A-, yellow B, orange C to E, red F, T and M.",
         [
             Column("Grade", f"0 * {info} + on ({KEY}) group_left () {ONE.grade}", coded(GRADES, "unknown")),
             Column(
@@ -148,7 +149,7 @@ def grade() -> Panel:
             ),
         ],
         Frame({"capped_by": "Capped by"}, 12, 10, sort_by="Grade"),
-        "No data: what is not known may change the grade",
+        "No data: unknown facts may change the grade",
     )
 
 
@@ -157,11 +158,11 @@ def failing_over_time() -> Panel:
     key = f"{KEY}, policy"
     return graph(
         "Failing checks over time",
-        "Checks of each policy that fail. A gap is a time of which nothing is known. The dashed line at 1: from there "
-        "on the target does not comply.",
+        "Checks of each policy that fail. A gap is a time without data. The dashed line at 1: from there on, the "
+        "target does not comply.",
         [(f"sum by ({key}) ({ONE.checks} == bool 0)", f"{{{{policy}}}} {BY_ADDRESS}")],
         Scale("none", steps(GREEN, (1, RED)), {"min": 0, "decimals": 0}),
-        "No data: no check could be told",
+        "No data: no check has a result",
     )
 
 
@@ -169,7 +170,7 @@ def grade_over_time() -> Panel:
     """The grade, from M at the bottom to A+."""
     return graph(
         "Grade over time",
-        f"{MEANING} A gap is a time of which it is not known. The dashed lines: below A- (yellow), below B (orange), F "
+        f"{MEANING} A gap means that the grade was unknown. The dashed lines: below A- (yellow), below B (orange), F "
         "(red).",
         [(ONE.grade, f"grade {BY_ADDRESS}")],
         Scale(
@@ -177,7 +178,7 @@ def grade_over_time() -> Panel:
             steps(RED, (1, "orange"), (4, YELLOW), (5, GREEN)),
             {"mappings": words(GRADES), "min": -2, "max": 7, "decimals": 0},
         ),
-        "No data: what is not known may change the grade",
+        "No data: unknown facts may change the grade",
     )
 
 
@@ -192,8 +193,8 @@ def target() -> Json:
         "Scan health and cost": scans(),
     }
     about = (
-        "TLS posture of one target, by address where each is scanned. What could not be found out is shown as unknown "
-        "or not at all, never as zero."
+        "TLS posture of one target, by address where each address is scanned. Unknown facts are shown as unknown or "
+        "not at all, never as zero."
     )
     info = "tls_posture_target_info"
     chosen = 'job=~"$job", instance=~"$instance"'

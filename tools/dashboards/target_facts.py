@@ -1,4 +1,4 @@
-"""The parts of the target dashboard about one subject each."""
+"""The sections of the target dashboard about TLS, certificates, HTTP, DNS, software and clients."""
 
 from tools.dashboards.fleet_facts import DATE, DAYS_LEFT, SHARE_LEFT, TRUST, YEAR_SECONDS
 from tools.dashboards.panels import GREEN, GRID_WIDTH, RED, YELLOW, Panel, bad_from_one, steps
@@ -16,16 +16,16 @@ def protocols_and_suites() -> list[Panel]:
 
 
 def protocols() -> Panel:
-    """A row a protocol."""
+    """A row for each protocol."""
     key = f"{KEY}, protocol"
     weak, strong = (
         f"max by ({key}) ({ONE.series('tls_posture_protocol_accepted', which)})" for which in (WEAK, STRONG)
     )
     return table(
         "Protocols, and whose order decides",
-        "Accepted protocols: red below TLS 1.2 (RFC 6176, 7568, 8996), green from it on. Suites that a policy of the "
-        "target does not allow: red from 1, by the strictest policy. Whose order of suites decides: green the "
-        "server's, yellow the client's, if only at times; it is not there with fewer than two suites.",
+        "Accepted protocols: red below TLS 1.2 (RFC 6176, 7568, 8996), green from TLS 1.2 on. Suites that a policy of "
+        "the target does not allow, by the strictest policy: red from 1. Whose order of suites decides: green the "
+        "server's, yellow the client's, even if only sometimes. With fewer than two suites there is no order.",
         [
             Column(
                 "Accepted",
@@ -48,28 +48,29 @@ def protocols() -> Panel:
             ),
         ],
         Frame({"protocol": "Protocol"}, 14, 8, sort_by="protocol"),
-        "No data: it could not be told which protocols it accepts",
+        "No data: the accepted protocols are unknown",
     )
 
 
 def attacks() -> Panel:
-    """A row a known attack."""
+    """A row for each known attack."""
     open_to = ONE.per_target("tls_posture_vulnerable", "max", f"{KEY}, vulnerability")
     return table(
         "Known attacks",
-        "Whether the server is open to each: red if so, green if not. One of which it could not be told is not listed.",
+        "Whether the server is vulnerable to each attack: red if so, green if not. Attacks without a result are not "
+        "listed.",
         [Column("Open to it", f"sort_desc({open_to})", verdict(("no", GREEN), ("open", RED)))],
         Frame({"vulnerability": "Attack"}, 10, 8),
-        "No data: of no attack it could be told",
+        "No data: no attack has a result",
     )
 
 
 def key_exchange() -> Panel:
-    """What holds for all protocols together."""
+    """Facts about all protocols together."""
     return table(
         "Key exchange and compression",
-        "Green is as it should be. Red: TLS compression (CRIME), a DH prime below 2048 bits, suites without forward "
-        "secrecy. Yellow: no post-quantum key exchange. There is no prime without a finite-field key exchange.",
+        "Green is good. Red: TLS compression (CRIME), a DH prime below 2048 bits, suites without forward "
+        "secrecy. Yellow: no post-quantum key exchange. Without a finite-field key exchange there is no prime.",
         [
             Column("Forward secrecy", ONE.per_target("tls_posture_forward_secrecy"), verdict(NO, YES)),
             Column(
@@ -89,7 +90,7 @@ def key_exchange() -> Panel:
             ),
         ],
         Frame({}, 10, 8),
-        "No data: the handshakes could not be told",
+        "No data: the key exchange is unknown",
     )
 
 
@@ -102,32 +103,32 @@ def suites() -> Panel:
     )
     return table(
         "Cipher suites",
-        "Every accepted suite, in full detail only (metrics.detail: full), those that a policy does not allow first. "
-        "Red: the policy does not allow it. Unknown: it names suites that are not known.",
+        "Every accepted suite, with metrics.detail: full only. Suites that a policy does not allow come first. Red: "
+        "the policy does not allow the suite. Unknown: the policy names suites that the exporter does not know.",
         [
             Column("Accepted", ONE.per_target("tls_posture_cipher_suite_info", "max", key), HIDDEN),
             Column("Allowed", f"0 * {refused} or {allowed}", verdict(NO, YES)),
         ],
         Frame({"policy": "Policy", "protocol": "Protocol", "cipher_suite": "Cipher suite"}, 14, 8, sort_by="Allowed"),
-        "No data: metrics.detail is not full, or the suites are not known",
+        "No data: metrics.detail is not full, or the suites are unknown",
     )
 
 
 def certificate() -> list[Panel]:
-    """The served certificates: how long, how trusted, which."""
+    """The served certificates: lifetime, trust, identity."""
     return [lifetime(), trust(), identity()]
 
 
 def lifetime() -> Panel:
-    """A row a kind of key."""
+    """A row for each key algorithm."""
     key = f"{KEY}, key_algorithm"
     begins = ONE.per_target("tls_posture_certificate_not_before_timestamp_seconds", "min", key)
     ends = ONE.per_target("tls_posture_certificate_not_after_timestamp_seconds", "min", key)
     chain = ONE.per_target("tls_posture_certificate_chain_not_after_timestamp_seconds")
     return table(
         "Certificates",
-        "By kind of key. The share of the lifetime that is left is red below a tenth and yellow below a third; days "
-        "are red when it has expired. The earliest end in the chain counts.",
+        "By key algorithm. The share of the lifetime that is left is red below a tenth and yellow below a third. Days "
+        "are red when it has expired. The chain ends when its first certificate expires.",
         [
             Column("Lifetime left", ONE.lifetime_left(key), SHARE_LEFT),
             Column("Days left", f"({ends} - time()) / 86400", DAYS_LEFT),
@@ -136,20 +137,20 @@ def lifetime() -> Panel:
             Column("Chain ends", f"1000 * ({onto(ends, chain)})", DATE),
         ],
         Frame({"key_algorithm": "Key"}, 16, 6, sort_by="Lifetime left"),
-        "No data: the certificate was not seen",
+        "No data: the certificate is unknown",
     )
 
 
 def trust() -> Panel:
-    """Whether the chain and the name hold, and why not."""
+    """Whether the chain and the name verify, and if not, why."""
     key = f"{KEY}, reason"
     reasons = ONE.per_target("tls_posture_certificate_verification_failure", "max", key)
     trusted = ONE.per_target("tls_posture_certificate_trusted")
     matches = ONE.per_target("tls_posture_certificate_hostname_match")
     return table(
         "Trust",
-        "Whether each served chain verifies against the trust store of the target, and each certificate carries the "
-        "name. Red where not; then there is a row for each reason.",
+        "Whether each served chain verifies against the trust store of the target, and whether each certificate "
+        "contains the name. Red if not: then there is a row for each reason.",
         [
             Column("Chain", f"{onto(reasons, trusted)} or on ({KEY}) {trusted}", TRUST),
             Column(
@@ -159,12 +160,12 @@ def trust() -> Panel:
             ),
         ],
         Frame({"reason": "Reason"}, 8, 6, sort_by="Chain"),
-        "No data: the certificate was not seen",
+        "No data: the certificate is unknown",
     )
 
 
 def identity() -> Panel:
-    """Whose certificate it is, and who issued it."""
+    """Subject and issuer of the certificates, and their keys."""
     labels = {
         "subject": "Subject",
         "issuer": "Issuer",
@@ -177,21 +178,21 @@ def identity() -> Panel:
     info = ONE.per_target("tls_posture_certificate_info", "max", ", ".join([KEY, *labels]))
     return table(
         "Identity of the certificates",
-        "What the certificates say of themselves; no colour judges it. Whether it is good enough is among the checks, "
-        "red where it fails.",
+        "The contents of the certificates, without a verdict. The checks say whether they are good enough, and are red "
+        "if not.",
         [Column("Seen", info, HIDDEN)],
         Frame(labels, GRID_WIDTH, 6, sort_by="key_algorithm"),
-        "No data: the certificate was not seen",
+        "No data: the certificate is unknown",
     )
 
 
 def web_and_dns() -> list[Panel]:
-    """What the web server and the DNS say."""
+    """HSTS and CAA."""
     return [hsts(), caa()]
 
 
 def software_and_clients() -> list[Panel]:
-    """What it runs on, and who can connect."""
+    """Server software, and clients that can connect."""
     return [software(), clients()]
 
 
@@ -200,12 +201,13 @@ def _web(metric: str) -> str:
 
 
 def hsts() -> Panel:
-    """The HSTS policy, and how browsers come to it."""
+    """The HSTS policy, and the redirect from port 80."""
     return table(
         "HSTS",
-        "The policy of the first response, which browsers keep if they take the certificate (RFC 6797). Red: none, or "
-        "none on error responses; yellow: kept for less than a year, or no redirect from port 80. Subdomains and "
-        "preload are a choice. Browsers keep none for an address, so a target without a DNS name is left out.",
+        "The policy of the first response. Browsers keep it if they accept the certificate (RFC 6797). Red: no "
+        "policy, or none on error responses. Yellow: kept for less than a year, or no redirect from port 80. "
+        "Subdomains and preload are optional. Browsers keep no policy for an address, so targets without a DNS name "
+        "are not shown.",
         [
             Column("Policy", _web("tls_posture_hsts_present"), verdict(("none", RED), ("present", GREEN))),
             Column(
@@ -236,8 +238,8 @@ def caa() -> Panel:
     }
     return table(
         "CAA",
-        "Whether CAA records apply to the host, and allow the CA that issued the certificate (RFC 8659); red where "
-        "not. Unknown: a lookup failed, or it is not known by which domain the CA goes.",
+        "Whether CAA records apply to the host, and whether they allow the CA that issued the certificate (RFC 8659). "
+        "Red if not. Unknown: a lookup failed, or the domain that identifies the CA in CAA records is not known.",
         [
             Column(
                 "Records",
@@ -248,38 +250,38 @@ def caa() -> Panel:
             *(Column(name, f"max by ({KEY}) ({series})", plain("–")) for name, series in records.items()),
         ],
         Frame({}, 12, 6),
-        "No data: it has no name, or a lookup failed",
+        "No data: the target has no DNS name, or a lookup failed",
     )
 
 
 def software() -> Panel:
-    """What the target runs on by its own word."""
+    """The software that the target announces."""
     rows = ONE.per_target("tls_posture_server_software_info", "max", f"{KEY}, product, version")
     maintained = ONE.per_target("tls_posture_server_software_maintained")
     ends = ONE.per_target("tls_posture_server_software_eol_timestamp_seconds")
     return table(
         "Software",
-        "What the target shows of its own accord. Red: one of the products lacks fixes, by its release series or "
-        "as an old version of it. Unknown: no full version is shown, or a distribution may fix it. The end of support "
-        "is the earliest of all.",
+        "Software that the target announces itself. Red: one of the products lacks fixes, because its release series "
+        "has ended or because it is an old version of a series. Unknown: no full version is announced, or a "
+        "distribution may supply fixes. Support ends: the earliest end of all products.",
         [
             Column("Shown", rows, HIDDEN),
             Column("Fixes", onto(rows, maintained), verdict(("none any more", RED), ("maintained", GREEN))),
             Column("Support ends", f"1000 * ({onto(rows, ends)})", DATE),
         ],
         Frame({"product": "Product", "version": "Version"}, 12, 6, sort_by="product"),
-        "No data: it does not show its software",
+        "No data: the target does not announce its software",
     )
 
 
 def clients() -> Panel:
-    """Who can still connect."""
+    """Which clients can still connect."""
     connects = ONE.per_target("tls_posture_client_connects", "min", f"{KEY}, client")
     return table(
         "Clients",
-        "Whether each client that the configuration names can connect: green if so, red if not. One of which it is not "
-        "known is not listed.",
+        "Whether each client that the configuration names can connect: green if so, red if not. Clients without a "
+        "result are not listed.",
         [Column("Connects", f"sort({connects})", verdict(NO, YES))],
         Frame({"client": "Client"}, 12, 6),
-        "No data: the configuration names no clients, or it is not known",
+        "No data: the configuration names no clients, or the results are unknown",
     )

@@ -1,4 +1,4 @@
-"""The part of the target dashboard about its scans."""
+"""The section of the target dashboard about its scans."""
 
 from tools.dashboards.frame import TO_EXPORTER
 from tools.dashboards.panels import GREEN, RED, Panel
@@ -20,18 +20,18 @@ def scans() -> list[Panel]:
 
 
 def last_scan() -> Panel:
-    """When the target was scanned, and what by."""
+    """When the target was scanned, and by which exporter."""
     age = ONE.per_target("tls_posture_last_scan_timestamp_seconds", "max")
     return table(
         "Scans",
-        "How the last scan went, how long ago, and how old the data is: the time since the last one that was "
-        "successful. Red: it failed. An exporter's name leads to its dashboard.",
+        "The result of the last scan, the time since then, and the age of the data: the time since the last successful "
+        "scan. Red: the last scan failed. The name of an exporter links to its dashboard.",
         [
             Column(
                 "Last scan", ONE.per_target("tls_posture_scan_success"), verdict(("failed", RED), ("worked", GREEN))
             ),
             Column("Time since", f"time() - {age}", plain("never scanned", unit="s")),
-            Column("Age of the data", ONE.data_age, plain("never scanned with success", unit="s")),
+            Column("Age of the data", ONE.data_age, plain("never scanned successfully", unit="s")),
             Column("Interval", ONE.per_target("tls_posture_scan_interval_seconds", "max"), plain("–", unit="s")),
         ],
         Frame({}, 12, 6, links={"Exporter": TO_EXPORTER}),
@@ -40,17 +40,17 @@ def last_scan() -> Panel:
 
 
 def probes() -> Panel:
-    """A row a probe, with the reason where it failed."""
+    """A row for each probe, with the reason if it failed."""
     key = f"{KEY}, probe"
     answered = ONE.per_target("tls_posture_probe_success", "min", key)
     reasons = ONE.per_target("tls_posture_probe_failure", "max", f"{key}, reason")
     return table(
         "Probes",
-        "Whether each probe could tell in its last run, and why not. Red: it could not. Probes that have not run are "
-        "not listed.",
+        "Whether each probe worked in its last run, and if not, why. Red: it failed. Probes that have not run are not "
+        "listed.",
         [
             Column(
-                "Could tell",
+                "Worked",
                 f"{onto(reasons, answered, key)} or on ({key}) {answered}",
                 verdict(NO, YES),
             )
