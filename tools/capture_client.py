@@ -1,9 +1,10 @@
-"""Shows what a client offers: listens on loopback, runs the client if told to, and reads one ClientHello.
+"""Shows what a client offers: listens on loopback, runs a client if one is given, and reads one ClientHello.
 
     python -m tools.capture_client curl --connect-to www.test.example:443:127.0.0.1:{port} https://www.test.example/
 
-In the command {port} stands for the port. What is printed goes into exporter/data/clients.yaml, with what a hello does
-not show: the client's id, name and kinds, the versions below the newest where it names none, and its limits.
+{port} in the command is replaced by the port. The output goes into exporter/data/clients.yaml. Add what a hello does
+not show: the client's id, name and kinds, its limits, and the versions below the newest one if the hello does not list
+them.
 """
 
 import argparse
@@ -20,7 +21,7 @@ PROTOCOLS = {code: protocol for protocol, code in VERSION_CODES.items()}
 
 
 def is_grease(code: int) -> bool:
-    """Whether it is a value that nobody means (RFC 8701)."""
+    """Whether it is a reserved value without a meaning (RFC 8701)."""
     return code & 0x0F0F == 0x0A0A and code >> 8 == code & 0xFF
 
 
@@ -29,12 +30,12 @@ def _codes(codes: tuple[int, ...]) -> str:
 
 
 def _yaml(value: str) -> str:
-    """A single code looks like a number."""
+    """The value as YAML; a single code is quoted, because it looks like a number."""
     return f"'{value}'" if value.isalnum() and len(value) == 4 and value != "true" else value
 
 
 def described(hello: Hello) -> dict[str, str]:
-    """Keys of an entry in the data file, as text; no `min_protocol` where the hello does not tell."""
+    """Keys of an entry in the data file, as text; without `min_protocol` if the hello does not list versions."""
     extensions = hello.extensions
     versions = extensions.get(SUPPORTED_VERSIONS, b"")[1:]
     named = [int.from_bytes(versions[at : at + 2], "big") for at in range(0, len(versions), 2)]
@@ -57,7 +58,7 @@ def described(hello: Hello) -> dict[str, str]:
 
 
 async def capture(command: list[str], seconds: float) -> Hello | None:
-    """The first hello of the client; None when none came in time."""
+    """The first hello of the client; None if none arrived in time."""
     heard: asyncio.Queue[Hello | None] = asyncio.Queue()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -90,11 +91,11 @@ def main() -> None:
     """Print what the client offers."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=30, help="how long to wait for a hello")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="the client; without it, one is waited for")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="the client; without it, wait for one")
     arguments = parser.parse_args()
     hello = asyncio.run(capture(arguments.command, arguments.seconds))
     if hello is None:
-        sys.exit("no ClientHello came")
+        sys.exit("no ClientHello arrived")
     for key, value in described(hello).items():
         sys.stdout.write(f"{key}: {_yaml(value)}\n")
 

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/grade.md, between its marks, from the rules that the grade is computed by."""
+"""Writes the tables of docs/grade.md, between its marks, from the rules of the grade."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,7 +79,7 @@ def _scores() -> Iterator[str]:
 
 
 def page(text: str) -> str:
-    """The page with its tables as they are now; what is written by hand stays."""
+    """The page with the current tables; the text written by hand is kept."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"

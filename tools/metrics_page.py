@@ -21,13 +21,13 @@ or removed only with a BREAKING entry in [CHANGELOG.md](../CHANGELOG.md); new on
 
 ## What all metrics about targets have in common
 
-- Each is a gauge, and its value is as of the last scan that could tell. Samples have no timestamps.
+- Each is a gauge with the value of the last scan that found one. Samples have no timestamps.
 - Each series has the label `target`, the name of the target in the configuration (`host:port` where it names none), and
   the `labels` that the configuration gives the target. With `addresses: all` it has `address` as well. The examples
   below are of a target without labels.
 - **What is not known is absent.** A probe that failed, was skipped or does not apply leaves no sample: never a zero.
-  "Absent" below says when. In addition, all metrics of facts are absent until a scan has found them, and from when
-  they are older than the target's `max_age`.
+  "Absent" below says when. All metrics of facts are also absent until a scan has found them, and when they are older
+  than the target's `max_age`.
 - When a scan fails, `tls_posture_scan_success` is 0 at once. Facts of earlier scans stay until `max_age`.
 - A target that is removed takes all its series with it.
 - Metrics marked *full detail* are shown with `metrics.detail: full` only.
@@ -36,14 +36,14 @@ or removed only with a BREAKING entry in [CHANGELOG.md](../CHANGELOG.md); new on
 _ABOUT_EXPORTER = """\
 ## The exporter itself
 
-Without `target`. Counters and histograms also have a series that ends in `_created`: when it began to count.
+Without `target`. Counters and histograms also have a series that ends in `_created`: the time when counting began.
 """
 
 _TARGET = {"target": "www.example.com"}
 
 
 def sections() -> Iterator[tuple[str, tuple[Family, ...]]]:
-    """Headings and families, in the order of the page; those of the exporter are not among them."""
+    """Headings and families, in the order of the page; without those of the exporter itself."""
     yield "Scans", SCAN_FAMILIES
     yield "Several addresses", ADDRESS_FAMILIES
     for shape in SHOWN:
@@ -85,7 +85,7 @@ def _values(label: Label) -> str:
 
 
 def example(family: Family, of_target: dict[str, str]) -> str:
-    """A line of the exposition; of a histogram, one of its buckets."""
+    """A line of the exposition; for a histogram, one of its buckets."""
     labels = of_target | {label.name: label.example or next(iter(label.values), "") for label in family.labels}
     name = family.name
     if family.kind == "histogram":
@@ -97,7 +97,7 @@ def example(family: Family, of_target: dict[str, str]) -> str:
 def _of_prometheus_client() -> Iterator[str]:
     yield "## The process"
     yield ""
-    yield "By prometheus_client, on Linux."
+    yield "Metrics of prometheus_client, on Linux."
     yield ""
     yield "| metric | type | labels | |"
     yield "|---|---|---|---|"
@@ -109,7 +109,7 @@ def _of_prometheus_client() -> Iterator[str]:
 
 
 def foreign_metrics() -> list[Metric]:
-    """What prometheus_client itself shows of the process and of Python."""
+    """The metrics of prometheus_client itself about the process and Python."""
     ours = tuple(family.name.removesuffix("_total") for family in OWN_FAMILIES)
     return [metric for metric in OwnMetrics().registry.collect() if metric.name not in ours]
 

@@ -1,6 +1,6 @@
 """Writes docs/policies: a page for each shipped policy, and the list of them: `python tools/policy_pages.py`.
 
-The pages say what the YAML files say, so that a rule, its section and what is not judged stand in one place alone.
+The YAML files are the only source: a rule, its section and what is not judged are not written a second time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -70,7 +70,7 @@ def _rules(policy: Policy) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _sections(demand: Demand) -> str:
-    """Of the demand, then of its entries."""
+    """The sections of the demand, then those of its entries."""
     values = [getattr(demand, field) for field in type(demand).model_fields]
     entries = [entry for value in values if isinstance(value, tuple) for entry in value if isinstance(entry, Entry)]
     named = [demand.source, *(entry.source for entry in entries if entry.source is not None)]
@@ -87,7 +87,7 @@ def _cell(text: str) -> str:
 
 
 def main() -> None:
-    """Write them."""
+    """Write the pages."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         (FOLDER / name).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Writes the table of clients into docs/clients.md, between its two marks; what stands around it is written by hand."""
+"""Writes the table of clients into docs/clients.md, between its two marks. The text around it is written by hand."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Writes docs/policy.schema.json, the form of a policy file."""
+"""Writes docs/policy.schema.json, the JSON schema of a policy file."""
 
 import json
 from pathlib import Path

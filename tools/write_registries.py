@@ -1,4 +1,4 @@
-"""Writes exporter/tls/registered.py: what CryptoDataHub has of suites, groups, signature schemes and known primes.
+"""Writes exporter/tls/registered.py: CryptoDataHub's suites, groups, signature schemes and known primes.
 
 Loading that library takes longer than a scan, so the program has its registries as literals.
 """
@@ -46,24 +46,24 @@ _FAMILIES: dict[str, tuple[str, int | None]] = {
     "TRIPLE_DES_168": ("3DES", 112),
     "TRIPLE_DES_EDE": ("3DES", 112),
 }
-"""CryptoDataHub's name of a cipher -> its family, and its strength in bits where the size there is another.
+"""CryptoDataHub's name of a cipher -> its family, and its strength in bits if CryptoDataHub has a different size.
 
-Three keys of DES are worth 112 bits (NIST SP 800-57 part 1, table 2). IDEA has 128, GOST 28147-89 256 and Skipjack 80;
-there they have the size of a block, of a block, and of a key with its check.
+Three keys of DES have a strength of 112 bits (NIST SP 800-57 part 1, table 2). IDEA has 128, GOST 28147-89 256 and
+Skipjack 80. CryptoDataHub has the block size of IDEA and of GOST, and the key of Skipjack with its checksum.
 """
 _EXPORT_BITS = 40
-"""What is secret of a key of SSL 2's export kinds (Hickman, The SSL Protocol, C.4)."""
+"""Secret bits in a key of SSL 2's export kinds (Hickman, The SSL Protocol, C.4)."""
 _AEAD_MODES = {"CCM", "CCM_8", "GCM", "MGM"}
 _MACS = {"SHA2_256": "SHA256", "SHA2_384": "SHA384"}
 _VERSIONS = {"SSL2": "SSLv2", "SSL3": "SSLv3", "TLS1": "TLSv1.0", "TLS1_2": "TLSv1.2"}
 _EPHEMERAL = {"CECPQ1"}
 _NOT_EPHEMERAL = {"GOST_R3410_01", "GOST_R3410_94", "GOST_R3411_12_256"}
-"""CryptoDataHub has these the wrong way round: the server's share in GOST's key exchange is the key of its certificate
-(RFC 9189), that of CECPQ1 is new each time."""
+"""CryptoDataHub has these the wrong way round. In GOST's key exchange, the server's share is the key of its certificate
+(RFC 9189). In CECPQ1, it is new each time."""
 _CURVES_END = 0x0100
-"""Elliptic curves have lower numbers, finite fields (RFC 7919) this one and higher ones."""
+"""Elliptic curves have lower codes, finite fields (RFC 7919) have this code and higher ones."""
 _EXPERIMENTS = 0xFE00
-"""Signature schemes from here on are for private use (RFC 8446, 4.2.3)."""
+"""Signature schemes from this code on are for private use (RFC 8446, 4.2.3)."""
 
 
 def module() -> str:
@@ -121,7 +121,7 @@ def _literal(row: tuple[object, ...]) -> str:
 
 
 def _schemes() -> Iterator[Any]:
-    """Without those that have no signature or no hash (RFC 5246, 7.4.1.4.1), and without experiments."""
+    """Signature schemes that have a signature and a hash (RFC 5246, 7.4.1.4.1), without those for private use."""
     for scheme in TlsSignatureAndHashAlgorithm:
         empty = scheme.name.startswith("ANONYMOUS") or scheme.name.endswith("_NONE")
         if not empty and scheme.value.code < _EXPERIMENTS:
@@ -135,7 +135,7 @@ def _primes() -> dict[str, list[int]]:
         prime = entry.value.parameter_numbers.p
         source, bits = entry.name.split("_")[0], prime.bit_length()
         if f"{bits}_BIT" not in entry.name and not entry.name.endswith(f"BIT_{bits}"):
-            continue  # some of Postfix' are no primes of the size that their name says
+            continue  # some of Postfix' primes do not have the size in their name
         if source == "RFC7919":
             name = f"ffdhe{bits}"
         elif source.startswith("RFC"):
@@ -143,7 +143,7 @@ def _primes() -> dict[str, list[int]]:
         else:  # APPLICATION_SERVER_<product>_VERSION_<number>_BIT_<bits>
             product, _, number = entry.name.removeprefix("APPLICATION_SERVER_").partition("_VERSION_")
             name = f"{bits} bits of {product.capitalize()} {number.split('_BIT_')[0].replace('_', '.')}"
-        if prime not in known:  # the first that has it gives it its name
+        if prime not in known:  # the first entry with a prime names it
             known.add(prime)
             names.setdefault(name, []).append(prime)
     return names
@@ -187,7 +187,7 @@ def _cipher(params: Any) -> tuple[str, int]:  # noqa: ANN401 - as above
 
 
 def _mac(params: Any) -> str:  # noqa: ANN401 - as above
-    """By the mode: CryptoDataHub's own mark is wrong for some suites (Salsa20 with SHA-1, ARIA in CBC mode)."""
+    """By the mode, because CryptoDataHub's own mark is wrong for some suites (Salsa20 with SHA-1, ARIA in CBC mode)."""
     if _name(params.block_cipher_mode) in _AEAD_MODES or _name(params.mac) == "POLY1305":
         return AEAD
     if _name(params.bulk_cipher) == "CHACHA20":

@@ -1,4 +1,4 @@
-"""Writes docs/report.schema.json, the published form of what `scan --format=json` prints."""
+"""Writes docs/report.schema.json, the JSON schema of the output of `scan --format=json`."""
 
 import json
 from pathlib import Path

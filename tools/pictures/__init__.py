@@ -1,8 +1,8 @@
 """Pictures of the Grafana dashboards, drawn without a Grafana: `python -m tools.pictures` writes docs/pictures/*.png.
 
-A fleet of real servers (`fleet`) is watched by the exporter and a real Prometheus (`watch`) for some minutes, in which
-servers change. Then the queries of every panel are asked of it (`panels`), and the answers drawn with Grafana's own
-components, in a headless browser (`browser`, `src`). What stands in for Grafana's server is little: variables, the
-frames that its Prometheus data source makes of answers, and the places of panels. It fails where a dashboard uses what
-it does not know.
+The exporter and a real Prometheus (`watch`) watch a fleet of real servers (`fleet`) for some minutes, in which servers
+change. Then the queries of every panel are sent to Prometheus (`panels`). Grafana's own components draw the results in
+a headless browser (`browser`, `src`). Only a few parts of Grafana's server are imitated: variables, the data frames
+that its Prometheus data source makes of results, and the layout of panels. The tool fails if a dashboard uses a feature
+that is not imitated.
 """

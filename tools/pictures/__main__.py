@@ -17,12 +17,12 @@ from tools.pictures.panels import Json, Span, answered, prometheus
 from tools.pictures.watch import ROOT, SCRAPE_SECONDS, Watched, watched_fleet
 
 PICKS = {"target": "api"}
-"""What is chosen where a dashboard shows one thing: a target with two addresses."""
+"""The value of a variable without multiple choice: a target with two addresses."""
 MOST_BYTES = 300_000
 
 
 async def _changes(watched: Watched, minutes: float) -> Span:
-    """Let time pass, in which two servers get better and one worse; gives the time there is data of."""
+    """Let time pass while two servers get better and one worse; returns the time range of the data."""
     await asyncio.sleep(2 * SCRAPE_SECONDS)
     start, third = time.time(), minutes * 60 / 3
     await asyncio.sleep(third)
@@ -44,7 +44,7 @@ async def _collect(folder: Path, minutes: float) -> dict[str, Json]:
 
 
 def collect(minutes: float) -> dict[str, Json]:
-    """File name -> dashboard with the answers to its queries."""
+    """File name -> dashboard with the results of its queries."""
     with tempfile.TemporaryDirectory(prefix="pictures-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -52,7 +52,7 @@ def collect(minutes: float) -> dict[str, Json]:
 
 
 def draw(dashboards: dict[str, Json], folder: Path, console: Console) -> bool:
-    """One picture each, in this folder; whether all went well."""
+    """Write a picture of each dashboard into this folder; returns whether there were no errors."""
     well = True
     for stem, dashboard in dashboards.items():
         file = folder / f"{stem}.png"
@@ -74,8 +74,12 @@ def main() -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(prog="tools.pictures", description=__doc__)
     parser.add_argument("--minutes", type=float, default=4, help="how long the fleet is watched (4)")
-    parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "pictures", help="of the pictures")
-    parser.add_argument("--data", type=Path, help="file for the answers of Prometheus; where it is there, it is drawn")
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / "docs" / "pictures", help="where the pictures are written"
+    )
+    parser.add_argument(
+        "--data", type=Path, help="file for the results from Prometheus; if it exists, it is drawn without a new run"
+    )
     options = parser.parse_args()
     console = Console(soft_wrap=True)
     browser.bundle()

@@ -1,4 +1,4 @@
-"""Draws a dashboard in a headless Chromium: the bundled page over HTTP on loopback, and a shot of it."""
+"""Draws a dashboard in a headless Chromium: the bundled page over HTTP on loopback, and a screenshot of it."""
 
 import functools
 import http.server
@@ -23,15 +23,15 @@ BUILD = FOLDER / "build"
 MODULES = FOLDER / "node_modules"
 WIDTH = 1600
 HEADER, CELL, GAP = 88, 30, 8
-"""Pixels: what stands above the panels, a row of Grafana's grid, the space between panels; as in src/main.jsx."""
+"""Pixels: the header above the panels, a row of Grafana's grid, the gap between panels; as in src/main.jsx."""
 BUDGET_SECONDS = 30
-"""Of the page's own time, which runs as fast as it can."""
+"""Limit in the page's virtual time, which runs as fast as it can."""
 PROGRAM_SECONDS = 400
-"""After which a program hangs; npm has to fetch some 100 MB."""
+"""Time limit of a program; npm has to download some 100 MB."""
 
 
 def bundle() -> None:
-    """Install the packages that are locked, unless they are there, and bundle the page."""
+    """Install the locked packages, unless they are installed already, and bundle the page."""
     lock = (FOLDER / "package-lock.json").read_bytes()
     installed = MODULES / ".made-from"
     if not installed.exists() or installed.read_bytes() != lock:
@@ -44,17 +44,17 @@ def bundle() -> None:
 
 
 def height(dashboard: Json) -> int:
-    """Of the page, in pixels."""
+    """Height of the page in pixels."""
     rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"])
     return HEADER + int(rows) * (CELL + GAP)
 
 
 @dataclass
 class Report:
-    """What the page says of itself.
+    """What the page reports about drawing.
 
     Attributes:
-        errors: in drawing; none when all went well.
+        errors: of drawing; empty if there was none.
         panels: title, text and number of graphs of each.
     """
 
@@ -63,7 +63,7 @@ class Report:
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves the bundle and the dashboard, takes the report."""
+    """Serves the bundle and the dashboard, and receives the report."""
 
     def __init__(self, dashboard: bytes, report: Report, *arguments: Any, **more: Any) -> None:  # noqa: ANN401
         self._dashboard, self._report = dashboard, report
@@ -88,7 +88,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *arguments: Any) -> None:  # noqa: ANN401 - as the base class has it
-        """Nothing: the report says what went wrong."""
+        """Log nothing: the report has the errors."""
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _serving(dashboard: Json, report: Report) -> Iterator[str]:
 
 
 def shoot(dashboard: Json, file: Path) -> Report:
-    """A picture of the dashboard, with its answers, in this PNG file.
+    """Draw the dashboard with its results into this PNG file.
 
     Raises:
         subprocess.SubprocessError: the browser fails, or does not end.
@@ -134,5 +134,5 @@ def _run(program: str, *arguments: str, quiet: bool = False) -> None:
 
 
 def shrink(file: Path) -> None:
-    """Write the PNG file anew with few colours, which takes a third of the bytes."""
+    """Write the PNG file again with fewer colours, which takes a third of the bytes."""
     _run("node", "shrink.mjs", str(file.resolve()))

@@ -1,4 +1,4 @@
-"""A fleet for pictures: real servers of differing posture on loopback."""
+"""A fleet for pictures: real servers with different postures on loopback."""
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +17,10 @@ from tests.support.vulnerable import TLS, old_openssl
 DOMAIN = "demo.example"
 
 TLS_1_2_AND_UP = "minVersion=[3,3]"
-"""For tlslite-ng, which has key exchange with ML-KEM."""
+"""Settings for tlslite-ng, which supports key exchange with ML-KEM."""
 WITH_CAA = ("shop", "www", "api", "intranet", "reports", "wiki", "mail")
 KNOWN = ("shop", "www", "intranet", "reports")
-"""Of which the operator says whose packages they run."""
+"""Servers for which the configuration names the distribution of their packages."""
 NO_HSTS_NGINX = SEED_NGINX.partition("add_header")[0]
 
 
@@ -29,7 +29,7 @@ NO_HSTS_NGINX = SEED_NGINX.partition("add_header")[0]
 
 @dataclass(frozen=True)
 class Authority:
-    """One authority for the fleet, in a folder."""
+    """The certificate authority of the fleet, in a folder."""
 
     folder: Path
     root: Issued
@@ -37,7 +37,7 @@ class Authority:
 
     @classmethod
     def create(cls, folder: Path) -> "Authority":
-        """A new one, whose certificate is in `ca.pem`."""
+        """A new authority, with its certificate in `ca.pem`."""
         now = datetime.now(UTC)
         root = issue("Demo authority", ca=True, valid=(now - timedelta(days=900), now + timedelta(days=900)))
         pem_file(folder / "ca.pem", root)
@@ -58,7 +58,7 @@ class Authority:
 
 @dataclass(frozen=True)
 class Site:
-    """A server of nginx.
+    """A virtual server of nginx.
 
     Attributes:
         address: where it listens.
@@ -80,7 +80,7 @@ class Site:
 
 
 def nginx_config(folder: Path, sites: Sequence[Site]) -> str:
-    """The configuration of an nginx with these sites, which a SIGHUP makes it read again."""
+    """The configuration of an nginx with these sites; nginx reloads it on SIGHUP."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     places = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     blocks = "\n".join(site.block() for site in sites)
@@ -94,7 +94,7 @@ def nginx_config(folder: Path, sites: Sequence[Site]) -> str:
 
 
 def caa_answers(hosts: Sequence[str]) -> Mapping[str, list[str]]:
-    """What the name server knows: these hosts have a CAA record."""
+    """The answers of the name server: these hosts have a CAA record."""
     return {"example": [], DOMAIN: [], **{host: ['0 issue "ca.demo.example"'] for host in hosts}}
 
 
@@ -142,7 +142,7 @@ class Fleet:
         self.targets.append({**target, **more})
 
     def _others(self, stack: ExitStack) -> None:
-        """What is no nginx, and what is not there."""
+        """Servers other than nginx, and a target where no server listens."""
         leaf, bundle = self._authority.leaf, self._authority.folder / "ca.pem"
         fast = {"connections_per_host": 4, "connection_gap": "0s"}
         mail = leaf("mail")

@@ -1,4 +1,4 @@
-"""What a dashboard asks of Prometheus, and what it is told: the part of Grafana's server and its data source."""
+"""The queries of a dashboard and their results from Prometheus, as Grafana's server and its data source do it."""
 
 import json
 import re
@@ -10,19 +10,19 @@ from typing import Any
 
 Json = dict[str, Any]
 Ask = Callable[[str, Mapping[str, str]], list[Json]]
-"""From the name of an endpoint and its parameters to the samples or series, as Prometheus' API gives them."""
+"""Name of an endpoint and its parameters -> samples or series, as Prometheus' API returns them."""
 
 PLOT_PIXELS = 700
-"""Of a panel of half the width: Grafana asks for a point a pixel."""
+"""Width of a plot in a panel of half the page: Grafana requests one point per pixel."""
 
 
-class UnknownToTool(Exception):  # noqa: N818 - what is unknown need not be an error of the dashboard
-    """A dashboard uses what is not imitated here."""
+class UnknownToTool(Exception):  # noqa: N818 - an unknown feature is not an error of the dashboard
+    """A dashboard uses a feature that is not imitated here."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """The time range of a picture; all of it in seconds, the first two since the epoch.
+    """The time range of a picture. All values are in seconds; start and end are since the epoch.
 
     Attributes:
         scrape: how often Prometheus scrapes; in Grafana a setting of the data source.
@@ -59,10 +59,10 @@ def prometheus(url: str) -> Ask:
 
 
 def substituted(text: str, variables: Mapping[str, str]) -> str:
-    """The text with variables filled in: `$name` and `${name}`.
+    """The text with its variables replaced: `$name` and `${name}`.
 
     Raises:
-        UnknownToTool: one that is not there, or that asks for a format.
+        UnknownToTool: a variable does not exist, or has a format.
     """
 
     def value(found: re.Match[str]) -> str:
@@ -75,10 +75,10 @@ def substituted(text: str, variables: Mapping[str, str]) -> str:
 
 
 def variables(dashboard: Json, span: Span, picks: Mapping[str, str], ask: Ask) -> Mapping[str, str]:
-    """The values of all variables: all of what may be many, of others the pick, or the first there is.
+    """The values of all variables: all values if multiple choice is possible, otherwise the pick or the first value.
 
     Raises:
-        UnknownToTool: a variable of another kind, a pick that is not there, or none to pick from.
+        UnknownToTool: a variable of another kind, a pick that does not exist, or no value to pick from.
     """
     values = dict(span.builtin())
     for variable in dashboard["templating"]["list"]:
@@ -86,7 +86,7 @@ def variables(dashboard: Json, span: Span, picks: Mapping[str, str], ask: Ask) -
             case "datasource", _:
                 values[variable["name"]] = "prometheus"
             case "adhoc", _:
-                pass  # nobody has chosen a filter
+                pass  # no filter is chosen
             case "query", True:
                 values[variable["name"]] = variable["allValue"]
             case "query", False:
@@ -109,10 +109,10 @@ def _picked(variable: Json, values: Mapping[str, str], span: Span, picks: Mappin
 
 
 def answered(dashboard: Json, span: Span, picks: Mapping[str, str], ask: Ask) -> Json:
-    """The dashboard with its texts filled in, and in every query (`targets`) its `answer` and its `step` in seconds.
+    """The dashboard with variables replaced, and with `answer` and `step` (seconds) in every query (`targets`).
 
     Raises:
-        UnknownToTool: see above.
+        UnknownToTool: the dashboard uses a feature that is not imitated.
     """
     values = variables(dashboard, span, picks, ask)
     drawn = [_panel(panel, values, span, ask) for panel in _unfolded(dashboard)]
@@ -128,12 +128,12 @@ def answered(dashboard: Json, span: Span, picks: Mapping[str, str], ask: Ask) ->
 def _unfolded(dashboard: Json) -> Iterator[Json]:
     for panel in dashboard["panels"]:
         if panel.get("repeat") or panel.get("collapsed"):
-            raise UnknownToTool(f"panel {panel['title']!r} is repeated or folded away")
+            raise UnknownToTool(f"panel {panel['title']!r} is repeated or collapsed")
         yield panel
 
 
 def _shown(dashboard: Json, values: Mapping[str, str]) -> list[Json]:
-    """What stands above the panels."""
+    """The variables shown above the panels."""
     names = {variable["name"]: variable for variable in dashboard["templating"]["list"] if not variable.get("hide")}
     return [
         {
@@ -166,4 +166,4 @@ def _answer(target: Json, values: Mapping[str, str], span: Span, ask: Ask) -> li
             # Grafana aligns ranges with the step, so that refreshed graphs do not flicker.
             start, end = (time // span.step * span.step for time in (span.start, span.end))
             return ask("query_range", {"query": expr, "start": str(start), "end": str(end), "step": str(span.step)})
-    raise UnknownToTool(f"a query that is neither or both of instant and range: {expr}")
+    raise UnknownToTool(f"a query must be either instant or range: {expr}")

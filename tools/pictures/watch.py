@@ -1,4 +1,4 @@
-"""Those who watch the fleet: the exporter, and a Prometheus that scrapes it."""
+"""The exporter that watches the fleet, and a Prometheus that scrapes it."""
 
 import asyncio
 import json
@@ -24,11 +24,11 @@ SCAN_INTERVAL = "20s"
 FIRST_SCANS_SECONDS = 90
 DAY_SECONDS = 24 * 3600
 PAST_MINUTES = 20
-"""How far what is shown of a day ago reaches, to both sides."""
+"""Minutes of data before and after the moment a day ago."""
 
 
 def _exporter_config(fleet: Fleet, folder: Path, dns_port: int) -> Path:
-    """As an operator would write it, but in JSON, which is YAML."""
+    """The configuration, as an operator would write it, but in JSON, which is also YAML."""
     defaults = {
         "policies": ["kopano-checklist", "mozilla-intermediate"],
         "scan_interval": SCAN_INTERVAL,
@@ -49,7 +49,7 @@ def _exporter_config(fleet: Fleet, folder: Path, dns_port: int) -> Path:
 
 @contextmanager
 def _exporter(fleet: Fleet, folder: Path, dns_port: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The daemon; gives the process and its port. The names of the fleet resolve by nss_wrapper, for it alone."""
+    """The daemon; yields the process and its port. It alone resolves the names of the fleet, by nss_wrapper."""
     hosts = folder / "hosts"
     names = {f"{target['name']}.{DOMAIN}" for target in fleet.targets}
     lines = [f"127.0.0.1 {name}" for name in sorted(names)] + [f"127.0.0.2 api.{DOMAIN}"]
@@ -63,10 +63,10 @@ def _exporter(fleet: Fleet, folder: Path, dns_port: int) -> Iterator[tuple[subpr
 
 
 async def _first_page(port: int, targets: int) -> str:
-    """What the exporter shows once every target has been scanned.
+    """The metrics page after every target has been scanned.
 
     Raises:
-        TimeoutError: that takes too long.
+        TimeoutError: the first scans take too long.
     """
     async with asyncio.timeout(FIRST_SCANS_SECONDS):
         while True:
@@ -83,9 +83,9 @@ def _page(port: int) -> str:
 
 
 def a_day_ago(page: str, now: float, minutes: int) -> str:
-    """The series of targets, and that of the exporter, on a page as OpenMetrics text, as if scraped so a day ago.
+    """The series about targets and `build_info` on a page, as OpenMetrics text with timestamps of a day ago.
 
-    So panels that compare with then have something to compare; `minutes` before and after.
+    They are for panels that compare with a day ago, and cover `minutes` before and after that moment.
     """
     times = range(round(now) - DAY_SECONDS - minutes * 60, round(now) - DAY_SECONDS + minutes * 60, 60)
     scraped = "".join(f',{name}="{value}"' for name, value in SCRAPE_LABELS.items())
@@ -96,7 +96,7 @@ def a_day_ago(page: str, now: float, minutes: int) -> str:
 
 @contextmanager
 def _prometheus(folder: Path, exporter_port: int, page: str) -> Iterator[str]:
-    """Prometheus that scrapes the exporter under the name operators would see; gives its URL."""
+    """Prometheus, scraping the exporter under the name that operators would see; yields its URL."""
     port, config, past = free_port(), folder / "prometheus.yml", folder / "a-day-ago.txt"
     past.write_text(a_day_ago(page, time.time(), PAST_MINUTES))
     command = [find_program("promtool"), "tsdb", "create-blocks-from", "openmetrics", str(past), f"{folder}/data"]
@@ -131,15 +131,15 @@ class Watched:
     prometheus: str
 
     def reload(self) -> None:
-        """Have the exporter read its configuration again."""
+        """Make the exporter reload its configuration."""
         self.exporter.send_signal(signal.SIGHUP)
 
 
 @asynccontextmanager
 async def watched_fleet(folder: Path) -> AsyncIterator[Watched]:
-    """Everything, in this folder, while the block runs; each target has been scanned by then.
+    """Run everything in this folder while the block runs. Each target has been scanned before the block starts.
 
-    Servers that give up root have to get into the folder.
+    Servers that drop root privileges must be able to enter the folder.
 
     Raises:
         TimeoutError: the first scans take too long.
