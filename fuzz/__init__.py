@@ -1,1 +1,1 @@
-"""Fuzzing of every parser that reads bytes of a server; no part of the program. CONTRIBUTING.md says how to run it."""
+"""Fuzzing of every parser that reads bytes from a server. It is not part of the program; see CONTRIBUTING.md."""

@@ -1,6 +1,6 @@
-"""Run as a program: all parsers, each with its share of the inputs, as many at once as there are processors.
+"""Run as a program: fuzz all parsers, each with its share of the inputs, one process per CPU core.
 
-What is found is saved and named, and makes it fail. `FUZZ_RUNS` is how many inputs all parsers have together.
+A finding is saved, its file is printed, and the run fails. `FUZZ_RUNS` is the number of inputs of all parsers together.
 """
 
 import argparse
@@ -24,24 +24,24 @@ DEFAULT_RUNS = 10_000_000
 FINDINGS = Path(__file__).parent / "findings"
 
 _LIMITS = ("-timeout=10", "-rss_limit_mb=1024", "-max_len=4096")
-"""Seconds and memory that one input may take, whatever else runs on the machine; most bytes of one."""
+"""Limits of one input: seconds, MiB of memory, bytes. They leave room for other load on the machine."""
 _SHOWN_LINES = 60
 _NO_ATHERIS = (
-    "Atheris is not installed: it has builds for CPython 3.11 to 3.13 on Linux for x86-64 alone. "
-    "The property tests have run; for the rest, set PYTHON to one of those and run `make clean setup`."
+    "Atheris is not installed. It has builds for CPython 3.11 to 3.13 on Linux for x86-64 only. "
+    "The property tests have run. For the rest, set PYTHON to one of these versions and run `make clean setup`."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one parser.
+    """The result of fuzzing one parser.
 
     Attributes:
-        inputs: how many were tried.
-        per_second: in the mean; None when that was too quick to tell.
-        coverage: edges of the watched code that were reached.
-        finding: file with the input; None when there is none.
-        said: the end of what was printed, when it failed.
+        inputs: number of inputs tried.
+        per_second: mean rate; None if the run was too short to measure it.
+        coverage: edges of the instrumented code that were reached.
+        finding: file with the input; None if there is none.
+        said: the end of the output, if it failed.
     """
 
     name: str
@@ -53,18 +53,18 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Something was found, or it did not run."""
+        """Whether there is a finding, or the parser did not run."""
         return bool(self.said)
 
 
 def shares(names: Sequence[str], runs: int) -> Mapping[str, int]:
-    """How many inputs each of these parsers has; together at least `runs`."""
+    """The number of inputs of each of these parsers; together at least `runs`."""
     whole = sum(PARSERS[name].share for name in names)
     return {name: -(-runs * PARSERS[name].share // whole) for name in names}
 
 
 def read_log(name: str, log: str, finding: Path | None, *, failed: bool) -> Outcome:
-    """What libFuzzer printed, as figures."""
+    """Read the figures from the output of libFuzzer."""
     counts = [int(number) for number in re.findall(r"^(?:#|stat::number_of_executed_units: )(\d+)", log, re.MULTILINE)]
     seconds = re.search(r"^Done \d+ runs in (\d+) second", log, re.MULTILINE)
     inputs = max(counts, default=0)
@@ -79,13 +79,13 @@ def read_log(name: str, log: str, finding: Path | None, *, failed: bool) -> Outc
 
 
 def _end(log: str) -> str:
-    """What of it is not said by every run."""
+    """The end of the output, without lines that every run prints."""
     lines = [line for line in log.splitlines() if not line.startswith(("INFO: ", "WARNING: ", "#", "stat::"))]
     return "\n".join(lines[-_SHOWN_LINES:]) or "it printed nothing"
 
 
 def fuzz(name: str, runs: int) -> Outcome:
-    """One parser in a process of its own."""
+    """Fuzz one parser in its own process."""
     prefix = FINDINGS / f"{name}-"
     before = set(FINDINGS.glob(f"{prefix.name}*"))
     with tempfile.TemporaryDirectory(prefix="fuzz-") as corpus:
@@ -99,8 +99,8 @@ def fuzz(name: str, runs: int) -> Outcome:
 
 
 def show(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """A table, and what was found."""
-    table = Table("parser", *(("inputs"), "a second", "coverage", "findings"))
+    """Print a table, and the findings."""
+    table = Table("parser", *(("inputs"), "per second", "coverage", "findings"))
     for column in table.columns[1:]:
         column.justify = "right"
     for one in outcomes:
@@ -115,7 +115,7 @@ def show(console: Console, outcomes: Sequence[Outcome]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 when nothing was found."""
+    """The exit status: 0 if there are no findings."""
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("parsers", nargs="*", metavar="PARSER", help=f"default all: {', '.join(PARSERS)}")
     names = parser.parse_args(arguments).parsers or list(PARSERS)

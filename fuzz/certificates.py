@@ -1,4 +1,4 @@
-"""Certificates to begin with: of every kind of key, with every extension that is read. The same each time."""
+"""Certificates for the seeds: every kind of key, every extension that is read. They are the same in each run."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -53,7 +53,7 @@ def _der(certificate: x509.Certificate) -> bytes:
 
 
 ROOT_FILE = Path(__file__).with_name("root.pem")
-"""The root that most of the others lead to, made with the key above."""
+"""The root of most of the chains, made with the key above."""
 _ROOT = x509.load_pem_x509_certificate(ROOT_FILE.read_bytes())
 
 _MIDDLE_KEY = ec.derive_private_key(11, ec.SECP384R1())
@@ -97,7 +97,7 @@ _LONG_SUBJECT = _name(
 )
 
 LEAVES = tuple(_der(_issue(_name(NAME), key, _NAMES, _FOR_SERVERS)) for key in _KEYS)
-"""DER, one a kind of key."""
+"""DER, one for each kind of key."""
 
 CHAINS = (
     *((leaf,) for leaf in LEAVES),
@@ -111,4 +111,4 @@ CHAINS = (
     (_der(_issue(_name(NAME), _LEAF_KEY.public_key(), issuer=_name(NAME), signer=_LEAF_KEY)),),
     (_der(_issue(_name(NAME), _LEAF_KEY.public_key(), x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]))),),
 )
-"""DER, leaves first."""
+"""DER, the leaf first in each chain."""

@@ -1,6 +1,6 @@
-"""Run as a program: libFuzzer, by Atheris, on one parser; it begins with the seeds and watches our own code.
+"""Run as a program: libFuzzer, by Atheris, on one parser. It starts with the seeds and instruments our own code.
 
-Arguments: the parser's name, an empty folder for the inputs it goes on from, and libFuzzer's own.
+Arguments: the name of the parser, an empty folder for the corpus, and options of libFuzzer.
 """
 
 import sys
@@ -11,15 +11,15 @@ from pathlib import Path
 import atheris
 
 _WATCHED = ["exporter.net", "exporter.probes", "exporter.software"]
-"""What leads the choice of inputs."""
+"""Packages whose coverage guides the choice of inputs."""
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Try inputs until libFuzzer has had enough, or something is found; ends the process."""
+    """Try inputs until libFuzzer reaches its limit or finds something. This ends the process."""
     name, corpus, *options = arguments
-    warnings.simplefilter("ignore")  # cryptography has its opinions on certificates
+    warnings.simplefilter("ignore")  # cryptography warns about unusual certificates
     with atheris.instrument_imports(include=_WATCHED):
-        from fuzz.parsers import PARSERS  # noqa: PLC0415 - watched from its import on
+        from fuzz.parsers import PARSERS  # noqa: PLC0415 - instrumented by the import
         from fuzz.seeds import seeds  # noqa: PLC0415
     for number, seed in enumerate(seeds(name)):
         (Path(corpus) / f"{number:04}").write_bytes(seed)

@@ -1,4 +1,4 @@
-"""What is said before TLS: with the server itself, and with a proxy in front of it."""
+"""Parsers of the dialogues before TLS: with the server (STARTTLS), and with a proxy."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from exporter.net.starttls.wire import MAX_REPLY_BYTES
 from fuzz.memory import NAME, Peer, end_of, pieces, run
 
 Outcome = tuple[Reason, str] | None
-"""Reason and detail of the failure; None leads to TLS."""
+"""Reason and detail of the failure; None if TLS can start."""
 
 _REASONS = {Reason.STARTTLS_REFUSED, Reason.STARTTLS_ERROR, Reason.STARTTLS_TIMEOUT}
 _MOST_DETAIL = 120
@@ -19,7 +19,7 @@ _PLAINTEXT_BEHIND = (Reason.STARTTLS_ERROR, "plaintext follows the server's cons
 
 
 def starttls(name: str) -> Callable[[bytes], None]:
-    """The parser of one dialogue, by the values that `starttls:` takes."""
+    """The parser of one dialogue; `name` is a value of `starttls:`."""
 
     def parse(data: bytes) -> None:
         end = end_of(data)
@@ -32,9 +32,11 @@ def starttls(name: str) -> Callable[[bytes], None]:
             assert outcome[0] in _REASONS
             assert outcome[1].isprintable()
             assert len(outcome[1]) <= _MOST_DETAIL
-        # What follows the consent is seen only if it comes with it, and what is too long only if it comes at all.
+        # Bytes after the consent are seen only if they arrive with it. Too many bytes are noticed only if they arrive.
         if len(data) <= MAX_REPLY_BYTES:
-            assert len(outcomes) == 1 or outcomes == {None, _PLAINTEXT_BEHIND}, "how the bytes are cut changes the end"
+            assert len(outcomes) == 1 or outcomes == {None, _PLAINTEXT_BEHIND}, (
+                "the result depends on how the bytes are split"
+            )
 
     return parse
 
@@ -52,11 +54,11 @@ _CONNECT_REASONS = {Reason.CONNECT_ERROR, Reason.CONNECT_REFUSED, Reason.CONNECT
 
 
 _SOCKS_BYTES = 600
-"""More than the replies of a SOCKS dialogue have in all."""
+"""More than all replies of a SOCKS dialogue together."""
 
 
 def _singly(data: bytes) -> list[bytes]:
-    """So that each reply comes when it is asked for; what comes before is no answer."""
+    """Single bytes, so that each reply arrives after its request. A reply that arrives before is not an answer."""
     return [*(bytes([byte]) for byte in data[:_SOCKS_BYTES]), *([data[_SOCKS_BYTES:]] if data[_SOCKS_BYTES:] else [])]
 
 
@@ -69,7 +71,7 @@ _TOO_EARLY = (Reason.CONNECT_ERROR, "closed the connection during the dialogue")
 
 
 def proxy(scheme: str) -> Callable[[bytes], None]:
-    """The parser of what a proxy says, by `Proxy.scheme`; once with a user and a password to give, once without."""
+    """The parser of the replies of a proxy, by `Proxy.scheme`, with and without user and password."""
     proxies = (Proxy(scheme, "192.0.2.1", 1080), Proxy(scheme, "192.0.2.1", 1080, _USER, _PASSWORD))
 
     def parse(data: bytes) -> None:
@@ -82,13 +84,15 @@ def proxy(scheme: str) -> Callable[[bytes], None]:
                 assert outcome[1].isprintable()
                 assert _PASSWORD not in outcome[1]
             if len(data) <= MAX_HEAD_BYTES:
-                assert _tunnelled(one, pieces(data)) in {outcome, _TOO_EARLY}, "how the bytes are cut changes the end"
+                assert _tunnelled(one, pieces(data)) in {outcome, _TOO_EARLY}, (
+                    "the result depends on how the bytes are split"
+                )
 
     return parse
 
 
 def _tunnelled(one: Proxy, said: Sequence[bytes]) -> bytes | tuple[Reason, str]:
-    """What of the bytes is the target's, or why there is no target."""
+    """The bytes that are from the target, or why the target is not reached."""
     steps = dialogue(one, NAME, 443)
     left = iter(said)
     try:

@@ -1,4 +1,4 @@
-"""What reads the answers to our own hellos."""
+"""Parsers of the answers to our own hellos."""
 
 from exporter.model import Protocol
 from exporter.pki.keys import key_kind
@@ -21,9 +21,9 @@ _PROTOCOLS = {code: protocol for protocol, code in VERSION_CODES.items() if prot
 
 
 def flight(data: bytes) -> None:
-    """Records to an answer, cut or not, and from there to all that is learnt of it."""
+    """Records, in one piece and split, to an answer, and from there to everything that is read from it."""
     answer, error = _fed(data)
-    assert (answer, error) == _fed(*pieces(data)), "how the bytes are cut changes what is read"
+    assert (answer, error) == _fed(*pieces(data)), "the result depends on how the bytes are split"
     match answer:
         case SSL2ServerHello(kinds, certificate):
             assert 3 * len(kinds) + len(certificate) <= len(data)
@@ -36,7 +36,7 @@ def flight(data: bytes) -> None:
 
 
 def _fed(*parts: bytes) -> tuple[Answer | None, type[Exception] | None]:
-    """As an exchange does it: up to the end of what is of use."""
+    """Feed the parts as an exchange does, until the answer is complete."""
     reader = FlightReader()
     try:
         for part in parts:
@@ -69,6 +69,6 @@ def _learn(answer: ServerHello, size: int) -> None:
 
 
 def key(data: bytes) -> None:
-    """The kind of a certificate's key."""
+    """The kind of key of a certificate."""
     kind = key_kind(data)
     assert kind is None or (kind.isprintable() and 2 < len(kind) < 40)

@@ -1,6 +1,6 @@
-"""A server in memory: it has said its bytes already, so nothing is waited for and no event loop is needed.
+"""A server in memory. All its bytes are available at once, so no event loop is needed.
 
-Whatever varies beside the bytes hangs on their checksum: the same input always runs alike.
+Everything else that varies depends on the checksum of the bytes, so the same input always has the same result.
 """
 
 import itertools
@@ -14,38 +14,38 @@ from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSi
 T = TypeVar("T")
 
 NAME = "www.test.example"
-"""The host that is asked for."""
+"""The host name of the server."""
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-"""When it is."""
+"""The time of the scan."""
 
 _MOST_CUTS = 6
 _ENDS = (None, None, PeerSilentError, PeerResetError, PeerFloodError)
 
 
 def pieces(data: bytes) -> list[bytes]:
-    """The bytes in a few cuts, none of them empty."""
+    """The bytes in a few pieces, none of them empty."""
     number = crc32(data)
     marks = {(number >> 4 * nth) % (len(data) + 1) for nth in range(number % _MOST_CUTS)}
     return [data[start:end] for start, end in itertools.pairwise(sorted(marks | {0, len(data)}))]
 
 
 def end_of(data: bytes) -> type[Exception] | None:
-    """How the connection ends behind the bytes; None is an orderly close."""
+    """How the connection ends after the bytes; None is an orderly close."""
     return _ENDS[crc32(data) % len(_ENDS)]
 
 
 def run(awaitable: Awaitable[T]) -> T:
-    """What the awaitable gives; it has nothing to wait for."""
+    """The result of the awaitable, which must not wait."""
     try:
         next(awaitable.__await__())
     except StopIteration as end:
         result: T = end.value
         return result
-    raise AssertionError("it waits although all bytes are there")
+    raise AssertionError("it waits although all bytes are available")
 
 
 class Peer(Connection):
-    """The other end of a connection: reads give these pieces in turn, and then `end`; what is written goes nowhere."""
+    """The peer of a connection. Reads return these pieces in turn, and then raise `end`. Writes are discarded."""
 
     local_address = "192.0.2.1"
 

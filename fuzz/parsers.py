@@ -1,7 +1,7 @@
 """Every parser that reads bytes of a server.
 
-Each takes the bytes whole. What the parser raises on purpose is caught there; whatever leaves it is a finding: another
-exception, or an assertion of what holds for all bytes.
+Each gets all bytes of an input. It catches the exceptions that the parser raises on purpose. Any other exception, or a
+failed assertion about a property of all inputs, is a finding.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,12 +17,12 @@ from fuzz.software import fields, greeting
 
 @dataclass(frozen=True, slots=True)
 class Parser:
-    """One of them.
+    """One parser.
 
     Attributes:
         parse: takes the bytes.
-        share: how many of all inputs are its, beside the others' shares. Our own code has most; where libraries do the
-            work and take their time, it is few.
+        share: its part of all inputs, relative to the shares of the others. Our own code gets most inputs. Slow
+            parsers, where libraries do the work, get few.
     """
 
     parse: Callable[[bytes], None]

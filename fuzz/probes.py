@@ -1,4 +1,4 @@
-"""What reads what a server says of itself: its certificates, its HTTP response, its DNS records."""
+"""Parsers of certificates, HTTP responses and DNS records."""
 
 import asyncio
 import json
@@ -41,13 +41,13 @@ F = TypeVar("F")
 _TARGET = Target("fuzz", NAME, 443, policies=(), server_name=NAME)
 
 _MOST_GROWTH = 20
-"""Characters that one byte may come to in a report: as an escape in JSON, or as a part of an object identifier."""
+"""Most characters in a report for one byte: an escape in JSON, or a part of an object identifier."""
 _FRAME = 4000
-"""What a report and samples have of their own."""
+"""Size of a report and samples without the data of the server."""
 
 
 def _shown(probe: Probe[F], facts: F, size: int) -> None:
-    """Facts can be shown: as samples and as a document that stay in proportion to what the server sent."""
+    """Check that facts can be shown as samples and a document, with a size in proportion to the server's bytes."""
     text = json.dumps(probe.shape.document(facts))
     for sample in probe.shape.samples(facts):
         assert sample.family in probe.shape.families
@@ -60,7 +60,7 @@ def _shown(probe: Probe[F], facts: F, size: int) -> None:
 
 
 class _Page(TLSSession):
-    """A session whose server has said these pieces."""
+    """A session whose server sends these pieces."""
 
     def __init__(self, said: Iterable[bytes], end: type[Exception] | None) -> None:
         self._peer = Peer(list(said), end)
@@ -69,16 +69,16 @@ class _Page(TLSSession):
         return await self._peer.read()
 
     async def write(self, data: bytes) -> None:
-        """It does not listen."""
+        """Discard the bytes."""
 
 
 def http(data: bytes) -> None:
-    """Responses of HTTP/1.1, one behind the other, cut or not."""
+    """Responses of HTTP/1.1, one after the other, in one piece and split."""
     outcome = _read_responses(Http1, [data], end_of(data))
     cut = _read_responses(Http1, pieces(data), end_of(data))
     if len(data) <= MAX_HEAD_BYTES:
-        # What comes with a response, and was not asked for yet, is the answer to nothing.
-        assert _first(outcome) == _first(cut), "how the bytes are cut changes what is read"
+        # Bytes that arrive with a response before the next request do not answer that request.
+        assert _first(outcome) == _first(cut), "the result depends on how the bytes are split"
     _looked_at(outcome, len(data))
     _looked_at(cut, len(data))
 
@@ -88,7 +88,7 @@ def _first(outcome: HttpFacts | Reason) -> HttpResponse | Reason:
 
 
 def head(data: bytes) -> None:
-    """The head of one response of HTTP/1, by the book or not."""
+    """The head of one response of HTTP/1, conforming or not."""
     try:
         found = read_head(data)
     except OddHeadError:
@@ -96,7 +96,7 @@ def head(data: bytes) -> None:
     if found is None:
         return
     assert 100 <= found.status <= 999
-    assert found == read_head(data + b"\r\nX: y"), "what is behind the head changes it"
+    assert found == read_head(data + b"\r\nX: y"), "bytes after the head change it"
     assert sum(len(name) + len(value) for name, value in found.fields) <= len(data)
     assert b"\0" not in b"".join(name + value for name, value in found.fields)
     strict = _by_h11(data)
@@ -109,7 +109,7 @@ def head(data: bytes) -> None:
 
 
 def _by_h11(data: bytes) -> h11.Response | h11.InformationalResponse | None:
-    """What h11 reads; None where it refuses that."""
+    """What h11 reads; None if it rejects the response."""
     client = h11.Connection(h11.CLIENT)
     client.send(h11.Request(method="GET", target="/", headers=[("Host", NAME)]))
     client.send(h11.EndOfMessage())
@@ -122,14 +122,14 @@ def _by_h11(data: bytes) -> h11.Response | h11.InformationalResponse | None:
 
 
 def http2(data: bytes) -> None:
-    """Frames of HTTP/2, cut or not."""
+    """Frames of HTTP/2, in one piece and split."""
     for said in ([data], pieces(data)):
-        # A field that was said once can be referred to by a byte (RFC 7541, 6.1); h2 bounds what that comes to.
+        # One byte can repeat an earlier field (RFC 7541, 6.1). h2 limits the resulting size.
         _looked_at(_read_responses(Http2, said, end_of(data)), MAX_HEAD_BYTES)
 
 
 def _looked_at(outcome: HttpFacts | Reason, size: int) -> None:
-    """`size`: what it may be made of."""
+    """Check the outcome; `size` is the limit of its data in bytes."""
     if isinstance(outcome, HttpFacts):
         for response in outcome.responses:
             assert 200 <= response.status <= 999
@@ -163,11 +163,11 @@ def _read_responses(
 
 
 def hsts(data: bytes) -> None:
-    """Strict-Transport-Security fields, one a line."""
+    """Strict-Transport-Security fields, one per line."""
     fields = [line.decode("latin-1") for line in data.split(b"\n")]
     policy = parse_hsts(fields)
     assert policy is None or 0 <= policy.max_age_seconds <= MAX_SECONDS
-    assert policy == parse_hsts(fields[:1]), "a field behind the first counts"
+    assert policy == parse_hsts(fields[:1]), "a field after the first counts"
     assert policy == parse_hsts([f" {fields[0]};"]), "an empty directive counts"
     swapped = data.swapcase().split(b"\n")[0].decode("latin-1")
     assert policy == parse_hsts([swapped]), "case counts"
@@ -177,7 +177,7 @@ def hsts(data: bytes) -> None:
 
 
 class _NameServer(dns.nameserver.Nameserver):
-    """Answers every question with the same bytes, their number and question set right: to spoof those is no art."""
+    """Answers every question with the same bytes, with the right id and question, as an attacker can do."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -195,7 +195,7 @@ class _NameServer(dns.nameserver.Nameserver):
     def is_always_max_size(self) -> bool:
         return True
 
-    async def async_query(self, request: dns.message.QueryMessage, *_: Any, **__: Any) -> dns.message.Message:  # noqa: ANN401 - of no interest
+    async def async_query(self, request: dns.message.QueryMessage, *_: Any, **__: Any) -> dns.message.Message:  # noqa: ANN401 - not used
         response = dns.message.from_wire(request.id.to_bytes(2, "big") + self._data[2:])
         if response.question:
             response.question = request.question
@@ -205,7 +205,7 @@ class _NameServer(dns.nameserver.Nameserver):
 
 
 def dns_response(data: bytes) -> None:
-    """The response of a name server, for each name and type that is asked for."""
+    """The response of a name server, for each name and type that is queried."""
     facts = _looked_up(caa.PROBE, data)
     if facts is not None:
         assert bool(facts.caa) == (facts.caa_domain is not None)
@@ -218,7 +218,7 @@ def dns_response(data: bytes) -> None:
 
 
 def _looked_up(probe: Probe[F], data: bytes) -> F | None:
-    """What the probe makes of a name server that says this and nothing else; None when it could not tell."""
+    """The probe's facts if a name server always sends these bytes; None if the probe fails."""
     resolver = dns.asyncresolver.Resolver(configure=False)
     resolver.nameservers = [_NameServer(data)]
     records, target = RecordResolver(resolver, validating=True), replace(_TARGET, mail_domain=NAME)
@@ -236,7 +236,7 @@ def _looked_up(probe: Probe[F], data: bytes) -> F | None:
 
 
 def chain(data: bytes) -> None:
-    """Certificates in DER, one behind the other, the leaf first."""
+    """Certificates in DER, one after the other, the leaf first."""
     try:
         served = tuple(map(parse, _split(data)))
     except ValueError:
@@ -246,7 +246,7 @@ def chain(data: bytes) -> None:
 
 
 def _split(data: bytes) -> list[bytes]:
-    """DER elements with a length of two bytes; whatever is none is the last one."""
+    """DER elements with a length of two bytes. Anything else is the last element."""
     parts = []
     while data:
         size = 4 + int.from_bytes(data[2:4], "big") if data[:2] == b"\x30\x82" else len(data)
@@ -276,7 +276,7 @@ async def _at_once(step: Any, *args: Any) -> Any:  # noqa: ANN401 - as asyncio.t
 
 
 def tls(data: bytes) -> None:
-    """A handshake by OpenSSL, up to where its checks of signatures stop it, and the chain it has seen until then."""
+    """A handshake by OpenSSL, until its signature checks stop it, and the chain it has received until then."""
     session = TLSSession(Peer(pieces(data), end_of(data)), NAME, [b"http/1.1"])
     with patch.object(asyncio, "to_thread", _at_once):
         try:

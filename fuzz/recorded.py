@@ -1,4 +1,4 @@
-"""What real servers say before TLS, as recorded from those that the tests start (Debian 12)."""
+"""What real servers send before TLS, recorded from the servers of the tests (Debian 12)."""
 
 RECORDED: dict[str, tuple[bytes, ...]] = {
     "smtp": (

@@ -1,4 +1,4 @@
-"""Bytes to begin with, so that mutations start deep: the tables of the tests, and what real servers say."""
+"""Seeds, so that mutations reach deep code soon: the tables of the tests, and bytes of real servers."""
 
 from collections.abc import Callable, Iterator
 
@@ -33,11 +33,11 @@ from tests.support.scripted import (
 
 _FFDHE2048_BITS = 2048
 _MOST_BYTES = 4096
-"""Longer ones slow the search down."""
+"""Longer seeds slow the search down."""
 
 
 def seeds(name: str) -> list[bytes]:
-    """Of the parser with this name; each once, in a fixed order."""
+    """The seeds of the parser with this name, without duplicates, in a fixed order."""
     kind, _, rest = name.partition("-")
     return list(dict.fromkeys(_SEEDS[kind](rest)))
 
@@ -50,7 +50,7 @@ def _flight(_name: str) -> Iterator[bytes]:
 
 
 def _flights() -> Iterator[bytes]:
-    """Whole answers, of each version and each way to exchange keys."""
+    """Complete answers, for each version and each kind of key exchange."""
     answered = extension(0xFF01, b"\0") + extension(23) + extension(35) + extension(5) + extension(16, b"\0\3\2h2")
     for version in (0x0300, 0x0301, 0x0302, 0x0303):
         scheme = 0x0804 if version == 0x0303 else None
@@ -137,7 +137,7 @@ _REQUEST = [(":method", "GET"), (":path", "/"), (":scheme", "https"), (":authori
 
 
 def _http2_server() -> h2.connection.H2Connection:
-    """A server that has been asked on stream 1."""
+    """A server that has received a request on stream 1."""
     client = h2.connection.H2Connection()
     client.initiate_connection()
     client.send_headers(1, _REQUEST, end_stream=True)
@@ -178,7 +178,7 @@ def _dns(_name: str) -> Iterator[bytes]:
     query = dns.message.make_query(f"{NAME}.", "CAA", use_edns=True, id=0)
     for kind, records in _RECORDS:
         response = dns.message.make_response(query, recursion_available=True)
-        for one in records:  # apart: within a set their order is drawn by lot
+        for one in records:  # separate sets, because the order within a set is random
             response.answer.append(dns.rrset.from_text(f"{NAME}.", 300, "IN", kind, one))
         if kind == "CNAME":
             response.answer.append(dns.rrset.from_text("other.example.", 300, "IN", "CAA", '0 issue "a"'))

@@ -1,4 +1,4 @@
-"""What reads what a server says of its software: header fields, and the greeting inside TLS and before it."""
+"""Parsers of a server's software: header fields, and greetings before and inside TLS."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +14,7 @@ from fuzz.memory import NOW, Peer, end_of, pieces, run
 
 
 def _judged(found: Iterable[Shown]) -> None:
-    """What is shown has the narrow form of labels, and a verdict that follows from something."""
+    """Check that software has the restricted form of labels, and that verdicts have a basis."""
     for one in found:
         assert as_name(one.product) == one.product
         assert one.version is None or as_version(one.version) == one.version
@@ -25,7 +25,7 @@ def _judged(found: Iterable[Shown]) -> None:
 
 
 def fields(data: bytes) -> None:
-    """Header fields of one response, one a line; names that are none of ours count for `Server`."""
+    """Header fields of one response, one per line. Lines with an unknown name count as `Server`."""
     given = []
     for line in data.decode("latin-1").split("\n"):
         name, colon, value = line.partition(": ")
@@ -37,27 +37,27 @@ def fields(data: bytes) -> None:
 
 
 class _Speaking(TLSSession):
-    """A session whose server has said these pieces."""
+    """A session whose server sends these pieces."""
 
     def __init__(self, said: Sequence[bytes], end: type[Exception] | None) -> None:
         self._peer = Peer(said, end)
 
     def limit(self, seconds: float) -> None:
-        """Nothing is waited for."""
+        """Ignore the limit: nothing waits."""
 
     async def read(self) -> bytes:
         return await self._peer.read()
 
 
 def greeting(data: bytes) -> None:
-    """What a server says first, cut or not."""
+    """The greeting of a server, in one piece and split."""
     heard = run(hear(_Speaking([data] if data else [], end_of(data))))
-    assert heard == run(hear(_Speaking(pieces(data), end_of(data)))), "how the bytes are cut changes what is heard"
+    assert heard == run(hear(_Speaking(pieces(data), end_of(data)))), "the result depends on how the bytes are split"
     if heard is None:
         return
     assert heard.isprintable()
     assert len(heard) <= min(MAX_TEXT, MAX_GREETING_BYTES)
-    for dialogue in ("smtp", "mysql"):  # all but the latter are read alike
+    for dialogue in ("smtp", "mysql"):  # all except mysql are read the same way
         found = read_greeting(dialogue, heard)
         assert len(found) <= 1
         _judged(found)
