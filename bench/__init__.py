@@ -1,1 +1,1 @@
-"""Measurements against other scanners, on servers started here; no part of the program."""
+"""Measurements against other scanners, on servers started for the run. They are not part of the program."""

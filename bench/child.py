@@ -1,6 +1,6 @@
-"""Run as a program: one scan in a fresh Python, which notes what starting cost apart from the scan itself.
+"""Run as a program: one scan in a new Python process, which records the cost of the scan without the start.
 
-Arguments: `ours` or `sslyze`, a file for the notes, and the arguments of the scan.
+Arguments: `ours` or `sslyze`, a file for the recorded figures, and the arguments of the scan.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ Scan = Callable[[Sequence[str]], None]
 def load_ours() -> Scan:
     """The handshake probe. Arguments of the scan: port, server name, file for the facts."""
     from exporter.facts.handshake import HandshakeFacts  # noqa: PLC0415
-    from exporter.model import Target  # noqa: PLC0415 - what is imported is part of the measurement
+    from exporter.model import Target  # noqa: PLC0415 - the imports are part of the measurement
     from exporter.net.dial import Dialer  # noqa: PLC0415
     from exporter.net.gate import HostGate  # noqa: PLC0415
     from exporter.probes.handshake import PROBE  # noqa: PLC0415
@@ -36,7 +36,7 @@ def load_ours() -> Scan:
 
 
 def load_sslyze() -> Scan:
-    """The command line of sslyze. Arguments of the scan: its own."""
+    """The command line of sslyze. Arguments of the scan: those of sslyze."""
     main = import_module("sslyze.__main__").main
 
     def scan(arguments: Sequence[str]) -> None:
@@ -47,7 +47,7 @@ def load_sslyze() -> Scan:
 
 
 def run(name: str, notes: Path, arguments: Sequence[str]) -> None:
-    """One scan, and a JSON file of what it took in seconds, without the start: `cpu` and `wall`."""
+    """Run one scan and write its seconds without the start to a JSON file: `cpu` and `wall`."""
     scan = {"ours": load_ours, "sslyze": load_sslyze}[name]()
     cpu, wall = time.process_time(), time.perf_counter()
     try:

@@ -1,7 +1,7 @@
-"""Run as a program: CPU that commands take from their start to their end, next to those of other scanners.
+"""Run as a program: CPU time of commands from start to end, compared with commands of other scanners.
 
-Ratios count: seconds depend on the machine. The commands take turns, and the least of several runs of each is shown,
-since whatever else the machine does can only add to one.
+The ratios matter: seconds depend on the machine. The commands run in turn, and the output has the smallest value of
+several runs, because other load on the machine can only increase it.
 """
 
 import argparse
@@ -25,11 +25,11 @@ from tests.support.servers import HOST
 
 LIMIT_SECONDS = 240
 PEER = "sslyze"
-"""What the ratios are to: sslyze without flags, which runs all of its usual commands."""
+"""The ratios are relative to this: sslyze without flags, which runs all of its default commands."""
 
 
 def commands(port: int, folder: Path) -> dict[str, list[str]]:
-    """Title -> command; the scans are of nginx as the checklist asks, on this port."""
+    """Title -> command. The target of the scans is nginx as the checklist requires it, on this port."""
     ours = [sys.executable, "-m", "exporter"]
     sslyze = [sys.executable, "-m", "sslyze", f"--sni={HOST}"]
     place = f"127.0.0.1:{port}"
@@ -56,7 +56,7 @@ def _config(folder: Path, port: int, attacks: str) -> Path:
 
 
 def cpu_seconds(command: Sequence[str], tree: Path) -> float:
-    """User and system seconds of one run, with those of the processes that it waited for."""
+    """User and system seconds of one run, including the child processes that it waited for."""
     before = children_cpu()
     subprocess.run(  # noqa: S603 - a command of this module
         command,
@@ -66,13 +66,13 @@ def cpu_seconds(command: Sequence[str], tree: Path) -> float:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         timeout=LIMIT_SECONDS,
-        check=False,  # what does not comply is an exit code, too
+        check=False,  # a target that does not comply also causes an exit code
     )
     return children_cpu() - before
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print a table."""
+    """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="bench.commands", description=__doc__.partition("\n")[0])
     parser.add_argument("--repeat", type=int, default=5, help="runs of each; default 5")
     parser.add_argument("--tree", type=Path, default=Path(__file__).parents[1], help="whose program is measured")

@@ -1,6 +1,6 @@
-"""Run as a program: our handshake probe and other scanners, side by side on the same servers of this machine.
+"""Run as a program: our handshake probe and other scanners, compared on the same servers of this machine.
 
-`make bench` runs it whole; see README.md in this folder for what the figures mean.
+`make bench` runs all of it. README.md in this folder explains the figures.
 """
 
 import argparse
@@ -30,7 +30,7 @@ TABLE_WIDTH = 190
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what the command line asks for, print tables, write JSON."""
+    """Measure as the command line says, print tables, write JSON."""
     options = parse(arguments)
     output, progress = Console(), Console(stderr=True)
     if not output.is_terminal:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Flags; `peers` and `servers` become the things themselves."""
+    """Parse the flags; `peers` and `servers` become objects."""
     parser = argparse.ArgumentParser(prog="bench.engine", description=__doc__)
     names, places = ",".join(scanners.BY_NAME), ",".join(servers.BY_NAME)
     parser.add_argument("--peers", default=names, type=_choice(scanners.BY_NAME), help=f"default {names}")
@@ -57,7 +57,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--delays", default=DELAYS_MS, type=_milliseconds, help="added to each round trip, in ms; default 0,20,100"
     )
-    parser.add_argument("--repeat", default=3, type=_positive, help="scans each, of which medians are shown; default 3")
+    parser.add_argument(
+        "--repeat", default=3, type=_positive, help="number of scans, of which medians are shown; default 3"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     return parser.parse_args(arguments)
 
@@ -95,10 +97,10 @@ def bench(
                 yield from side_by_side(chosen, server, port, delay_ms, repeat, progress)
 
 
-def side_by_side(  # noqa: PLR0913, PLR0917 - one place for the loop's variables
+def side_by_side(  # noqa: PLR0913, PLR0917 - it needs all variables of the loop
     peers: Sequence[Peer], server: Server, port: int, delay_ms: int, repeat: int, progress: Console
 ) -> Iterator[Row]:
-    """Rows of one server and delay. The scanners take turns, so that what else the machine does meets all of them."""
+    """Rows of one server and delay. The scanners run in turn, so that other load on the machine affects all of them."""
     runs: dict[str, list[Run]] = {peer.name: [] for peer in peers}
     failures: dict[str, str] = {}
     for turn in range(repeat):
@@ -116,7 +118,7 @@ def side_by_side(  # noqa: PLR0913, PLR0917 - one place for the loop's variables
 
 
 def accepted(rows: Sequence[Row], server: Server) -> str:
-    """How many suites the server accepts, by the scanner that found most, protocol by protocol."""
+    """The number of suites that the server accepts, for each protocol, from the scanner that found most."""
     found = [row.facts for row in rows if row.server == server.name and row.runs]
     if not found:
         return "nothing found"
@@ -126,7 +128,7 @@ def accepted(rows: Sequence[Row], server: Server) -> str:
 
 
 def describe(peers: Sequence[Peer], repeat: int, left_out: dict[str, str | None]) -> dict[str, Any]:
-    """When, on what, with which versions."""
+    """Date, machine and versions of the run."""
     nginx = find_program("nginx")
     return {
         "date": datetime.now(UTC).date().isoformat(),

@@ -1,4 +1,4 @@
-"""One scan, measured: what the proxy counted, what the kernel says of the processes, what was found."""
+"""One measured scan: the counts of the proxy, the kernel's figures of the processes, and the facts found."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from tests.support.processes import end
 from tests.support.proxy import Counts, counting_proxy
 
 QUIET_SECONDS = 0.3
-"""This long without a byte, and what was on the way in the proxy has been counted."""
+"""After this long without a byte, the proxy has counted everything."""
 PATIENCE_SECONDS = 10
 
 
@@ -31,13 +31,13 @@ class Run:
 
     Attributes:
         connections: TCP connections that reached the server.
-        most_at_once: of them, as the server sees it: with delay a close comes late.
+        most_at_once: most connections open at once, as the server sees it. With delay, a close arrives late.
         to_server: bytes above TCP, in all connections.
-        to_client: as above.
+        to_client: the same, in the other direction.
         cpu: user and system seconds of the process and of the children it waited for.
         wall: seconds from its start to its end.
-        scan_cpu: `cpu` without starting Python and importing; where there is no Python, all of it.
-        scan_wall: as above.
+        scan_cpu: `cpu` without the start of Python and the imports. Without Python, all of `cpu`.
+        scan_wall: the same for `wall`.
     """
 
     connections: int
@@ -52,7 +52,7 @@ class Run:
 
 
 def measure(peer: Peer, port: int, delay: float) -> Run:
-    """One scan of the server on this port of 127.0.0.1, `delay` seconds a round trip away.
+    """Run one scan of the server on this port of 127.0.0.1, with a round trip of `delay` seconds.
 
     Raises:
         ReportError: the scanner ended without a report, or took too long.
@@ -87,7 +87,7 @@ def _distance(port: int, delay: float) -> Iterator[int]:
 
 
 def _run(peer: Peer, job: Job) -> tuple[float, float]:
-    """Run the scanner to its end; CPU and wall seconds."""
+    """Run the scanner to its end; returns CPU and wall seconds."""
     command = peer.command(job)
     before, start = children_cpu(), time.perf_counter()
     with (job.folder / "output").open("wb") as output:
@@ -102,7 +102,7 @@ def _run(peer: Peer, job: Job) -> tuple[float, float]:
     limit = threading.Timer(peer.limit_seconds, end, [process])
     limit.start()
     try:
-        process.wait()  # with a time limit it would poll, and its steps would be part of the measurement
+        process.wait()  # with a time limit it would poll, and the polling interval would distort the measurement
     except BaseException:
         end(process)
         raise
@@ -112,7 +112,7 @@ def _run(peer: Peer, job: Job) -> tuple[float, float]:
 
 
 def children_cpu() -> float:
-    """User and system seconds of all children that have ended; the servers run on meanwhile."""
+    """User and system seconds of all children that have ended. The servers are still running, so they do not count."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

@@ -1,4 +1,4 @@
-"""The scanners that are compared: how each is started; their reports are read by `oracles`."""
+"""The scanners that are compared, and their commands. `oracles` reads their reports."""
 
 import json
 import sys
@@ -15,19 +15,19 @@ from tests.support.servers import HOST
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One scan: of this port of 127.0.0.1, with a folder of its own for what is written."""
+    """One scan of this port of 127.0.0.1, with its own folder for output."""
 
     port: int
     folder: Path
 
     @property
     def report(self) -> Path:
-        """Where the scanner is told to write."""
+        """The file that the scanner writes."""
         return self.folder / "report"
 
     @property
     def notes(self) -> Path:
-        """Where `bench.child` writes what the scan took without the start."""
+        """The file in which `bench.child` records the cost of the scan without the start."""
         return self.folder / "notes.json"
 
 
@@ -36,12 +36,12 @@ class Peer:
     """One scanner.
 
     Attributes:
-        name: for `--peers`.
-        title: for the table.
-        command: starts one scan.
-        read: facts from the report.
-        program: what is started.
-        delays: whether it is also run with delay.
+        name: its name in `--peers`.
+        title: its name in the table.
+        command: the command of one scan.
+        read: returns the facts of the report.
+        program: the program that is started.
+        delays: whether it also runs with delay.
         limit_seconds: a scan that takes longer has failed.
     """
 

@@ -1,10 +1,10 @@
-"""How often a scan passes several machines behind one address of which one is weak.
+"""How often a scan passes several machines behind one address although one of them is weak.
 
     python -m bench.pools [SCANS]
 
-A simulation on scripted servers: the weak machine differs from the good ones in one thing. It prints the table of
-docs/pools.md; `tests/probes/handshake/test_pools.py` runs it with few scans. "Again" is a scan after one that reached
-the weak machine, as of a daemon that goes on.
+A simulation with scripted servers. The weak machine differs from the good ones in one thing. It prints the table of
+docs/pools.md; `tests/probes/handshake/test_pools.py` runs it with few scans. "Again" is the next scan of the same
+exporter after a scan that reached the weak machine.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ OLD_PROTOCOLS = (Protocol.SSL2, Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1)
 
 
 def passes(facts: HandshakeFacts) -> bool:
-    """Whether nothing speaks against protocols, suites and certificates, and nothing about them is unknown."""
+    """Whether protocols, suites and certificates are good, without contradictions, and all of them are known."""
     names = {suite_name(code) for code in GCM}
     suites = facts.cipher_suites.get(Protocol.TLS1_2, ())
     known = Protocol.TLS1_2 not in facts.cipher_suites_incomplete and names.issuperset(suites)
@@ -56,7 +56,7 @@ class Row:
     """One kind of pool: shares of scans that passed it.
 
     Attributes:
-        again: after a scan that reached the weak machine.
+        again: share of scans after a scan that reached the weak machine.
     """
 
     weak: str
@@ -74,7 +74,7 @@ async def passed(server: Script, before: HandshakeFacts | None = None) -> bool:
 
 
 async def measure(weak: str, machines: int, scans: int) -> Row:
-    """The shares of so many scans each."""
+    """The shares, each from this number of scans."""
     pool = [GOOD] * (machines - 1) + [WEAK[weak]]
     async with scripted_server(WEAK[weak]) as seen:
         before, _ = await read_handshake(seen.port)
@@ -101,5 +101,5 @@ async def _main(scans: int) -> None:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.CRITICAL)  # scripted servers are cut off in the middle
+    logging.disable(logging.CRITICAL)  # connections of scripted servers are cut
     asyncio.run(_main(int(sys.argv[1]) if len(sys.argv) > 1 else 200))

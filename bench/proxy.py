@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that is far away: every round trip through it takes a given time more."""
+"""A TCP proxy on loopback that adds a given delay to every round trip."""
 
 import asyncio
 import threading
@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 
 CHUNK = 65536
 CHUNKS_ON_THE_WAY = 64
-"""Most chunks of one direction of one connection that are held back; the sender waits then."""
+"""Most delayed chunks in one direction of a connection. The sender waits if there are more."""
 STOP_SECONDS = 5
 
 Line = asyncio.Queue[tuple[float, bytes]]
-"""One direction: when each chunk is due, and its bytes; empty bytes end it."""
+"""One direction: the time when each chunk is due, and its bytes. Empty bytes end it."""
 
 
 @dataclass
 class _Distance:
-    """The proxy's work; `seconds` a round trip."""
+    """The state of the proxy; `seconds` is the delay of a round trip."""
 
     upstream: int
     seconds: float
     open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection.
+        """Serve one connection.
 
-        The client's side is connected at once, so its first bytes are late by the round trip that connecting takes.
+        The client is connected at once. So its first bytes are also delayed by the round trip of the connect.
         """
         self.open.add(writer)
         with suppress(OSError):
@@ -73,7 +73,7 @@ class _Distance:
         sink.close()
 
     async def run(self, stop: asyncio.Event, ready: "asyncio.Future[int]") -> None:
-        """Serve until told to stop."""
+        """Serve until `stop` is set."""
         server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
         ready.set_result(server.sockets[0].getsockname()[1])
         await stop.wait()
@@ -87,11 +87,11 @@ class _Distance:
 
 @contextmanager
 def delaying_proxy(upstream: int, seconds: float) -> Iterator[int]:
-    """A proxy to this port of 127.0.0.1, in a thread of its own; gives its port.
+    """A proxy to this port of 127.0.0.1, in its own thread; yields its port.
 
     Args:
         upstream: port of the server.
-        seconds: added to every round trip, the one of the TCP connect included. Bytes are not slowed otherwise.
+        seconds: delay of every round trip, including that of the TCP connect. The bandwidth is not limited.
     """
     loop, distance = asyncio.new_event_loop(), _Distance(upstream, seconds)
     stop, bound = asyncio.Event(), threading.Event()

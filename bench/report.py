@@ -1,4 +1,4 @@
-"""Measurements as a table and as JSON, with ratios against ours."""
+"""Measurements as a table and as JSON, with ratios to ours."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """All scans of one scanner, server and delay: either scans, or why there are none."""
+    """All scans of one scanner, server and delay, or the reason why there are none."""
 
     server: str
     delay_ms: int
@@ -36,7 +36,7 @@ class Row:
 
     @property
     def facts(self) -> Facts:
-        """As of the first scan."""
+        """The facts of the first scan."""
         return self.runs[0].facts
 
     @property
@@ -45,7 +45,7 @@ class Row:
         return all(run.facts == self.facts for run in self.runs)
 
     def median(self, number: str) -> float:
-        """Over the scans."""
+        """The median over all scans."""
         return float(statistics.median(getattr(run, number) for run in self.runs))
 
 
@@ -61,12 +61,12 @@ def ours_of(rows: Rows, row: Row) -> Row | None:
 
 
 def ratios(row: Row, ours: Row) -> dict[str, float]:
-    """How many times ours the row is."""
+    """The figures of the row divided by ours."""
     return {number: row.median(number) / ours.median(number) for number in NUMBERS if ours.median(number)}
 
 
 def differences(theirs: Facts, ours: Facts) -> list[str]:
-    """Where both tell and say different things, a line each; what only one of them tells is no contradiction."""
+    """What both report differently, a line each. What only one of them reports is not a difference."""
     both = sorted(theirs.protocols.keys() & ours.protocols.keys())
     lines = [f"{p}: they say {_word(theirs.protocols[p])}" for p in both if theirs.protocols[p] != ours.protocols[p]]
     for protocol in sorted(theirs.suites.keys() | ours.suites.keys()):
@@ -83,14 +83,14 @@ def differences(theirs: Facts, ours: Facts) -> list[str]:
 
 
 def _word(accepted: bool | None) -> str:
-    return "not told" if accepted is None else "accepted" if accepted else "refused"
+    return "not reported" if accepted is None else "accepted" if accepted else "refused"
 
 
 # --- table --------------------------------------------------------------------------------------------------------
 
 
 def show(console: Console, rows: Rows, titles: Mapping[str, str]) -> None:
-    """A table for each server and delay, and under it what the scanners disagree on."""
+    """A table for each server and delay, followed by the differences between the scanners."""
     for server, delay_ms in dict.fromkeys((row.server, row.delay_ms) for row in rows):
         part = [row for row in rows if (row.server, row.delay_ms) == (server, delay_ms)]
         away = f"{delay_ms} ms added to each round trip" if delay_ms else "no delay added"
@@ -98,7 +98,7 @@ def show(console: Console, rows: Rows, titles: Mapping[str, str]) -> None:
         table.add_column("")
         for heading in COLUMNS.values():
             table.add_column(heading, justify="right")
-        for heading in ("protocols\ntold", "suites", "orders\ntold", "compression", "found as\nours"):
+        for heading in ("protocols\nreported", "suites", "orders\nreported", "compression", "same as\nours"):
             table.add_column(heading, justify="right")
         for row in part:
             table.add_row(*_cells(row, ours_of(rows, row)))
@@ -115,8 +115,8 @@ def _cells(row: Row, ours: Row | None) -> list[str]:
     numbers = [_number(row.median(number), factors.get(number)) for number in COLUMNS]
     facts = row.facts
     same = "" if not ours or row.peer == OURS else "no" if differences(facts, ours.facts) else "yes"
-    told = [len(facts.protocols), facts.suite_count, len(facts.orders), _word(facts.compression)]
-    return [title, *numbers, *map(str, told), same]
+    counts = [len(facts.protocols), facts.suite_count, len(facts.orders), _word(facts.compression)]
+    return [title, *numbers, *map(str, counts), same]
 
 
 def _number(value: float, factor: float | None) -> str:
@@ -142,7 +142,7 @@ def _show_remarks(console: Console, row: Row, ours: Row | None) -> None:
 
 
 def document(rows: Rows) -> list[dict[str, Any]]:
-    """One object a row; seconds, bytes, and ratios against ours."""
+    """One object for each row, with seconds, bytes, and ratios to ours."""
     return [_row_document(row, ours_of(rows, row)) for row in rows]
 
 

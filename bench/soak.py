@@ -1,6 +1,6 @@
-"""Run as a program: whole scans in a row, attacks included, and what they leave behind in this process and its workers.
+"""Run as a program: complete scans in a row, with attacks, and the memory, threads and descriptors that they leave.
 
-`make soak` runs it whole; see README.md in this folder for what the figures mean.
+`make soak` runs all of it. README.md in this folder explains the figures.
 """
 
 import argparse
@@ -33,12 +33,12 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What there is after so many scans.
+    """The resources in use after this number of scans.
 
     Attributes:
         own_kib: resident memory of this process.
-        workers_kib: of all workers together.
-        workers: process ids.
+        workers_kib: resident memory of all workers together.
+        workers: their process ids.
     """
 
     scans: int
@@ -51,7 +51,7 @@ class State:
 
 
 def resident_kib(pid: int) -> int:
-    """Resident memory of a process (proc(5), statm); 0 when it has just ended."""
+    """Resident memory of a process (proc(5), statm); 0 if it has just ended."""
     try:
         pages = (Path("/proc") / str(pid) / "statm").read_text().split()[1]
     except (FileNotFoundError, ProcessLookupError):
@@ -60,7 +60,7 @@ def resident_kib(pid: int) -> int:
 
 
 def children() -> frozenset[int]:
-    """Workers of this process: the other children are servers that were started for the test."""
+    """The workers of this process, without its other children, which are servers of the test."""
     found = set()
     for task in Path("/proc/self/task").iterdir():
         for pid in (task / "children").read_text().split():
@@ -75,7 +75,7 @@ def children() -> frozenset[int]:
 async def soak(
     targets: Sequence[Target], scans: int, every: int, limits: WorkerLimits, tell: Callable[[State], None]
 ) -> list[State]:
-    """Scan the targets by turns, each scan a day after the one before, so that all attacks are tried each time."""
+    """Scan the targets in turn. The time of each scan is a day later, so that all attacks are tried each time."""
     restarts: list[None] = []
     workers = Workers(limits=limits, on_restart=lambda: restarts.append(None))
     resolver = Resolver(configure=False)
@@ -91,14 +91,14 @@ async def soak(
             result = await scan(target, environment, before.facts if before else None)
             (reports[target.name],) = judge.after_scan([result], environment.now(), [before] if before else [])
             tried = result.facts.get(VulnerabilityFacts)
-            assert tried is not None, result.failures  # noqa: S101 - else this measures something else
+            assert tried is not None, result.failures  # noqa: S101 - otherwise this measures something else
             ahead += DAY
             if number % every == 0:
                 states.append(_state(number, len(restarts)))
                 tell(states[-1])
     finally:
         await workers.close()
-    for _ in range(50):  # the system may take its time on a busy machine
+    for _ in range(50):  # on a busy machine this can take some time
         if not children():
             break
         await asyncio.sleep(0.1)
@@ -121,7 +121,7 @@ def _state(scans: int, restarts: int) -> State:
 
 
 def run(scans: int, every: int, limits: WorkerLimits, tell: Callable[[State], None] = lambda _: None) -> list[State]:
-    """Soak on two nginx of this machine: the one of the checklist, and a weak one."""
+    """Run the soak test with two nginx servers: one as the checklist requires, and a weak one."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as servers:
         folder = Path(name)
         pki = make_pki(folder)
@@ -135,12 +135,12 @@ def run(scans: int, every: int, limits: WorkerLimits, tell: Callable[[State], No
 
 def _target(name: str, port: int, bundle: Path) -> Target:
     plain = Target(name, HOST, port, (POLICY.name,), connect_address="127.0.0.1", server_name=HOST)
-    # Certificates of the test expire while time is told to pass; their facts are all the same.
+    # The simulated time passes the end of the certificates, which does not change the other facts.
     return replace(plain, ca_file=str(bundle), vulnerability_interval=DAY, scan_interval=DAY, max_age=3 * DAY)
 
 
 def main() -> None:
-    """Measure what the command line asks for, and print a table."""
+    """Measure as the command line says, and print a table."""
     parser = argparse.ArgumentParser(prog="bench.soak", description=__doc__)
     parser.add_argument("--scans", type=int, default=500, help="default 500")
     parser.add_argument("--every", type=int, default=50, help="scans between two lines; default 50")
@@ -153,7 +153,7 @@ def main() -> None:
         table.add_row(*map(str, (*figures, state.descriptors, state.restarts)))
     Console(width=120).print(table)
     seen = frozenset[int]().union(*(state.workers for state in states))
-    Console().print(f"{len(seen)} workers were seen one after the other; the last line is after all of them have left")
+    Console().print(f"{len(seen)} workers were used, one after the other; the last line is from after their end")
 
 
 if __name__ == "__main__":
