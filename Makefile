@@ -67,21 +67,21 @@ lock: setup
 	printf 'hatchling\neditables\nsetuptools\n' | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
 # The long form of the property tests that `make test` runs short, then FUZZ_RUNS inputs, ten million by default, for the
-# parsers of server bytes: an hour or two. What upsets one is saved and named. FUZZ_FLAGS names the parsers to try alone.
+# parsers of server bytes: an hour or two. Findings are saved and named. FUZZ_FLAGS limits the run to the named parsers.
 fuzz: setup
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest -n 2 --timeout=3000 -m hypothesis
 	$(BIN)/python -m fuzz $(FUZZ_FLAGS)
 
-# Ours beside other scanners on servers of this machine (bench/README.md); some 15 minutes.
+# Ours compared with other scanners on local servers (bench/README.md); some 15 minutes.
 bench: setup
 	$(BIN)/python -m bench.engine $(BENCH_FLAGS)
 
-# Whole scans in a row, attacks included, and what they leave behind (bench/README.md); some 5 minutes.
+# Complete scans in a row, with attacks, and the memory that they leave (bench/README.md); some 5 minutes.
 soak: setup
 	$(BIN)/python -m bench.soak $(SOAK_FLAGS)
 
-# Ours beside other scanners on many servers, on servers open to attacks, and our grade beside testssl.sh's: do they
-# agree (oracles/README.md)? Two hours. TESTSSL=PATH asks another testssl.sh for the grade.
+# Compares ours with other scanners on many servers and on vulnerable ones, and our grade with that of testssl.sh
+# (oracles/README.md); two hours. TESTSSL=PATH uses another testssl.sh for the grade.
 oracles: setup
 	$(BIN)/python -m oracles $(ORACLES_FLAGS)
 	$(BIN)/python -m oracles.attacks $(ATTACKS_FLAGS)
@@ -96,7 +96,7 @@ bare:
 	tools/bare
 
 # Pictures of the dashboards with the data of a fleet of real servers (tools/pictures); eight minutes. Needs Debian's
-# chromium, nodejs and npm besides what the tests need, and fetches Grafana's components.
+# chromium, nodejs and npm in addition to what the tests need, and downloads Grafana's components.
 pictures: setup
 	$(BIN)/python -m tools.pictures $(PICTURES_FLAGS)
 

@@ -1,1 +1,1 @@
-"""Our handshake probe beside other scanners: do they say the same of the same server? No part of the program."""
+"""Our handshake probe compared with other scanners on the same servers. It is not part of the program."""

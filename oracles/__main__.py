@@ -1,7 +1,7 @@
-"""Run as a program: ours and other scanners on many servers of this machine, and where they disagree.
+"""Run as a program: compare ours with other scanners on many servers of this machine.
 
-`make oracles` runs it whole; README.md in this folder says how to read it. It fails where a disagreement is not
-explained in explanations.yaml, and where an explanation there explains nothing any more.
+`make oracles` runs all of it. README.md in this folder explains the output. The run fails if a disagreement is not
+explained in explanations.yaml, or if an explanation there no longer explains anything.
 """
 
 import json
@@ -26,7 +26,7 @@ from oracles.servers import Server
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare what the command line asks for; the exit status."""
+    """Compare as the command line says; returns the exit status."""
     options = runs.parse("oracles", __doc__, scanners.BY_NAME, servers.BY_NAME, arguments)
     output, progress = runs.consoles()
     explained = book.load(servers.BY_NAME, scanners.BY_NAME)
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(bool(stale) or any(comparison.unexplained for comparison in comparisons))
 
 
-def run(  # noqa: PLR0913 - what a run is made of
+def run(  # noqa: PLR0913 - the parts of a run
     present: Sequence[Scanner[Facts]],
     chosen: Sequence[Server],
     explained: Sequence[Explanation],
@@ -83,7 +83,7 @@ def compare_on(  # noqa: PLR0913 - as above
     reread: bool = False,
     stop: threading.Event | None = None,
 ) -> list[Comparison]:
-    """Ours beside these scanners on one server."""
+    """Compare ours with these scanners on one server."""
     place = scratch / server.name
     place.mkdir()
     able = [scanner for scanner in present if scanner.speaks(server.starttls)]

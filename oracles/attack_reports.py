@@ -1,7 +1,7 @@
-"""The scanners' reports, read for the attacks that they tell of.
+"""Reads verdicts about attacks from the reports of other scanners.
 
-What a scanner says without having asked is left out here, and why; what it asks wrongly is left in, and explained where
-it differs from ours (attacks.yaml).
+Verdicts that a scanner gives without a test are left out, with the reason. Verdicts of wrong tests are kept, and
+explained in attacks.yaml if they differ from ours.
 """
 
 import json
@@ -16,11 +16,11 @@ from oracles.facts import ReportError
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a scanner told of a server.
+    """What a scanner reported about a server.
 
     Attributes:
-        verdicts: whether the server is open to the attack; None when that was asked and could not be told.
-        left_out: why the other attacks are not told.
+        verdicts: whether the server is vulnerable to the attack; None if the test had no result.
+        left_out: why there is no verdict on the other attacks.
     """
 
     verdicts: Mapping[Attack, bool | None] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Told:
 SSLYZE_COMMANDS = ("--heartbleed", "--openssl_ccs", "--robot", "--reneg", "--compression")
 
 _SSLYZE_ROBOT = {"VULNERABLE": True, "NOT": False, "UNKNOWN": None}
-"""By the first word of its results."""
+"""First word of its result -> verdict."""
 _SSLYZE: Mapping[Attack, tuple[str, Callable[[Mapping[str, Any]], bool | None]]] = {
     Attack.HEARTBLEED: ("heartbleed", lambda found: found["is_vulnerable_to_heartbleed"]),
     Attack.CCS_INJECTION: ("openssl_ccs_injection", lambda found: found["is_vulnerable_to_ccs_injection"]),
@@ -44,7 +44,7 @@ _SSLYZE: Mapping[Attack, tuple[str, Callable[[Mapping[str, Any]], bool | None]]]
         lambda found: found["is_vulnerable_to_client_renegotiation_dos"],
     ),
 }
-"""Attack -> the key of its result, and how that is read."""
+"""Attack -> the key of its result, and a function that reads it."""
 NO_COMMAND = "it has no command for this attack, only lists of suites"
 
 
@@ -90,8 +90,8 @@ TESTSSL_CHEAP = (
     Attack.SWEET32,
     Attack.RC4,
 )
-"""Take some two seconds each, where the others take ten to twenty."""
-NOT_ASKED = "asked on servers made for this attack alone, since that takes ten seconds and more"
+"""These tests take some two seconds each. The others take ten to twenty."""
+NOT_ASKED = "tested only on servers made for this attack, because the test takes ten seconds or more"
 
 _TESTSSL = {
     Attack.HEARTBLEED: ("heartbleed",),
@@ -108,29 +108,29 @@ _TESTSSL = {
     Attack.INSECURE_RENEGOTIATION: ("secure_renego",),
     Attack.CLIENT_RENEGOTIATION: ("secure_client_renego",),
 }
-"""Attack -> ids of its findings."""
+"""Attack -> ids of the findings about it."""
 _BAD = {"LOW", "MEDIUM", "HIGH", "CRITICAL"}
 _BAD_BY_SIZE = {"HIGH", "CRITICAL"}
-"""Of primes: `LOW` and `MEDIUM` are given to any that is short, up to 1536 bits."""
+"""For primes. `LOW` and `MEDIUM` are given to any short prime, up to 1536 bits."""
 _GOOD = {"OK", "INFO"}
 _COULD_NOT_TELL = ("probably not vulnerable", "test failed")
-"""Beginnings of what it says where it asked and did not understand the answer."""
+"""Beginnings of findings after a test whose answer it did not understand."""
 _NO_CBC = "no CBC ciphers found for any protocol"
-"""In what it prints; its JSON has nothing then."""
+"""In its output; its JSON has no finding in this case."""
 NO_HANDSHAKE = "OpenSSL handshake didn't succeed"
 
 
 def flags_for(about: Attack) -> tuple[str, ...]:
-    """What to ask of a server made for this attack.
+    """The tests for a server made for this attack.
 
-    It takes protocols that its own OpenSSL lacks for refused ones, unless it has looked for them itself.
+    `--protocols` is needed: otherwise testssl.sh reports protocols that its own OpenSSL lacks as refused.
     """
     wanted = [attack for attack in TESTSSL_TESTS if attack is about or attack in TESTSSL_CHEAP]
     return ("--protocols", *dict.fromkeys(TESTSSL_TESTS[attack] for attack in wanted))
 
 
 def read_testssl(report: Path, tests: Collection[str], output: str = "") -> Told:
-    """Verdicts from testssl.sh's flat JSON, after it was asked for these, and from what it printed."""
+    """Verdicts from testssl.sh's flat JSON and its output, after these tests."""
     findings: list[dict[str, Any]] = json.loads(report.read_text())
     if not any(finding["id"] == "TLS1_2" for finding in findings):
         raise ReportError(f"testssl.sh did not reach the server: {[finding['finding'] for finding in findings][-3:]}")
@@ -148,18 +148,18 @@ def read_testssl(report: Path, tests: Collection[str], output: str = "") -> Told
             left_out[attack] = verdict
         else:
             verdicts[attack] = verdict
-    if NO_HANDSHAKE in left_out.get(Attack.INSECURE_RENEGOTIATION, ""):  # then no renegotiation was asked for either
+    if NO_HANDSHAKE in left_out.get(Attack.INSECURE_RENEGOTIATION, ""):  # then renegotiation was not tested either
         verdicts.pop(Attack.CLIENT_RENEGOTIATION, None)
         left_out[Attack.CLIENT_RENEGOTIATION] = left_out[Attack.INSECURE_RENEGOTIATION]
     return Told(verdicts, left_out)
 
 
 def _testssl_verdict(said: list[tuple[str, str]], attack: Attack) -> bool | str | None:
-    """A verdict, or its own words where it has none."""
+    """A verdict, or its own words if it has none."""
     bad = _BAD_BY_SIZE if attack is Attack.LOGJAM else _BAD
     for severity, finding in said:
         if severity not in _BAD | _GOOD:
             return None if finding.startswith(_COULD_NOT_TELL) else f"it says: {finding}"
     if any(severity in bad for severity, _ in said):
         return True
-    return False if said else "it says nothing"
+    return False if said else "it reports nothing"

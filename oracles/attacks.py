@@ -1,8 +1,8 @@
-"""Run as a program: what ours, sslyze and testssl.sh say of the attacks on servers made for them.
+"""Run as a program: compare ours with sslyze and testssl.sh on servers that are made vulnerable to attacks.
 
-`make oracles` runs it too; README.md in this folder says how to read it. It fails where a disagreement is not explained
-in attacks.yaml, where an explanation there explains nothing any more, and where ours contradicts what a server is made
-to be.
+`make oracles` runs it too. README.md in this folder explains the output. The run fails if a disagreement is not
+explained in attacks.yaml, if an explanation there no longer explains anything, or if ours contradicts what a server is
+made to be.
 """
 
 import asyncio
@@ -56,28 +56,28 @@ class Made:
 
     Attributes:
         about: the attack that it is made for.
-        has: whether it is open to that attack.
+        has: whether it is vulnerable to that attack.
     """
 
     about: Attack
     has: bool
 
     def open_to(self, attack: Attack) -> bool | None:
-        """Whether it is open to the attack, as far as that is known."""
+        """Whether it is vulnerable to the attack; None if that is not known."""
         if attack is self.about:
             return self.has
         return False if attack in ON_PURPOSE else None
 
 
 ON_PURPOSE = {Attack.HEARTBLEED, Attack.CCS_INJECTION, Attack.ROBOT}
-"""No program here has them by itself: they are done to the bytes of servers that are made for them."""
+"""No server program here has these by itself. Servers made for them change the bytes on the wire."""
 
 
 VARIANTS: Mapping[str, Made] = {
     "CCS injection with CBC": Made(Attack.CCS_INJECTION, has=True),
     "CCS injection with RC4": Made(Attack.CCS_INJECTION, has=True),
     "weak oracle": Made(Attack.ROBOT, has=True),
-    "oracle that depends on nothing": Made(Attack.ROBOT, has=False),  # so it tells nothing
+    "oracle that depends on nothing": Made(Attack.ROBOT, has=False),  # so it reveals nothing
     "no RSA key exchange": Made(Attack.ROBOT, has=False),
     "Logjam without an export suite": Made(Attack.LOGJAM, has=True),
     "Logjam by a common prime": Made(Attack.LOGJAM, has=True),
@@ -134,7 +134,7 @@ def _testssl(about: Attack) -> Scanner[Told]:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A scanner that is set up for each attack anew."""
+    """A scanner that is set up separately for each attack."""
 
     name: str
     program: scanners.Program
@@ -147,10 +147,10 @@ SCANNERS = {
 
 
 def scan_ours(job: Job) -> Told:
-    """What a whole scan of ours says, attacks included.
+    """The verdicts of a complete scan of ours, including attacks.
 
     Raises:
-        ReportError: it could not tell of any.
+        ReportError: no attack could be tested.
     """
     target = replace(scanners.target_of(job), vulnerability_interval=timedelta(days=1))
 
@@ -165,7 +165,7 @@ def scan_ours(job: Job) -> Told:
 
     found = asyncio.run(run())
     if found is None:
-        raise ReportError("ours told of no attack")
+        raise ReportError("ours tested no attack")
     return Told({attack: verdict.vulnerable for attack, verdict in found.verdicts.items()})
 
 
@@ -174,11 +174,11 @@ def scan_ours(job: Job) -> Told:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All answers about one server.
+    """All verdicts about one server.
 
     Attributes:
-        told: what each scanner told, ours among them, or why it told nothing.
-        comparisons: ours beside each of the others.
+        told: the report of each scanner, including ours, or why there is none.
+        comparisons: ours compared with each of the others.
     """
 
     server: Vulnerable
@@ -187,7 +187,7 @@ class Result:
 
     @property
     def wrong(self) -> list[Attack]:
-        """The attacks of which ours contradicts what the server is made to be."""
+        """The attacks for which ours contradicts what the server is made to be."""
         ours = self.told.get(OURS, "")
         verdicts = {} if isinstance(ours, str) else ours.verdicts
         return [
@@ -198,7 +198,7 @@ class Result:
 
     @property
     def bad(self) -> int:
-        """How many things make the run fail."""
+        """The number of things that make the run fail."""
         return sum(len(comparison.unexplained) for comparison in self.comparisons) + len(self.wrong)
 
     def said_by(self, scanner: str, attack: Attack) -> str:
@@ -208,12 +208,12 @@ class Result:
 
 
 def statements(ours: Told, theirs: Told) -> Iterator[Statement]:
-    """Every attack of which both tell; ours tells of all, if only that it does not know."""
+    """Every attack that both report. Ours reports all, some as unknown."""
     for attack, verdict in theirs.verdicts.items():
         yield Statement(attack.value, "", word(ours.verdicts.get(attack)), word(verdict))
 
 
-def compare_on(  # noqa: PLR0913 - what a run is made of
+def compare_on(  # noqa: PLR0913 - the parts of a run
     server: Vulnerable,
     stop: threading.Event,
     *,
@@ -224,7 +224,7 @@ def compare_on(  # noqa: PLR0913 - what a run is made of
     folder: Path,
     reread: bool,
 ) -> Result:
-    """Ours and these scanners on one server."""
+    """Compare ours with these scanners on one server."""
     place = scratch / server.name
     place.mkdir()
     told: dict[str, Told | str] = {}
@@ -247,8 +247,8 @@ def compare_on(  # noqa: PLR0913 - what a run is made of
 
 
 def show(console: Console, results: Sequence[Result], names: Sequence[str]) -> None:
-    """The table: of each server the attack that it is made for, and others where there is a disagreement."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), title="Open to the attack?", title_style="bold")
+    """Print the table: for each server the attack that it is made for, and others with a disagreement."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), title="Vulnerable to the attack?", title_style="bold")
     for heading in ("server", "attack", "made to be", OURS, *names, "others the same"):
         table.add_column(heading, no_wrap=True)
     for result in results:
@@ -271,7 +271,7 @@ def show(console: Console, results: Sequence[Result], names: Sequence[str]) -> N
             table.add_row(place, attack.value, made, ours, *cells, others)
     console.print(table)
     console.print(
-        f"{ABSENT} not told; a name after an answer: who is right, by attacks.yaml; !: not explained", style="dim"
+        f"{ABSENT} not reported; a name after an answer: who is right, by attacks.yaml; !: not explained", style="dim"
     )
 
 
@@ -284,7 +284,7 @@ def _cell(result: Result, comparison: Comparison, attack: Attack) -> Text:
 
 
 def left_out(results: Sequence[Result]) -> list[str]:
-    """What was not told, by scanner and reason, a line each."""
+    """What was not reported, by scanner and reason, a line each."""
     where: dict[tuple[str, str], dict[str, list[str]]] = {}
     for result in results:
         for scanner, told in result.told.items():
@@ -300,7 +300,7 @@ def left_out(results: Sequence[Result]) -> list[str]:
 
 
 def document(results: Sequence[Result]) -> list[dict[str, object]]:
-    """One object a server."""
+    """One object for each server."""
     return [
         {
             "server": result.server.name,
@@ -317,7 +317,7 @@ def document(results: Sequence[Result]) -> list[dict[str, object]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare what the command line asks for; the exit status."""
+    """Compare as the command line says; returns the exit status."""
     options = runs.parse("oracles.attacks", __doc__, SCANNERS, SERVERS, arguments)
     output, progress = runs.consoles()
     explained = load()

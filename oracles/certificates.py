@@ -1,4 +1,4 @@
-"""Certificates of every kind of key that servers have, each made once, when it is first asked for."""
+"""Certificates for every kind of key that servers have. Each is created once, on first use."""
 
 import threading
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _KEYS: dict[str, Callable[[], object]] = {
     "rsa4096": lambda: rsa.generate_private_key(public_exponent=65537, key_size=4096),
     "ed25519": ed25519.Ed25519PrivateKey.generate,
     "mldsa65": mldsa.MLDSA65PrivateKey.generate,
-    "dsa": lambda: dsa.generate_private_key(key_size=1024),  # noqa: S505 - as old as the servers that have one
+    "dsa": lambda: dsa.generate_private_key(key_size=1024),  # noqa: S505 - for servers as old as this size
 }
 
 
@@ -37,17 +37,17 @@ class Certificates(Authority):
         """PEM file of certificate and key: `ec`, `ec384`, `rsa`, `rsa4096`, `ed25519`, `mldsa65` or `dsa`."""
         with self._lock:
             if kind not in self._made:
-                # The authority is typed for the keys of the demonstration, and signs any.
+                # The type of `issue` has the keys of the demonstration only, but it signs any key.
                 self._made[kind] = self.issue(HOST, cast("Key", _KEYS[kind]()), f"{kind}.pem")
             return self._made[kind]
 
     @property
     def pki(self) -> Pki:
-        """The usual two, as the servers of the tests take them."""
+        """The two usual certificates, in the form that the servers of the tests use."""
         return Pki(bundle=self.bundle, ecdsa=self["ec"], rsa=self["rsa"])
 
     def staple(self, kind: str) -> Path:
-        """DER file of an OCSP response that this certificate is good (RFC 6960)."""
+        """DER file of an OCSP response with the status good for this certificate (RFC 6960)."""
         leaf = x509.load_pem_x509_certificate(self[kind].read_bytes())
         now = datetime.now(UTC)
         response = (

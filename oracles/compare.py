@@ -1,4 +1,4 @@
-"""Two scanners' facts side by side: every single thing that both tell, and where they say different things."""
+"""Compares the facts of two scanners: everything that both report, and what they report differently."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from oracles.facts import ALL, Facts
 
 SCAN = "scan"
-"""The kind of fact that the scan came to its end."""
+"""The kind of fact for a scan that was completed."""
 FACTS = (SCAN, "protocols", "suites", "order", "compression", "groups", "signatures", "extensions", "alpn", "dh")
 """Kinds of facts, in the order of the columns."""
 
 UNKNOWN = "unknown"
-"""Ours asked and could not tell."""
+"""Ours tested this without a result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One thing that both tell.
+    """One thing that both report.
 
     Attributes:
         fact: one of `FACTS`.
         what: protocol, protocol and name, or name.
-        ours: what ours says of it: `yes`, `no`, `unknown` or a word of the fact's own.
-        theirs: as above.
+        ours: what ours says: `yes`, `no`, `unknown` or a word for this fact.
+        theirs: what theirs says, in the same form.
     """
 
     fact: str
@@ -41,23 +41,23 @@ class Statement:
 
 
 def failed(why: str, *, ours: bool, theirs: bool) -> Statement:
-    """That a scan did not come to its end; `what` is the reason's first line."""
+    """A scan that was not completed; `what` is the first line of the reason."""
     return Statement(SCAN, why.partition("\n")[0], word(ours), word(theirs))
 
 
 def not_started(why: object) -> Statement:
-    """In place of everything that would be said of the server."""
+    """The only statement about a server that did not start."""
     return Statement(SCAN, f"the server does not start: {why}", UNKNOWN, "nothing")
 
 
 def statements(ours: Facts, theirs: Facts) -> Iterator[Statement]:
-    """Everything that they tell, and ours tells or should have told."""
+    """Everything that theirs reports, if ours reports it or should have reported it."""
     yield Statement(SCAN, "", "yes", "yes")
     yield from _values("protocols", ours.protocols, theirs.protocols, ours.unknown)
     yield from _suites(ours, theirs)
     yield from _orders(ours, theirs)
-    told = {} if ours.compression is None else {"": ours.compression}
-    yield from _values("compression", told, _single(theirs.compression), ours.unknown)
+    compression = {} if ours.compression is None else {"": ours.compression}
+    yield from _values("compression", compression, _single(theirs.compression), ours.unknown)
     yield from _names("groups", ours.groups, theirs.groups, ours.unknown)
     yield from _names("signatures", ours.signatures, theirs.signatures, ours.unknown)
     yield from _values("extensions", ours.extensions, theirs.extensions, ours.unknown)
@@ -83,7 +83,7 @@ def _values(fact: str, ours: Mapping[str, bool], theirs: Mapping[str, bool], unk
 
 
 def word(value: bool | None) -> str:
-    """As statements have it."""
+    """The value as a word of a statement."""
     return UNKNOWN if value is None else "yes" if value else "no"
 
 

@@ -1,4 +1,4 @@
-"""Known disagreements: who says what of which server, who is right, and why. The list is explanations.yaml."""
+"""Known disagreements: server, scanner, both statements, who is right, and why. The list is explanations.yaml."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -20,17 +20,17 @@ class Explanation(BaseModel):
     """One known disagreement.
 
     Attributes:
-        servers: names of servers, in each of which it must be found; one with `*` stands for several, in one of which
-            it must be found.
-        scanner: whose word stands against ours.
-        fact: one of `FACTS`; under the key `attack`, the attack.
-        what: regular expression for the whole of `Statement.what`.
-        ours: regular expression for the whole of what ours says.
-        theirs: as above.
-        right: whose word is true; `both` where they mean different things by the same name. Never theirs against a
-            word of ours: that is a defect, and is mended.
-        why: how that is known.
-        debian: the releases of Debian on which it is found, by the versions of their packages; on all, where not given.
+        servers: names of servers; each must show the disagreement. A name with `*` matches several servers; at least
+            one of them must show it.
+        scanner: the scanner that disagrees with ours.
+        fact: one of `FACTS`. With the key `attack`, the attack.
+        what: regular expression for the complete `Statement.what`.
+        ours: regular expression for the complete statement of ours.
+        theirs: the same for theirs.
+        right: who is right; `both` if they mean different things by the same name. `theirs` is not allowed against a
+            definite statement of ours: that is a defect, which must be fixed.
+        why: the evidence.
+        debian: the releases of Debian that show it, because of the versions of their packages; empty for all releases.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,11 +65,11 @@ class Explanation(BaseModel):
     @model_validator(mode="after")
     def _excuses_no_defect(self) -> "Explanation":
         if self.right in {"theirs", "neither"} and self.ours != UNKNOWN:
-            raise ValueError("ours is wrong here: a defect to mend, not to explain")
+            raise ValueError("ours is wrong here: a defect to fix, not to explain")
         return self
 
     def covers(self, server: str, scanner: str, statement: Statement) -> bool:
-        """Whether this is the disagreement."""
+        """Whether this explains the disagreement."""
         return (
             scanner == self.scanner
             and statement.fact == self.fact
@@ -87,7 +87,7 @@ def _texts(statement: Statement) -> tuple[str, str, str]:
 
 
 class _Book(BaseModel):
-    """The file."""
+    """The contents of the file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -95,7 +95,7 @@ class _Book(BaseModel):
 
 
 def debian_release(file: Path = Path("/etc/os-release")) -> int | None:
-    """This machine's release of Debian; None where it is something else."""
+    """The release of Debian of this machine; None on another system."""
     fields = dict(line.partition("=")[::2] for line in file.read_text(encoding="utf-8").splitlines())
     version = fields.get("VERSION_ID", "").strip('"')
     return int(version) if fields.get("ID") == "debian" and version.isdecimal() else None
@@ -111,7 +111,7 @@ def load(
     """The explanations of the file that are for this release of Debian, by default the one of this machine.
 
     Raises:
-        ConfigError: with every mistake in it, names that are unknown among them.
+        ConfigError: with every mistake in the file, including unknown names.
     """
     book, problems = validate(read_document(file), _Book, {"servers": servers, "scanners": scanners, "facts": facts})
     if book is None or problems:
@@ -126,10 +126,10 @@ def stale(
     compared: Collection[tuple[str, str]],
     used: Collection[tuple[Explanation, str]],
 ) -> list[str]:
-    """Explanations, a line each, that explain nothing any more.
+    """Explanations that no longer explain anything, a line each.
 
-    `known` are all servers there are, `compared` each (server, scanner) that was, `used` each (explanation, server) of
-    a disagreement that was explained.
+    `known` has all servers, `compared` each (server, scanner) that was compared, `used` each (explanation, server) of a
+    disagreement that was explained.
     """
     lines = []
     for explanation in explanations:

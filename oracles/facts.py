@@ -1,10 +1,10 @@
-"""What a scanner says of a server, in one form for all of them."""
+"""The facts that a scanner reports about a server, in one form for all scanners."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 ALL = "all"
-"""In place of a protocol where a scanner gives one word for all of them."""
+"""Used instead of a protocol if a scanner has one verdict for all protocols."""
 
 
 class ReportError(Exception):
@@ -13,19 +13,19 @@ class ReportError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a scanner told; what it did not tell is absent.
+    """What a scanner reported. What it did not report is absent.
 
     Attributes:
-        protocols: accepted or refused.
-        suites: IANA names by protocol, of protocols with any.
-        orders: whose order decides, by protocol; under `all` where one verdict is given for all of them.
-        compression: TLS compression is accepted; None when not told.
+        protocols: whether each is accepted.
+        suites: IANA names by protocol, only of protocols with suites.
+        orders: whose order decides, by protocol, or under `all` if there is one verdict for all protocols.
+        compression: whether TLS compression is accepted; None if not reported.
         groups: IANA names of the groups of the key exchange, by protocol or under `all`.
         signatures: IANA names of the schemes that the server signs the handshake with, by protocol.
         extensions: what is supported, under the names of our own facts.
         alpn: application protocols, of those that the scanner asks for.
         dh_bits: lengths of the primes of finite-field key exchanges, up to TLS 1.2.
-        unknown: `(fact, place)` of what was asked and could not be told; read from ours alone.
+        unknown: `(fact, place)` of tests without a result; read from the report of ours only.
     """
 
     protocols: Mapping[str, bool] = field(default_factory=dict)
@@ -41,5 +41,5 @@ class Facts:
 
     @property
     def suite_count(self) -> int:
-        """Suites over all protocols."""
+        """Number of suites, summed over all protocols."""
         return sum(map(len, self.suites.values()))

@@ -1,4 +1,4 @@
-"""The servers that are graded, of every letter, each started on loopback with a configuration of its own."""
+"""The servers for the comparison of grades, with every letter. Each runs on loopback with its own configuration."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -20,10 +20,10 @@ OTHER = "other.test.example"
 
 
 class Anchored(Certificates):
-    """Certificates of one authority, and some that go wrong.
+    """Certificates of one authority, and some with faults.
 
     Attributes:
-        anchors: PEM file of all that clients are to trust.
+        anchors: PEM file of all trust anchors for clients.
         headless: PEM file of a leaf whose intermediate is not served.
         sha1: PEM file of a leaf that is signed with SHA-1.
     """
@@ -89,7 +89,7 @@ def _mail(key: str) -> Server:
 
 
 _STARTS: dict[str, Start] = {
-    # Good ones, by programs.
+    # Good servers, one for each program.
     "nginx": _nginx(SEED_NGINX, "ec", "rsa"),
     "apache": lambda folder, made: apache(folder, APACHE_SEED_LINES, [made["ec"], made["rsa"]]),
     "haproxy": lambda folder, made: haproxy(
@@ -117,7 +117,7 @@ _STARTS: dict[str, Start] = {
     ),
     "rsa-1024": _small_key,
     "rsa-4096": _nginx(SEED_NGINX, "rsa4096"),
-    # Chains that go wrong.
+    # Chains with faults.
     "other-name": _other_name,
     "unknown-authority": _unknown_authority,
     "expired": _expired,
@@ -125,7 +125,7 @@ _STARTS: dict[str, Start] = {
         folder, _modern((SEED_SUITES, f"{SEED_SUITES}:@SECLEVEL=0")), [made.sha1]
     ),
     "headless": lambda folder, made: nginx(folder, SEED_NGINX, [made.headless]),
-    # What no good server has.
+    # Faults that no good server has.
     "apache-everything": lambda folder, made: apache(
         folder, f"SSLProtocol all -SSLv3\nSSLCipherSuite {EVERYTHING}", [made["rsa"]]
     ),
@@ -151,4 +151,4 @@ SERVERS = {
 }
 
 NOT_HTTP = {"stunnel": "tls"}
-"""Servers that are not asked over HTTP, and are behind no dialogue -> what they speak."""
+"""Servers without HTTP and without a dialogue before TLS -> their protocol."""

@@ -1,7 +1,7 @@
-"""Run as a program: our grade of many servers beside that of testssl.sh.
+"""Run as a program: compare our grade of many servers with that of testssl.sh.
 
-`make oracles` runs it too; README.md in this folder says how to read it. It fails where two grades differ and
-grades.yaml does not explain it, and where an explanation there explains nothing any more.
+`make oracles` runs it too. README.md in this folder explains the output. The run fails if two grades differ and
+grades.yaml does not explain it, or if an explanation there no longer explains anything.
 """
 
 import asyncio
@@ -43,29 +43,29 @@ from tests.support.targets import make_environment
 
 FILE = Path(__file__).with_name("grades.yaml")
 OWN, DERIVED = "testssl", "ratings"
-"""Whose grade stands beside ours: testssl.sh's own, or the one of ratings.py for what testssl.sh found."""
+"""The grade that is compared with ours: testssl.sh's own, or that of ratings.py from the findings of testssl.sh."""
 FACT = "grade"
 LIMIT_SECONDS = 900
 
 VARIABLE = "TESTSSL"
-"""Of the environment: another testssl.sh than the one on the path."""
+"""Environment variable with a testssl.sh other than the one on the path."""
 TESTSSL_TESTS = ("-p", "-s", "-f", "-P", "-S", "-h", "-U")
-"""All that its rating needs; client simulation is no part of it."""
+"""The tests that its rating needs. It does not use client simulation."""
 
 
 # --- scanners -----------------------------------------------------------------------------------------------------
 
 
 def testssl() -> Program:
-    """The testssl.sh to be asked."""
+    """The testssl.sh that is run."""
     name = os.environ.get(VARIABLE) or "testssl"
-    path = str(Path(shutil.which(name) or name).absolute())  # scans run in folders of their own
+    path = str(Path(shutil.which(name) or name).absolute())  # each scan runs in its own folder
     pattern = r"testssl(?:\.sh)?\S* +(?:version +)?(?:\x1b\[1m)?(\d[\w.]*)"  # newer ones print it bold
     return Program(partial(scanners.program_version, [path, "--version"], pattern), path, "testssl.sh")
 
 
 def scanner_for(program: Program, made: Anchored) -> Scanner[Rating]:
-    """This testssl.sh, with our authorities added to those it trusts."""
+    """A scanner of this testssl.sh, which also trusts our authorities."""
     tests = (f"--add-ca={made.anchors}", *TESTSSL_TESTS)
 
     def command(job: Job, dialogue: str | None) -> list[str]:
@@ -87,7 +87,7 @@ def scanner_for(program: Program, made: Anchored) -> Scanner[Rating]:
 
 
 def target_of(server: Server, port: int, made: Anchored) -> Target:
-    """The server as a target of ours, attacks included."""
+    """The server as a target of ours, including attacks."""
     return replace(
         scanners.target_of(Job(port, server.starttls, Path())),
         protocol=server.starttls or NOT_HTTP.get(server.name, "https"),
@@ -97,10 +97,10 @@ def target_of(server: Server, port: int, made: Anchored) -> Target:
 
 
 def grade_of(target: Target) -> Grade:
-    """What a whole scan of ours comes to.
+    """The grade of a complete scan of ours.
 
     Raises:
-        ReportError: it could not tell of any protocol.
+        ReportError: no protocol is known to be accepted.
     """
 
     async def run() -> Grade | None:
@@ -132,16 +132,16 @@ class Result:
 
 
 def said(letter: Letter | None) -> str:
-    """As statements have it."""
+    """The letter as a word of a statement."""
     return letter or UNKNOWN
 
 
 def statements(ours: Grade, theirs: Rating) -> Iterator[Statement]:
-    """The letters."""
+    """The statement about both letters."""
     yield Statement(FACT, "", said(ours.letter), said(theirs.letter))
 
 
-def compare_on(  # noqa: PLR0913 - what a run is made of
+def compare_on(  # noqa: PLR0913 - the parts of a run
     server: Server,
     stop: threading.Event,
     *,
@@ -152,7 +152,7 @@ def compare_on(  # noqa: PLR0913 - what a run is made of
     folder: Path,
     reread: bool,
 ) -> Result:
-    """Ours and testssl.sh on one server."""
+    """Compare ours with testssl.sh on one server."""
     place = scratch / server.name
     place.mkdir()
     try:
@@ -163,15 +163,15 @@ def compare_on(  # noqa: PLR0913 - what a run is made of
     except AssertionError as error:  # it did not start
         comparison = matrix.compare(server.name, scanner.name, [not_started(error)], ())
         return Result(server, str(error), str(error), comparison)
-    told = runs.said(ours, theirs, statements)
-    return Result(server, ours, theirs, matrix.compare(server.name, scanner.name, told, explained))
+    stated = runs.said(ours, theirs, statements)
+    return Result(server, ours, theirs, matrix.compare(server.name, scanner.name, stated, explained))
 
 
 # --- output -------------------------------------------------------------------------------------------------------
 
 
 def show(console: Console, results: Sequence[Result]) -> None:
-    """The table: of each server both grades and what they come from."""
+    """Print the table: for each server both grades and their reasons."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), title="Grades", title_style="bold")
     for heading in ("", "ours", "rules that apply", "trust ignored", "testssl.sh", "its reasons", "right"):
         table.add_column(heading, overflow="fold")
@@ -189,14 +189,14 @@ def _cells(grade: Grade) -> tuple[str, str, str]:
 
 
 def _right(comparison: Comparison) -> Text:
-    """Who is right by grades.yaml, where they differ."""
+    """Who is right by grades.yaml, if the grades differ."""
     for explanation in comparison.explained.values():
         return Text(explanation.right, "yellow") if explanation else Text("!", "bold red")
     return Text("=", "green")
 
 
 def document(results: Sequence[Result]) -> list[dict[str, object]]:
-    """One object a server."""
+    """One object for each server."""
     return [
         {
             "server": result.server.name,
@@ -220,14 +220,14 @@ def _theirs(rating: Rating) -> Mapping[str, object]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare what the command line asks for; the exit status."""
+    """Compare as the command line says; returns the exit status."""
     program = testssl()
     options = runs.parse("oracles.grades", __doc__, {OWN: program}, SERVERS, arguments)
     output, progress = runs.consoles()
     explained = load()
     if program.missing:
         output.print(f"left out: {program.missing} ({program.name})")
-        return int(VARIABLE in os.environ)  # what is asked for by name must be there
+        return int(VARIABLE in os.environ)  # a scanner that is set by name must exist
     began = time.monotonic()
     with runs.folder_for(options.reports) as folder, tempfile.TemporaryDirectory(prefix="oracles-") as scratch:
         made = Anchored(Path(scratch))

@@ -1,11 +1,11 @@
-"""Run as a program: what is known of every server after a scan, how many connections it took, and what two trees say.
+"""Run as a program: what is known about every server after a scan, with how many connections, by one tree or two.
 
-    python -m oracles.known --json=after.json                       # by the program of this tree
-    python -m oracles.known --tree=../other --json=before.json      # by that of another one
-    python -m oracles.known --compare before.json after.json        # side by side
+    python -m oracles.known --json=after.json                       # with the program of this tree
+    python -m oracles.known --tree=../other --json=before.json      # with the program of another tree
+    python -m oracles.known --compare before.json after.json        # comparison
 
-Each server gets one whole scan by the command line, attacks included. Only facts that the same server shows again with
-other keys are looked at: nothing that depends on the certificate.
+Each server gets one complete scan with the command line, including attacks. Only facts that do not depend on the keys
+of the server are used: nothing about the certificate.
 """
 
 import argparse
@@ -31,18 +31,18 @@ from tests.support.servers import HOST
 HERE = Path(__file__).parents[1]
 LIMIT_SECONDS = 180
 NO_DNS = {"resolver": {"nameservers": ["127.0.0.1"], "port": 9, "timeout": "1s"}}
-"""Nobody listens there."""
+"""No server listens there."""
 FAILED = "failed"
 
 Known = dict[str, Any]
-"""`connections`, `hellos` and `seconds`; `known`: place -> what is said, as text; `unknown`: places; or `failed`."""
+"""`connections`, `hellos` and `seconds`; `known`: place -> value, as text; `unknown`: places; or `failed`."""
 
 
 # --- what is known ------------------------------------------------------------------------------------------------
 
 
 def read(report: Mapping[str, Any]) -> Known:
-    """One report of `scan --format=json`."""
+    """Read one report of `scan --format=json`."""
     facts = report["facts"]
     said = {**dict(_said(facts)), "grade": (report["grade"] or {}).get("trust_ignored_letter")}
     return {
@@ -55,7 +55,7 @@ def read(report: Mapping[str, Any]) -> Known:
 
 
 def _said(facts: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    """Places and what is said there; None where it is not known."""
+    """Places and values; None if the value is not known."""
     for key in ("protocols", "extensions", "vulnerabilities"):
         yield from ((f"{key}.{name}", value) for name, value in (facts.get(key) or {}).items())
     for key in ("compression", "ignores_supported_groups"):
@@ -69,7 +69,7 @@ def _said(facts: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
 
 
 def _lists(facts: Mapping[str, Any], key: str, order: str) -> Iterator[tuple[str, object]]:
-    """Lists of each protocol that are complete, and whose order decides in those with more than one name."""
+    """Complete lists of each protocol, and whose order decides in lists with more than one name."""
     incomplete = facts.get(f"{key}_incomplete") or ()
     for protocol, names in (facts.get(key) or {}).items():
         yield f"{key}.{protocol}", None if protocol in incomplete else sorted(names)
@@ -81,7 +81,7 @@ def _lists(facts: Mapping[str, Any], key: str, order: str) -> Iterator[tuple[str
 
 
 def scan(tree: Path, server: Server, port: int, folder: Path) -> Known:
-    """One scan by the program of this tree."""
+    """One scan with the program of this tree."""
     inside = {"starttls": server.starttls} if server.starttls else {"protocol": "tls"}
     target = {"host": HOST, "port": port, "connect_address": "127.0.0.1", **inside}
     config = folder / "known.yaml"
@@ -104,7 +104,7 @@ def scan(tree: Path, server: Server, port: int, folder: Path) -> Known:
 
 
 def scan_all(tree: Path, chosen: Sequence[Server], progress: Console) -> dict[str, Known]:
-    """Each server's name and what is known of it."""
+    """Name of each server -> what is known about it."""
     with tempfile.TemporaryDirectory(prefix="oracles-") as name:
         made = Certificates(Path(name))
 
@@ -121,11 +121,11 @@ def scan_all(tree: Path, chosen: Sequence[Server], progress: Console) -> dict[st
     return {server.name: known for server, known in zip(chosen, found, strict=True)}
 
 
-# --- side by side -------------------------------------------------------------------------------------------------
+# --- comparison -------------------------------------------------------------------------------------------------
 
 
 def compare(before: Mapping[str, Known], after: Mapping[str, Known], output: Console) -> None:
-    """A row for each server of both, and below each place where they differ."""
+    """Print a row for each server in both, and below that each place with a difference."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("", no_wrap=True)
     for heading in ("known", "unknown", "connections", "hellos", "seconds"):
@@ -154,7 +154,7 @@ def _pair(before: Any, after: Any) -> str:  # noqa: ANN401 - as above
 
 def _differences(before: Mapping[str, Known], after: Mapping[str, Known]) -> Iterator[str]:
     for name in sorted(before.keys() | after.keys()):
-        old, new = (side.get(name, {FAILED: "was not asked"}) for side in (before, after))
+        old, new = (side.get(name, {FAILED: "was not scanned"}) for side in (before, after))
         if FAILED in old or FAILED in new:
             yield f"{name}: before {old.get(FAILED, 'scanned')}, after {new.get(FAILED, 'scanned')}"
             continue
@@ -173,12 +173,12 @@ def _word(known: Known, place: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Scan, or compare what two scans wrote; the exit status."""
+    """Scan, or compare the files of two scans; returns the exit status."""
     parser = argparse.ArgumentParser(prog="oracles.known", description=__doc__.partition("\n")[0])
-    parser.add_argument("--tree", type=Path, default=HERE, help="whose program scans; default this one's")
+    parser.add_argument("--tree", type=Path, default=HERE, help="work tree whose program scans; default this one")
     parser.add_argument("--servers", default=list(servers.SERVERS), type=runs.choice(servers.BY_NAME))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what is known there")
-    parser.add_argument("--compare", type=Path, nargs=2, metavar="FILE", help="side by side, without a scan")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result to this file")
+    parser.add_argument("--compare", type=Path, nargs=2, metavar="FILE", help="compare two files, without a scan")
     options = parser.parse_args(arguments)
     output, progress = runs.consoles()
     if options.compare:

@@ -1,4 +1,4 @@
-"""The comparisons of a run as a table, as lines and as JSON."""
+"""Shows the comparisons of a run as a table, as lines and as JSON."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,18 +26,18 @@ HEADINGS = {
     "dh": "dh",
 }
 LEGEND = (
-    "= the same; a number: so many things said differently, each explained; number!: so many not explained;\n"
-    "– not told. "
+    "= the same; a number: that many differences, each explained; number!: that many without an explanation;\n"
+    "– not reported. "
 ) + ", ".join(f"{short} {fact}" for fact, short in HEADINGS.items() if short != fact)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Ours and one scanner on one server.
+    """The comparison of ours with one scanner on one server.
 
     Attributes:
-        explained: statements that do not agree -> their explanation, None where there is none.
-        agreed: how many agree, by fact.
+        explained: statements that do not agree -> their explanation, or None.
+        agreed: number of statements that agree, by fact.
     """
 
     server: str
@@ -47,16 +47,16 @@ class Comparison:
 
     @property
     def unexplained(self) -> list[Statement]:
-        """What must not be."""
+        """Disagreements without an explanation, which make the run fail."""
         return [statement for statement, explanation in self.explained.items() if explanation is None]
 
     def different(self, fact: str) -> int:
-        """How many things of this kind are said differently."""
+        """The number of disagreements of this kind."""
         return sum(statement.fact == fact for statement in self.explained)
 
 
 def compare(server: str, scanner: str, said: Sequence[Statement], explanations: Sequence[Explanation]) -> Comparison:
-    """The statements sorted into those that agree and those that do not, each with its explanation."""
+    """Count the statements that agree, and find an explanation for each of the others."""
     explained = {
         statement: next((e for e in explanations if e.covers(server, scanner, statement)), None)
         for statement in said
@@ -67,7 +67,7 @@ def compare(server: str, scanner: str, said: Sequence[Statement], explanations: 
 
 
 def used(comparisons: Sequence[Comparison]) -> set[tuple[Explanation, str]]:
-    """The explanations that explained something, each with the server of which it did."""
+    """The explanations that explained something, each with its server."""
     return {(e, comparison.server) for comparison in comparisons for e in comparison.explained.values() if e}
 
 
@@ -75,10 +75,10 @@ def used(comparisons: Sequence[Comparison]) -> set[tuple[Explanation, str]]:
 
 
 def show(console: Console, comparisons: Sequence[Comparison], scanners: Sequence[str]) -> None:
-    """The matrix: a row for each server, a column for each scanner and kind of fact that it tells at all."""
+    """Print the matrix: a row for each server, a column for each scanner and kind of fact that it reports."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 0), title="Agreement with ours", title_style="bold")
     table.add_column("", no_wrap=True)
-    columns = [(scanner, fact) for scanner in scanners for fact in FACTS if _told(comparisons, scanner, fact)]
+    columns = [(scanner, fact) for scanner in scanners for fact in FACTS if _reported(comparisons, scanner, fact)]
     for scanner, fact in columns:
         heading = f"{scanner if fact == FACTS[0] else ''}\n{HEADINGS[fact]}"
         table.add_column(heading, justify="right", no_wrap=True, min_width=4)
@@ -89,7 +89,7 @@ def show(console: Console, comparisons: Sequence[Comparison], scanners: Sequence
     console.print(LEGEND, style="dim", highlight=False)
 
 
-def _told(comparisons: Sequence[Comparison], scanner: str, fact: str) -> bool:
+def _reported(comparisons: Sequence[Comparison], scanner: str, fact: str) -> bool:
     return any(c.agreed.get(fact) or c.different(fact) for c in comparisons if c.scanner == scanner)
 
 
@@ -104,7 +104,7 @@ def _cell(comparison: Comparison | None, fact: str) -> Text:
 
 
 def show_remarks(console: Console, comparisons: Sequence[Comparison], stale: Sequence[str]) -> None:
-    """What makes the run fail, a line each."""
+    """Print everything that makes the run fail, a line each."""
     for comparison in comparisons:
         place = f"{comparison.server}, {comparison.scanner}"
         for statement in comparison.unexplained:
@@ -114,7 +114,7 @@ def show_remarks(console: Console, comparisons: Sequence[Comparison], stale: Seq
 
 
 def totals(comparisons: Sequence[Comparison]) -> dict[str, dict[str, int]]:
-    """By scanner: how many things were compared, how many of them agree, are explained, are not."""
+    """For each scanner the number of statements that agree, are explained, and are not explained."""
     counts: dict[str, dict[str, int]] = {}
     for comparison in comparisons:
         count = counts.setdefault(comparison.scanner, {"same": 0, "explained": 0, "unexplained": 0})
@@ -129,7 +129,7 @@ def totals(comparisons: Sequence[Comparison]) -> dict[str, dict[str, int]]:
 
 
 def document(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
-    """One object a comparison."""
+    """One object for each comparison."""
     return [
         {
             "server": comparison.server,

@@ -1,9 +1,9 @@
-"""Grades of testssl.sh: its own where it has one, else what its later versions make of the same findings.
+"""Grades of testssl.sh: its own if it has one, otherwise the grade that a later version gives to the same findings.
 
-testssl.sh rates since 3.2: `read_own` takes its word. Debian 12 has 3.0.8, which finds the same things and does not
-rate them: `read_derived` does. Its caps are few and plain, so they are written down here, as 3.3dev has them
-(set_grade_cap and set_grade_warning in its source), with what is odd about them. Scores are not: without a cap they are
-never below 80, since every suite has at least 128 bits, every key 1024, and one of TLS 1.2 and TLS 1.3 is accepted.
+testssl.sh rates since 3.2: `read_own` reads its grade. Debian 12 has 3.0.8, which finds the same things without rating
+them: `read_derived` rates them. The caps are few and simple, so they are copied here from 3.3dev (set_grade_cap and
+set_grade_warning in its source), with their peculiarities. Scores are not needed: without a cap they are never below
+80, because every suite has at least 128 bits, every key 1024, and TLS 1.2 or TLS 1.3 is accepted.
 """
 
 import json
@@ -18,7 +18,7 @@ from oracles.facts import ReportError
 
 FIRST_THAT_RATES = (3, 2)
 _GRADE = "overall_grade"
-"""Id of the finding with testssl.sh's own grade; below, of those with its reasons."""
+"""Id of the finding with testssl.sh's own grade. `_REASON` matches the ids of its reasons."""
 _REASON = re.compile(r"grade_cap_(reason|warning)_\d+")
 WEAK_KEY, INSECURE_KEY = 2048, 1024
 
@@ -28,7 +28,7 @@ class Rating:
     """A grade of testssl.sh.
 
     Attributes:
-        reasons: why it is no better, in words.
+        reasons: why the grade is not better, in words.
     """
 
     letter: Letter
@@ -37,7 +37,7 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What it found: id (without the number of the certificate), severity and text of each."""
+    """The findings: id (without the number of the certificate), severity and text of each."""
 
     all: tuple[tuple[str, str, str], ...]
     starttls: bool = False
@@ -47,20 +47,20 @@ class Findings:
         return [text for found, _, text in self.all if found == name]
 
     def says(self, name: str, pattern: str) -> bool:
-        """Whether one finding with this id begins so."""
+        """Whether a finding with this id begins with the pattern."""
         return any(re.match(pattern, text) for text in self.texts(name))
 
     def bad(self, name: str) -> bool:
-        """Whether one finding with this id counts as a weakness."""
+        """Whether a finding with this id counts as a weakness."""
         return any(severity in _BAD for found, severity, _ in self.all if found == name)
 
     def offered(self, *names: str) -> bool:
-        """Whether one of these protocols or kinds of suites is."""
+        """Whether one of these protocols or kinds of suites is offered."""
         return any(self.says(name, "offered") for name in names)
 
     @property
     def key_bits(self) -> list[int]:
-        """Of RSA keys; elliptic curves from P-224 on are never weak to it."""
+        """Sizes of RSA keys. Elliptic curves from P-224 on never count as weak."""
         found = [re.match(r"RSA (\d+) bits", text) for text in self.texts("cert_keySize")]
         return [int(one[1]) for one in found if one]
 
@@ -80,7 +80,7 @@ CAPS: tuple[tuple[Letter, str, Test], ...] = (
     (Letter.F, "SSLv2", lambda f: f.offered("SSLv2")),
     (Letter.F, "only SSLv3", lambda f: f.offered("SSLv3") and not f.offered("TLS1", "TLS1_1", *_NEW)),
     (Letter.F, "export suites", lambda f: f.offered("cipherlist_EXPORT")),
-    # Its list of low suites has RC4 of 128 bits in it.
+    # The list of low suites includes RC4 with 128 bits.
     (
         Letter.F,
         "less than 112 bits",
@@ -109,8 +109,8 @@ CAPS: tuple[tuple[Letter, str, Test], ...] = (
     (Letter.A_MINUS, "no secure renegotiation", lambda f: f.bad("secure_renego")),
     (Letter.A_MINUS, "HSTS off or short", lambda f: f.bad("HSTS_time")),
 )
-"""Without any it is A+. An absent HSTS header warns of nothing, and the sizes of DH primes and the lack of
-AEAD never count: in its source, their tests look for what is never there."""
+"""Without a cap the grade is A+. An absent HSTS header gives no warning. The sizes of DH primes and the lack of AEAD
+never count, because the tests in its source look for text that never occurs."""
 
 
 def rates(version: str) -> bool:
@@ -120,7 +120,7 @@ def rates(version: str) -> bool:
 
 
 def read_own(report: Path) -> Rating:
-    """testssl.sh's own word, from its flat JSON.
+    """testssl.sh's own grade, from its flat JSON.
 
     Raises:
         ReportError: it did not reach the server, or did not rate it.
@@ -132,7 +132,7 @@ def read_own(report: Path) -> Rating:
 
 
 def read_derived(report: Path, *, starttls: bool) -> Rating:
-    """What its later versions would say to the findings of 3.0, from its flat JSON.
+    """The grade of a later version for the findings of 3.0, from its flat JSON.
 
     Raises:
         ReportError: it did not reach the server.
@@ -151,11 +151,11 @@ def _read(report: Path, *, starttls: bool = False) -> Findings:
 
 
 def rate(findings: Findings) -> Rating:
-    """What 3.3dev would make of these findings."""
+    """The grade of 3.3dev for these findings."""
     applying = list(_applying(findings))
     outside = [letter for letter, _ in applying if not letter.on_scale]
     lowest = min((letter for letter, _ in applying), key=lambda letter: letter.rank, default=Letter.A_PLUS)
-    letter = outside[-1] if outside else lowest  # the last one set stands
+    letter = outside[-1] if outside else lowest  # the last one wins
     return Rating(letter, tuple(reason for _, reason in applying))
 
 

@@ -1,7 +1,7 @@
 """The scanners' reports, read into `Facts`.
 
-What a scanner says without having asked is left out here; what it asks wrongly is left in, and explained where it
-differs from ours (explanations.yaml).
+What a scanner reports without a test is left out. Results of wrong tests are kept, and explained in explanations.yaml
+if they differ from ours.
 """
 
 import json
@@ -20,7 +20,7 @@ from oracles.facts import ALL, Facts, ReportError
 
 
 def read_ours(told: Mapping[str, Any]) -> Facts:
-    """Facts from the document of our handshake probe; the one place that knows its keys."""
+    """Facts from the document of our handshake probe. Only this module knows its keys."""
     suites = {protocol: frozenset(names) for protocol, names in told["cipher_suites"].items() if names}
     schemes, alpn = told["signature_schemes"], told["alpn"]
     return Facts(
@@ -42,7 +42,7 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _our_groups(told: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    """A protocol without groups is absent there; finite fields stand apart up to TLS 1.2."""
+    """A protocol without groups is absent in the document. Up to TLS 1.2, finite fields are in `dh_primes`."""
     accepted = [protocol for protocol, yes in told["protocols"].items() if yes]
     groups = {protocol: frozenset(told["groups"].get(protocol, ())) for protocol in accepted}
     fields = {prime["name"] for prime in told["dh_primes"] if (prime["name"] or "").startswith("ffdhe")}
@@ -57,7 +57,7 @@ def _unknown(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "order", protocol
     yield from (("groups", protocol) for protocol in told["groups_incomplete"])
     if told["protocols"][Protocol.TLS1_3] and Protocol.TLS1_3 not in told["groups"]:
-        yield "groups", Protocol.TLS1_3  # there is one in every handshake
+        yield "groups", Protocol.TLS1_3  # every handshake of TLS 1.3 has a group
     yield from (("extensions", name) for name, value in told["extensions"].items() if value is None)
     if told["compression"] is None:
         yield "compression", ""
@@ -103,7 +103,7 @@ def read_sslyze(report: Path) -> Facts:
 
 
 def _sslyze_groups(results: Mapping[str, Any], accepted: list[Protocol]) -> dict[str, frozenset[str]]:
-    """It asks in the highest protocol only."""
+    """Groups from sslyze, which tests the highest protocol only."""
     curves = results.get("elliptic_curves", {}).get("supported_curves")
     if curves is None or not accepted:
         return {}
@@ -112,12 +112,12 @@ def _sslyze_groups(results: Mapping[str, Any], accepted: list[Protocol]) -> dict
 
 def _sslyze_extensions(results: Mapping[str, Any], accepted: list[Protocol]) -> Iterator[tuple[str, bool | None]]:
     classic = [protocol for protocol in _CLASSIC if protocol in accepted]
-    if classic:  # else it calls renegotiation secure, since there is none
+    if classic:  # otherwise it reports secure renegotiation, because there is none
         yield "secure_renegotiation", results.get("session_renegotiation", {}).get("supports_secure_renegotiation")
-    if Protocol.TLS1_3 not in accepted:  # else it says yes without asking
+    if Protocol.TLS1_3 not in accepted:  # otherwise it says yes without a test
         yield "extended_master_secret", results.get("tls_extended_master_secret", {}).get("supports_ems_extension")
     if classic and classic[-1] is not _CLASSIC[0] and _CLASSIC[_CLASSIC.index(classic[-1]) - 1] in classic:
-        # It asks in the protocol right below the highest, and takes every refusal for a yes.
+        # It tests the protocol right below the highest, and treats every refusal as a yes.
         yield "fallback_scsv", results.get("tls_fallback_scsv", {}).get("supports_fallback_scsv")
     if deployments := results.get("certificate_info", {}).get("certificate_deployments"):
         yield "ocsp_stapling", any(deployment["ocsp_response"] for deployment in deployments)
@@ -126,19 +126,19 @@ def _sslyze_extensions(results: Mapping[str, Any], accepted: list[Protocol]) -> 
 # --- sslscan ------------------------------------------------------------------------------------------------------
 
 _ANY_SCHEME = 0xFDFF
-"""Its sign for a server that signs with a scheme that was not offered."""
+"""Its mark for a server that signs with a scheme that was not offered."""
 _SSLSCAN_WORDS = {
     "Server supports TLS Fallback SCSV": ("fallback_scsv", True),
     "Server does not support TLS Fallback SCSV": ("fallback_scsv", False),
     "No OCSP response received": ("ocsp_stapling", False),
     "OCSP Response Status: successful": ("ocsp_stapling", True),
 }
-"""Beginnings of lines of its output, for what its XML lacks."""
+"""Beginnings of lines in its output, for facts that its XML lacks."""
 
 
 def read_sslscan(report: Path, output: str = "") -> Facts:
-    """Facts from sslscan's XML, and from what it printed."""
-    # The file was written by a program of this machine's packages, about a server of ours.
+    """Facts from sslscan's XML and its output."""
+    # The file is trusted: an installed program wrote it about our own server.
     test = ElementTree.parse(report).getroot().find("ssltest")  # noqa: S314
     if test is None:
         raise ReportError("sslscan did not reach the server")
@@ -159,9 +159,9 @@ def read_sslscan(report: Path, output: str = "") -> Facts:
     lines = [line.strip() for line in output.splitlines()]
     extensions = dict(fact for word, fact in _SSLSCAN_WORDS.items() if any(line.startswith(word) for line in lines))
     classic = suites.keys() - {Protocol.TLS1_3}
-    if renegotiation is not None and Protocol.TLS1_0 in classic:  # the only one in which it asks
+    if renegotiation is not None and Protocol.TLS1_0 in classic:  # the only protocol in which it tests this
         extensions["secure_renegotiation"] = renegotiation.attrib["secure"] == "1"
-    if len(classic) < 2:  # nothing to fall back to
+    if len(classic) < 2:  # there is no lower protocol for a fallback
         extensions.pop("fallback_scsv", None)
     return Facts(
         protocols={_sslscan_protocol(p.attrib): p.attrib["enabled"] == "1" for p in test.iter("protocol")},
@@ -213,7 +213,7 @@ def read_testssl(report: Path) -> Facts:
         if suite := re.fullmatch(r"cipher-([a-z0-9_]+)_x([0-9a-f]+)", key):
             suites.setdefault(TESTSSL_PROTOCOLS[suite[1]], set()).add(suite_name(int(suite[2], 16)))
     if not protocols:
-        raise ReportError(f"testssl.sh did not reach the server: {told.get('scanProblem', 'no protocols told')}")
+        raise ReportError(f"testssl.sh did not reach the server: {told.get('scanProblem', 'no protocols reported')}")
     classic = [name for protocol, names in suites.items() if protocol in _CLASSIC for name in names]
     crime = told.get("CRIME_TLS", "")
     return Facts(
@@ -248,7 +248,7 @@ def _testssl_groups(told: Mapping[str, str]) -> dict[str, frozenset[str]]:
 
 
 def _testssl_dh_bits(told: Mapping[str, str]) -> frozenset[int] | None:
-    """Only where it is a prime of the server's own choice: groups of RFC 7919 it does not tell apart by protocol."""
+    """Only for a prime that the server chose. It does not report groups of RFC 7919 for each protocol."""
     bits = re.search(r"\((\d+) bits\)", told.get("DH_groups", ""))
     return frozenset({int(bits[1])}) if bits else None
 
@@ -259,7 +259,7 @@ def _testssl_alpn(told: Mapping[str, str]) -> frozenset[str] | None:
         return None
     text = "".join(words).replace("not offered", "")
     names = set()
-    for name in _TESTSSL_ALPN:  # it writes them one after the other without anything between
+    for name in _TESTSSL_ALPN:  # it writes them without a separator
         if name in text:
             names.add(name)
             text = text.replace(name, "")
@@ -267,7 +267,7 @@ def _testssl_alpn(told: Mapping[str, str]) -> frozenset[str] | None:
 
 
 def _testssl_extensions(told: Mapping[str, str], classic: list[str]) -> Iterator[tuple[str, bool]]:
-    """`classic` are the suites up to TLS 1.2; without any it lists what TLS 1.3 leaves in the open, which is little."""
+    """`classic` has the suites up to TLS 1.2. Without any, it lists only the few unencrypted extensions of TLS 1.3."""
     if classic and (seen := told.get("TLS_extensions")) is not None:
         yield from ((name, word in seen) for word, name in _TESTSSL_EXTENSIONS.items())
         if any("_CBC_" in name for name in classic):

@@ -1,4 +1,4 @@
-"""What every comparison does around itself: its flags, its folder for reports, its servers two at a time."""
+"""Common parts of all comparisons: flags, the folder for reports, two servers at a time."""
 
 import argparse
 import platform
@@ -23,7 +23,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 AT_ONCE = 2
-"""Servers; more than the cores of a small machine make scanners run into their own time limits."""
+"""Servers that run at the same time. With more than the cores of a small machine, scanners reach their time limits."""
 TABLE_WIDTH = 190
 
 
@@ -34,23 +34,23 @@ def parse(
     known_servers: Mapping[str, object],
     arguments: Sequence[str] | None,
 ) -> argparse.Namespace:
-    """Flags; `scanners` and `servers` become the things themselves."""
+    """Parse the flags; `scanners` and `servers` become objects."""
     parser = argparse.ArgumentParser(prog=program, description=description)
     names, places = ",".join(known_scanners), ",".join(known_servers)
     parser.add_argument("--scanners", default=names, type=choice(known_scanners), help=f"default {names}")
     parser.add_argument("--servers", default=places, type=choice(known_servers), help=f"default {places}")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all results to this file")
     parser.add_argument(
         "--reports",
         type=Path,
         metavar="FOLDER",
-        help="keep the scanners' reports there, and read those that are there instead of scanning; ours always scans",
+        help="keep the scanners' reports there, and read existing ones instead of scanning; ours always scans",
     )
     return parser.parse_args(arguments)
 
 
 def choice(known: Mapping[str, object]) -> Callable[[str], list[object]]:
-    """A type for argparse: names, separated by commas, become the things of these names."""
+    """A type for argparse: names, separated by commas, become the objects with these names."""
 
     def choose(text: str) -> list[object]:
         if unknown := [name for name in text.split(",") if name not in known]:
@@ -62,7 +62,7 @@ def choice(known: Mapping[str, object]) -> Callable[[str], list[object]]:
 
 @contextmanager
 def folder_for(kept: Path | None) -> Iterator[Path]:
-    """Where reports go: to be kept, or into a folder that ends with the run."""
+    """The folder for reports: the given one, which is kept, or a temporary one."""
     if kept is not None:
         yield kept.resolve()
         return
@@ -71,7 +71,7 @@ def folder_for(kept: Path | None) -> Iterator[Path]:
 
 
 def consoles() -> tuple[Console, Console]:
-    """For results, wide enough for a table, and for progress."""
+    """A console for results, wide enough for a table, and one for progress."""
     output = Console()
     return output if output.is_terminal else Console(width=TABLE_WIDTH), Console(stderr=True)
 
@@ -80,7 +80,7 @@ S = TypeVar("S", bound=Server)
 
 
 def present(servers: Sequence[S], progress: Console) -> tuple[list[S], dict[str, str]]:
-    """Those that can run here, built where they have to be; why each of the others cannot, by its name."""
+    """The servers that can run here, built if necessary; and the reason for each of the others, by name."""
     left_out = {server.name: why for server in servers if (why := server.missing)}
     for name, why in left_out.items():
         progress.print(f"left out: {name}: {why}", markup=False)
@@ -93,7 +93,7 @@ def on_each(
     progress: Console,
     unexplained: Callable[[T], int],
 ) -> list[T]:
-    """What the task gives for each server, in their order; it ends early when the event is set."""
+    """The result of the task for each server, in the order of the servers. The task stops early if the event is set."""
     stop = threading.Event()
     found: dict[str, T] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -112,7 +112,7 @@ def on_each(
 
 
 def or_why(scan: Callable[[], T]) -> T | str:
-    """What it gives, or why it gives nothing."""
+    """The result of the scan, or why there is none."""
     try:
         return scan()
     except ReportError as error:
@@ -120,7 +120,7 @@ def or_why(scan: Callable[[], T]) -> T | str:
 
 
 def said(ours: T | str, theirs: U | str, compare: Callable[[T, U], Iterable[Statement]]) -> list[Statement]:
-    """What both tell, or that one of them told nothing and why."""
+    """The statements of both, or one that says which scan failed and why."""
     if isinstance(ours, str) or isinstance(theirs, str):
         why = ours if isinstance(ours, str) else str(theirs)
         return [failed(why, ours=not isinstance(ours, str), theirs=not isinstance(theirs, str))]
@@ -128,7 +128,7 @@ def said(ours: T | str, theirs: U | str, compare: Callable[[T, U], Iterable[Stat
 
 
 def describe(asked: Mapping[str, Program]) -> dict[str, Any]:
-    """When, with which versions, and without whom."""
+    """Date and versions of the run, and the scanners that were left out."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""The scanners: how each is asked for all the facts that ours has too, behind a dialogue where there is one."""
+"""The scanners: the command of each for all facts that ours also has, with STARTTLS if necessary."""
 
 import asyncio
 import json
@@ -34,12 +34,12 @@ OURS_LIMIT_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A scanner as a program of this machine.
+    """A scanner as an installed program.
 
     Attributes:
-        version: of it.
-        name: what must be on the path, if it is not Python.
-        package: the Debian package that has it.
+        version: returns its version.
+        name: its name on the path; empty for a Python module.
+        package: its Debian package.
     """
 
     version: Callable[[], str]
@@ -48,7 +48,7 @@ class Program:
 
     @property
     def missing(self) -> str | None:
-        """Why it cannot take part, if so."""
+        """Why it cannot be used; None if it can."""
         if self.name and not shutil.which(self.name):
             return f"the Debian package {self.package} is not installed"
         return None
@@ -56,7 +56,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One scan: of this port of 127.0.0.1, behind this dialogue, with a folder of its own for what is written."""
+    """One scan of this port of 127.0.0.1, after this dialogue, with its own folder for output."""
 
     port: int
     starttls: str | None
@@ -64,12 +64,12 @@ class Job:
 
     @property
     def report(self) -> Path:
-        """Where the scanner is told to write."""
+        """The file that the scanner writes."""
         return self.folder / "report"
 
     @property
     def output(self) -> Path:
-        """Where what it prints is kept."""
+        """The file with its output."""
         return self.folder / "output"
 
 
@@ -78,11 +78,11 @@ class Scanner(Generic[T]):
     """One scanner that is not ours.
 
     Attributes:
-        name: for `--scanners` and the explanations.
-        command: starts one scan; the second argument is the scanner's own name of the dialogue before TLS.
-        read: what is to be known from what it wrote.
-        program: what is started.
-        dialogues: STARTTLS names of ours that it can speak -> its own.
+        name: its name in `--scanners` and the explanations.
+        command: the command of one scan. The second argument is the scanner's own name of the dialogue before TLS.
+        read: reads the result from its files.
+        program: the program that is started.
+        dialogues: our STARTTLS names that it supports -> its own names.
         limit_seconds: a scan that takes longer has failed.
     """
 
@@ -94,11 +94,11 @@ class Scanner(Generic[T]):
     limit_seconds: float = 180
 
     def speaks(self, starttls: str | None) -> bool:
-        """Whether it can reach a server behind this dialogue."""
+        """Whether it supports this dialogue before TLS."""
         return starttls is None or starttls in self.dialogues
 
     def scan(self, job: Job, stop: threading.Event | None = None, *, reread: bool = False) -> T:
-        """One scan; or what one found that was there before, to be read again.
+        """Run one scan, or with `reread` use the files of an earlier one.
 
         Raises:
             ReportError: the scanner ended without a report, took too long, or was stopped.
@@ -133,10 +133,10 @@ class Scanner(Generic[T]):
 
 
 def read_report(name: str, read: Callable[[], T], output: Path) -> T:
-    """What the scanner of this name wrote.
+    """Read the report of the scanner with this name.
 
     Raises:
-        ReportError: it cannot be read; with the end of what the scanner printed.
+        ReportError: it cannot be read; the message has the end of the scanner's output.
     """
     try:
         return read()
@@ -146,7 +146,7 @@ def read_report(name: str, read: Callable[[], T], output: Path) -> T:
 
 
 def program_version(command: list[str], pattern: str) -> str:
-    """The first group of the pattern in what the command prints."""
+    """The first group of the pattern in the output of the command."""
     path = shutil.which(command[0]) or command[0]
     done = subprocess.run(  # noqa: S603 - a program named in this file
         [path, *command[1:]], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False
@@ -182,10 +182,10 @@ def target_of(job: Job) -> Target:
 
 
 def scan_ours(job: Job) -> Facts:
-    """What our handshake probe says of the server; the document is kept as the report.
+    """The facts of our handshake probe about the server. Its document is kept as the report.
 
     Raises:
-        ReportError: it could not tell.
+        ReportError: the probe failed or took too long.
     """
 
     async def read() -> dict[str, object]:
@@ -212,7 +212,7 @@ SSLYZE_COMMANDS = (
 
 
 def ask_sslyze(job: Job, dialogue: str | None, commands: Iterable[str] = SSLYZE_COMMANDS) -> list[str]:
-    """Run these scan commands of sslyze's."""
+    """The command line for these scan commands of sslyze."""
     before = [f"--starttls={dialogue}"] if dialogue else []
     place = [f"--sni={HOST}", f"127.0.0.1:{job.port}"]
     form = [f"--json_out={job.report}", "--quiet", "--mozilla_config=disable"]
@@ -237,7 +237,7 @@ TESTSSL_TESTS = (
 
 
 def ask_testssl(job: Job, dialogue: str | None, tests: Iterable[str] = TESTSSL_TESTS) -> list[str]:
-    """Run these tests of testssl.sh's."""
+    """The command line for these tests of testssl.sh."""
     before = ["--starttls", dialogue] if dialogue else []
     return ["testssl", *TESTSSL_QUIET, *tests, *before, f"--jsonfile={job.report}", f"{HOST}:{job.port}"]
 
@@ -273,5 +273,5 @@ BY_NAME = {scanner.name: scanner for scanner in SCANNERS}
 
 
 def versions(programs: Mapping[str, Program]) -> dict[str, str]:
-    """Of ours and those of these, by name, that are installed."""
+    """Versions of ours and of the installed ones of these programs, by name."""
     return {OURS: __version__} | {name: program.version() for name, program in programs.items() if not program.missing}

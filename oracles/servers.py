@@ -1,4 +1,4 @@
-"""The servers that are asked, each started on loopback with a configuration of its own."""
+"""The servers that are scanned. Each runs on loopback with its own configuration."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ Start = Callable[[Path, Certificates], AbstractContextManager[int]]
 EVERYTHING = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 OLD_TO_1_2 = f"ssl_protocols TLSv1 TLSv1.1 TLSv1.2; ssl_ciphers {EVERYTHING};"
 DH_1024, DH_2048 = (Path(__file__).with_name(f"dh{bits}.pem") for bits in (1024, 2048))
-"""Primes that no other server has, as `openssl dhparam` made them."""
+"""Primes that no other server uses, made by `openssl dhparam`."""
 
 OPENSSL_CURVES = (
     "secp521r1:secp384r1:secp256r1:secp256k1:secp224r1:secp224k1:secp192r1:secp192k1:secp160r2:secp160r1:secp160k1:"
@@ -35,7 +35,7 @@ OPENSSL_CURVES = (
     "sect163r2:sect163r1:sect163k1:brainpoolP512r1:brainpoolP384r1:brainpoolP256r1:X25519:X448"
 )
 WOLFSSL_OLD = "ALL:RC4-SHA:RC4-MD5:DES-CBC3-SHA:ECDHE-RSA-DES-CBC3-SHA:ECDHE-RSA-RC4-SHA"
-"""wolfSSL's own list of what it has; in Debian's build it begins with TLS 1.1."""
+"""All suites of wolfSSL, from its own list. Debian's build supports TLS 1.1 and newer."""
 POST_QUANTUM = (
     "MLKEM512:MLKEM768:MLKEM1024:X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024:X25519:secp256r1:secp384r1"
 )
@@ -46,11 +46,11 @@ class Server:
     """One server.
 
     Attributes:
-        name: for `--servers` and the explanations.
+        name: its name in `--servers` and the explanations.
         starttls: the dialogue before TLS, if there is one.
-        start: gives the port while it runs.
-        root: whether it runs as root only.
-        toolchain: what has to be there to build or run it; None for a Debian package that the tests need anyway.
+        start: context manager that runs it and yields its port.
+        root: whether it can only run as root.
+        toolchain: needed to build or run it. None for a Debian package that the tests also need.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Server:
 
     @property
     def missing(self) -> str | None:
-        """Why it cannot take part, if so; builds it where it has to be built."""
+        """Why it cannot be used; None if it can. Builds it if necessary."""
         if self.root and not mail.ROOT:
             return "runs as root only"
         return toolchains.unavailable(self.toolchain) if self.toolchain else None
@@ -97,9 +97,9 @@ def _mail(name: str, key: str) -> Server:
 
 
 def _lighttpd(name: str, module: str, kind: str, **settings: str) -> Server:
-    """With these settings of `ssl-conf-cmd`, which each TLS module reads in its own way.
+    """A lighttpd with these settings of `ssl-conf-cmd`. Each TLS module interprets them in its own way.
 
-    Lighttpd of Debian 13 has TLS 1.3 alone by default, that of Debian 12 TLS 1.2 as well.
+    By default, lighttpd of Debian 13 only has TLS 1.3. That of Debian 12 also has TLS 1.2.
     """
     pairs = ", ".join(f'"{key}" => "{value}"' for key, value in ({"MinProtocol": "TLSv1.2"} | settings).items())
     lines = f"ssl.openssl.ssl-conf-cmd = ({pairs})"
@@ -108,14 +108,14 @@ def _lighttpd(name: str, module: str, kind: str, **settings: str) -> Server:
 
 @contextmanager
 def _run(folder: Path, command: Callable[[int], Sequence[object]], **environment: str) -> Iterator[int]:
-    """The command for a port; gives the port."""
+    """Run the command for a free port; yields the port."""
     port = free_port()
     with running([*map(str, command(port))], folder / "server.log", port=port, environment=environment):
         yield port
 
 
 def _go(name: str, *flags: str, kind: str = "ec", debug: str = "") -> Server:
-    """`debug` is GODEBUG, by which Go has what it no longer has by default."""
+    """`debug` is GODEBUG, which enables features that Go has disabled by default."""
 
     def start(folder: Path, made: Certificates) -> AbstractContextManager[int]:
         return _run(folder, lambda port: (toolchains.GO_SERVER, *flags, port, made[kind]), GODEBUG=debug)
@@ -145,7 +145,7 @@ def _rust(name: str, program: Path, option: str, kind: str = "ec") -> Server:
 
 
 def _new_openssl(name: str, *options: str, kind: str = "rsa", second: str = "") -> Server:
-    """OpenSSL 3.5 or newer."""
+    """A server of OpenSSL 3.5 or newer."""
 
     def start(folder: Path, made: Certificates) -> AbstractContextManager[int]:
         files = ("-cert", made[kind], "-key", made[kind])
@@ -170,7 +170,7 @@ def _openssl_two_keys(folder: Path, made: Certificates) -> AbstractContextManage
 
 
 SERVERS: Sequence[Server] = (
-    # nginx: OpenSSL as most operators meet it.
+    # nginx: the most common use of OpenSSL.
     _nginx("nginx-checklist", SEED_NGINX, "ec", "rsa"),
     _nginx("nginx-client-order", SEED_NGINX.replace("ciphers on", "ciphers off"), "ec", "rsa"),
     _nginx("nginx-weak", f"{OLD_TO_1_2} ssl_dhparam {DH_2048};", "ec", "rsa"),
@@ -188,7 +188,7 @@ SERVERS: Sequence[Server] = (
     _nginx("nginx-ffdhe", "ssl_protocols TLSv1.2 TLSv1.3; ssl_ecdh_curve ffdhe3072:ffdhe2048:X448;", "ec", "rsa"),
     Server("nginx-client-certificate", _nginx_client_certificate),
     Server("nginx-stapling", _nginx_stapling),
-    # Apache and HAProxy: two more ways to drive OpenSSL.
+    # Apache and HAProxy: two more ways to use OpenSSL.
     _apache("apache-checklist", APACHE_SEED_LINES, "ec", "rsa"),
     _apache("apache-old", f"SSLProtocol all -SSLv3\nSSLCipherSuite {EVERYTHING}", "rsa"),
     _haproxy("haproxy-checklist", f"ssl-min-ver TLSv1.2 ciphers {SEED_SUITES}", "ec", "rsa"),
@@ -196,7 +196,7 @@ SERVERS: Sequence[Server] = (
     _haproxy(
         "haproxy-old", f"ssl-min-ver TLSv1.0 ciphers {EVERYTHING} curves P-256 prefer-client-ciphers", "ec", "rsa"
     ),
-    # Other programs on OpenSSL.
+    # Other programs that use OpenSSL.
     _lighttpd("lighttpd", "openssl", "ec"),
     Server("stunnel", lambda folder, made: stunnel(folder, made["rsa"])),
     Server(
@@ -229,7 +229,7 @@ SERVERS: Sequence[Server] = (
     _gnutls("gnutls-x448", "NORMAL:-GROUP-ALL:+GROUP-X448:+GROUP-SECP521R1"),
     _gnutls("gnutls-anonymous", "NORMAL:+ANON-ECDH:+ANON-DH:-VERS-TLS1.3", "anonymous", kind="rsa"),
     _lighttpd("lighttpd-gnutls", "gnutls", "ec"),
-    # Other stacks that Debian has.
+    # Other stacks in Debian.
     _lighttpd("wolfssl", "wolfssl", "ec"),
     _lighttpd("wolfssl-old", "wolfssl", "rsa", MinProtocol="TLSv1.1", CipherString=WOLFSSL_OLD),
     _lighttpd("mbedtls", "mbedtls", "rsa"),
@@ -239,7 +239,7 @@ SERVERS: Sequence[Server] = (
     Server("bearssl", lambda folder, made: bearssl(folder, made["ec"])),
     Server("bearssl-rsa", lambda folder, made: bearssl(folder, made["rsa"])),
     Server("botan", lambda folder, made: botan(folder, made["rsa"])),
-    # tlslite-ng: what no packaged OpenSSL has.
+    # tlslite-ng: features that no packaged OpenSSL has.
     _tlslite(
         "tlslite-old",
         "minVersion=[3,0]",
@@ -267,7 +267,7 @@ SERVERS: Sequence[Server] = (
     _new_openssl("openssl-pq", "-groups", POST_QUANTUM, "-serverpref", second="mldsa65"),
     _new_openssl("openssl-mldsa", kind="mldsa65"),
     _new_openssl("openssl-new-old", "-cipher", EVERYTHING, "-min_protocol", "SSLv3", "-dhparam", str(DH_2048)),
-    # Behind a dialogue.
+    # With STARTTLS.
     _mail("postfix", "Postfix"),
     _mail("exim", "Exim"),
     _mail("dovecot-imap", "Dovecot IMAP"),

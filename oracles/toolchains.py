@@ -1,6 +1,6 @@
-"""TLS stacks that no small Debian package has: built from `stacks/` by the toolchains of this machine, if it has them.
+"""TLS stacks that no small Debian package has: built from `stacks/` if the toolchains are installed.
 
-What is built goes to `.build/` and is built again only where something changed.
+The results are in `.build/`. Only changed sources are built again.
 """
 
 import shutil
@@ -14,17 +14,17 @@ STACKS = Path(__file__).with_name("stacks")
 BUILT = Path(__file__).with_name(".build")
 CARGO = BUILT / "cargo"
 LIMIT_SECONDS = 1800
-"""For one build: OpenSSL's takes some three minutes on two cores."""
+"""Limit of one build. That of OpenSSL takes some three minutes on two cores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """One toolchain, and what it has to build.
+    """One toolchain, and its build.
 
     Attributes:
-        folder: of the sources, in `stacks/`.
-        programs: what must be on the path.
-        command: builds; empty where nothing has to be built.
+        folder: folder of the sources in `stacks/`.
+        programs: programs that must be on the path.
+        command: build command; empty if nothing has to be built.
     """
 
     folder: str
@@ -46,7 +46,7 @@ JSSE_SERVER, NODE_SERVER = STACKS / "java" / "JsseServer.java", STACKS / "node" 
 
 @cache
 def unavailable(toolchain: Toolchain) -> str | None:
-    """Why its servers cannot take part, if so; builds them first."""
+    """Why its servers cannot be used; None if they can. Builds them first."""
     absent = [name for name in toolchain.programs if not shutil.which(name)]
     if absent:
         return f"{', '.join(absent)} not installed"

@@ -165,7 +165,7 @@ def test_testssl_has_severities(attack: Attack, findings: list[Finding], verdict
 def test_testssl_prints_what_its_json_lacks(tmp_path: Path) -> None:
     printed = " BEAST (CVE-2011-3389)                     no CBC ciphers found for any protocol (OK)"
     assert said_by_testssl(tmp_path, Attack.BEAST, REACHED, output=printed).verdicts == {Attack.BEAST: False}
-    assert said_by_testssl(tmp_path, Attack.BEAST, REACHED).left_out[Attack.BEAST] == "it says nothing"
+    assert said_by_testssl(tmp_path, Attack.BEAST, REACHED).left_out[Attack.BEAST] == "it reports nothing"
 
 
 def test_testssl_may_not_know(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_every_server_has_a_name_of_its_own_and_its_attack() -> None:
 # --- comparison ---------------------------------------------------------------------------------------------------
 
 OURS = Told(dict.fromkeys(Attack, False) | {Attack.ROBOT: None, Attack.FREAK: True})
-THEIRS = Told({Attack.ROBOT: True, Attack.FREAK: True, Attack.RC4: True}, {Attack.BEAST: "it says nothing"})
+THEIRS = Told({Attack.ROBOT: True, Attack.FREAK: True, Attack.RC4: True}, {Attack.BEAST: "it reports nothing"})
 
 
 def explanation(**changes: object) -> Explanation:
@@ -279,10 +279,10 @@ def test_the_table_has_the_attack_of_the_server_and_every_disagreement() -> None
 
 def test_what_is_left_out_is_said_with_its_reason() -> None:
     assert left_out([result("has-robot", THEIRS), result("has-rc4", "took too long")]) == [
-        "testssl, beast, on has-robot: it says nothing"
+        "testssl, beast, on has-robot: it reports nothing"
     ]
     assert left_out([result("has-robot", THEIRS), result("has-rc4", THEIRS)]) == [
-        "testssl, beast, on 2 servers: it says nothing"
+        "testssl, beast, on 2 servers: it reports nothing"
     ]
 
 
@@ -298,7 +298,7 @@ def test_the_file_names_what_there_is() -> None:
     [
         ("scanner: testssl", "scanner: sslscan", "'sslscan' is not one of"),
         ("attack: ", "attack: x", "is not one of"),
-        ("right: ours", "right: theirs", "a defect to mend"),
+        ("right: ours", "right: theirs", "a defect to fix"),
     ],
 )
 def test_a_mistake_in_the_file_is_refused(old: str, new: str, complaint: str, tmp_path: Path) -> None:

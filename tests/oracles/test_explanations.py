@@ -41,7 +41,7 @@ def test_the_file_names_what_there_is() -> None:
         ("servers: [three]", "there is no server 'three'"),
         ("scanner: other", "'other' is not one of"),
         ("fact: weather", "'weather' is not one of"),
-        ("right: theirs", "a defect to mend"),
+        ("right: theirs", "a defect to fix"),
         ("why: short", "why"),
     ],
 )
@@ -102,7 +102,7 @@ def test_an_explanation_covers_one_disagreement(changes: dict[str, object], cove
 
 def test_ours_may_be_ignorant_but_not_wrong() -> None:
     assert explanation(ours="unknown", right="theirs").right == "theirs"
-    with pytest.raises(ValueError, match="a defect to mend"):
+    with pytest.raises(ValueError, match="a defect to fix"):
         explanation(right="theirs")
 
 
