@@ -30,7 +30,7 @@ class Explanation(BaseModel):
         right: who is right; `both` if they mean different things by the same name. `theirs` is not allowed against a
             definite statement of ours: that is a defect, which must be fixed.
         why: the evidence.
-        debian: the releases of Debian that show it, because of the versions of their packages; empty for all releases.
+        debian: the releases of Debian that show it, because of the versions of their packages; None means all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,4 +1,4 @@
-"""Hosts with several addresses: names that resolve as a test says, and one port on several loopback addresses."""
+"""Hosts with several addresses: names that resolve as a test sets them, and one port on several loopback addresses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -9,11 +9,11 @@ from exporter.model import IpProtocol, Reason
 
 
 class Names:
-    """A resolver that has the same answer for every name, until the test gives it another.
+    """A resolver with the same answer for every name, which the test can change.
 
     Attributes:
         answer: addresses, or why there are none.
-        asked: names and protocols it was asked for.
+        asked: names and protocols of all lookups.
     """
 
     def __init__(self, *addresses: str) -> None:
@@ -37,7 +37,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 @asynccontextmanager
 async def shared_port(upstreams: Mapping[str, int]) -> AsyncIterator[int]:
-    """One port that leads, by the address it is reached at, to another port of 127.0.0.1; gives the port."""
+    """One port that forwards to ports of 127.0.0.1, chosen by the address of the connection; yields the port."""
     passing: set[asyncio.Task[None]] = set()
     clients: set[asyncio.StreamWriter] = set()
 

@@ -1,4 +1,4 @@
-"""What the dashboards' queries make of samples that a test writes down, of one exporter and its targets."""
+"""Results of the dashboards' queries for samples that a test lists, of one exporter and its targets."""
 
 import re
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ from tests.support.dashboards import expression, substituted
 from tests.support.promtool import DAY, Expected, evaluate
 
 NOW = DAY + 12
-"""Number of the sample that is now: what was a day ago is not where the samples begin."""
+"""Number of the current sample. It is large enough that the samples begin before the moment a day ago."""
 SAMPLES = NOW + 1
 
 FLEET, TARGET, EXPORTER = "fleet.json", "target.json", "exporter.json"
 
 Query = tuple[str, str] | tuple[str, str, str]
 Series = Mapping[str, str]
-"""Metric with labels, of one exporter -> values in promtool's notation; one value alone holds always."""
+"""Metric with labels, of one exporter -> values in promtool's notation; a single value holds at all times."""
 Answer = Mapping[str, float]
-"""Labels beside those of the exporter -> value; an answer without any labels has the key `NO_LABELS`."""
+"""Labels in addition to those of the exporter -> value. A result without labels has the key `NO_LABELS`."""
 NO_LABELS = "{}"
 
 
@@ -27,7 +27,7 @@ def of_exporter(labels: str) -> str:
 
 
 def written_out(series: Series) -> dict[str, str]:
-    """The series as promtool takes them."""
+    """The series in the format of promtool."""
     out = {}
     for name, values in series.items():
         metric, _, labels = name.partition("{")
@@ -38,7 +38,7 @@ def written_out(series: Series) -> dict[str, str]:
 
 
 def wrong(folder: Path, series: Series, answers: Mapping[Query, Answer]) -> str:
-    """What is not as expected of these queries, now."""
+    """The queries whose result is not as expected now."""
     expected = [
         Expected(
             substituted(expression(*query), target="a"),
@@ -66,5 +66,5 @@ def passed(check: str, policy: str = "p", *, target: str = "a", severity: str = 
 
 
 A = '{target="a"}'
-"""What answers about the target of that name have."""
+"""Labels of results about the target with this name."""
 BUILD = 'exporter_build_info{version="1"}'

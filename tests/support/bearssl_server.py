@@ -1,6 +1,6 @@
-"""Run as a program: an HTTPS server on BearSSL, with all suites that it has. Arguments: port, PEM file.
+"""Run as a program: an HTTPS server on BearSSL, with all its suites. Arguments: port, PEM file.
 
-Debian has the library alone, without BearSSL's own `brssl server`.
+Debian has the library only, without BearSSL's own `brssl server`.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ CLOSED, SENDREC, RECVREC, SENDAPP, RECVAPP = 1, 2, 4, 8, 16
 BUFFER_BYTES = 16384 + 325 + 16384 + 85
 """BR_SSL_BUFSIZE_BIDI."""
 CONTEXT_BYTES = 65536
-"""More than `br_ssl_server_context` has in any release: 0.6 needs 4,128."""
+"""More bytes than `br_ssl_server_context` has in any release: 0.6 needs 4,128."""
 
 library = ctypes.CDLL("libbearssl.so.0")
 for name in ("sendrec", "recvrec", "sendapp", "recvapp"):
@@ -74,7 +74,7 @@ def ec_key(key: ec.EllipticCurvePrivateKey) -> EcKey:
 
 
 class Session:
-    """One connection. BearSSL's engine does no input or output: it says what it wants."""
+    """Serve one connection. BearSSL's engine does no input or output: its state says what it needs."""
 
     def __init__(self, pem: bytes, connection: socket.socket) -> None:
         found = [one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(pem)]

@@ -40,7 +40,7 @@ class Issued:
 
     @property
     def parsed(self) -> Certificate:
-        """As the probes have it."""
+        """In the form that probes use."""
         return Certificate.of(self.certificate)
 
     def pem(self) -> bytes:
@@ -54,7 +54,7 @@ class Issued:
         return self.key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
 
     def with_hash(self, name: str, by: "Issued") -> "Issued":
-        """The same signed with a hash that cryptography signs nothing with any more."""
+        """The same certificate, signed with a hash that cryptography no longer supports for signing."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             old = crypto.X509.from_cryptography(self.certificate)
@@ -82,7 +82,7 @@ def issue(
     organisation: str | None = None,
     more: Sequence[x509.ExtensionType] = (),
 ) -> Issued:
-    """One certificate, self-signed unless somebody issues it; authorities get no key usage, as private ones often."""
+    """Make a certificate, self-signed without an issuer. Authorities get no key usage, like many private ones."""
     key = key or p256()
     attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation)] if organisation else []
     name = x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, subject)])
@@ -107,7 +107,7 @@ def issue(
 
 
 def signing_hash(key: Key) -> hashes.SHA256 | None:
-    """None for keys whose signatures have a hash of their own."""
+    """The hash of signatures; None for keys whose signature algorithm includes one."""
     return hashes.SHA256() if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) else None
 
 
@@ -122,7 +122,7 @@ def pem_file(path: Path, *issued: Issued, key: Issued | None = None) -> Path:
 
 
 def run_probe(target: Target, known: Facts | None = None, now: datetime = NOW) -> tuple[CertificateFacts, int]:
-    """The facts of the probe, and how many connections they took."""
+    """The facts of the probe, and the number of connections."""
 
     async def run() -> tuple[CertificateFacts, int]:
         session = make_session(target, known=known, now=now)
@@ -132,7 +132,7 @@ def run_probe(target: Target, known: Facts | None = None, now: datetime = NOW) -
 
 
 def server_context(file: Path, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
-    """A server with the certificates and the key of a file, whatever OpenSSL thinks of their strength."""
+    """A server with the certificates and the key of a file, without OpenSSL's check of their strength."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.maximum_version = newest
@@ -145,7 +145,7 @@ def probe_served(
     known: Facts | None = None,
     **changes: Any,  # noqa: ANN401 - any field of Target
 ) -> tuple[CertificateFacts, int]:
-    """What the probe makes of a server that closes every session, and how many connections that took."""
+    """The facts of the probe about a server that closes every session, and the number of connections."""
 
     async def run() -> tuple[CertificateFacts, int]:
         server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)

@@ -26,12 +26,12 @@ POINTS = {
     ),
 }
 POINTS[X25519_MLKEM768] = bytes(1184) + POINTS[X25519]
-"""Base points; a key of ML-KEM-768 may be all zeros: its numbers have to be below q, and no more (FIPS 203, 7.2)."""
+"""Base points. A key of ML-KEM-768 may be all zeros: its numbers only have to be below q (FIPS 203, 7.2)."""
 
 
 @dataclass(frozen=True)
 class Agreed:
-    """What a server agreed on with a client; a group in TLS 1.3, or a curve."""
+    """What a server negotiated with a client; `group` is a group in TLS 1.3, or a curve."""
 
     protocol: Protocol
     suite: str
@@ -76,7 +76,7 @@ def hello_of(client: Client, server_name: str) -> bytes:
 
 
 def agreed(answer: Answer | Unanswered) -> Agreed | None:
-    """What the answer says; None for a refusal."""
+    """What the answer negotiates; None for a refusal."""
     if isinstance(answer, Alert) or (isinstance(answer, ServerHello) and answer.rest.alert is not None):
         return None
     assert isinstance(answer, ServerHello), answer
@@ -87,7 +87,7 @@ def agreed(answer: Answer | Unanswered) -> Agreed | None:
 
 
 async def answers(port: int, clients: list[Client]) -> dict[str, Agreed | None]:
-    """What a server on this port of loopback says to each of these clients."""
+    """The answers of a server on this port of loopback to each of these clients."""
     target = make_target(port, timeout_seconds=10.0)
     dialer = Dialer(target, HostGate())
     found = {}
@@ -97,5 +97,5 @@ async def answers(port: int, clients: list[Client]) -> dict[str, Agreed | None]:
 
 
 def ask(port: int, clients: list[Client]) -> dict[str, Agreed | None]:
-    """As `answers`."""
+    """The same as `answers`."""
     return asyncio.run(answers(port, clients))

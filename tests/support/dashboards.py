@@ -1,4 +1,4 @@
-"""The dashboards as they are committed, taken apart."""
+"""The committed dashboards, and functions that extract their parts."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ DASHBOARDS: Mapping[str, Dashboard] = {
 each_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=list(DASHBOARDS))
 
 HIDDEN = "hidden"
-"""In place of the heading of a column that is only sorted by."""
+"""Used as the heading of a column that is only used for sorting."""
 
 SCRAPE_LABELS = {"job", "instance"}
 
@@ -29,11 +29,11 @@ _ALL = {
     "$target": "fails-the-checklist",
     "$address": ".*",
 }
-"""What Grafana puts in place of the variables when nothing is chosen but a target of the demonstration."""
+"""Values of the variables in Grafana if nothing is chosen except a target of the demonstration."""
 
 
 def panels(dashboard: Dashboard) -> list[Panel]:
-    """The panels that show something."""
+    """The panels, without rows."""
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
@@ -43,20 +43,20 @@ def exprs(dashboard: Dashboard) -> Iterator[str]:
 
 
 def substituted(expr: str, **chosen: str) -> str:
-    """The expression with Grafana's variables filled in: what is chosen, else all."""
+    """The expression with Grafana's variables replaced by the chosen values, or by all values."""
     for name, value in {**_ALL, **{f"${name}": value for name, value in chosen.items()}}.items():
         expr = expr.replace(name, value)
     return expr
 
 
 def columns(panel: Panel) -> dict[str, str]:
-    """Of a table, field name -> heading."""
+    """Field name -> heading, of a table."""
     names: dict[str, str] = panel["transformations"][-1]["options"]["renameByName"]
     return names
 
 
 def expression(file: str, title: str, name: str = "") -> str:
-    """The expression of a panel with this title: by its legend, or the heading of its column."""
+    """The expression with this legend or column heading in the panel with this title."""
     (panel,) = (panel for panel in panels(DASHBOARDS[file]) if panel["title"] == title)
     by_name = {target["legendFormat"]: target["expr"] for target in panel["targets"]}
     if panel["type"] == "table":

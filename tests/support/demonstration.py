@@ -1,4 +1,4 @@
-"""Fixtures: the demonstration with its targets scanned, and a Prometheus server that scrapes it. Once a session."""
+"""Fixtures, once per session: the demonstration with its targets scanned, and a Prometheus that scrapes it."""
 
 import re
 import sys
@@ -26,7 +26,7 @@ def demo_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def prometheus(demo_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus server that scrapes the demonstration, and goes by our rules."""
+    """A Prometheus server that scrapes the demonstration and evaluates our rules."""
     folder = tmp_path_factory.mktemp("prometheus")
     rules = hastened(ROOT / "prometheus" / "tls-posture.rules.yaml", folder)
     with scraping(folder, demo_address, rules=[rules]) as server:

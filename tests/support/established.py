@@ -1,4 +1,4 @@
-"""Which connections the other side still holds open, as the kernel knows it, before any of us has read the news."""
+"""Connections that the other side still has open, according to the kernel, before anything is read from them."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ _ESTABLISHED = 1
 def count_established(writers: set[asyncio.StreamWriter]) -> int:
     """How many of these connections neither side has closed.
 
-    Exact on loopback, where a FIN arrives before whatever is sent after it.
+    This is exact on loopback, where a FIN arrives before anything that is sent after it.
     """
     return sum(_state(writer) == _ESTABLISHED for writer in writers)
 

@@ -1,4 +1,4 @@
-"""Attacks of which some break their worker: loaded by it in place of the real ones. The server's name says which."""
+"""Attacks that break their worker, loaded instead of the real ones. The name of the server selects the fault."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ def _harmless(_arguments: Mapping[str, Any], _network: Network) -> object:
 
 
 def _as_the_name_says(arguments: Mapping[str, Any], network: Network) -> object:
-    """`segfault.example` has the worker do that, and so on; the job's own arguments are of no use to it."""
+    """`segfault.example` makes the worker crash, and so on. The arguments of the job are not used."""
     name = arguments["server_name"].split(".")[0]
     if name == "unknown":
         return {"vulnerable": None, "detail": "who knows"}

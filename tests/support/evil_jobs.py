@@ -1,4 +1,4 @@
-"""Jobs that misbehave, for workers: loaded by the worker's process in place of the attacks."""
+"""Jobs that misbehave. The process of the worker loads them instead of the attacks."""
 
 import contextlib
 import ctypes
@@ -28,7 +28,7 @@ def pid(_arguments: Mapping[str, Any], _network: Network) -> object:
 
 
 def fetch(arguments: Mapping[str, Any], network: Network) -> object:
-    """Say something to the server, and give what it answers and how it ends."""
+    """Send something to the server, and return its answer and how the connection ends."""
     socket = network.connect()
     answer = b""
     try:
@@ -65,7 +65,7 @@ def leaves(_arguments: Mapping[str, Any], _network: Network) -> NoReturn:
 
 
 def stuck_in_native_code(_arguments: Mapping[str, Any], _network: Network) -> object:
-    """Blocks every signal that can be, and sleeps in C with the interpreter's lock held."""
+    """Block every signal that can be blocked, and sleep in C with the interpreter's lock held."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     PyLIBC.sleep(600)
@@ -78,7 +78,7 @@ def spins(_arguments: Mapping[str, Any], _network: Network) -> NoReturn:
 
 
 def starts_another(arguments: Mapping[str, Any], _network: Network) -> NoReturn:
-    """Is late, and so is a process that it started."""
+    """Take too long, and start a process that does too."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     Path(arguments["file"]).write_text(str(child.pid))
     while True:
@@ -92,7 +92,7 @@ def eats_memory(_arguments: Mapping[str, Any], _network: Network) -> NoReturn:
 
 
 def eats_native_memory(_arguments: Mapping[str, Any], _network: Network) -> NoReturn:
-    """As a C library would that does not look at what malloc gives."""
+    """Write to a null pointer, like a C library that does not check the result of malloc."""
     LIBC.malloc.restype = ctypes.c_void_p
     while True:
         LIBC.memset(ctypes.c_void_p(LIBC.malloc(ctypes.c_size_t(64 << 20))), 1, ctypes.c_size_t(64 << 20))
@@ -105,7 +105,7 @@ def floods_errors(_arguments: Mapping[str, Any], _network: Network) -> object:
 
 
 def prints(_arguments: Mapping[str, Any], _network: Network) -> object:
-    """What a library prints must not be taken for an answer."""
+    """Print like a library; this must not be treated as an answer."""
     sys.stdout.write("hello")
     sys.stdout.flush()
     os.write(1, b"\x00\x00\x00\x05\x15garbage")
@@ -148,7 +148,7 @@ def sends_without_connection(_arguments: Mapping[str, Any], network: Network) ->
 
 
 def asks_without_end(_arguments: Mapping[str, Any], network: Network) -> NoReturn:
-    """Does not wait for answers."""
+    """Send without waiting for answers."""
     network.connect().send(b"hello")
     while True:
         _pipe(network).write(HEAD.pack(0, FrameKind.RECEIVE) * 1000)

@@ -63,7 +63,7 @@ BESIDE: dict[str, Any] = {
     "ignores_supported_groups": False,
     "contradictions": (),
 }
-"""What is told beside protocols and suites."""
+"""Facts in addition to protocols and suites."""
 
 
 def handshake(
@@ -78,7 +78,7 @@ def handshake(
 ) -> HandshakeFacts:
     """The protocols of `suites` are accepted, `open_protocols` not known, the others refused.
 
-    Where nothing else is said the server's order decides.
+    By default the server's order decides.
     """
     protocols: dict[Protocol, bool | None] = {protocol: protocol in suites for protocol in Protocol}
     protocols |= dict.fromkeys(open_protocols)
@@ -115,7 +115,7 @@ def served(**changes: Any) -> ServedCertificate:  # noqa: ANN401 - any field of 
 
 
 def issuer(**changes: Any) -> ServedCertificate:  # noqa: ANN401 - any field of ServedCertificate
-    """The certificate that stands behind it."""
+    """The certificate of its issuer."""
     names = {"subject": "CN=Test CA,O=Test", "issuer": "CN=Test Root,O=Test", "fingerprint_sha256": "ef" * 32}
     end = datetime(2026, 12, 1, tzinfo=UTC)
     return served(**(names | {"is_ca": True, "spki_sha256": "12" * 32, "not_after": end} | changes))
@@ -150,12 +150,12 @@ def deployment(*issuers: ServedCertificate, **changes: Any) -> Deployment:  # no
 
 
 def certificate(**changes: Any) -> CertificateFacts:  # noqa: ANN401 - any field of ServedCertificate or Deployment
-    """The one chain of a server, and nothing else there."""
+    """The facts of a server with one chain only."""
     return certificates(deployment(**changes))
 
 
 def certificates(*deployments: Deployment, complete: bool = True) -> CertificateFacts:
-    """All chains of a server that asks nobody for a certificate."""
+    """All chains of a server that does not request client certificates."""
     return CertificateFacts(deployments, complete, ClientAuthentication.NONE)
 
 
@@ -178,7 +178,7 @@ REDIRECTS = PlainAnswer(80, redirects_to_https=True, status=301, location="https
 def http_everywhere(
     *fields: str, on_errors: Sequence[str] | None = None, plain: PlainAnswer | None = REDIRECTS
 ) -> HttpFacts:
-    """A server that gives these Strict-Transport-Security fields with every response, or others on errors."""
+    """A server that sends these Strict-Transport-Security fields with every response, or others on errors."""
     errors = fields if on_errors is None else on_errors
     not_found = response(*errors, status=404, request=Asked.NOT_FOUND)
     malformed = response(*errors, status=400, request=Asked.MALFORMED)
@@ -186,13 +186,13 @@ def http_everywhere(
 
 
 def showing(seen: HttpFacts, *fields: tuple[str, str]) -> HttpFacts:
-    """These header fields in the first response too."""
+    """The facts with these header fields added to the first response."""
     first = replace(seen.first, fields=(*seen.first.fields, *fields))
     return replace(seen, responses=(first, *seen.responses[1:]))
 
 
 def caa(*records: tuple[str, str], flags: int = 0, domain: str = "test.example") -> DnsFacts:
-    """The relevant record set: pairs of tag and value; without any there is none."""
+    """The relevant record set, from pairs of tag and value; without any, there is no record set."""
     found = tuple(CaaRecord(flags, tag, value) for tag, value in records)
     return DnsFacts(found, domain if found else None)
 
@@ -202,7 +202,7 @@ GOOD_CAA = caa(("issue", "ca.test.example"))
 
 
 def facts(*parts: object, at: datetime = NOW) -> Facts:
-    """These parts, all seen at one time."""
+    """Facts of these parts, all seen at the same time."""
     together = Facts()
     for part in parts:
         together = together.with_part(part, at)
@@ -210,27 +210,27 @@ def facts(*parts: object, at: datetime = NOW) -> Facts:
 
 
 NONE_WORKS = {"ccs_injection": False, "client_renegotiation": False}
-"""What trying the attacks comes to on a good server."""
+"""The results of the attack tests on a good server."""
 
 
 def tried(outcomes: Mapping[str, bool | None] = NONE_WORKS, at: datetime = NOW) -> VulnerabilityFacts:
-    """What trying the attacks came to."""
+    """The results of the attack tests."""
     return VulnerabilityFacts({name: Tried(one, "", at) for name, one in outcomes.items()})
 
 
 def good_facts(at: datetime = NOW) -> Facts:
-    """What the checklist asks for."""
+    """The demands of the checklist."""
     return facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA, tried(at=at), at=at)
 
 
 def watched(**changes: Any) -> Target:  # noqa: ANN401 - any field of Target
-    """A target whose attacks are tried once a day, and whose port 80 is looked at."""
+    """A target with attack tests once a day and a check of port 80."""
     usual: dict[str, Any] = {"vulnerability_interval": timedelta(days=1), "http": HttpOptions(port=80)}
     return make_target(**(usual | changes))
 
 
 def case(*parts: object, **target: Any) -> Case:  # noqa: ANN401 - any field of Target
-    """These facts of the test target, judged now."""
+    """A verdict on these facts of the test target, now."""
     return Case(watched(**target), facts(*parts), NOW)
 
 
@@ -243,7 +243,7 @@ def result(
     failures: tuple[Failure, ...] = (),
     success: bool = True,
 ) -> ScanResult:
-    """A scan of one and a half seconds; nothing seen is good facts."""
+    """A scan of one and a half seconds; by default with good facts."""
     return ScanResult(
         target=target or watched(),
         started_at=ended_at - timedelta(seconds=1.5),
@@ -265,7 +265,7 @@ def report(seen: Facts | None = None, **changes: Any) -> Report:  # noqa: ANN401
 
 
 steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""For every property: a busy machine is no finding."""
+"""Settings of every property: a slow machine is not a failure."""
 
 _SUITES = st.sampled_from([GCM, GCM_128, CBC_RSA, RC4, TLS13_AES, TLS13_CHACHA])
 _TRISTATE = st.sampled_from([True, False, None])
@@ -277,7 +277,7 @@ _SOME_PROTOCOLS = st.frozensets(st.sampled_from(Protocol))
 
 @st.composite
 def handshake_facts(draw: st.DrawFn) -> HandshakeFacts:
-    """Anything that fits the type, contradictions and gaps included."""
+    """Any values that fit the type, including contradictions and gaps."""
     lists = st.lists(_SUITES, unique=True, max_size=4).map(tuple)
     return HandshakeFacts(
         protocols=draw(st.dictionaries(st.sampled_from(Protocol), _TRISTATE)),
@@ -300,7 +300,7 @@ def handshake_facts(draw: st.DrawFn) -> HandshakeFacts:
 
 @st.composite
 def consistent_handshake_facts(draw: st.DrawFn) -> HandshakeFacts:
-    """What the engine may give: every protocol has a state, every accepted one a list."""
+    """Facts as the engine can return them: every protocol has a state, every accepted one a list."""
     accepted = draw(st.lists(st.sampled_from(Protocol), unique=True, min_size=1))
     suites = {protocol: draw(st.lists(_SUITES, unique=True, min_size=1, max_size=4)) for protocol in accepted}
     others = [protocol for protocol in Protocol if protocol not in accepted]

@@ -1,7 +1,7 @@
 """Run as a program: an HTTPS server on GnuTLS. Arguments: port, PEM file, priority string, options.
 
 Options: `alpn=NAME,...`, `tickets`, `heartbeat`, `anonymous` (key exchanges without a certificate), `ocsp=FILE`,
-`psk=HINT` (key exchanges with a PSK, which no client has), `renegotiates` (as often as clients like).
+`psk=HINT` (key exchanges with a PSK, which no client has), `renegotiates` (without a limit).
 """
 
 import ctypes
@@ -19,7 +19,7 @@ TIMEOUT_MS = 5000
 SERVER, PEM = 1, 1
 CERTIFICATE, ANONYMOUS, PSK = 1, 2, 4
 MEDIUM = 35
-"""GNUTLS_SEC_PARAM_MEDIUM, as gnutls-serv has it: where the client names no group, 2048 bits of RFC 7919."""
+"""GNUTLS_SEC_PARAM_MEDIUM, like gnutls-serv: 2048 bits of RFC 7919 if the client names no group."""
 PEER_ALLOWED_TO_SEND = 1
 REHANDSHAKE = -37
 
@@ -42,7 +42,7 @@ def check(code: int, what: str) -> None:
 
 
 class Server:
-    """What all connections share."""
+    """The state that all connections share."""
 
     def __init__(self, pem: str, priority: str, options: list[str]) -> None:
         self.options = dict(option.partition("=")[::2] for option in options)

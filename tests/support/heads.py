@@ -1,8 +1,8 @@
-"""Heads of HTTP/1 responses that are not by the book, and what clients were seen to read of them.
+"""Heads of HTTP/1 responses that do not conform to the standard, and how clients read them.
 
 Measured over plain HTTP with curl 7.88.1 (`--write-out %{header_json}`; `tests/real/test_heads.py` does it again) and
 with Chromium 156 (headless, `fetch` of the same origin, all of `Response.headers`). HTTP/1.2 was measured with curl
-alone; Chromium is assumed to read it as it reads HTTP/1.10.
+only. Chromium is assumed to read it like HTTP/1.10.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class Odd:
     """One head.
 
     Attributes:
-        curl: what it has for Strict-Transport-Security; empty where it has none, None where it refuses the response.
-        chromium: likewise.
+        curl: its values of Strict-Transport-Security; empty without any, None if it rejects the response.
+        chromium: the same for Chromium.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Odd:
 
     @property
     def agreed(self) -> str | None:
-        """What both have; None where they do not agree, or refuse it."""
+        """The values of both; None if they differ or reject the response."""
         return self.curl if self.curl == self.chromium else None
 
 
@@ -168,5 +168,5 @@ OPEN_HEADS: list[tuple[str, bytes]] = [
     ),
     ("two policies around an odd line", _head(STS.replace(b"31536000", b"1") + b"X Foo: a\r\n")),
 ]
-"""Both clients show the same fields, but it depends on the client which policy comes of them: curl drops such signs at
-the end and takes the last field, Chromium keeps them and takes the first."""
+"""Both clients show the same fields, but the resulting policy depends on the client: curl drops such characters at the
+end and uses the last field, Chromium keeps them and uses the first."""

@@ -1,4 +1,4 @@
-"""As much of JSON Schema (2020-12) as our own schemas use."""
+"""The part of JSON Schema (2020-12) that our own schemas use."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ Found = Iterator[tuple[str, str]]
 
 
 def violations(data: Any, schema: dict[str, Any]) -> Found:  # noqa: ANN401 - any JSON
-    """Dotted path of each part that is not as the schema has it, and why."""
+    """Dotted path of each part that does not match the schema, and the reason."""
     yield from _look(data, schema, schema, ())
 
 

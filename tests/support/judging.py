@@ -1,4 +1,4 @@
-"""Reports made by policies that need not be the target's own."""
+"""Reports judged by policies that need not be those of the target."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,12 +10,12 @@ from exporter.policies import Policy
 
 
 def judge_by(*policies: Policy) -> Judge:
-    """A judge that knows these policies by their names, and no neighbours."""
+    """A judge with these policies, by their names, and without other addresses of a target."""
     return Judge({policy.name: policy for policy in policies})
 
 
 def under(target: Target, policies: Sequence[Policy]) -> Target:
-    """The target, judged by these policies."""
+    """The target, with these policies."""
     names = tuple(policy.name for policy in policies)
     return target if target.policies == names else replace(target, policies=names)
 

@@ -16,7 +16,7 @@ import dns.rrset
 
 
 class Odd(Enum):
-    """Responses that are no answers."""
+    """Responses that are not valid answers."""
 
     TRUNCATED = "cut to fit a datagram, though nobody listens for TCP"
     LAME = "a referral to the root"
@@ -25,10 +25,10 @@ class Odd(Enum):
 
 
 Answers = Mapping[str, list[str] | dns.rcode.Rcode | Odd | None]
-"""Name -> the records there (none: the name exists and has none), an error, or None to say nothing at all.
+"""Name -> its records (empty: the name exists and has none), an error, or None for no answer at all.
 
-A record is the text of a CAA record, or has its type in front; `CNAME other.example` is an alias. What is not listed
-does not exist.
+A record is the text of a CAA record, or has its type in front; `CNAME other.example` is an alias. A name that is
+not listed does not exist.
 """
 
 
@@ -37,11 +37,11 @@ class Manner:
     """How it answers.
 
     Attributes:
-        recursive: it says that it can recurse.
+        recursive: it announces recursion.
         ttl: of all records.
         negative_ttl: what the zone's SOA says of missing records; None has no SOA.
-        secure: names whose answers are said to be validated, where somebody asks for that.
-        open_gate: answers wait for it.
+        secure: names whose answers are marked as validated, if the query asks for that.
+        open_gate: answers wait for this event.
     """
 
     recursive: bool = True
@@ -138,7 +138,7 @@ class Server:
     """A server that is running.
 
     Attributes:
-        asked: names that were asked for, in order.
+        asked: names of the queries, in order.
     """
 
     port: int
@@ -161,6 +161,6 @@ async def running_server(answers: Answers, manner: Manner | None = None) -> Asyn
 
 @asynccontextmanager
 async def name_server(answers: Answers, *, recursive: bool = True) -> AsyncIterator[tuple[int, list[str]]]:
-    """As `running_server`; gives the port and the names asked for, in order."""
+    """The same as `running_server`; yields the port and the names of the queries, in order."""
     async with running_server(answers, Manner(recursive=recursive)) as server:
         yield server.port, server.asked

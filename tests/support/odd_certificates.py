@@ -1,4 +1,4 @@
-"""Certificates that OpenSSL reads and stricter parsers refuse: an ordinary one, changed in one place, signed anew."""
+"""Certificates that OpenSSL reads and stricter parsers refuse: changed in one place and signed again."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def tlv(tag: int, *content: bytes) -> bytes:
 
 
 def parts(element: bytes) -> list[bytes]:
-    """The elements inside of an element (definite lengths)."""
+    """The elements inside an element (definite lengths)."""
     inner, found = element[_head(element) :], []
     while inner:
         end = _head(inner) + _length(inner)
@@ -58,7 +58,7 @@ class Body:
 
     @classmethod
     def of(cls, der: bytes) -> "Body":
-        """Of a certificate of version 3."""
+        """The parts of a certificate of version 3."""
         version, serial, algorithm, issuer, validity, subject, key, extensions = parts(parts(der)[0])
         inner = parts(parts(extensions)[0])
         return cls(version, serial, algorithm, issuer, validity, subject, key, inner)
@@ -71,7 +71,7 @@ class Body:
         return tlv(SEQUENCE, body, self.algorithm, tlv(3, b"\0", key.sign(body, ec.ECDSA(hashes.SHA256()))))
 
     def replace(self, oid: bytes, *extensions: bytes) -> None:
-        """Other extensions in place of the one with this OID, or behind all where there is none."""
+        """Replace the extension with this OID by others, or add them at the end if there is none."""
         self.extensions = [one for one in self.extensions if not one[_head(one) :].startswith(oid)] + list(extensions)
 
     def only(self, oid: bytes) -> bytes:
@@ -187,7 +187,7 @@ ODD: Mapping[str, Change] = {
     "no extensions": lambda body: body.extensions.clear(),
     "unknown critical": _extension(bytes.fromhex("06032a0304"), b"\x05\x00", TRUE),
 }
-"""What is odd -> how to make it. The certificate is for HOST, by its name and by its alternative name."""
+"""The oddity -> how to make it. The certificate is for HOST, by its name and by its alternative name."""
 
 
 def odd(der: bytes, change: Change, key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -198,6 +198,6 @@ def odd(der: bytes, change: Change, key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def lengths_in_ber(der: bytes) -> bytes:
-    """The certificate with longer lengths than it takes, and one without (X.690, 8.1.3), around the signed part."""
+    """The certificate with an indefinite length (X.690, 8.1.3) around the signed part."""
     inside = b"".join(parts(der))
     return b"\x30\x80" + inside + b"\0\0"

@@ -9,7 +9,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 @asynccontextmanager
 async def plain_server(handler: Handler) -> AsyncIterator[int]:
-    """The handler behind a port of 127.0.0.1; gives the port."""
+    """Run the handler on a port of 127.0.0.1; yields the port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -27,7 +27,7 @@ async def plain_server(handler: Handler) -> AsyncIterator[int]:
 
 
 async def drip(writer: asyncio.StreamWriter, data: bytes, pause: float) -> None:
-    """One byte at a time."""
+    """Send one byte at a time."""
     for byte in data:
         writer.write(bytes([byte]))
         await writer.drain()

@@ -20,7 +20,7 @@ class ByTurns:
 
 
 class AtRandom:
-    """Machines of which any answers a connection."""
+    """Machines of which a random one answers each connection."""
 
     def __init__(self, machines: Sequence[Script], seed: int) -> None:
         self._machines, self._random = machines, random.Random(seed)  # noqa: S311 - a simulation
@@ -30,7 +30,7 @@ class AtRandom:
 
 
 class Noisy:
-    """A server that answers one hello in ten by handshake_failure, whatever it says."""
+    """A server that answers one hello in ten with handshake_failure, whatever the hello contains."""
 
     def __init__(self, server: Script, seed: int) -> None:
         self._server, self._random = server, random.Random(seed)  # noqa: S311 - a simulation

@@ -1,4 +1,4 @@
-"""Real proxies, which know a name that nobody else here knows."""
+"""Real proxies that resolve a name which nothing else here resolves."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,13 +8,13 @@ from exporter.model import Proxy
 from tests.support.processes import find_program, free_port, running
 
 ONLY_FOR_PROXIES = "www.behind-the-proxy.example"
-"""Resolves to 127.0.0.1 in the proxies, and not at all elsewhere."""
+"""A name that resolves to 127.0.0.1 in the proxies, and not at all elsewhere."""
 
 USER, PASSWORD = "scanner", "hunter2"
 
 
 def _names(folder: Path) -> dict[str, str]:
-    """What makes a program believe in the name."""
+    """The environment in which a program resolves the name."""
     hosts = folder / "hosts"
     hosts.write_text(f"127.0.0.1 {ONLY_FOR_PROXIES}\n")
     return {"LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_HOSTS": str(hosts)}

@@ -11,7 +11,7 @@ from tests.support.established import count_established
 
 @dataclass
 class Counts:
-    """What went through; read it when the traffic is over."""
+    """Counts of the traffic; read them after its end."""
 
     port: int = 0
     connections: int = 0
@@ -55,7 +55,7 @@ class _Proxy:
 
 @contextmanager
 def counting_proxy(upstream: int) -> Iterator[Counts]:
-    """A proxy to this port of 127.0.0.1, in a thread of its own."""
+    """A proxy to this port of 127.0.0.1, in its own thread."""
     proxy = _Proxy(upstream)
     ready, loop = threading.Event(), asyncio.new_event_loop()
     stop = asyncio.Event()

@@ -1,4 +1,4 @@
-"""A TLS server made of a few rules: enough of a ServerHello for what our hellos ask, and any quirk one wants."""
+"""A TLS server made of a few rules: its ServerHellos are enough for our hellos, and it can have any quirk."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ FALLBACK_SCSV = 0x5600
 
 
 class End(Enum):
-    """What the server does in place of bytes."""
+    """What the server does instead of sending bytes."""
 
     CLOSE = "orderly close"
     RESET = "TCP reset"
@@ -76,7 +76,7 @@ class Hello:
 
 
 def parse_hello(data: bytes) -> Hello | None:
-    """A whole client hello, or None while bytes are missing. SSL 2's has version 2 and its kinds as suites."""
+    """A complete client hello, or None while bytes are missing. That of SSL 2 has version 2 and its kinds as suites."""
     if len(data) < 5:
         return None
     if data[0] & 0x80:
@@ -112,7 +112,7 @@ def parse_hello(data: bytes) -> Hello | None:
 
 
 async def read_hello(reader: asyncio.StreamReader) -> Hello | None:
-    """The next client hello, or None when the client closes before it is whole."""
+    """The next client hello, or None if the client closes before it is complete."""
     data = b""
     while (hello := parse_hello(data)) is None:
         more = await reader.read(65536)
@@ -192,7 +192,7 @@ def ssl2_server_hello(kinds: Sequence[int], certificate: bytes = b"certificate")
 
 
 def key_of(suite: int) -> str:
-    """Whose key signs: the kind of certificate that a suite needs."""
+    """The kind of certificate that a suite needs, whose key signs."""
     return "ECDSA" if "_ECDSA_" in BY_CODE[suite].name else "RSA"
 
 
@@ -212,26 +212,26 @@ class Stack:
     Attributes:
         accepted: wire version -> suites in the server's order of preference.
         client_order: versions in which the client's order decides.
-        chacha_first: the server lets a client that puts ChaCha20 in front have it (mixed order).
-        compression: methods it takes.
-        reads: how many suites of a hello it looks at.
-        reads_groups: how many of the groups that it knows it looks at (mbedTLS).
-        reads_schemes: how many signature schemes of a hello it looks at (wolfSSL).
-        refuses_over: it refuses hellos with more suites than that, as it refuses everything.
-        refusal: what it says when there is nothing to agree on in a version that it has.
-        wrong_version: what it says to a version that it does not have.
-        retry_requests: TLS 1.3: answers an empty key_share with HelloRetryRequest, else with `refusal`.
-        groups: of TLS 1.3; up to TLS 1.2 those of them that are curves. In the server's order.
+        chacha_first: the server chooses ChaCha20 for clients that list it first (mixed order).
+        compression: methods it accepts.
+        reads: how many suites of a hello it reads.
+        reads_groups: how many of the groups that it knows it reads (mbedTLS).
+        reads_schemes: how many signature schemes of a hello it reads (wolfSSL).
+        refuses_over: it refuses hellos with more suites than this, with its usual refusal.
+        refusal: its answer if nothing is in common in a version that it supports.
+        wrong_version: its answer to a version that it does not support.
+        retry_requests: TLS 1.3: it answers an empty key_share with HelloRetryRequest, otherwise with `refusal`.
+        groups: groups of TLS 1.3 in the server's order; up to TLS 1.2 only the curves among them.
         groups_by_client: the client's order of groups decides.
         schemes: signature schemes in the server's order.
-        schemes_by_client: the client's order of them decides.
-        prime: of finite-field key exchanges.
-        applications: ALPN names in the server's order; None does not know ALPN.
-        refuses_applications: it ends a handshake in which it shares none with the client.
-        answers: extensions it answers where they are offered.
+        schemes_by_client: the client's order of signature schemes decides.
+        prime: prime of finite-field key exchanges.
+        applications: ALPN names in the server's order; None does not support ALPN.
+        refuses_applications: it ends a handshake without a common ALPN name.
+        answers: extensions that it answers if they are offered.
         certificates: kind of key -> chain.
-        refuses_fallback: it knows RFC 7507.
-        random: of its ServerHellos up to TLS 1.2.
+        refuses_fallback: it supports RFC 7507.
+        random: `random` in its ServerHellos up to TLS 1.2.
     """
 
     accepted: Mapping[int, tuple[int, ...]]
@@ -305,7 +305,7 @@ class Stack:
         return next((scheme for scheme in first if scheme in second and scheme_fits(scheme, key)), None)
 
     def usable(self, suite: int, hello: Hello) -> bool:
-        """Whether what the hello offers beside the suites allows this one."""
+        """Whether the other contents of the hello allow this suite."""
         if hello.version == 0x0304:
             return self._group(hello) is not None
         known = BY_CODE[suite]
@@ -351,7 +351,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class CertificateFirst:
-    """As HAProxy: takes the ECDSA certificate as soon as a suite could use it, and then only suites that fit."""
+    """A server like HAProxy: uses the ECDSA certificate if any suite can use it, and then only suites that fit."""
 
     stack: Stack
 
@@ -401,7 +401,7 @@ async def scripted_server(script: Script, *, greet: bytes = b"") -> AsyncIterato
                 case bytes() as reply:
                     writer.write(reply)
                     await writer.drain()
-                    await reader.read()  # until the client has had enough
+                    await reader.read()  # until the client stops
                 case End.CLOSE:
                     return
                 case End.RESET:

@@ -1,6 +1,6 @@
-"""Attacks on scripted servers: the real jobs of a worker, over a wire that answers at once.
+"""Attacks on scripted servers: the real jobs of a worker, over a connection that answers at once.
 
-A script sees what is sent on one connection, and puts bytes and, at last, an `Ending` into its queue.
+A script gets what is sent on one connection. It puts bytes and finally an `Ending` into its queue.
 """
 
 import ssl
@@ -15,7 +15,7 @@ from exporter.workers.wire import Ending, FrameKind
 
 MODULUS = (1 << 2047) + 12345
 ALLOW_CLIENT_RENEGOTIATION = 1 << 8
-"""SSL_OP_* of ssl.h, which Python does not name."""
+"""SSL_OP_* of ssl.h, without a name in Python."""
 
 
 def record(kind: int, body: bytes) -> bytes:
@@ -38,14 +38,14 @@ FLIGHT = _message(2, _HELLO) + _message(11, MODULUS.to_bytes(256, "big") + bytes
 
 
 class Script:
-    """A server on one connection: its first flight, and what a subclass does with what comes then."""
+    """A server on one connection: its first flight. Subclasses handle the rest."""
 
     def __init__(self) -> None:
         self.queue: list[bytes | Ending] = []
         self._has_hello = False
 
     def feed(self, data: bytes) -> None:
-        """Take what is sent."""
+        """Receive what is sent."""
         if self._has_hello:
             self.more(data)
         else:
@@ -57,11 +57,11 @@ class Script:
         self.queue.append(FLIGHT)
 
     def more(self, data: bytes) -> None:
-        """Answer what comes after it."""
+        """Answer the records after it."""
 
 
 class TlsScript(Script):
-    """A server that does handshakes, with Python's OpenSSL, and may allow clients to renegotiate."""
+    """A server with complete handshakes by Python's OpenSSL, optionally with client renegotiation."""
 
     def __init__(self, pem: Path, *, renegotiates: bool = True) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class _ScriptedPipes(Pipes):
 
 
 def attack(name: str, make: Callable[[int], Script], suite: str = "AES128-GCM-SHA256") -> tuple[bool | None, int]:
-    """The verdict, and how many connections it took; `make` gets the number of each, from 1 on."""
+    """The verdict, and the number of connections. `make` gets the number of each connection, from 1 on."""
     pipes = _ScriptedPipes(make)
     arguments = {
         "protocol": "TLSv1.2",

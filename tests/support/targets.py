@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 def make_target(port: int = 443, **changes: Any) -> Target:  # noqa: ANN401 - any field of Target
-    """A target on loopback; one second is plenty there."""
+    """A target on loopback, where a timeout of one second is enough."""
     fields: dict[str, Any] = {
         "name": "test",
         "host": "www.test.example",
@@ -36,7 +36,7 @@ def make_target(port: int = 443, **changes: Any) -> Target:  # noqa: ANN401 - an
 
 
 def make_environment(dns_port: int = 9, *, validating: bool = False) -> Environment:
-    """Real clock; questions about DNS go to this port of 127.0.0.1 (by default nobody's)."""
+    """An environment with the real clock. DNS queries go to this port of 127.0.0.1 (by default an unused one)."""
     resolver = Resolver(configure=False)
     resolver.nameservers = ["127.0.0.1"]
     resolver.port = dns_port
@@ -47,7 +47,7 @@ def make_environment(dns_port: int = 9, *, validating: bool = False) -> Environm
 def make_session(
     target: Target, *, known: Facts | None = None, now: datetime = NOW, environment: Environment | None = None
 ) -> Session:
-    """What a probe gets in a scan of this target; its workers are never started unless it asks for them."""
+    """The session of a probe in a scan of this target. Workers start only if the probe uses them."""
     around = environment or make_environment()
     deadline = asyncio.get_running_loop().time() + target.scan_timeout.total_seconds()
     dialer = Dialer(target, HostGate())
@@ -61,7 +61,7 @@ def read_scripted(
     until_seconds: float | None = None,
     **changes: Any,  # noqa: ANN401 - as above
 ) -> tuple[HandshakeFacts, Seen]:
-    """What the engine reads of a scripted server, and what that saw."""
+    """The facts of the engine about a scripted server, and what the server saw."""
 
     async def run() -> tuple[HandshakeFacts, Seen]:
         async with scripted_server(script) as seen:
@@ -79,7 +79,7 @@ async def read_handshake(
     until_seconds: float | None = None,
     **changes: Any,  # noqa: ANN401 - as above
 ) -> tuple[HandshakeFacts, Dialer]:
-    """What the engine reads of a server on this port, after the scan `before`, in so many seconds."""
+    """The facts of the engine about a server on this port, after the scan `before`, within this number of seconds."""
     patient = {"timeout_seconds": 10.0}  # on a busy machine a second may pass in the middle of a flight
     dialer = Dialer(make_target(port, **(patient | changes)), HostGate())
     until = None if until_seconds is None else asyncio.get_running_loop().time() + until_seconds

@@ -1,7 +1,8 @@
-"""For every attack a server that has it and one that has not, and servers that are hostile to whoever tests them.
+"""For every attack a vulnerable server and one that is not, and servers that are hostile to scanners.
 
-Real TLS for every attack: where today's servers lack it, by OpenSSL 1.0.2e (old_openssl_server.py). That has everything
-but Heartbleed, CCS injection and ROBOT; these are done to its bytes, and the same one untouched is the server without.
+Every attack has real TLS. If current servers are not vulnerable, OpenSSL 1.0.2e is used (old_openssl_server.py). It is
+vulnerable to everything except Heartbleed, CCS injection and ROBOT. For these three its bytes on the wire are changed,
+and the unchanged server is the one that is not vulnerable.
 """
 
 import asyncio
@@ -21,12 +22,12 @@ from tests.support.stacks import gnutls, openssl_server, stunnel
 ROOT = Path(__file__).parents[2]
 
 Start = Callable[[Path, Pki], AbstractContextManager[int]]
-"""In this folder, with these certificates; gives the port while it runs."""
+"""Runs a server in this folder with these certificates; yields the port."""
 
 
 @contextmanager
 def old_openssl(folder: Path, certificate: Path, **settings: Any) -> Iterator[int]:  # noqa: ANN401 - JSON
-    """A server on OpenSSL 1.0.2e with these settings (old_openssl_server.py), on `port` if given; gives the port."""
+    """A server on OpenSSL 1.0.2e with these settings (old_openssl_server.py), on `port` if given; yields the port."""
     port = settings.pop("port", None) or free_port()
     module = ["-m", "tests.support.old_openssl_server"]
     command = [sys.executable, *module, str(port), str(certificate), json.dumps(settings)]
@@ -53,14 +54,14 @@ PRIME_512 = (
     "8EC16F7ECCA219E9469758AF6FCEACAAD72A3AD005BC6E08E8E10821B6277982"
     "D413BA1B15A937F76AF2A46D5C6955E6950909F48D21CF5DBAB4FC4BA7588847"
 )
-"""Nobody's, by `openssl dhparam 512`."""
+"""A prime that nobody else uses, made by `openssl dhparam 512`."""
 OAKLEY_1024 = (
     "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74"
     "020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F1437"
     "4FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED"
     "EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF"
 )
-"""The second group of RFC 2409 (6.2), the one of which the authors of Logjam thought a state could break it."""
+"""The second group of RFC 2409 (6.2). The authors of Logjam estimated that a state could break it."""
 FFDHE_2048 = (
     "FFFFFFFFFFFFFFFFADF85458A2BB4A9AAFDC5620273D3CF1D8B9C583CE2D3695A9E13641146433FBCC939DCE249B3EF9"
     "7D2FE363630C75D8F681B202AEC4617AD3DF1ED5D5FD65612433F51F5F066ED0856365553DED1AF3B557135E7F57C935"
@@ -111,7 +112,7 @@ HAS_NOT: Mapping[str, Start] = {
 }
 
 VARIANTS: Mapping[str, Start] = {
-    # What cannot be decrypted is answered with other alerts where the suite has no AEAD.
+    # Records that cannot be decrypted get other alerts if the suite has no AEAD.
     "CCS injection with CBC": _old(versions=TLS, suites="AES128-SHA", fault="ccs_injection"),
     "CCS injection with RC4": _old(versions=TLS, suites="RC4-SHA", fault="ccs_injection"),
     "weak oracle": _old(versions=TLS, suites=RSA_EXCHANGE, fault="robot-weak"),
@@ -132,20 +133,20 @@ VARIANTS: Mapping[str, Start] = {
     ),
     "only TLS 1.3": _nginx("ssl_protocols TLSv1.3;"),
 }
-"""What else a test should tell apart; the name says what it has."""
+"""Other servers that a test should distinguish; the name says what is special."""
 
 # --- hostile servers ----------------------------------------------------------------------------------------------
 
 SPITEFUL: Mapping[str, Start] = {
     name: _old(versions=TLS, suites=RSA_EXCHANGE, fault=name) for name in ("silent", "drip", "flood", "garbage")
 }
-"""Good to whoever shakes hands as one should; so to a tester from the first heartbeat or other odd record on."""
+"""Good servers for normal handshakes, and hostile from the first heartbeat or other unusual record on."""
 
 _STACK = Stack({0x0303: (0x002F, 0xC02F, 0x009C), 0x0302: (0x002F,), 0x0301: (0x002F,)})
 
 
 async def _flight(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Up to the ServerHelloDone."""
+    """Bytes up to the ServerHelloDone."""
     hello = await read_hello(reader)
     answer = _STACK(hello) if hello else b""
     writer.write(answer if isinstance(answer, bytes) else alert(40))
@@ -189,7 +190,7 @@ async def _invalid_utf8_banner(reader: asyncio.StreamReader, writer: asyncio.Str
 
 async def _empty_rdp_reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(65536)
-    writer.write(b"\x03\x00\x00\x00")  # a TPKT (RFC 1006, 6) of no length, its header not counted
+    writer.write(b"\x03\x00\x00\x00")  # a TPKT (RFC 1006, 6) with length 0, which does not count its header
     await _never_a_word(reader, writer)
 
 
@@ -202,4 +203,4 @@ HOSTILE: Mapping[str, Handler] = {
     "SMTP banner of invalid UTF-8": _invalid_utf8_banner,
     "RDP reply of no length": _empty_rdp_reply,
 }
-"""For `plain_server`. None ever finishes a handshake; the last two speak before TLS."""
+"""Handlers for `plain_server`. None completes a handshake; the last two send bytes before TLS."""

@@ -1,4 +1,4 @@
-"""HTTP servers whose answers are functions of what is asked, and what the probe makes of them."""
+"""HTTP servers whose responses are functions of the request, and the probe's facts about them."""
 
 import asyncio
 import ssl
@@ -18,16 +18,16 @@ NONCE = "0123"
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter, list[bytes]], Awaitable[None]]
 Answer = Callable[[bytes], bytes | None]
-"""A request to its response; None closes without one. A response with `Connection: close` closes as well."""
+"""Request -> response; None closes without one. A response with `Connection: close` also closes."""
 
 
 def response(fields: str = "", status: str = "200 OK", body: str = "") -> bytes:
-    """In HTTP/1.1, its body framed."""
+    """The response as HTTP/1.1, with a framed body."""
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{fields}\r\n{body}".encode("latin-1")
 
 
 def usual(request: bytes, fields: str = YEAR) -> bytes:
-    """What a server answers that has a page at `/` alone, with these fields everywhere."""
+    """The responses of a server with a page at `/` only, with these fields in every response."""
     if request.lower().count(b"\r\nhost:") != 1:
         return response(f"{fields}Connection: close\r\n", "400 Bad Request")
     return response(fields) if request.startswith(b"GET / ") else response(fields, "404 Not Found")
@@ -53,7 +53,7 @@ def answering(answer: Answer) -> Handler:
 
 @dataclass
 class Served:
-    """A server that runs: its port, and the requests of each connection it has had."""
+    """A running server: its port, and the requests of each connection so far."""
 
     port: int
     connections: list[list[bytes]] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Served:
 async def serving(
     handler: Handler, pki: Pki | None, alpn: list[str] | None = None, host: str = "127.0.0.1"
 ) -> AsyncIterator[Served]:
-    """The handler behind TLS, or without it, on a port of this address."""
+    """Run the handler on a port of this address, with or without TLS."""
     context = None
     if pki is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -109,7 +109,7 @@ def ask(
     known: Facts | None = None,
     **changes: Any,  # noqa: ANN401 - any field of Target
 ) -> tuple[HttpFacts, Served, int]:
-    """The probe's facts of such a server, what that saw, and how many connections were counted; NONCE is random."""
+    """The probe's facts about such a server, what the server saw, and the number of connections; NONCE is random."""
 
     async def run() -> tuple[HttpFacts, Served, int]:
         async with serving(handler, pki, alpn) as served:

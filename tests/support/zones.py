@@ -1,4 +1,4 @@
-"""A name server with signed zones (Knot DNS) and a validating resolver before it (Unbound), both on loopback."""
+"""A name server with signed zones (Knot DNS) and a validating resolver in front of it (Unbound), both on loopback."""
 
 import socket
 import subprocess
@@ -22,7 +22,7 @@ class Zone:
 
     Attributes:
         records: in the format of zone files, without SOA and NS.
-        signed: by Knot, its DS in the parent where that is signed and served too.
+        signed: by Knot. The parent has its DS if it is also signed and served.
         false_ds: the parent has the DS of another key.
     """
 
@@ -48,7 +48,7 @@ def _ds(keymgr: list[str], name: str, *, false: bool) -> str:
 
 
 def _write(folder: Path, port: int, zones: Mapping[str, Zone]) -> str:
-    """Knot's configuration and zone files; gives the DS of the first zone."""
+    """Write Knot's configuration and zone files; returns the DS of the first zone."""
     config, sections = folder / "knot.conf", []
     for name, zone in zones.items():
         signing = "dnssec-signing: on\n    dnssec-policy: manual" if zone.signed else "dnssec-signing: off"
@@ -70,7 +70,7 @@ def _write(folder: Path, port: int, zones: Mapping[str, Zone]) -> str:
 
 
 def _await_answer(port: int, name: str) -> None:
-    """Until the server answers with success about this name."""
+    """Wait until the server answers successfully about this name."""
     give_up = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -86,7 +86,7 @@ def _await_answer(port: int, name: str) -> None:
 
 @contextmanager
 def knot(folder: Path, zones: Mapping[str, Zone]) -> Iterator[tuple[int, str]]:
-    """Serves the zones; gives the port and the DS of the first one, which is signed."""
+    """Serve the zones; yields the port and the DS of the first one, which is signed."""
     port = free_port()
     ds = _write(folder, port, zones)
     with running([find_program("knotd"), "-c", str(folder / "knot.conf")], folder / "knot.log", port=port):
@@ -97,7 +97,7 @@ def knot(folder: Path, zones: Mapping[str, Zone]) -> Iterator[tuple[int, str]]:
 
 @contextmanager
 def silent_port() -> Iterator[int]:
-    """A UDP port that takes questions and never answers."""
+    """A UDP port that receives queries and never answers."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
         mute.bind(("127.0.0.1", 0))
         yield mute.getsockname()[1]
@@ -105,7 +105,7 @@ def silent_port() -> Iterator[int]:
 
 @contextmanager
 def unbound(folder: Path, ports: Mapping[str, int], anchor: str) -> Iterator[int]:
-    """Resolves the zones, each by the server on its port, and validates below the anchor, a DS; gives the port."""
+    """Resolve the zones, each with the server on its port; validate below the anchor, a DS; yields the port."""
     port, config = free_port(), folder / "unbound.conf"
     stubs = "".join(f"stub-zone:\n  name: {name}\n  stub-addr: 127.0.0.1@{at}\n" for name, at in ports.items())
     config.write_text(
