@@ -1,4 +1,4 @@
-"""Whether addresses agree: facts that differ, facts that may, facts that are not known."""
+"""Whether addresses agree: facts that must not differ, facts that may, and unknown facts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The example for Alertmanager is valid, routes as it says, and mutes by labels that the alerts have."""
+"""The example for Alertmanager is valid, routes as described, and mutes by labels that the alerts have."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""The daemon's parts in step: reports, series, reload, expiry."""
+"""The parts of the daemon together: reports, series, reload, expiry."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The comparison with other scanners in its shortest form: exact things only, never a time."""
+"""The comparison with other scanners in its shortest form: exact facts only, never a time."""
 
 import asyncio
 import json

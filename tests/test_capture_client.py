@@ -1,4 +1,4 @@
-"""The tool that shows what a client offers, by which the captured clients of the table can be captured again."""
+"""The tool that shows what a client offers, with which the clients in the table can be captured again."""
 
 import asyncio
 

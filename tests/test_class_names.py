@@ -1,4 +1,4 @@
-"""One class, one name: who searches for a class finds one."""
+"""Names of classes are unique, so a search for a class finds one."""
 
 import ast
 from collections import defaultdict

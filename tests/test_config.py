@@ -1,4 +1,4 @@
-"""Good configuration files, and what becomes of them. The bad ones are in `test_config_bad.py`."""
+"""Valid configuration files and their results. The invalid ones are in `test_config_bad.py`."""
 
 import os
 from datetime import timedelta

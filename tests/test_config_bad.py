@@ -1,4 +1,4 @@
-"""Every rule of the configuration: one file that breaks it, and beside it what the operator is told, to the letter."""
+"""Every rule of the configuration: a file that breaks it, and the exact message to the operator."""
 
 from pathlib import Path
 

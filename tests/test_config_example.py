@@ -1,4 +1,4 @@
-"""The example shows every option there is, and works as it stands."""
+"""The example shows every option, and works without changes."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Client certificates on disk: what is wrong with them is said, and never what is in them."""
+"""Client certificates on disk: errors are reported, without the contents of the files."""
 
 import time
 from pathlib import Path

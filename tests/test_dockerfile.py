@@ -1,4 +1,4 @@
-"""What can be said of the container image without building it; `tools/make-image` builds and runs it."""
+"""Checks of the container image without building it; `tools/make-image` builds and runs it."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Documents: their links lead somewhere, every decision is in the index, and some words are not used."""
+"""Documents: their links are valid, every decision is in the index, and some words are not used."""
 
 import re
 from pathlib import Path

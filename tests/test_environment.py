@@ -1,4 +1,4 @@
-"""What scans have around them under a configuration: the resolver and the clock."""
+"""The environment of scans under a configuration: the resolver and the clock."""
 
 import pytest
 

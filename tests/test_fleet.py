@@ -1,4 +1,4 @@
-"""What targets tell about each other: by hand, and the index against the plain function for any history."""
+"""What targets show about each other: examples, and the index compared with the plain function for any history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""When targets are judged and scanned again: hours pass at once, and nobody is judged or scanned."""
+"""When targets are judged and scanned again: hours pass at once, with simulated judging and scanning."""
 
 import asyncio
 from collections.abc import Collection, Coroutine

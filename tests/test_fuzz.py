@@ -1,4 +1,4 @@
-"""Fuzzing in its shortest form: the seeds and a few mutations of them, always the same; and what was found before."""
+"""Fuzzing in its shortest form: the seeds and a few fixed mutations, and earlier findings."""
 
 import importlib.util
 import io

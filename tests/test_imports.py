@@ -1,4 +1,4 @@
-"""The direction of data: a module imports only from what stands to its left."""
+"""The direction of data: a module imports only from packages to its left."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""docs/metrics.md: what the program declares, held against what the demonstration exposes."""
+"""docs/metrics.md: what the program declares, compared with what the demonstration exposes."""
 
 import re
 import urllib.request

@@ -1,4 +1,4 @@
-"""docs/own-policy.md does what it says: its files are written, loaded and judged by."""
+"""docs/own-policy.md works as described: its files are written, loaded and used for judging."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the pictures of dashboards are made of, as far as it needs no browser: queries, variables, a day ago."""
+"""The data for pictures of dashboards, as far as no browser is needed: queries, variables, a day ago."""
 
 import json
 import re

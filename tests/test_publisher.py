@@ -1,4 +1,4 @@
-"""What is shown of targets, and what stays of them when the configuration changes."""
+"""What is exposed about targets, and what is kept when the configuration changes."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What time alone changes, without a scan: hours pass at once, and nobody can be connected to."""
+"""What changes with time only, without a scan: hours pass at once, and no connection is possible."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Every alert has its page and its line in the index, and what the pages ask Prometheus can be asked."""
+"""Every alert has its page and its line in the index, and the queries in the pages are valid."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One scan as a whole: probes are kept apart, failures have their reasons, deadlines hold."""
+"""A complete scan: probes are independent, failures have their reasons, and deadlines apply."""
 
 import asyncio
 import logging

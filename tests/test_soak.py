@@ -1,4 +1,4 @@
-"""The short form of `make soak`: what scans leave behind does not grow with their number."""
+"""The short form of `make soak`: resources in use do not grow with the number of scans."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Targets as the rest of the program sees them: every default filled in."""
+"""Targets as the rest of the program sees them, with every default filled in."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The table for people; much of its text was written by the server that was scanned."""
+"""The table for the terminal; much of its text comes from the scanned server."""
 
 import re
 import unicodedata

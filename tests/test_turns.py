@@ -1,4 +1,4 @@
-"""Dates in what was seen: when one comes, nobody knows what the server has by now until it is scanned again."""
+"""Dates in facts: after such a date, the state of the server is unknown until the next scan."""
 
 import asyncio
 from collections.abc import Callable, Mapping

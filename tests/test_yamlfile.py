@@ -1,4 +1,4 @@
-"""From the bytes of a file to data with places; hostile files end in `ConfigError`, and soon."""
+"""From the bytes of a file to data with positions; hostile files soon end in `ConfigError`."""
 
 from collections.abc import Callable
 from itertools import pairwise

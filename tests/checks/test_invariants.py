@@ -1,4 +1,4 @@
-"""What holds for every check: unknown is never a pass, whatever else was seen."""
+"""Properties of every check: unknown is never a pass, whatever the other facts are."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What holds for the remedy of every check: it raises nothing, there is something to say, and it is fit to be shown."""
+"""Properties of the remedy of every check: it raises no error, is not empty, and is safe to show."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`--version` and `--help` answer at once: nothing heavy is imported for them."""
+"""`--version` and `--help` are fast: they import no large modules."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Which targets `scan` scans, its exit code, and what it loads."""
+"""Which targets `scan` scans, its exit code, and what it imports."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The table of clients: what comes with the program, and what a table may not be."""
+"""The table of clients: the shipped one, and tables that are rejected."""
 
 from datetime import UTC, datetime
 from pathlib import Path

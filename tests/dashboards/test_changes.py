@@ -1,4 +1,4 @@
-"""What is said to have changed within a day, and what is not: restarts, gaps, targets that come and go."""
+"""What counts as a change within a day, and what does not: restarts, gaps, new and removed targets."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The dashboards ask only for what the exporter shows."""
+"""The dashboards only use metrics and labels that the exporter exposes."""
 
 from collections.abc import Mapping
 

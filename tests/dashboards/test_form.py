@@ -1,4 +1,4 @@
-"""The dashboards are the ones that the generator writes, and sound for Grafana and for those who look at them."""
+"""The dashboards match the output of the generator, are valid for Grafana, and explain themselves."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""The rules of Grafana's dashboard-linter, which is a Go program and no part of the tests, written again."""
+"""The rules of Grafana's dashboard-linter, implemented again, because it is a Go program and not part of the tests."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What the queries make of given samples, exactly: above all of those that are missing."""
+"""Exact results of the queries for given samples, especially for missing ones."""
 
 from collections.abc import Mapping
 from pathlib import Path

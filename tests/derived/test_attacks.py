@@ -1,4 +1,4 @@
-"""Truth tables of the attacks that follow from what a server accepts: proved, ruled out, or not known."""
+"""Truth tables of the attacks that follow from what a server accepts: vulnerable, not vulnerable, or unknown."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether the CAA records allow the issuer: states, and what is left open."""
+"""Whether the CAA records allow the issuer, and when that is unknown."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What follows from facts for the grade, and how it is shown."""
+"""The grade that follows from facts, and how it is shown."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Digests of the RSA keys that a server has, from both probes that see certificates."""
+"""Digests of a server's RSA keys, from both probes that see certificates."""
 
 from datetime import timedelta
 from functools import cache

@@ -1,4 +1,4 @@
-"""What a server says of its software, from all that was seen, at the moment of judgement."""
+"""The software of a server, from all sources, at the time of the judgement."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Names of suites against the registry's parameters of them, which the names are not made from."""
+"""Names of suites compared with the parameters in the registry, which come from another source."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""All attacks together: those that were tried and how old that is, how they are shown, and what knowing less does."""
+"""All attacks together: which were tested and when, how they are shown, and the effect of fewer facts."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

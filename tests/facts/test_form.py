@@ -1,4 +1,4 @@
-"""Forms of facts: what their keys say, and that each shape keeps to its own."""
+"""Forms of facts: the meaning of their keys, and that each shape uses only its own."""
 
 import subprocess
 import sys

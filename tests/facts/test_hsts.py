@@ -1,4 +1,4 @@
-"""The Strict-Transport-Security field, case by case from RFC 6797 and the grammar it builds on."""
+"""The Strict-Transport-Security field, case by case from RFC 6797 and the grammar that it uses."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""By its own word a server shows that it is another. What changes with each connection does not count."""
+"""A server is a different one if what identifies it differs. Values that change with each connection do not count."""
 
 from dataclasses import replace
 

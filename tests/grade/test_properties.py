@@ -1,4 +1,4 @@
-"""Whatever is known: knowing less never makes a grade another one, and never a better one."""
+"""With fewer facts, the grade is unknown or the same: never a different one, never a better one."""
 
 from collections.abc import Mapping
 from dataclasses import replace

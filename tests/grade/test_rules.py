@@ -1,4 +1,4 @@
-"""Each rule by itself, on a server to which no other applies, and how several of them come together."""
+"""Each rule by itself, on a server to which no other rule applies, and several rules together."""
 
 import re
 import runpy

@@ -1,4 +1,4 @@
-"""The numeric tables, at each side of each border."""
+"""The numeric tables, on both sides of each limit."""
 
 from dataclasses import replace
 

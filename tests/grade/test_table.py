@@ -1,4 +1,4 @@
-"""The guide as a table: for each set of facts the letter, the score and the rule that caps it."""
+"""The guide as a table: the letter, the score and the capping rule for each set of facts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

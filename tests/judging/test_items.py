@@ -1,4 +1,4 @@
-"""Entries of lists, and the days on which they and demands count."""
+"""Entries of lists, and the dates from which entries and demands apply."""
 
 from datetime import date
 from typing import Any

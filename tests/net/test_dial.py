@@ -1,4 +1,4 @@
-"""Connections: endings are told apart, limits hold."""
+"""Connections: different endings are distinguished, and limits apply."""
 
 import asyncio
 import contextlib

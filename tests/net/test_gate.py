@@ -1,4 +1,4 @@
-"""The gate: never more connections to one address than allowed, nor sooner, and no place is ever lost."""
+"""The gate: never more connections to one address than allowed, nor sooner, and no slot is ever lost."""
 
 import asyncio
 import contextlib

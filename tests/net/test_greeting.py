@@ -1,4 +1,4 @@
-"""What a server says of itself before TLS is kept on the way, without a connection of its own."""
+"""The greeting of a server before TLS is kept, without an extra connection."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Which responses are answers, which name server is asked next, and how: by datagrams of real sockets."""
+"""Which responses are valid answers, which name server is queried next, and how: with datagrams of real sockets."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Proxies: what they are told, where the target's bytes begin, and every way in which they can fail."""
+"""Proxies: what is sent to them, where the target's bytes begin, and every way in which they can fail."""
 
 import asyncio
 import time

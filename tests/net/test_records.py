@@ -1,4 +1,4 @@
-"""Lookups that targets share: what is asked once, for how long it is known, and what is never known."""
+"""Lookups that targets share: what is queried once, how long it is kept, and what is never kept."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

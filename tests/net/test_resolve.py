@@ -1,4 +1,4 @@
-"""Names to addresses: what getaddrinfo says, in one form."""
+"""Names to addresses: the results of getaddrinfo in one form."""
 
 import asyncio
 import socket

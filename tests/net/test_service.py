@@ -1,4 +1,4 @@
-"""How long a dialogue before TLS may take: long once, and after that as long as this server has been seen to take."""
+"""The time limit of a dialogue before TLS: long for the first, later as long as this server took before."""
 
 import asyncio
 from collections.abc import Iterator

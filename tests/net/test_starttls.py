@@ -1,4 +1,4 @@
-"""STARTTLS dialogues against scripted servers: the way to TLS, and every way it can be barred."""
+"""STARTTLS dialogues against scripted servers: successful ones, and every way in which they can fail."""
 
 import asyncio
 import socket

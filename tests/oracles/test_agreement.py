@@ -1,4 +1,4 @@
-"""Real servers: ours, sslyze and sslscan say the same of them, but for what is explained; `make oracles` in short."""
+"""Ours, sslyze and sslscan agree about real servers, except for explained differences; short form of `make oracles`."""
 
 from pathlib import Path
 

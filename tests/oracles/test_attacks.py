@@ -1,6 +1,6 @@
-"""How the scanners' words about attacks are read and set side by side; servers are in `tests/real/test_attacks.py`.
+"""How the scanners' verdicts on attacks are read and compared. Servers are in `tests/real/test_attacks.py`.
 
-The reports are cut from what sslyze 6.3.1 and testssl.sh 3.0.8 wrote about servers of `tests/support/vulnerable.py`.
+The reports are excerpts of reports by sslyze 6.3.1 and testssl.sh 3.0.8 on servers of `tests/support/vulnerable.py`.
 """
 
 import json

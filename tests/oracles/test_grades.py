@@ -1,4 +1,4 @@
-"""How testssl.sh's grade is read, or made of what 3.0.8 found, and how it is set beside ours."""
+"""How testssl.sh's grade is read, or computed from the findings of 3.0.8, and compared with ours."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What is counted as known after a scan, and how two scans are set side by side."""
+"""What counts as known after a scan, and how two scans are compared."""
 
 from io import StringIO
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Stacks that are built here: what is missing or broken is said, and only its servers are left out."""
+"""Stacks that are built here: missing or broken ones are reported, and only their servers are left out."""
 
 from contextlib import nullcontext
 from io import StringIO

@@ -1,4 +1,4 @@
-"""CAA values by the grammar of RFC 8659, 4.2, and what a set means for plain names and wildcards."""
+"""CAA values by the grammar of RFC 8659, 4.2, and the meaning of a record set for plain names and wildcards."""
 
 import time
 

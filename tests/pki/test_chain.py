@@ -1,4 +1,4 @@
-"""The shape of chains that no server should send: long, circular, made to exhaust who reads them."""
+"""Chains that no server should send: long, circular, made to exhaust the client."""
 
 import time
 

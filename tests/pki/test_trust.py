@@ -1,4 +1,4 @@
-"""Trust is judged at the time that is asked about: many verifications in one process do not change each other."""
+"""Trust is judged at a given time, and several verifications in one process do not affect each other."""
 
 import subprocess
 from collections.abc import Callable

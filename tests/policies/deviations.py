@@ -1,4 +1,4 @@
-"""What a scan tells of servers configured to the shipped policies, and of those that deviate in one thing."""
+"""Results of scans of servers configured to the shipped policies, and of servers with one deviation."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The pages of the policies, and what each shipped policy says of itself."""
+"""The pages of the policies, and the descriptions in each shipped policy."""
 
 import runpy
 from datetime import date

@@ -1,7 +1,7 @@
-"""nginx and Apache with Mozilla's settings and the checklist's: scanned, they pass; a line changed, one check fails.
+"""nginx and Apache with the settings of Mozilla and the checklist pass; after changing a line, one check fails.
 
-Debian's OpenSSL 3.0 has no ML-KEM and no 3DES, which Mozilla's lists have too; the policies do not require them. DNS
-and attacks are not looked at here, so that what hangs on them stays unknown.
+Debian's OpenSSL 3.0 lacks ML-KEM and 3DES, which are in Mozilla's lists; the policies do not require them. DNS and
+attacks are not tested here, so facts that depend on them stay unknown.
 """
 
 import asyncio

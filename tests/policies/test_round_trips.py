@@ -1,4 +1,4 @@
-"""A server configured to a policy passes all of it, and whatever is changed of that fails the one check it is about."""
+"""A server configured to a policy passes all of it, and each change fails the one check about it."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""CAA by RFC 8659 against a name server of a few rules: climbing, aliases, and what must stay unknown."""
+"""CAA by RFC 8659 with a name server of a few rules: climbing, aliases, and what must stay unknown."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""MTA-STS policies: what is fetched, from whom, what counts, and what stays unknown (RFC 8461)."""
+"""MTA-STS policies: what is fetched, from where, what is valid, and what stays unknown (RFC 8461)."""
 
 import asyncio
 import re

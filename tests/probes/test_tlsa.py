@@ -1,4 +1,4 @@
-"""TLSA records: where they are looked for, and when it is not known whether there are any."""
+"""TLSA records: where they are looked up, and when it is not known whether there are any."""
 
 import asyncio
 

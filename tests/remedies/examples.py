@@ -1,4 +1,4 @@
-"""Failures of checks on built facts, for each of which there is a remedy with lines."""
+"""Failures of checks on built facts, each with a remedy that has configuration lines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Configurations of real servers with the lines of a remedy where its note says that they go."""
+"""Configurations of real servers, with the lines of a remedy at the place that its note names."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The exact lines of remedies, by what was seen and what is asked for."""
+"""The exact lines of remedies, for given facts and demands."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Lines of remedies in real servers: each is accepted, and where the server is scanned again, the check passes."""
+"""Lines of remedies in real servers: each is accepted, and after a new scan the check passes."""
 
 import asyncio
 import subprocess

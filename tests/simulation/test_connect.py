@@ -1,4 +1,4 @@
-"""Which clients can connect, from facts alone: a table of servers and clients, and what holds for all of them."""
+"""Which clients can connect, from facts only: a table of servers and clients, and properties of all of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

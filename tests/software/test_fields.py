@@ -1,4 +1,4 @@
-"""What servers write into `Server`, `X-Powered-By` and `Via`, as seen in the world, to product, version and verdict."""
+"""Values of `Server`, `X-Powered-By` and `Via`, as seen on the Internet, to product, version and verdict."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""The table that is shipped, and files in the form of endoflife.date's API in its place."""
+"""The shipped table, and files in the format of endoflife.date's API that replace it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The verdict on one product, by a table of releases at one moment."""
+"""The verdict on one product, from a table of releases at a given time."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The registries in the tree are those of the library that they are from."""
+"""The committed registries match the library that they were generated from."""
 
 from tools.write_registries import FILE, module
 

@@ -1,4 +1,4 @@
-"""Servers that want a certificate of their clients: what they show to one without it, and to one that has it."""
+"""Servers that request client certificates: what they show to a client without one, and to one with one."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""Servers with several certificates: each is found, at what cost, and it is told when there may be others."""
+"""Servers with several certificates: each is found, at a known cost, and possible further ones are reported."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""What a server says first inside TLS: heard in the connection that the certificate takes anyway."""
+"""The greeting of a server inside TLS, read in a connection that the certificate probe needs anyway."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""Certificates of every kind behind a real server: facts and reasons are exact, and `openssl verify` says the same."""
+"""Certificates of every kind on a real server: facts and reasons are exact, and `openssl verify` agrees."""
 
 import subprocess
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Stapled OCSP responses: believed when somebody who may sign them did, and only about the certificate at hand."""
+"""Stapled OCSP responses: valid if an authorized signer signed them, and only for the served certificate."""
 
 import subprocess
 from collections.abc import Iterator

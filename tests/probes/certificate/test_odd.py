@@ -1,4 +1,4 @@
-"""Certificates that OpenSSL takes and stricter parsers refuse: what can be known of them is known."""
+"""Certificates that OpenSSL accepts and stricter parsers refuse: all readable facts are known."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""The certificate probe against servers: what it takes from them, and what it does when they are hostile."""
+"""The certificate probe against servers: its cost for them, and its behaviour against hostile ones."""
 
 import asyncio
 import os

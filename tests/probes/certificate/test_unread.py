@@ -1,4 +1,4 @@
-"""Parts of certificates that cannot be read: what depends on them is not known, and the others are."""
+"""Unreadable parts of certificates: facts that depend on them are unknown, and the others are known."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The engine against servers made of rules: what it says is what the rules are, or that it does not know."""
+"""The engine against servers made of rules: its facts match the rules, or are unknown."""
 
 import asyncio
 import struct

@@ -1,4 +1,4 @@
-"""ClientHellos: what is offered is what is on the wire."""
+"""ClientHellos: the bytes on the wire contain exactly the offer."""
 
 import pytest
 from hypothesis import given

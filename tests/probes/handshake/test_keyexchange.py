@@ -1,4 +1,4 @@
-"""Answers with anything in them are read, and their key exchange and certificates with them."""
+"""Answers with arbitrary contents are parsed, with their key exchange and certificates."""
 
 import struct
 

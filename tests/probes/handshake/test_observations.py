@@ -1,4 +1,4 @@
-"""What answers show besides protocols and suites: groups, primes, extensions, schemes, ALPN, chains, contradictions."""
+"""What answers show in addition to protocols and suites: groups, primes, extensions, ALPN, chains, contradictions."""
 
 import asyncio
 import itertools

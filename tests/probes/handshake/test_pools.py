@@ -1,7 +1,7 @@
-"""Several machines behind one address, and servers that refuse at random: no verdict that is not true of all.
+"""Several machines behind one address, and servers that refuse at random: no verdict is wrong for one of them.
 
-What a scan says is accepted, some machine accepts. What it says is refused, or all there is, holds for every machine,
-as far as it was reached. `docs/pools.md` has the figures of the simulation here.
+What a scan reports as accepted, some machine accepts. What it reports as refused, or as a complete list, is true for
+every machine that it reached. `docs/pools.md` has the figures of the simulation here.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Each quirk of a server is written in one place, and read where it matters."""
+"""Each quirk of a server is written in one place, and used where it matters."""
 
 import ast
 from collections import defaultdict

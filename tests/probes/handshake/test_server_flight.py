@@ -1,4 +1,4 @@
-"""The parser of what servers send: answers whole or in pieces, and only its own errors, whatever the bytes are."""
+"""The parser of server bytes: complete or split answers, and only its own exceptions for any bytes."""
 
 import itertools
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Servers that read part of a hello, or refuse in their own way."""
+"""Servers that read only a part of a hello, or have their own way to refuse."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A reading that ends before it is done: what is known counts, and what is missing is never a verdict."""
+"""A scan that ends early: what is known is kept, and what is missing is never a verdict."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Servers that have nothing but HTTP/2: scripted ones, by the library h2 as a server, and HAProxy."""
+"""Servers with HTTP/2 only: scripted ones, made with the library h2, and HAProxy."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Header fields of HTTP/2 that are not by the book: what clients were seen to make of them, and what we do.
+"""Header fields of HTTP/2 that do not conform to the standard: how clients read them, and how we do.
 
 Measured over TLS with curl 7.88.1 (nghttp2 1.52) and Chromium 156 (headless, `fetch` of the same origin).
 """

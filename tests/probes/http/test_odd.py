@@ -1,4 +1,4 @@
-"""Heads that are not by the book: read as clients read them, and unknown where clients do not agree."""
+"""Heads that do not conform to the standard: read as clients read them, and unknown if clients differ."""
 
 import asyncio
 

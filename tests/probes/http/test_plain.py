@@ -1,4 +1,4 @@
-"""The port without TLS: what it answers, where that leads, and what is not known of it."""
+"""The port without TLS: its answer, where redirects lead, and what is unknown."""
 
 import asyncio
 from dataclasses import replace

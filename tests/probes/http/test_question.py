@@ -1,4 +1,4 @@
-"""What goes over the wire: three requests, none of which changes anything at a server."""
+"""The requests on the wire: three, and none changes anything on a server."""
 
 import asyncio
 import re

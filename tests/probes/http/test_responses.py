@@ -1,4 +1,4 @@
-"""What is read of responses, and what is none, over real TLS with scripted answers."""
+"""What is read from responses, and what is not a response, over real TLS with scripted answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

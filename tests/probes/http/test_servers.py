@@ -1,4 +1,4 @@
-"""Web servers from Debian: the header with and without `always`, what is no request, and the redirect beside it."""
+"""Web servers from Debian: the header with and without `always`, invalid requests, and the redirect."""
 
 import asyncio
 from collections.abc import Callable

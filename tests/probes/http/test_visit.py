@@ -1,4 +1,4 @@
-"""How many connections the questions take, and what ends them early."""
+"""The number of connections of the requests, and what ends them early."""
 
 from datetime import timedelta
 from typing import Any
