@@ -1,5 +1,5 @@
 // Bundles src/ into build/: `node build.mjs`.
-// The sources use require(): Grafana's CommonJS builds are free of default imports that its ES modules get wrong.
+// The sources use require(): Grafana's ES modules have wrong default imports, its CommonJS builds do not.
 import { build } from 'esbuild';
 
 await build({

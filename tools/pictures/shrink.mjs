@@ -1,4 +1,4 @@
-// Writes PNG files anew with a palette of 256 colours: `node shrink.mjs FILE...`. Panels have few colours.
+// Writes PNG files again with a palette of 256 colours: `node shrink.mjs FILE...`. Panels have few colours.
 import { readFileSync, writeFileSync } from 'node:fs';
 import UPNG from 'upng-js';
 

@@ -1,6 +1,6 @@
 // Run as a program: a TLS server on Go's crypto/tls. Arguments: port, PEM file, flags.
 //
-// GODEBUG in its environment switches on what Go has off by default: tlsrsakex=1, tls3des=1, tlssha1=1, tlsunsafeekm=1.
+// GODEBUG in its environment enables what Go disables by default: tlsrsakex=1, tls3des=1, tlssha1=1, tlsunsafeekm=1.
 package main
 
 import (
@@ -15,7 +15,7 @@ var protocols = map[string]uint16{
 	"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
 }
 
-// suites gives the numbers of these names, or nil, which means Go's own list.
+// suites returns the code points of these names, or nil, which means Go's own list.
 func suites(names string) (numbers []uint16) {
 	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
 		if names == "all" || strings.Contains(","+names+",", ","+suite.Name+",") {

@@ -102,7 +102,7 @@ class JsseServer {
                 out.flush();
             }
         } catch (java.io.IOException refused) {
-            // A scanner's connection: most of them end before the handshake does.
+            // Most connections of a scanner end before the handshake is complete.
         }
     }
 }

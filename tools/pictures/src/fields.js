@@ -1,4 +1,4 @@
-// Transformations and field settings, done by @grafana/data. What it would pass over in silence is an error here.
+// Transformations and field settings, done by @grafana/data. What it would silently ignore is an error here.
 const data = require('@grafana/data');
 const { lastValueFrom } = require('rxjs');
 
@@ -15,7 +15,7 @@ const PROCESS = {
   color: data.identityOverrideProcessor,
 };
 
-// The settings that panels of this kind have beside the standard ones, with what their plugin presets.
+// The settings that panels of this kind have in addition to the standard ones, with the defaults of their plugin.
 const CUSTOM = {
   stat: {},
   bargauge: {},
@@ -81,7 +81,7 @@ function complete(panel) {
   return { defaults: { color, ...defaults, custom: { ...preset, ...defaults.custom } }, overrides };
 }
 
-// Some of them stand there under two names.
+// Some of them are there under two names.
 data.standardTransformersRegistry.setInit(() =>
   [...new Set(Object.values(data.standardTransformers))].map((transformation) => ({
     id: transformation.id,
@@ -91,7 +91,7 @@ data.standardTransformersRegistry.setInit(() =>
   }))
 );
 
-// The panel's frames as its visualization gets them, and the settings with presets.
+// The panel's frames as its visualization gets them, and the settings with defaults.
 exports.prepare = async (panel, frames, theme) => {
   const transformations = panel.transformations ?? [];
   const unknown = transformations.filter(({ id }) => !data.standardTransformersRegistry.getIfExists(id));

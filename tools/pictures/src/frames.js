@@ -1,9 +1,9 @@
-// Answers of Prometheus as data frames, as Grafana's Prometheus data source makes them of both formats.
+// Results of Prometheus as data frames, in both formats of Grafana's Prometheus data source.
 const { FieldType, createDataFrame, formatLabels } = require('@grafana/data');
 
 const number = (text) => (text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text));
 
-// `{{label}}` in a legend stands for the label's value; `__auto` leaves the name to the labels, where there are any.
+// `{{label}}` in a legend is replaced by the label's value; `__auto` uses the labels as name, if there are any.
 function legend(format, labels, expr) {
   if (format === '__auto') {
     return Object.keys(labels).length ? undefined : expr;
@@ -14,7 +14,7 @@ function legend(format, labels, expr) {
   return format.replace(/{{\s*(.+?)\s*}}/g, (_, label) => labels[label] ?? '');
 }
 
-// One frame a series; those of an instant query have one value each.
+// One frame for each series; those of an instant query have one value each.
 function series(target) {
   return target.answer.map(({ metric, value, values }) => {
     const points = values ?? [value];
@@ -40,7 +40,7 @@ function series(target) {
   });
 }
 
-// One frame a query: a column for each label, and the value, named after the query where there are several.
+// One frame for each query: a column for each label, and the value, named after the query if there are several.
 function table(target, count) {
   const labels = [...new Set(target.answer.flatMap(({ metric }) => Object.keys(metric)))].sort();
   const column = (name, type, of) => ({ name, type, config: {}, values: target.answer.map(of) });

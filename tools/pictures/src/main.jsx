@@ -1,4 +1,4 @@
-// Draws the dashboard of /dashboard.json, then says at /report how it went.
+// Draws the dashboard of /dashboard.json, then sends the result to /report.
 require('@fontsource/inter/400.css');
 require('@fontsource/inter/500.css');
 require('uplot/dist/uPlot.min.css');
@@ -120,7 +120,7 @@ async function draw() {
   await new Promise((done) => setTimeout(done, SETTLE_MILLISECONDS));
 }
 
-// What there is to see of each panel: its words, and whether it has a graph.
+// The visible contents of each panel: its text, and whether it has a graph.
 function report() {
   const panels = [...document.querySelectorAll('[data-panel]')].map((element) => ({
     title: element.dataset.panel,

@@ -1,4 +1,4 @@
-// Panels of each kind, put together from @grafana/ui as Grafana's own plugins (which npm does not have) do it.
+// Panels of each kind, composed from @grafana/ui as Grafana's own plugins (which npm does not have) do it.
 const React = require('react');
 const data = require('@grafana/data');
 const ui = require('@grafana/ui');

@@ -35,7 +35,7 @@ fn main() {
     }
 }
 
-/// One connection; most of a scanner's end before the handshake does.
+/// One connection. Most connections of a scanner end before the handshake is complete.
 fn serve(mut connection: TcpStream, config: Arc<ServerConfig>) {
     let _ = connection.set_read_timeout(Some(Duration::from_secs(5)));
     let mut session = ServerConnection::new(config).unwrap();

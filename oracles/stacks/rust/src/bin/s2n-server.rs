@@ -27,7 +27,7 @@ async fn main() {
     }
 }
 
-/// One connection; most of a scanner's end before the handshake does.
+/// One connection. Most connections of a scanner end before the handshake is complete.
 async fn serve(acceptor: TlsAcceptor, connection: TcpStream) {
     let Ok(Ok(mut stream)) = timeout(Duration::from_secs(5), acceptor.accept(connection)).await else { return };
     if matches!(timeout(Duration::from_secs(5), stream.read(&mut [0; 4096])).await, Ok(Ok(length)) if length > 0) {
