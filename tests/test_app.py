@@ -23,7 +23,7 @@ STACK = Stack({0x0303: (0xC030, 0xC02F)})
 
 
 class Clock:
-    """The real time, and whatever is added to it."""
+    """The real time plus an offset."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()

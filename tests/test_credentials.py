@@ -48,7 +48,7 @@ def test_files_of_no_use_are_named_without_what_they_hold(
 
 
 def test_a_large_key_is_read_at_once(tmp_path: Path) -> None:
-    """Nothing else runs meanwhile: proving that it is made of primes would take half a second."""
+    """Nothing else runs meanwhile: a proof that its factors are primes would take half a second."""
     large = issue("large", key=rsa_key(4096))
     file = str(pem_file(tmp_path / "large.pem", large, key=large))
     started = time.thread_time()

@@ -18,7 +18,7 @@ K1, K2, K3 = "11" * 32, "22" * 32, "33" * 32
 
 
 def report(name: str, ssl2: bool | None, *keys: str, complete: bool = True, told: bool = True) -> Report:
-    """Of one address, with these RSA keys. Unless it is told, no handshake came to be."""
+    """Facts of one address, with these RSA keys. By default no handshake was possible."""
     suites = {TLS1_2: (GCM,)} | ({SSL2: ("SSL_CK_RC4_128_WITH_MD5",)} if ssl2 else {})
     parts: list[object] = (
         [handshake(suites, open_protocols=[SSL2] if ssl2 is None else [], plain_chains=())] if told else []
@@ -125,7 +125,7 @@ def test_what_is_removed_leaves_nothing() -> None:
 
 
 def told_by_each(current: Mapping[str, Sequence[Report]]) -> dict[str, tuple[object, object]]:
-    """What a fresh index of the others tells of each; the target itself counts where it has several addresses."""
+    """The result of a new index of the others for each; the target itself counts if it has several addresses."""
     return {
         name: plain(
             index(**{other: of_one for other, of_one in current.items() if other != name or len(own) > 1}).neighbours(
@@ -157,7 +157,7 @@ STEPS = st.lists(st.sampled_from(NAMES).flatmap(lambda name: st.tuples(st.just(n
 
 
 def bearing(near: Neighbours, of_one: Sequence[Report]) -> list[object]:
-    """What of it the verdicts of these reports, and their evidence, can hang on."""
+    """The parts on which the verdicts of these reports, and their evidence, can depend."""
     told: list[object] = []
     for one in of_one:
         keys = served_keys(one.facts)

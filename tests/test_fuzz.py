@@ -64,7 +64,7 @@ FOUND: list[tuple[str, str, bytes]] = [
         ),
     ),
 ]
-"""What fuzzing has found, with the parser that it upset."""
+"""Inputs that fuzzing has found, with the parser that failed."""
 
 
 @pytest.mark.parametrize(("name", "data"), [case[1:] for case in FOUND], ids=[case[0] for case in FOUND])

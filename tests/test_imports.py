@@ -23,7 +23,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 def module(file: Path) -> str:
-    """`exporter.net.dial`; a package goes by its own name."""
+    """`exporter.net.dial`; a package has its own name."""
     parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

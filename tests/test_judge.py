@@ -57,7 +57,7 @@ UNREACHED = Failure("handshake", Reason.CONNECT_TIMEOUT, "no answer")
 
 
 def known(judged: Report) -> Facts:
-    """What every scan looks at anew."""
+    """Facts that every scan reads again."""
     return Facts({kind: (judged.facts.get(kind), at) for kind in KINDS if (at := judged.facts.seen_at(kind))})
 
 

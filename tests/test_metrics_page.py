@@ -22,7 +22,7 @@ NOT_IN_THE_DEMO: Mapping[str, str] = {
 """What the demonstration rightly does not show, and why. Nor does it show what needs full detail."""
 DOCUMENTED = set(re.findall(r"^(?:### |\| )`(\w+)`", FILE.read_text(encoding="utf-8"), re.MULTILINE))
 KEPT_BY_THE_CLIENT = ("_bucket", "_sum", "_count", "_created")
-"""Endings of series that prometheus_client makes of a counter or a histogram."""
+"""Suffixes of the series that prometheus_client exposes for a counter or a histogram."""
 
 
 def test_the_page_is_the_one_of_the_program() -> None:

@@ -44,7 +44,7 @@ def server(text: str) -> HandshakeFacts:
 
 
 def told(name: str) -> list[tuple[str, re.Match[str]]]:
-    """What the page says of servers after this file: the server, and a row of the table."""
+    """What the page says about servers after this file: the server, and a row of the table."""
     rows = [VERDICTS.match(line) for line in PAGE.partition(f"# {name}\n")[2].partition("\n## ")[0].splitlines()]
     found: list[tuple[str, re.Match[str]]] = []
     for row in rows:

@@ -157,7 +157,7 @@ checks:
 
 
 def test_a_policy_extends_a_shipped_one_check_by_check(tmp_path: Path) -> None:
-    """A section of its own replaces the other as a whole, null drops it, and the rest is inherited but for the head."""
+    """Its own section replaces the inherited one, null removes it. The rest is inherited, except the head."""
     text = EXTENDING.format(extends="kopano-checklist")
     own = "  protocols: {severity: info, source: x, allowed: [TLSv1.3]}\n  caa: null\n  dnssec: null\n"
     policy, base = load_policy(write(tmp_path, text + own)), load_policy("kopano-checklist")

@@ -55,10 +55,10 @@ def write_config(folder: Path, targets: int = 1, head: str = "") -> Config:
 
 
 class Daemon:
-    """An app whose targets have been scanned, and will not be again: its schedule never starts.
+    """An app whose targets have been scanned and are not scanned again, because its schedule never starts.
 
     Attributes:
-        store: counts what is shown anew.
+        store: counts what is exposed again.
     """
 
     def __init__(self, seen: Facts, begin: datetime, targets: int = 1) -> None:
@@ -105,7 +105,7 @@ COMPLIANT = 'tls_posture_compliant{target="t0",policy="own"}'
 
 
 class Change(NamedTuple):
-    """A moment, and the value of a check before and after it; the policy asks for nothing else."""
+    """A moment, and the value of a check before and after it; the policy has no other check."""
 
     what: str
     check: str

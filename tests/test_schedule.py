@@ -319,7 +319,7 @@ def test_a_clock_that_is_set_leads_to_one_scan_more_of_each_target(
     step: timedelta, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Spread, and no target is scanned less often for it, nor more."""
-    caplog.set_level(logging.WARNING, logger="exporter")  # the command line sets it for the whole process
+    caplog.set_level(logging.WARNING, logger="exporter")  # the command line sets it for the complete process
     targets = 40
     usual, day = Day(targets), Day(targets)
     usual.live((4 * HOUR, NONE))

@@ -121,7 +121,7 @@ class Daemon:
     def watch(
         self, until: timedelta, every: timedelta, *, steps: Mapping[timedelta, timedelta] | None = None
     ) -> list[tuple[datetime, tuple[str | None, ...]]]:
-        """What it shows, looked at again and again; the clock is set as `steps` say."""
+        """What it exposes, read repeatedly; `steps` set the clock."""
 
         async def run() -> list[tuple[datetime, tuple[str | None, ...]]]:
             stopping, seen = asyncio.Event(), []

@@ -121,6 +121,6 @@ def test_what_else_is_wrong_with_it_stays_wrong_after_its_end() -> None:
 
 
 def test_a_certificate_off_the_path_may_have_ended() -> None:
-    """Clients do not go by it."""
+    """Clients do not use it."""
     seen = certificate(path=(0,), valid_until=datetime.fromisoformat("2026-12-30T00:00:00+00:00"))
     assert judge(seen, END + SECOND).verdict is V.PASS

@@ -22,7 +22,7 @@ def seen(*statuses: tuple[Asked, int, str | None]) -> HttpFacts:
 NOT_FOUND, MALFORMED = Asked.NOT_FOUND, Asked.MALFORMED
 YEAR = "max-age=31536000"
 CASES = [
-    # responses beside the first, verdict, summary, evidence
+    # responses after the first, verdict, summary, evidence
     ([(NOT_FOUND, 404, YEAR), (MALFORMED, 400, YEAR)], Verdict.PASS, "2 error responses carry the HSTS policy", {}),
     ([(NOT_FOUND, 404, YEAR)], Verdict.PASS, "1 error response carries the HSTS policy", {}),
     ([(NOT_FOUND, 404, "max-age=1")], Verdict.PASS, "1 error response carries the HSTS policy", {}),

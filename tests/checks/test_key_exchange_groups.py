@@ -58,7 +58,7 @@ def without(suites: dict[Protocol, tuple[str, ...]], **beside: Any) -> Handshake
         ({"required": ["secp384r1"]}, seen("secp256r1"), V.FAIL, "does not accept secp384r1", ()),
         (FORBIDDEN, seen("secp224r1"), V.FAIL, "accepts secp224r1", ("4.5",)),
         (FORBIDDEN, seen("secp256r1"), V.PASS, "accepts secp256r1, x25519", ()),
-        # lists of suites tell where no group was seen
+        # lists of suites decide if no group was seen
         (ALLOWED, without({TLS1_2: (CBC_RSA,)}), V.NOT_APPLICABLE, "no key exchange with groups is accepted", ()),
         (
             ALLOWED | {"required": [{"is": "x25519", "from": "2026-11-23"}]},

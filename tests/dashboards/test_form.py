@@ -11,7 +11,7 @@ from tools.dashboards.files import rendered
 from tools.dashboards.grades import GRADES
 
 VALUES = {"{{grade}}": {letter for letter, _ in GRADES.values()}, "{{outcome}}": {"success", "failure"}}
-"""What a legend may come to."""
+"""Values that a label in a legend can have."""
 BY_UID = {dashboard["uid"]: dashboard for dashboard in DASHBOARDS.values()}
 
 

@@ -96,7 +96,7 @@ def test_compliance_by_policy_tells_unknown_from_none(tmp_path: Path) -> None:
 
 
 def test_worst_first(tmp_path: Path) -> None:
-    """Each is worse than all that follow, whatever they have together."""
+    """Each is worse than all following ones together."""
     series = {
         **{info(target): "1" for target in "abcdef"},
         passed("protocols", target="a", severity="critical"): "0",

@@ -90,7 +90,7 @@ def _forged(folder: Path, *, root_ended: bool) -> CertificateFacts:
 
 @pytest.mark.parametrize("root_ended", [True, False])
 def test_a_forged_signature_behind_a_date_that_is_over_gives_no_name(tmp_path: Path, root_ended: bool) -> None:
-    """OpenSSL stops at the date, before it has come to the signature."""
+    """OpenSSL stops at the date, before it checks the signature."""
     seen = _forged(tmp_path, root_ended=root_ended)
     assert seen.failures == (TrustFailure.EXPIRED,)
     assert state(seen, caa(THEIRS)) == (CaaState.UNKNOWN_ISSUER, None)

@@ -115,7 +115,7 @@ ECDSA_CBC = "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"
 @pytest.mark.parametrize(
     ("names", "order", "lacks"),
     [
-        # Nobody's favourite, but no other stands in front of it in both lists.
+        # Neither side prefers it most, but no other suite is in front of it in both lists.
         ((GCM_RSA, CBC_256, GCM), CipherOrder.MIXED, None),
         ((GCM_RSA, CBC_256, GCM), None, None),
         ((GCM_RSA, CBC_256, GCM), CipherOrder.SERVER, False),

@@ -135,7 +135,7 @@ def test_the_server_itself_is_the_one_of_the_first_response_that_names_one() -> 
 
 
 def test_a_mark_in_one_field_counts_for_the_same_version_in_another() -> None:
-    """Apache names PHP beside `(Debian)`, and PHP itself without."""
+    """Apache names PHP next to `(Debian)`, and PHP itself without that."""
     found = derive([("x-powered-by", "PHP/7.4.1"), ("server", "Apache/2.4.57 (Debian) PHP/7.4.1")])
     assert {one.support.maintained for one in found.products} == {None}
 

@@ -17,7 +17,7 @@ BLOCKS_OF_64 |= {"RC2_128", "FORTEZZA"}
 
 
 def registered() -> Iterator[tuple[str, Any]]:
-    """Each suite by the name it goes by here, and its parameters."""
+    """Each suite by its name in this program, and its parameters."""
     yield from ((entry.value.iana_name or entry.name, entry.value) for entry in TlsCipherSuite)
     yield from ((kind.value.iana_name or kind.name, kind.value) for kind in SslCipherKind)
 

@@ -161,7 +161,7 @@ PRIMES = st.sampled_from(
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Anything that scans may come to: what is tried can work, and a prime comes with a suite that has one."""
+    """Any facts that scans can have: tested attacks can work, and a prime implies a suite that uses one."""
     protocols = {protocol: draw(TRISTATE) for protocol in Protocol}
     accepted = [protocol for protocol, state in protocols.items() if state]
     suites = {protocol: draw(st.lists(SUITES, unique=True, max_size=3).map(tuple)) for protocol in accepted}

@@ -53,7 +53,7 @@ def handshakes(draw: st.DrawFn) -> HandshakeFacts:
 
 @st.composite
 def chains(draw: st.DrawFn) -> CertificateFacts:
-    """One chain, whatever is wrong with it."""
+    """One chain, with any faults."""
     failures = tuple(draw(st.lists(st.sampled_from(TrustFailure), unique=True, max_size=2)))
     one = deployment(
         key_size_bits=draw(st.sampled_from([None, 160, 256, 384])),
@@ -73,7 +73,7 @@ PARTS = st.tuples(handshakes() | handshake_facts(), chains(), _RESPONSES, _ATTEM
 
 
 def less_of(part: Any, draw: st.DrawFn) -> Any:  # noqa: ANN401 - any facts
-    """One thing less that is known, or the whole part less (None)."""
+    """The same with one known thing less, or without the complete part (None)."""
     if draw(st.integers(0, 4)) == 0:
         return None
     protocol = draw(st.sampled_from(Protocol))

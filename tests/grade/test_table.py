@@ -50,7 +50,7 @@ GOST = "TLS_GOSTR341001_WITH_28147_CNT_IMIT"
 FORTEZZA = "TLS_FORTEZZA_KEA_WITH_FORTEZZA_CBC_SHA"
 
 
-def handshake(*lists: Any, **beside: Any) -> HandshakeFacts:  # noqa: ANN401 - as the one it stands for
+def handshake(*lists: Any, **beside: Any) -> HandshakeFacts:  # noqa: ANN401 - the same as the original
     """As of the test support, without primes that no suite goes with."""
     return handshake_with_primes(*lists, **{"dh_primes": (), **beside})
 

@@ -130,7 +130,7 @@ def test_who_asks_for_no_gap_keeps_that_of_the_one_before() -> None:
 
 
 def test_places_are_given_first_come_first_served_also_by_those_who_ask_for_less() -> None:
-    """Else one that leaves an address to itself would never get it beside others that do not."""
+    """Otherwise a scan that needs an address for itself would never get it while others share it."""
     order: list[str] = []
 
     async def run() -> None:

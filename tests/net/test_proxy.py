@@ -32,18 +32,18 @@ SOCKS_OK = b"\x05\x00" + b"\x05\x00\x00\x01\x7f\x00\x00\x01\x12\x34"
 
 
 def talk(proxy: Proxy, pieces: Sequence[bytes], host: str = NAME, port: int = 443) -> tuple[list[bytes], bytes | None]:
-    """What the proxy is told when it says these pieces, and the target's first bytes; None while more is waited for."""
+    """What is sent to a proxy that sends these pieces, and the target's first bytes; None while more is expected."""
     steps = dialogue(proxy, host, port)
     told = [next(steps)]
     try:
         for piece in pieces:
-            told.append(steps.send(piece))  # noqa: PERF401 - what was told until then counts
+            told.append(steps.send(piece))  # noqa: PERF401 - what was sent until then counts
     except StopIteration as end:
         return [said for said in told if said], end.value
     return [said for said in told if said], None
 
 
-# --- what they are told -----------------------------------------------------------------------------------------------
+# --- what is sent to them ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ async def _closing(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) 
 
 
 async def _resetting(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.transport.abort()  # with what it was told unread: a reset
+    writer.transport.abort()  # with unread bytes: a reset
 
 
 async def _dripping(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -416,7 +416,7 @@ def test_a_banner_in_the_packet_of_the_consent_is_not_lost(handler: Handler, sch
 
 
 def test_limits_of_a_connection_begin_behind_the_proxy() -> None:
-    """The target gets all its bytes and all its time, whatever the proxy took."""
+    """The target gets all its bytes and all its time, however long the proxy took."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -198,7 +198,7 @@ def test_an_answer_is_secure_when_a_resolver_that_validates_says_so(
 
 
 class _Told(Nameserver):
-    """Answers each question with what a function makes of it."""
+    """Answers each query with the result of a function."""
 
     def __init__(self, tell: Callable[[Message, Message], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -224,7 +224,7 @@ class _Told(Nameserver):
 
 
 def told(*lines: str, recursive: bool = True) -> tuple[Records, int]:
-    """What comes of a name server with these records, each with its section before it, and how often it was asked.
+    """The result of a lookup with these records, each after the name of its section, and the number of queries.
 
     The section is `answer` or `authority` for the question about HOST, and `then` for any other.
     """

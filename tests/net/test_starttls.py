@@ -80,7 +80,7 @@ SERVER_SAYS: dict[str, list[bytes]] = {
     "mysql": [mysql_greeting(), b""],
     "rdp": [b"", rdp_confirm()],
 }
-"""What a willing server says: at once, and then after each thing that it is told."""
+"""What a server with STARTTLS sends: at once, and then after each message."""
 
 STREAM_ASKED_FOR = (
     b"<?xml version='1.0'?><stream:stream to='www.test.example' version='1.0' xml:lang='en' "
@@ -136,7 +136,7 @@ class Script(Connection):
 async def attempt(
     script: list[bytes], dialogue: str, *, then_close: bool = True, pause: float | None = None, limit: float = 2
 ) -> None:
-    """Run the dialogue against a server that says these things in turn, one for each thing it is told."""
+    """Run the dialogue against a server that sends these messages in turn, one for each message it gets."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for number, said in enumerate(script):

@@ -111,8 +111,8 @@ def test_an_explanation_that_finds_nothing_is_stale() -> None:
     found = [compare("one", "sslscan", [MISSING], [here]), compare("two", "sslscan", [], [here])]
     places = {(comparison.server, comparison.scanner) for comparison in found}
     assert stale([here], NAMES, places, used(found)) == ["two, sslscan, groups, TLSv1.2 .*: not found any more"]
-    assert stale([here], NAMES, {("one", "sslscan")}, used(found)) == []  # the other was not looked at
-    assert stale([everywhere], NAMES, places, set()) == []  # not everywhere was looked at
+    assert stale([here], NAMES, {("one", "sslscan")}, used(found)) == []  # the other was not compared
+    assert stale([everywhere], NAMES, places, set()) == []  # not every server was compared
     assert stale([everywhere], NAMES, {(name, "sslscan") for name in NAMES}, set())
     assert not stale([everywhere], NAMES, {(name, "sslscan") for name in NAMES}, {(everywhere, "two")})
 

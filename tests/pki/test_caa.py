@@ -176,7 +176,7 @@ def test_the_critical_tags_that_nobody_knows_are_named() -> None:
     "value", [f"{' ' * 60_000}!", f"a.example;x={' ' * 60_000}! !", f"a.example;{'x=1;' * 15_000}", "a-" * 30_000 + "!"]
 )
 def test_the_longest_value_takes_no_time(value: str) -> None:
-    """Zones are other people's, and a record can be of 64 KiB: nothing else runs meanwhile."""
+    """Zones belong to others, and a record can have 64 KiB. Nothing else runs while it is parsed."""
     started = time.process_time()
     assert parse_issue(value) == Grant("", wrong="malformed")
     assert time.process_time() - started < 1

@@ -32,7 +32,7 @@ def test_a_name_alone_makes_no_issuer() -> None:
 
 
 def test_a_key_identifier_that_does_not_fit_makes_no_issuer() -> None:
-    """OpenSSL goes by it before it looks at the signature."""
+    """OpenSSL uses it before it checks the signature."""
     identifier = x509.SubjectKeyIdentifier(b"own")
     issuer = issue("issuer", ROOT, ca=True, key=KEY, more=[identifier])
     fits, other = (x509.AuthorityKeyIdentifier(name, None, None) for name in (b"own", b"another"))

@@ -108,7 +108,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 def verdicts(configured: Configured, folder: Path, files: Files) -> dict[str, Verdict]:
-    """What the policy comes to on this server, check by check."""
+    """The verdict of each check of the policy on this server."""
     certificates = [files.by_name[name] for name in configured.certificates]
     with configured.server(folder, configured.lines, certificates) as port:
         target = make_target(port, ca_file=str(files.trusted), timeout_seconds=5.0, distribution=this_distribution())

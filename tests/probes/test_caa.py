@@ -102,7 +102,7 @@ def test_an_empty_answer_of_a_server_that_does_not_know_the_zone_is_no_answer() 
 
 @pytest.mark.parametrize("odd", Odd)
 def test_what_is_no_answer_is_never_the_absence_of_records(odd: Odd) -> None:
-    """Cut answers whose rest cannot be had over TCP (RFC 7766, 5), referrals, and bytes that say nothing."""
+    """Truncated answers without a complete one over TCP (RFC 7766, 5), referrals, and meaningless bytes."""
     with pytest.raises(ProbeError) as caught:
         look_up({HOST: odd, "shop.example": [LETTER]})
     assert caught.value.reason is Reason.DNS_ERROR

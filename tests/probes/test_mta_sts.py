@@ -95,7 +95,7 @@ def test_one_well_formed_address_for_reports_counts(texts: list[str], counts: bo
 
 @pytest.mark.parametrize("name", ["id", "rua"])
 def test_the_longest_record_takes_no_time(name: str) -> None:
-    """A record can be of 64 KiB, and nothing else runs meanwhile."""
+    """A record can have 64 KiB, and nothing else runs meanwhile."""
     strings = '" "'.join([" " * 200] * 240)
     started = time.process_time()
     found = look_up({STS: txt(f"v=STSv1; {name}=x{strings}y"), RPT: txt(f"v=TLSRPTv1; {name}=mailto:x,{strings}y")})

@@ -104,7 +104,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fetch(
     folder: Path, response: bytes | None, leaf: Issued | None = None, now: datetime = NOW
 ) -> tuple[StsPolicyFacts, Web]:
-    """What the probe makes of a web server that says this."""
+    """The probe's result for a web server that sends this."""
     leaf = leaf or issue("x", ROOT, names=dns(HOST))
     context = server_context(pem_file(folder / "server.pem", leaf, ROOT, key=leaf))
     store = folder / "store.pem"

@@ -262,14 +262,14 @@ def test_a_worker_that_hangs_ends_with_the_scan_and_leaves_what_was_told() -> No
     with pytest.raises(ProbeError) as caught:
         run_evil("stuck_in_native_code", PLAIN, before, scan_timeout=timedelta(seconds=3), max_age=18 * HOUR)
     assert caught.value.reason is Reason.DEADLINE_EXCEEDED
-    # The older answer stands as long as it holds; for the last attack there was no time, and its answer is too old.
+    # The older answer is kept while it is valid. For the last attack there was no time, and its answer is too old.
     assert caught.value.facts == VulnerabilityFacts(
         {"ccs_injection": Tried(True, "", NOW - 30 * HOUR), "robot": Tried(False, "", NOW - HOUR)}
     )
 
 
 def test_what_was_told_stays_when_no_worker_is_free_for_the_rest_of_the_scan() -> None:
-    """Others may hang: that costs this target the attacks that were left, and not the whole probe."""
+    """Others may hang. Then the remaining attacks of this target are missing, but not the complete probe."""
 
     async def run() -> ProbeError:
         workers = Workers("tests.support.evil_attacks", WorkerLimits(most=1))
@@ -335,7 +335,7 @@ STACK = Stack({0x0303: (0xC02F, 0x002F)})
 
 
 async def _stays(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Its first flight, and not a word more, whatever comes."""
+    """Its first flight, and nothing more after that."""
     hello = await read_hello(reader)
     if hello is not None:
         reply = STACK(hello)

@@ -29,7 +29,7 @@ from tests.support.targets import NOW
 
 BY_NAME = {check.name: check for check in CHECKS}
 SPOKEN = {Server.POSTFIX: "smtp", Server.DOVECOT: "imap", Server.DOVECOT_2_4: "imap", Server.ANY: "ldaps"}
-"""A protocol for which the server is the first that comes to mind; https for the others."""
+"""A protocol that the server typically serves; https for the others."""
 DECLARED = {Server.DOVECOT_2_4: "debian 13"}
 """A distribution that has this version of the server."""
 

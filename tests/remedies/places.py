@@ -15,7 +15,7 @@ MODULES = "/usr/lib/apache2/modules"
 
 
 def split(lines: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The lines of a block beside the server with TLS, and the others."""
+    """The lines of a block next to the server with TLS, and the others."""
     begin = next((at for at, line in enumerate(lines) if line.startswith(("server {", "<VirtualHost"))), len(lines))
     end = next((at for at, line in enumerate(lines) if line in {"}", "</VirtualHost>"}), begin - 1) + 1
     return list(lines[begin:end]), [*lines[:begin], *lines[end:]]

@@ -139,7 +139,7 @@ UNWRITABLE = {Server.HAPROXY: {"signature_schemes"}}
 
 @dataclass(frozen=True)
 class Look:
-    """What one scan of a server comes to."""
+    """The result of one scan of a server."""
 
     case: Case
 

@@ -641,7 +641,7 @@ def test_what_comes_of_a_client_and_a_server(
 MLKEM, X25519, P256, P384, X448 = 0x11EC, 0x1D, 0x17, 0x18, 0x1E
 GO = ("X25519MLKEM768", "x25519", "secp256r1", "secp384r1")
 AS_OFFERED = ("secp384r1", "secp256r1", "x25519")
-"""In the order that hellos of a scan offer them: a server that goes by the client's."""
+"""In the order that hellos of a scan offer them: a server that uses the client's order."""
 
 
 @pytest.mark.parametrize(

@@ -337,7 +337,7 @@ def test_the_document_has_all_of_them_and_the_first_at_the_top(tmp_path: Path) -
 def test_what_openssl_cannot_speak_with_is_known_from_hellos(
     tmp_path: Path, hellos: Facts, found: list[str] | None
 ) -> None:
-    """SSL 3 or RC4 alone: there is no handshake to be had, and hellos have seen the chain in plain text."""
+    """Only SSL 3 or RC4: no handshake is possible, but hellos have seen the chain in plain text."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)

@@ -28,7 +28,7 @@ def heard(
     newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
     mode: ssl.VerifyMode = ssl.CERT_NONE,
 ) -> tuple[CertificateFacts, bytes]:
-    """What the probe makes of a server that says these pieces, and what that was told; one connection is enough."""
+    """The probe's result for a server that sends these pieces, and what it sent; one connection is enough."""
 
     async def run() -> tuple[CertificateFacts, bytes]:
         told: list[bytes] = []
@@ -59,7 +59,7 @@ def heard(
         try:
             facts = await PROBE.run(session)
             assert session.dialer.connections == 1
-            if facts.client_authentication is not ClientAuthentication.REQUIRED:  # else it got no word in
+            if facts.client_authentication is not ClientAuthentication.REQUIRED:  # otherwise it could not send anything
                 await ended.wait()
             return facts, b"".join(told)
         finally:

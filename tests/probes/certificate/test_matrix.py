@@ -59,11 +59,11 @@ def usage(*, signs: bool = False, enciphers: bool = False) -> x509.KeyUsage:
 
 @dataclass
 class Case:
-    """A chain as served, and what is to be told of it.
+    """A chain as served, and the expected facts.
 
     Attributes:
         facts: fields of Deployment, or of its leaf.
-        trusted: of which `openssl verify` must say the same.
+        trusted: expected trust; `openssl verify` must agree.
     """
 
     chain: Sequence[Issued]

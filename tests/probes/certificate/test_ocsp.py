@@ -124,7 +124,7 @@ def test_an_issuer_with_a_key_of_another_kind_proves_nothing_either_way() -> Non
     st.lists(st.tuples(st.integers(0, 2000), st.binary(min_size=1, max_size=3)), min_size=1, max_size=3),
 )
 def test_no_change_to_a_response_makes_it_say_something_else(response: bytes, changes: list[tuple[int, bytes]]) -> None:
-    """What is signed cannot be changed; outside of that are only certificates and the status of the whole."""
+    """The signed part cannot be changed. Outside of it there are only certificates and the status of the response."""
     original = read_stapled(response, LEAF.parsed, ROOT.parsed, NOW)
     for at, change in changes:
         place = at % max(1, len(response))

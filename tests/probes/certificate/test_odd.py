@@ -52,7 +52,7 @@ REFUSED = {"bad utf8", "odd bmp", "integer in name", "padded serial"}
 NO_DATES = "no time"
 
 COMMON_NAME_ALONE = {"no extensions", "empty san", "x400", *NO_NAMES}
-"""OpenSSL goes by the common name there, which RFC 9525 has not."""
+"""OpenSSL uses the common name there, which RFC 9525 does not allow."""
 READ = sorted(CERTIFICATES.keys() - REFUSED - {NO_DATES})
 
 pytestmark = [

@@ -116,7 +116,7 @@ def test_a_bundle_is_read_again_when_it_is_replaced_by_one_of_the_same_time(tmp_
 
 
 def test_a_key_that_cannot_be_read_is_still_of_its_kind() -> None:
-    """Here no point of its curve; likewise on a curve that is not known here."""
+    """Here the point is not on its curve. The same applies to an unknown curve."""
     leaf = issue(HOST, ROOT, names=dns(HOST))
     form = serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
     point = leaf.key.public_key().public_bytes(*form)

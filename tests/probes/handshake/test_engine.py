@@ -531,14 +531,14 @@ def truth_of(stack: Stack, version: int) -> tuple[int, ...]:
 
 
 def check_beside(facts: HandshakeFacts, stack: Stack) -> None:
-    """What is said beside protocols and suites is true as well."""
+    """Facts in addition to protocols and suites are also true."""
     for protocol, listing in facts.groups.items():
         code = VERSION_CODES[protocol]
         truth = {group_name(group) for group in stack.groups_in(code)}
         assert set(listing.names) <= truth
         assert not listing.complete or set(listing.names) == truth
         order = facts.group_order.get(protocol)
-        # In TLS 1.3 the client's share decides for a server that goes by the client, and what we ask is of two groups.
+        # In TLS 1.3 the client's share decides for a server with the client's order, and our hello has two groups.
         assert order in {None, CipherOrder.CLIENT if stack.groups_by_client else CipherOrder.SERVER}, facts
     if facts.signature_schemes is not None:
         keys = {key_of(BY_NAME[name].code) for name in facts.cipher_suites[Protocol.TLS1_2] if BY_NAME[name].signed}
@@ -556,7 +556,7 @@ def check_beside(facts: HandshakeFacts, stack: Stack) -> None:
         assert facts.extensions["fallback_scsv"] is stack.refuses_fallback
 
 
-@settings(max_examples=settings().max_examples // 2)  # each is a whole scan
+@settings(max_examples=settings().max_examples // 2)  # each is a complete scan
 @given(stacks())
 def test_what_is_said_of_any_server_is_true(stack: Stack) -> None:
     try:

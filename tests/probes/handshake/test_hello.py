@@ -28,7 +28,7 @@ def test_what_is_offered_is_on_the_wire(version: int, suites: list[int], name: s
     assert hello.compression == ((0,) if version == 0x0304 else (1, 64, 0))
     assert bool(hello.key_shares) is (shares and version == 0x0304)
     assert bool(hello.extensions) is (version > 0x0300)
-    # RFC 7685: lengths that some load balancers hang on; and a last extension without content, which others refuse.
+    # RFC 7685: lengths with which some load balancers hang, and a last extension without content, which others refuse.
     assert not 256 <= hello.length < 512 or version == 0x0300
     assert not hello.extensions or list(hello.extensions.values())[-1] != b""
 

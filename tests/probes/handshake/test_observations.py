@@ -143,7 +143,7 @@ async def _timed(script: Script) -> HandshakeFacts:
 
 
 def test_a_request_for_a_cookie_alone_tells_no_order_of_groups() -> None:
-    """A stateless server asks everybody to come again, whatever share there is."""
+    """A stateless server sends a HelloRetryRequest for every first hello, even if the share is good."""
     stack = Stack({0x0304: TLS13})
 
     def script(hello: Hello) -> Reply:
@@ -407,7 +407,7 @@ def test_machines_with_different_certificates_are_told_as_such(chains: dict[str,
     assert "TLSv1.2: certificate" in facts.contradictions
 
 
-# --- hellos that a server cannot stand --------------------------------------------------------------------------------
+# --- hellos that a server cannot handle -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("end", [End.CLOSE, End.RESET, End.SILENCE, alert(50)])

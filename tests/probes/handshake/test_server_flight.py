@@ -208,7 +208,7 @@ def test_broken_tls_is_told_as_such(data: bytes) -> None:
         feed(data)
 
 
-@pytest.mark.parametrize("cut", [38, 39, 40, 41, 43, 44, 45])  # 42 is a whole ServerHello without extensions
+@pytest.mark.parametrize("cut", [38, 39, 40, 41, 43, 44, 45])  # 42 is a complete ServerHello without extensions
 def test_a_server_hello_that_says_it_is_longer_than_its_content_is_broken(cut: int) -> None:
     body = server_hello_message(0x0304, 0x1301, retry=True)[4:cut]
     with pytest.raises(MalformedError):

@@ -42,7 +42,7 @@ def names(codes: tuple[int, ...]) -> set[str]:
 
 @pytest.mark.parametrize("by_client", [True, False])
 def test_finds_all_suites_of_a_server_that_reads_nineteen_schemes(by_client: bool) -> None:
-    """As wolfSSL 5.5 does: RC4 and 3DES were missed, and the list called whole."""
+    """Like wolfSSL 5.5: RC4 and 3DES were missed, and the list was reported as complete."""
     accepted = (0xC030, 0xC02F, *CBC)
     stack = Stack({0x0303: accepted}, reads_schemes=19, schemes=RSA_SCHEMES, schemes_by_client=by_client)
     facts, _ = read(stack)
@@ -54,7 +54,7 @@ def test_finds_all_suites_of_a_server_that_reads_nineteen_schemes(by_client: boo
 
 
 def test_the_schemes_of_a_server_that_reads_nineteen_of_them_are_not_all_known() -> None:
-    """The last one stands behind the nineteenth place of every list that could show it."""
+    """The last suite is after position 19 of every list that could show it."""
     stack = Stack({0x0303: (0xC030, 0xC02F)}, reads_schemes=19, schemes=(*RSA_SCHEMES, 0x0301))
     facts, _ = read(stack)
     assert facts.signature_schemes is not None
@@ -67,7 +67,7 @@ CURVES = (0x0019, 0x001C, 0x0018, 0x001B, 0x0017, 0x0016, 0x001A, 0x0015, 0x0014
 
 @pytest.mark.parametrize("end", [alert(40), End.RESET])
 def test_reads_a_server_that_looks_at_eleven_groups(end: Reply) -> None:
-    """As mbedTLS 2.28 does: whatever needs a proof, such as SSL 2 here, was unknown."""
+    """Like mbedTLS 2.28: everything that needs a proof, such as SSL 2 here, was unknown."""
     stack = Stack({0x0303: GCM}, reads_groups=11, groups=CURVES, wrong_version=end)
     facts, _ = read(lambda hello: End.RESET if hello.version == 2 else stack(hello))
     assert facts.protocols == {p: p is Protocol.TLS1_2 for p in Protocol}
@@ -196,7 +196,7 @@ def test_a_suite_that_fails_in_a_part_of_the_list_leaves_the_list_open() -> None
 
 
 def _broken_off(suite: int) -> bytes:
-    """A ServerHello, and an alert in place of what should follow."""
+    """A ServerHello, and an alert instead of the following messages."""
     whole = server_hello(0x0303, suite)
     return record(22, whole[5:-4]) + alert(40)
 

@@ -73,7 +73,7 @@ ODD = [
 
 
 def fetch(pki: Pki, odd: Odd) -> HttpFacts:
-    """From a server that answers so whatever it is asked."""
+    """The facts about a server that answers every request this way."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _requests: list[bytes]) -> None:
         config = h2.config.H2Configuration(

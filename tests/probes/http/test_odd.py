@@ -66,13 +66,13 @@ def test_most_odd_heads_are_read() -> None:
 
 
 def visit(pki: Pki, *odd_lines: str) -> tuple[HttpFacts, int]:
-    """All three questions; these lines stand in each answer."""
+    """All three requests; each response has these lines."""
     facts, _, connections = ask(pki, answering(lambda _: response(f"{STS.decode()}{''.join(odd_lines)}")))
     return facts, connections
 
 
 def test_behind_an_odd_head_each_question_has_a_connection_of_its_own(pki: Pki) -> None:
-    """What is behind the head cannot be told for certain; ordinary servers are asked over one."""
+    """The end of the body is not certain; ordinary servers get all requests over one connection."""
     facts, connections = visit(pki, "X Foo: a\r\n")
     assert ([one.status for one in facts.responses], connections) == ([200] * 3, 3)
     assert visit(pki)[1] == 1

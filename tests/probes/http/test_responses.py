@@ -25,7 +25,7 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter, list[bytes]], Await
 
 
 def saying(*pieces: bytes, close: bool = True, pause: float | None = None) -> Talk:
-    """A server that says these pieces to whatever is asked first, each in a TLS record of its own."""
+    """A server that answers the first request with these pieces, each in its own TLS record."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: list[bytes]) -> None:
         requests.append(await reader.readuntil(b"\r\n\r\n"))

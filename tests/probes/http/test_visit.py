@@ -18,7 +18,7 @@ ALL = [Asked.ROOT, Asked.NOT_FOUND, Asked.MALFORMED]
 
 
 def to_root(said: bytes | None) -> Answer:
-    """Usual, but for the first question."""
+    """Usual, except for the first request."""
     return lambda request: said if _is_root(request) else usual(request)
 
 
