@@ -175,7 +175,7 @@ ROWS = (
         certificate=certificates(deployment(), deployment(**RSA | {"key_size_bits": 1024})),
     ),
     Row("perhaps another key", None, None, certificate=certificates(deployment(), complete=False)),
-    # --- primes, likewise
+    # --- primes, the same cases
     Row("prime of 511 bits", "F", 72, "insecure_key", handshake=prime(511)),
     Row("prime of 512 bits", "F", 78, "insecure_key", handshake=prime(512)),
     Row("prime of 1023 bits", "F", 78, "insecure_key", handshake=prime(1023)),
