@@ -1,1 +1,1 @@
-"""Judgement: pure functions from facts and a policy's demand to a verdict. One file a check, no network, no clock."""
+"""Checks: pure functions from facts and a policy's demand to a verdict. One file per check, no network, no clock."""

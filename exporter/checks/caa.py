@@ -19,7 +19,7 @@ _LOOK_UP = (
 
 
 class CaaDemand(Demand):
-    """Records that restrict issuance must be there."""
+    """CAA records that restrict issuance must exist."""
 
     required: Literal[True]
 
@@ -39,7 +39,7 @@ def _judge(case: Case, _demand: CaaDemand) -> Outcome:
 
 
 def _remedy(case: Case, _demand: CaaDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """Records for the CAs of the certificates that are served."""
+    """CAA records for the CAs of the served certificates."""
     facts = case.facts.get(DnsFacts)
     owner = (facts.caa_domain if facts else None) or case.target.host
     known, others = _authorities(case)
@@ -58,7 +58,7 @@ def _remedy(case: Case, _demand: CaaDemand, _outcome: Outcome) -> tuple[Remedy, 
 
 
 def _authorities(case: Case) -> tuple[list[KnownAuthority], list[str]]:
-    """The CAs that issued the certificates as served, and the issuers (RFC 4514) that are not known or not verified."""
+    """The CAs that issued the served certificates, and the issuers (RFC 4514) that are unknown or not verified."""
     facts = case.facts.get(CertificateFacts)
     known: dict[str, KnownAuthority] = {}
     others: dict[str, None] = {}
@@ -72,7 +72,7 @@ def _authorities(case: Case) -> tuple[list[KnownAuthority], list[str]]:
 
 
 def _authority(deployment: Deployment) -> KnownAuthority | None:
-    """As `exporter.derived.caa` has it: a name that was not verified is nobody's."""
+    """The known CA of the issuer, as in `exporter.derived.caa`: a name that was not verified belongs to no CA."""
     if deployment.trusted is None or NAMELESS & set(deployment.failures):
         return None
     return authority_of(deployment.leaf.issuer)

@@ -19,7 +19,7 @@ CHANGED = (
 
 
 class CaaIssuerDemand(Demand):
-    """The issuer must be one that the records allow."""
+    """The CAA records must allow the issuer."""
 
     required: Literal[True]
 
@@ -52,7 +52,7 @@ def _judge(case: Case, _demand: CaaIssuerDemand) -> Outcome:
 
 
 def _remedy(case: Case, _demand: CaaIssuerDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """Records for the CAs that are not allowed, where the records stand that do not allow them."""
+    """CAA records for the CAs that are not allowed, at the name whose records do not allow them."""
     facts, verdicts = case.facts.get(DnsFacts), case.facts.get(CaaIssuer)
     if facts is None or verdicts is None:
         return everywhere("Allow the CA of the certificate in the CAA records, or get one of a CA that they allow.")

@@ -1,4 +1,4 @@
-"""Check `certificate_chain`: the server sends what clients need to get to the root, in order, and nothing else."""
+"""Check `certificate_chain`: the server sends just the certificates that clients need to reach the root, in order."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from exporter.remedies.servers import listed, quoted
 
 
 class CertificateChainDemand(Demand):
-    """What a chain must be, and what it may hold beside the certificates that clients need."""
+    """What a chain must be, and what it may contain in addition to the certificates that clients need."""
 
     complete: bool
     ordered: bool
@@ -50,7 +50,7 @@ def _wrong(deployment: Deployment, demand: CertificateChainDemand) -> Iterator[s
 
 
 def _asks(demand: CertificateChainDemand) -> str:
-    """What there is to mind, "any chain" where nothing is."""
+    """What the demand asks of the chain; "any chain" where it asks nothing."""
     rules = {
         "no issuer missing": demand.complete,
         "in order": demand.ordered,
@@ -61,7 +61,7 @@ def _asks(demand: CertificateChainDemand) -> str:
 
 
 def _remedy(case: Case, _demand: CertificateChainDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """Which certificates the file is to hold, in which order."""
+    """Which certificates the file must contain, and in which order."""
     notes = [note for one in failing(case, outcome.evidence) for note in _advice(one)]
     return replacement(case, [*notes, "The root need not be served."], files=True)
 

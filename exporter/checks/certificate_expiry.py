@@ -1,4 +1,4 @@
-"""Check `certificate_expiry`: when it was last seen, every certificate that clients go by had time left to renew it."""
+"""Check `certificate_expiry`: every certificate that clients use had time left for renewal when it was last seen."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,7 +16,10 @@ _DAY_SECONDS = 86_400
 
 
 class CertificateExpiryDemand(Demand):
-    """The smaller one counts: days for certificates of a year, the share of its lifetime for one of six days."""
+    """The smaller of the two limits counts.
+
+    Days suit certificates of a year; the share of the lifetime suits certificates of six days.
+    """
 
     min_days: float = Field(ge=0, strict=True)
     min_lifetime_share: float = Field(ge=0, le=1, strict=True)
@@ -46,7 +49,7 @@ def _judge(case: Case, demand: CertificateExpiryDemand) -> Outcome:
 
 
 def _turns(facts: Facts, demand: CertificateExpiryDemand) -> Iterator[datetime]:
-    """When each certificate that clients go by comes to have too little left: servers renew before that."""
+    """The moment at which each certificate that clients use has too little time left; servers renew before it."""
     seen = facts.get(CertificateFacts)
     for deployment in seen.deployments if seen else ():
         yield from (one.not_after - _least(one, demand) for one in deployment.linked)
@@ -62,7 +65,7 @@ def _where(certificate: ServedCertificate, leaf: ServedCertificate) -> str:
 
 
 def _left(end: datetime, now: datetime) -> str:
-    """Days, or hours where these are few."""
+    """The time left in days, or in hours when it is short."""
     seconds = (end - now).total_seconds()
     hours = int(abs(seconds) // 3600)
     amount = f"{hours // 24} days" if hours >= 48 else f"{hours} hour{'' if hours == 1 else 's'}"

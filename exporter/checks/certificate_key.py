@@ -1,4 +1,4 @@
-"""Check `certificate_key`: keys of all certificates that clients go by are of a good kind and long enough."""
+"""Check `certificate_key`: the keys of all certificates that clients use are of a good kind and long enough."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -18,10 +18,10 @@ from exporter.remedies.servers import listed as in_words
 
 
 class CertificateKeyDemand(Demand):
-    """Kinds of keys, their least sizes, and curves; whatever is left out may be anything.
+    """Kinds of keys, their minimum sizes, and curves. A part that is left out allows anything.
 
     Attributes:
-        leaf_only: asks nothing of issuers.
+        leaf_only: judges the leaf only, not its issuers.
     """
 
     allowed: Filled[Item[KeyName]] | None = None
@@ -46,7 +46,7 @@ def _judge(case: Case, demand: CertificateKeyDemand) -> Outcome:
 
 
 def _shown(certificate: ServedCertificate) -> str:
-    """`EC P-256`, `RSA 2048`, `Ed25519`."""
+    """The key for a person: `EC P-256`, `RSA 2048`, `Ed25519`."""
     sized = certificate.curve or certificate.key_size_bits
     return certificate.key_algorithm if sized is None else f"{certificate.key_algorithm} {sized}"
 
@@ -80,7 +80,7 @@ def _asks(demand: CertificateKeyDemand) -> str:
 
 
 def _remedy(case: Case, demand: CertificateKeyDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """A key that the demand allows, and how to make one."""
+    """A key that the demand allows, and how to create one."""
     notes = []
     for one in failing(case, outcome.evidence):
         weak = in_words(outcome.evidence.get(one.title, ()))

@@ -1,4 +1,4 @@
-"""Check `certificate_lifetime`: no certificate of the server is made for longer than the policy has it."""
+"""Check `certificate_lifetime`: no certificate of the server is valid for longer than the policy allows."""
 
 import math
 
@@ -14,7 +14,7 @@ _DAY_SECONDS = 86_400
 
 
 class CertificateLifetimeDemand(Demand):
-    """Most days from notBefore to notAfter of the server's own certificate, whose last second is not counted."""
+    """Maximum days from notBefore to notAfter of the leaf certificate; the last second is not counted."""
 
     max_days: float = Field(ge=1, strict=True)
 
@@ -32,7 +32,7 @@ def _judge(case: Case, demand: CertificateLifetimeDemand) -> Outcome:
 
 
 def _days(leaf: ServedCertificate) -> float:
-    """Rounded up, so that what is too long also looks like that."""
+    """Days of validity, rounded up, so that a lifetime above the limit also looks like one."""
     return math.ceil(leaf.lifetime_seconds / _DAY_SECONDS * 100) / 100
 
 

@@ -1,6 +1,6 @@
-"""Check `certificate_signature`: signatures of all certificates that clients go by are made with good algorithms.
+"""Check `certificate_signature`: all certificates that clients use are signed with good algorithms.
 
-Nobody goes by what a root says of itself, so its signature need not be good.
+Clients do not verify the signature of a root, so that signature is not judged.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ class CertificateSignatureDemand(Demand):
     """Hashes and algorithms of signatures.
 
     Attributes:
-        allowed: hashes; all of them where it is left out. An algorithm that has its own (Ed25519, ML-DSA) is none of
-            their business.
+        allowed: hashes; all of them where it is left out. Algorithms with a hash of their own (Ed25519, ML-DSA) are not
+            judged by it.
         forbidden: hashes.
         allowed_algorithms: by OpenSSL's names.
     """
@@ -71,7 +71,7 @@ def _words(certificate: ServedCertificate, demand: CertificateSignatureDemand, d
         return
     if algorithm in SIGNATURE_ALGORITHMS:
         yield Meaning.WRONG, f"signature by {algorithm}", naming(demand.allowed_algorithms, [algorithm])
-    else:  # an object identifier, or a name that another version of OpenSSL has for it
+    else:  # an object identifier, or the name that another version of OpenSSL uses
         yield Meaning.DARK, f"signature by {algorithm}", ()
 
 
@@ -85,7 +85,7 @@ def _asks(demand: CertificateSignatureDemand) -> str:
 
 
 def _remedy(case: Case, _demand: CertificateSignatureDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """Whose signatures are to be replaced."""
+    """Which certificates to replace because of their signatures."""
     notes = []
     for one in failing(case, outcome.evidence):
         signed = in_words(list(dict.fromkeys(_signed(own) for own in one.linked if not own.self_signed)))

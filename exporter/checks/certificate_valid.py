@@ -1,4 +1,4 @@
-"""Check `certificate_valid`: clients take every certificate that the server has, at the time of judgement."""
+"""Check `certificate_valid`: clients accept every certificate of the server, at the time of judgement."""
 
 from collections.abc import Container, Iterator
 
@@ -12,7 +12,7 @@ from exporter.remedies.servers import listed, quoted
 
 
 class CertificateValidDemand(Demand):
-    """Each chain leads to a trusted root, carries the name of the service, is in its time, and is not revoked."""
+    """Each chain leads to a trusted root, has the name of the service, is within its validity, and is not revoked."""
 
 
 def _judge(case: Case, _demand: CertificateValidDemand) -> Outcome:
@@ -39,14 +39,14 @@ def _judge(case: Case, _demand: CertificateValidDemand) -> Outcome:
 
 
 def _why_unknown(facts: CertificateFacts) -> str:
-    """What time has done since, or what cannot be read of a certificate, or else the trust store."""
+    """Why the verdict is unknown: a date that has passed, an unreadable certificate, or else the trust store."""
     details = {deployment.trust_detail for deployment in facts.deployments if deployment.trusted is None}
     why = next((detail for detail in (ENDED_SINCE, BEGUN_SINCE, USAGE_UNREADABLE) if detail in details), None)
     return f"whether the certificate is valid is not known: {why}" if why else "the trust store could not be read"
 
 
 def _remedy(case: Case, _demand: CertificateValidDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """What each reason asks for."""
+    """What to do about each reason for the failure."""
     reasons = {text for texts in outcome.evidence.values() for text in texts}
     notes = [note for one in failing(case, outcome.evidence) for note in _advice(case, one, reasons)]
     return replacement(case, notes, files=TrustFailure.INCOMPLETE_CHAIN in reasons)

@@ -32,10 +32,10 @@ _MEANT = {
 
 
 class CipherOrderDemand(Demand):
-    """Whose order must decide, in each accepted protocol with two suites or more.
+    """Whose order must decide, in each accepted protocol with at least two suites.
 
     Attributes:
-        required: with `either` the two may not be mixed within one protocol.
+        required: with `either`, one of the two must decide throughout a protocol.
     """
 
     required: Whose
@@ -48,10 +48,10 @@ def _judge(case: Case, demand: CipherOrderDemand) -> Outcome:
     with_choice = [
         protocol
         for protocol in facts.accepted
-        if protocol is not Protocol.SSL2  # there the client chooses, always (Hickman, The SSL Protocol, 1.2.1)
+        if protocol is not Protocol.SSL2  # in SSL 2 the client always chooses (Hickman, The SSL Protocol, 1.2.1)
         and (
             len(facts.cipher_suites.get(protocol, ())) != 1 or protocol in facts.cipher_suites_incomplete
-        )  # none: not known
+        )  # an empty list: not known
     ]
     orders = {protocol: facts.cipher_order.get(protocol) for protocol in with_choice}
     wrong = {
@@ -71,7 +71,7 @@ def _judge(case: Case, demand: CipherOrderDemand) -> Outcome:
 
 
 def _remedy(case: Case, demand: CipherOrderDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """The switch for whose order decides; of `either` the server's."""
+    """The setting for whose order decides; for `either` the server's."""
     facts = case.facts.get(HandshakeFacts)
     mixed = [protocol for protocol, order in facts.cipher_order.items() if order is CipherOrder.MIXED] if facts else []
     order = CipherOrder.CLIENT if demand.required is Whose.CLIENT else CipherOrder.SERVER
@@ -79,7 +79,7 @@ def _remedy(case: Case, demand: CipherOrderDemand, _outcome: Outcome) -> tuple[R
 
 
 def _without_chacha(facts: HandshakeFacts) -> tuple[str, ...]:
-    """HAProxy's lines without ChaCha20, which it always prefers where the client does."""
+    """HAProxy's lines without ChaCha20: HAProxy always prefers ChaCha20 where the client does."""
     chosen = choose(facts, lambda _protocol, name: "CHACHA20" not in name)
     return suites_change(chosen, old=False).lines.get(Server.HAPROXY, ())
 

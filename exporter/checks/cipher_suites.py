@@ -1,4 +1,4 @@
-"""Check `cipher_suites`: which suites are accepted, in every accepted protocol, and in what order they stand."""
+"""Check `cipher_suites`: which suites are accepted in each accepted protocol, and in which order."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -29,20 +29,20 @@ from exporter.ternary import all_of
 from exporter.tls.suites import BY_NAME
 
 _MOST_NAMED = 6
-"""Suites that a sentence names; of more it gives the number."""
+"""Maximum number of suites that a sentence names; above it the sentence gives their number."""
 
 
 class CipherSuitesDemand(Demand):
-    """Suites by IANA or OpenSSL name, or by what they are.
+    """Cipher suites by IANA or OpenSSL name, or by their properties.
 
     Attributes:
         allowed: for SSLv2 to TLSv1.2; None for all of them.
-        tls13_allowed: for TLSv1.3; None for all of them. A policy that gives `allowed` says it itself, since forgetting
-            it would allow what nobody thought of.
+        tls13_allowed: for TLSv1.3; None for all of them. A policy that gives `allowed` must give it too, because a
+            forgotten list would allow every suite of TLSv1.3.
         forbidden: in any protocol.
-        required: each must be accepted, where a protocol that it is for is.
-        prefer: of two or more entries, suites of an earlier one stand before those of a later one, where the server's
-            order decides.
+        required: each must be accepted where a protocol is accepted that the suite belongs to.
+        prefer: two or more entries; where the server's order decides, suites of an earlier entry come before those of a
+            later one.
     """
 
     allowed: tuple[SuiteItem, ...] | None = None
@@ -66,7 +66,7 @@ class CipherSuitesDemand(Demand):
         return self
 
     def rules(self, day: date) -> Rules:
-        """What it says on this day."""
+        """The rules that the demand makes on this day."""
         return rules_of(self.allowed, self.tls13_allowed, (self.forbidden, self.required, self.prefer), day)
 
 
@@ -101,7 +101,7 @@ def _misordered(found: Findings) -> Iterator[str]:
 
 
 def _unknown(parts: Sequence[Findings]) -> Outcome | None:
-    """What is not known of what is asked; None when nothing is missing."""
+    """What the check needs to know and does not; None when nothing is missing."""
     lists = {protocol for part in parts for protocol in part.open_lists}
     if lists:
         names = tuple(protocol.value for protocol in Protocol if protocol in lists)
@@ -146,7 +146,7 @@ def _asked(demand: CipherSuitesDemand) -> Iterator[str]:
 
 
 def _shown(entries: Sequence[SuiteItem]) -> str:
-    """The entries; of names, where they are many, the number of those with the same days."""
+    """The entries for a person; where there are many names, the number of names with the same days."""
     if sum(len(entry.names) or 1 for entry in entries) <= _MOST_NAMED:
         return listed(entries) or "none"
     said: list[str] = []
@@ -180,7 +180,7 @@ SUITE_INFO = Family(
 
 
 def _samples(facts: Facts, demands: Sequence[CipherSuitesDemand], policy: str, day: date) -> Iterator[Sample]:
-    """All demands together: a suite is compliant when each of them allows it."""
+    """Samples of all demands together: a suite is compliant when each demand allows it."""
     handshake = facts.get(HandshakeFacts)
     rules = [rules for demand in demands if demand.counts(day) and (rules := demand.rules(day)).limits]
     if handshake is None or not rules:
@@ -198,7 +198,10 @@ def _samples(facts: Facts, demands: Sequence[CipherSuitesDemand], policy: str, d
 
 
 def _remedy(case: Case, demand: CipherSuitesDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """The suites that are accepted and permitted, in their order or that which is preferred, and the required ones."""
+    """The lists to set: suites that are accepted and permitted, and the required ones.
+
+    They keep the server's order unless the policy prefers another.
+    """
     facts = case.facts.get(HandshakeFacts)
     if facts is None:
         return nothing_known()
@@ -208,7 +211,7 @@ def _remedy(case: Case, demand: CipherSuitesDemand, outcome: Outcome) -> tuple[R
 
 
 def _required(facts: HandshakeFacts, rules: Rules) -> Iterator[str]:
-    """The names that must come in, where they are not accepted: of an entry by what suites are, the usual ones."""
+    """The required suites that are not accepted. Of an entry by properties, the usual suites."""
     accepted = {name for protocol in facts.accepted for name in facts.cipher_suites.get(protocol, ())}
     for entry in rules.required:
         if entry.where is None:

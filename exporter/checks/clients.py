@@ -1,7 +1,7 @@
-"""Check `clients`: those that should can connect, and those that should not cannot.
+"""Check `clients`: clients that must connect can, and clients that must not connect cannot.
 
-What comes of a client is simulated from facts (`exporter.simulation`); whether it trusts the certificate is not looked
-at.
+The outcome for each client is simulated from facts (`exporter.simulation`). Whether the client trusts the certificate
+is not checked.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from exporter.simulation.connect import SimulatedConnection
 
 
 class ClientsDemand(Demand):
-    """Clients by id, of which docs/clients.md has the list."""
+    """Clients by id; docs/clients.md lists them."""
 
     can_connect: ClientIds = Field(default_factory=list)
     cannot_connect: ClientIds = Field(default_factory=list)
@@ -54,7 +54,7 @@ def _judge(case: Case, demand: ClientsDemand) -> Outcome:
 
 
 def _said(connection: SimulatedConnection) -> str:
-    """The reason where there is one, else what is agreed on."""
+    """The reason of a failure where there is one, else what client and server agree on."""
     if connection.reason is not None:
         return f"{connection.reason}: {connection.detail}" if connection.detail else connection.reason
     agreed = (connection.protocol, connection.cipher_suite, connection.group)
@@ -84,7 +84,7 @@ def _asks(demand: ClientsDemand) -> str:
 
 
 def _remedy(_case: Case, _demand: ClientsDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """Which clients are on the wrong side."""
+    """Which clients have the wrong outcome."""
     return everywhere(
         "Accept a protocol, a suite and a group that the clients have which are to connect, and none that those have "
         f"which are not: {evidence_text(outcome.evidence) or outcome.summary}."

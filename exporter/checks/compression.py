@@ -1,4 +1,4 @@
-"""Check `compression`: TLS compression is refused, as it gives away what it compresses (CRIME, CVE-2012-4929)."""
+"""Check `compression`: TLS compression is refused, because it leaks what it compresses (CRIME, CVE-2012-4929)."""
 
 from exporter.case import Case
 from exporter.facts.handshake import HandshakeFacts
@@ -24,7 +24,7 @@ def _judge(case: Case, demand: CompressionDemand) -> Outcome:
 
 
 def _remedy(case: Case, _demand: CompressionDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """The switch for it."""
+    """The setting that turns compression off."""
     return remedies(case, compression_change())
 
 

@@ -1,4 +1,4 @@
-"""Check `dane`: signed TLSA records bind the certificates of the service (RFC 6698; RFC 7671)."""
+"""Check `dane`: signed TLSA records match the certificates of the service (RFC 6698; RFC 7671)."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ _SIGNED = "The zone must be signed by DNSSEC, or nobody goes by the records."
 
 
 class DaneDemand(Demand):
-    """There must be such records, and each certificate must fit them."""
+    """Such records must exist, and each certificate must match them."""
 
     required: Literal[True]
 
@@ -41,7 +41,7 @@ def _match(case: Case, facts: TlsaFacts, records: tuple[TlsaRecord, ...]) -> Out
     if certificates is None:
         return unknown("the certificate is not known")
     evidence, asked = {facts.name: tuple(map(str, records))}, facts.name.partition("._tcp.")[2]
-    if asked != case.target.server_name:  # a client sends the name that it has the records from (RFC 7671, 7)
+    if asked != case.target.server_name:  # a client sends the name whose records it uses (RFC 7671, 7)
         return unknown(f"clients ask for the certificate of {asked}, which was not looked at", evidence)
     protocol = case.target.protocol
     verdicts = {one.title: bound(records, one, case.now, protocol) for one in certificates.deployments}
@@ -56,7 +56,7 @@ def _match(case: Case, facts: TlsaFacts, records: tuple[TlsaRecord, ...]) -> Out
 
 
 def _remedy(case: Case, _demand: DaneDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """The records that fit the certificates as served: DANE-EE, by the key (RFC 7671, 5.1)."""
+    """The records that match the served certificates: DANE-EE, by the key (RFC 7671, 5.1)."""
     target, facts, certificates = case.target, case.facts.get(TlsaFacts), case.facts.get(CertificateFacts)
     owner = (facts.name if facts else "") or f"_{target.port}._tcp.{target.host}"
     leaves = [one.leaf for one in certificates.deployments] if certificates else []

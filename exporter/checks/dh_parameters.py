@@ -1,4 +1,4 @@
-"""Check `dh_parameters`: the primes of finite-field key exchanges up to TLS 1.2 are large enough, or well-known."""
+"""Check `dh_parameters`: primes of finite-field key exchanges up to TLS 1.2 are large enough, or well-known."""
 
 from pydantic import Field, model_validator
 
@@ -16,7 +16,7 @@ _FINITE = {"DH", "DHE", "ADH"}
 
 
 class DhParametersDemand(Demand):
-    """Least size of primes.
+    """Minimum size of primes.
 
     Attributes:
         min_bits: None for any size.
@@ -63,7 +63,7 @@ def _may_be_finite(name: str) -> bool:
 
 
 def _shown(prime: Prime) -> str:
-    """`ffdhe2048`, or `a prime of 1024 bits`."""
+    """The prime for a person: `ffdhe2048`, or `a prime of 1024 bits`."""
     return prime.name if prime.name in NAMED_PRIMES else f"a prime of {prime.bits} bits"
 
 

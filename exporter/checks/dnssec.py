@@ -1,4 +1,4 @@
-"""Check `dnssec`: what the DNS says of the host is signed, and a validating resolver found the signatures right."""
+"""Check `dnssec`: the DNS records of the host are signed, and a validating resolver found the signatures valid."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from exporter.remedies.servers import everywhere
 
 
 class DnssecDemand(Demand):
-    """The answer about the host must be validated (RFC 4035, 3.2.3)."""
+    """The answer for the host must be validated (RFC 4035, 3.2.3)."""
 
     required: Literal[True]
 
@@ -32,7 +32,7 @@ def _judge(case: Case, _demand: DnssecDemand) -> Outcome:
 
 
 def _remedy(case: Case, _demand: DnssecDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """What is to be done is done by whoever runs the zone."""
+    """What the operator of the zone must do."""
     host = case.target.host
     return everywhere(
         f"Sign the zone of {host} and give its DS record to the registry by way of the registrar; where {host} is an "

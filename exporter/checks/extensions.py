@@ -1,7 +1,7 @@
-"""Check `extensions`: which extensions of TLS and SSL a server has, and which it has not.
+"""Check `extensions`: which extensions of TLS and SSL a server has, and which it does not have.
 
-All of them belong to protocols before TLS 1.3, where the best of them is built in and the others are gone; only
-`ocsp_stapling` goes on there, and is encrypted.
+The extensions belong to protocols before TLS 1.3. TLS 1.3 has the best of them built in and drops the others. Only
+`ocsp_stapling` also exists in TLS 1.3, where it is encrypted.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _CLASSIC = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
 
 
 class ExtensionsDemand(Demand):
-    """What must be there in each protocol up to TLS 1.2, and what must not be in any."""
+    """What each accepted protocol up to TLS 1.2 must have, and what no protocol may have."""
 
     required: tuple[Item[ExtensionName], ...] = ()
     forbidden: tuple[Item[ExtensionName], ...] = ()
@@ -45,7 +45,7 @@ class _State(Enum):
     LACKS = auto()
     DARK = auto()
     NONE = auto()
-    """The question does not arise."""
+    """The question does not apply."""
 
 
 def _judge(case: Case, demand: ExtensionsDemand) -> Outcome:
@@ -79,7 +79,7 @@ def _judge(case: Case, demand: ExtensionsDemand) -> Outcome:
 
 
 def _everywhere(facts: HandshakeFacts, name: str) -> _State:
-    """Whether all protocols have it that it is for."""
+    """Whether the server has the extension in all protocols that it belongs to."""
     match facts.extensions.get(name):
         case False:
             return _State.LACKS
@@ -90,9 +90,10 @@ def _everywhere(facts: HandshakeFacts, name: str) -> _State:
 
 
 def _stapling(state: _State, certificates: CertificateFacts | None) -> _State:
-    """The state of stapling, in view of the certificates: there is no response for one that names no OCSP server.
+    """The state of stapling, given the certificates.
 
-    Of several certificates it may be that one for which nothing is stapled.
+    A certificate that names no OCSP server has no response to staple. With several certificates, that certificate may
+    be the one without a stapled response.
     """
     if state is _State.HAS:
         return state
@@ -103,7 +104,10 @@ def _stapling(state: _State, certificates: CertificateFacts | None) -> _State:
 
 
 def _anywhere(facts: HandshakeFacts, name: str) -> _State:
-    """Whether any protocol has it: a "no" of the facts is one of them all only where there is no more than one."""
+    """Whether any protocol has the extension.
+
+    A "no" in the facts means "not in every protocol". It means "in no protocol" only where there is a single protocol.
+    """
     if facts.extensions.get(name) or (name == HEARTBEAT and True in facts.heartbeat.values()):
         return _State.HAS
     if _pointless(facts, name):
@@ -118,12 +122,12 @@ def _anywhere(facts: HandshakeFacts, name: str) -> _State:
 
 
 def _open(facts: HandshakeFacts) -> bool:
-    """Whether a protocol may be accepted that was not looked at."""
+    """Whether a protocol may be accepted that was not examined."""
     return any(facts.protocols.get(protocol) is None for protocol in _CLASSIC)
 
 
 def _pointless(facts: HandshakeFacts, name: str) -> bool:
-    """Whether nothing that the server accepts has use for it."""
+    """Whether nothing that the server accepts uses the extension."""
     if any(facts.protocols.get(protocol) is None for protocol in (*_CLASSIC, Protocol.TLS1_3)):
         return False
     accepted = [protocol for protocol in _CLASSIC if facts.protocols[protocol]]
@@ -148,7 +152,7 @@ _NEEDS: dict[str, Callable[[HandshakeFacts, list[Protocol]], bool]] = {
     "fallback_scsv": _one_protocol,
     "downgrade_marks": _one_protocol,
 }
-"""When an extension is of no use though TLS 1.2 or older is accepted (RFC 7366; RFC 7507; RFC 8446, 4.1.3)."""
+"""When an extension does not apply though TLS 1.2 or older is accepted (RFC 7366; RFC 7507; RFC 8446, 4.1.3)."""
 
 
 def _asks(demand: ExtensionsDemand) -> str:
@@ -157,7 +161,7 @@ def _asks(demand: ExtensionsDemand) -> str:
 
 
 def _remedy(case: Case, _demand: ExtensionsDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """What turns on or off each extension that is not as asked for."""
+    """The change that turns each extension on or off that is not as demanded."""
     missing = dict.fromkeys(outcome.evidence.get("missing", ()), True)
     surplus = dict.fromkeys(outcome.evidence.get("accepted", ()), False)
     return remedies(case, *extensions_change({**missing, **surplus}))

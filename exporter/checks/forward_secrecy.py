@@ -1,4 +1,4 @@
-"""Check `forward_secrecy`: every accepted suite agrees on keys that the certificate's key does not give away later."""
+"""Check `forward_secrecy`: no accepted suite has session keys that the certificate's key could reveal later."""
 
 from typing import Literal
 
@@ -12,19 +12,19 @@ from exporter.tls.suites import BY_ANY_NAME, BY_NAME
 
 
 class ForwardSecrecyDemand(Demand):
-    """Every accepted suite must have it."""
+    """Every accepted suite must have forward secrecy."""
 
     required: Literal[True]
 
 
 def _without(facts: HandshakeFacts, protocol: Protocol) -> tuple[str, ...]:
-    """The accepted suites that are known to be without it, as all cipher kinds of SSL 2 are."""
+    """The accepted suites that are known not to have forward secrecy. All cipher kinds of SSL 2 are among them."""
     names = facts.cipher_suites.get(protocol, ())
     return tuple(name for name in names if name in BY_ANY_NAME and not BY_ANY_NAME[name].forward_secrecy)
 
 
 def _left_open(facts: HandshakeFacts) -> tuple[str, ...]:
-    """Protocols that may have other suites than those at hand, or have one that is a number alone."""
+    """Protocols that may have suites that are not listed, or that have a suite known by its number only."""
     return tuple(
         protocol
         for protocol in Protocol
@@ -55,7 +55,7 @@ def _judge(case: Case, _demand: ForwardSecrecyDemand) -> Outcome:
 
 
 def _remedy(case: Case, _demand: ForwardSecrecyDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """The suites that are accepted and have it."""
+    """The accepted suites with forward secrecy."""
     facts = case.facts.get(HandshakeFacts)
     if facts is None:
         return nothing_known()

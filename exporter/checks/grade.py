@@ -10,7 +10,7 @@ from exporter.remedies.servers import everywhere, evidence_text
 
 
 class GradeDemand(Demand):
-    """The least letter, and whether it is the one that a server would get if its certificates were trusted."""
+    """The lowest accepted letter, and whether it is the letter as if the certificates were trusted."""
 
     minimum: Literal[Letter.A_PLUS, Letter.A, Letter.A_MINUS, Letter.B, Letter.C, Letter.D, Letter.E]
     trust_ignored: bool = False
@@ -37,7 +37,7 @@ def _judge(case: Case, demand: GradeDemand) -> Outcome:
 
 
 def _held_by(grade: Grade, demand: GradeDemand) -> dict[str, tuple[str, ...]]:
-    """All rules that apply, and what would lift the letter, if it is that letter which counts."""
+    """All rules that apply, and what would raise the letter, if the demand is about that letter."""
     lifts = () if demand.trust_ignored and grade.letter is not grade.trust_ignored else grade.lifts
     evidence = {"caps": grade.caps, "lifts": tuple(f"{lift.rule}: {lift.remedy}" for lift in lifts)}
     return {key: said for key, said in evidence.items() if said}
@@ -49,7 +49,10 @@ def _asks(demand: GradeDemand) -> str:
 
 
 def _remedy(_case: Case, _demand: GradeDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """What the grade fails by; the checks of these things have the lines."""
+    """The reasons for the grade.
+
+    The lines for the configuration are in the findings of the checks for these reasons.
+    """
     return everywhere(f"Mend what lowers the grade: {evidence_text(outcome.evidence) or outcome.summary}.")
 
 

@@ -12,13 +12,13 @@ from exporter.remedies.servers import remedies
 
 
 class HstsDemand(Demand):
-    """Least max-age, in seconds."""
+    """Minimum max-age, in seconds."""
 
     min_max_age_seconds: int = Field(ge=1, strict=True)
 
 
 def what_was_answered(case: Case) -> HttpFacts | Outcome:
-    """The responses of a target that HSTS is for, or what to say where there is none to judge."""
+    """The responses of a target that HSTS applies to, or the outcome where there is nothing to judge."""
     if case.target.protocol != "https":
         return not_applicable(f"HSTS is for https; this is {case.target.protocol}")
     if case.target.host_is_ip:
@@ -30,7 +30,7 @@ def what_was_answered(case: Case) -> HttpFacts | Outcome:
 
 
 def ignored(case: Case) -> Outcome | None:
-    """What to say of a good policy where browsers ignore it, or may: they keep none from behind a TLS error."""
+    """The outcome of a good policy that browsers ignore, or may ignore: they keep no policy after a TLS error."""
     match is_taken(case):
         case False:
             return failed("browsers refuse the certificate, and so keep no HSTS policy (RFC 6797, 8.1)")

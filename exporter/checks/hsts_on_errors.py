@@ -1,8 +1,8 @@
-"""Check `hsts_on_errors`: error responses, too, carry an HSTS policy that browsers keep for long enough.
+"""Check `hsts_on_errors`: error responses also have an HSTS policy that browsers keep for long enough.
 
-RFC 6797, 7.1 makes no difference between responses. Servers do: `add_header` of nginx needs `always` for those of 400
-and above, `Header set` of Apache httpd likewise, and lighttpd, Caddy and HAProxy answer what is no request by
-themselves, before they look at any such line.
+RFC 6797, 7.1 treats all responses the same. Servers do not: nginx's `add_header` needs `always` for responses with
+status 400 and above, and so does Apache httpd's `Header set`. lighttpd, Caddy and HAProxy answer malformed requests
+themselves, before they apply such a line.
 """
 
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from exporter.remedies.servers import remedies
 
 
 class HstsOnErrorsDemand(Demand):
-    """Least max-age, in seconds, and the requests whose error responses must have it: all three unless some are named.
+    """Minimum max-age, in seconds, and the requests whose error responses must have it.
 
-    Browsers never send what `malformed` asks for.
+    All three kinds of requests count unless the policy names some. Browsers never send the request of `malformed`.
     """
 
     min_max_age_seconds: int = Field(default=1, ge=1, strict=True)
@@ -34,7 +34,7 @@ def _judge(case: Case, demand: HstsOnErrorsDemand) -> Outcome:
         return facts
     errors = [response for response in facts.errors if response.request in demand.requests]
     if not errors:
-        # What the policy leaves out can show that the header is on every response, and never that it is not.
+        # Requests that the policy leaves out can show that every response has the header, but never that one lacks it.
         errors = list(facts.errors)
         if not errors or dict(_lacking(errors, demand)):
             return unknown("no error response was seen that counts")
@@ -58,7 +58,7 @@ def _asks(demand: HstsOnErrorsDemand) -> str:
 
 
 def _remedy(case: Case, demand: HstsOnErrorsDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """The header with the demanded max-age, in the form that is on errors too; a certificate where it is good."""
+    """The header with the demanded max-age, in the form that covers errors; a certificate where the header is good."""
     if not outcome.evidence:
         return remedies(case, NEEDS_CERTIFICATE)
     malformed = any(key.startswith(Asked.MALFORMED) for key in outcome.evidence)

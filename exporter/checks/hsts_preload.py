@@ -1,9 +1,9 @@
-"""Check `hsts_preload`: the host meets the rules of the preload list that browsers are shipped with.
+"""Check `hsts_preload`: the host meets the rules of the preload list that browsers ship with.
 
 The rules are those of its submission form (https://hstspreload.org, in code github.com/chromium/hstspreload), which
-looks at ports 443 and 80 of a registered domain. Two of them are not looked at here: whether the host is one needs the
-public suffix list, which changes by the week, and the host `www.` beside it is another target. They are unknown unless
-the policy vouches for them, so without that the check fails or is unknown and never passes.
+looks at ports 443 and 80 of a registered domain. Two rules are not checked here. Whether the host is a registered
+domain depends on the public suffix list, which changes every week. The host `www.` of the domain is another target.
+Both rules are unknown unless the policy confirms them: without that the check fails or is unknown, and never passes.
 """
 
 import re
@@ -21,9 +21,9 @@ from exporter.remedies.http import header_change, hsts_value, redirect_change
 from exporter.remedies.servers import Change, remedies
 
 MIN_MAX_AGE_SECONDS = 31_536_000
-"""hstspreload's header.go: one year."""
+"""One year, in seconds (header.go of hstspreload)."""
 _MOST_SECONDS = 2**64 - 1
-"""header.go: a longer number is an error."""
+"""A longer number is an error to header.go."""
 _MAX_AGE = re.compile(r"max-age=0*([0-9]{1,20})")
 
 Told = tuple[bool | None, str]
@@ -31,18 +31,18 @@ Told = tuple[bool | None, str]
 
 
 class HstsPreloadDemand(Demand):
-    """The rules that the operator answers for, since they are not looked at."""
+    """The rules that the operator confirms because they are not checked."""
 
     vouched_for: frozenset[Literal["registrable_domain", "www_host"]] = frozenset()
 
 
 def _seen(case: Case) -> HttpFacts | None:
-    """What was seen of the host itself: another one may have been asked for at its address."""
+    """The responses of the host itself; None where another host was asked for at its address."""
     return case.facts.get(HttpFacts) if case.target.http.host in {None, case.target.host} else None
 
 
 def _first(case: Case) -> HttpResponse | None:
-    """The response that the list would look at."""
+    """The response that the list would examine."""
     facts = _seen(case)
     return facts.first if facts is not None and case.target.http.path == "/" else None
 
@@ -58,7 +58,10 @@ def _of_policy(rule: Callable[[Hsts, HttpResponse], Told]) -> Callable[[Case], T
 
 
 def _max_age(_hsts: Hsts, response: HttpResponse) -> Told:
-    """As the list reads it, which knows no quotes (a semicolon in them separates) and no blanks at the equals sign."""
+    """The max-age as the list reads it.
+
+    The list knows no quotes (a semicolon within quotes separates) and no blanks around the equals sign.
+    """
     field = response.hsts_fields[0]
     if len(field) >= MAX_FIELD_CHARACTERS:
         return None, "the header is too long to be kept"
@@ -108,7 +111,11 @@ def _no_sha1(case: Case) -> Told:
 
 
 def _redirect(case: Case) -> Told:
-    """No server there is no mistake to the list; of one that is only silent to us it is not known."""
+    """Whether port 80 redirects to https.
+
+    The list accepts a host without a server on port 80. Where the port only does not answer the exporter, it is not
+    known.
+    """
     facts = _seen(case)
     plain = facts.http_redirect if facts else None
     if plain is None or plain.port != 80:
@@ -117,13 +124,13 @@ def _redirect(case: Case) -> Told:
         return True, "nobody listens on port 80"
     if plain.redirects_to_https is None:
         return None, f"port 80: {plain.reason}"
-    # The list compares names as they are written: one with a dot at its end is another.
+    # The list compares names as written: a name with a final dot is another name.
     same = plain.redirects_to_https and urlsplit(plain.location or "").hostname == case.target.host
     return same, plain.location or f"status {plain.status}"
 
 
 def _redirect_target(case: Case) -> Told:
-    """What port 80 leads to first must have the header; known where that is the page that was asked for."""
+    """Whether the first redirect target of port 80 has the header; known where it is the page that was asked for."""
     facts = _seen(case)
     met, why = _redirect(case)
     if facts is None or not met or facts.http_redirect is None or facts.http_redirect.location is None:
@@ -135,7 +142,7 @@ def _redirect_target(case: Case) -> Told:
 
 
 def _redirects(case: Case) -> Told:
-    """From https on: none to where there is no TLS, three at most. Redirects are not followed here."""
+    """Whether redirects from https stay on TLS, and are at most three. The exporter does not follow them."""
     response = _first(case)
     if response is None:
         return None, "the response to / was not seen"
@@ -196,11 +203,11 @@ _OTHER_RULES = {
     "no_sha1": "Replace the certificates that are signed with SHA-1.",
     "secure_redirects": "Let / lead to https only.",
 }
-"""Rules of the preload list that no line here fixes -> what to do."""
+"""Rules of the preload list that no line of configuration here fixes -> what to do."""
 
 
 def _remedy(case: Case, _demand: HstsPreloadDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """The header as the list wants it, the redirect where it is that, and a word on the other rules."""
+    """The header that the list demands, the redirect where that is missing, and a note about the other rules."""
     broken = {name for name, texts in outcome.evidence.items() if any(text.startswith("fail") for text in texts)}
     changes: list[Change] = []
     if _OF_THE_HEADER & broken:

@@ -1,6 +1,6 @@
-"""Check `http_redirect`: where a server answers without TLS, its first answer leads to https on the same host.
+"""Check `http_redirect`: where a server answers without TLS, it first redirects to https on the same host.
 
-RFC 6797, 7.2 has it so: the redirect to another host comes after that, or the policy of this one is never seen.
+RFC 6797, 7.2 demands this order: a browser that is redirected to another host first never sees this host's policy.
 """
 
 from typing import Literal
@@ -14,7 +14,7 @@ from exporter.remedies.servers import remedies
 
 
 class HttpRedirectDemand(Demand):
-    """The first answer must be the redirect."""
+    """The first response must be the redirect."""
 
     required: Literal[True]
 
@@ -39,7 +39,7 @@ def _judge(case: Case, _demand: HttpRedirectDemand) -> Outcome:
 
 
 def _remedy(case: Case, _demand: HttpRedirectDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """Port 80's first answer leads to the target."""
+    """The redirect from port 80 to the target."""
     return remedies(case, redirect_change(case.target))
 
 

@@ -1,6 +1,6 @@
-"""Check `key_exchange_groups`: which elliptic curves and other named groups keys are agreed on with.
+"""Check `key_exchange_groups`: which elliptic curves and other named groups are used for key exchange.
 
-Up to TLS 1.2 a finite field shows as its prime; that is `dh_parameters`. In TLS 1.3 it is a group like any other.
+Up to TLS 1.2 a finite field is known by its prime: the check `dh_parameters` judges it. In TLS 1.3 it is a named group.
 """
 
 from exporter.case import Case
@@ -35,7 +35,7 @@ def _judge(case: Case, demand: KeyExchangeGroupsDemand) -> Outcome:
 
 
 def _whole(facts: HandshakeFacts, protocol: Protocol) -> bool:
-    """Whether there are no groups but those at hand: SSL 2 has none at all, TLS 1.3 is never without."""
+    """Whether the listed groups are all there are: SSL 2 has none, and TLS 1.3 has at least one."""
     if protocol is Protocol.SSL2 or facts.protocols.get(protocol) is False:
         return True
     if facts.protocols.get(protocol) is None:
@@ -47,13 +47,13 @@ def _whole(facts: HandshakeFacts, protocol: Protocol) -> bool:
 
 
 def _uses_curves(facts: HandshakeFacts, protocol: Protocol) -> bool:
-    """Whether a suite is accepted that has a group, or may have one."""
+    """Whether an accepted suite uses a group, or may use one."""
     suites = [BY_NAME.get(name) for name in facts.cipher_suites.get(protocol, ())]
     return any(suite is None or suite.agreement in _ON_CURVES for suite in suites)
 
 
 def _remedy(case: Case, demand: KeyExchangeGroupsDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """The groups that are accepted and permitted, in their order, and those that are required."""
+    """The groups that are accepted and permitted, in their order, and the required ones."""
     facts = case.facts.get(HandshakeFacts)
     if facts is None:
         return nothing_known()

@@ -1,6 +1,6 @@
 """Check `mta_sts`: the mail domain announces MTA-STS (RFC 8461) and asks for TLS reports (RFC 8460) in the DNS.
 
-What the policy of MTA-STS demands, the check `mta_sts_policy` looks at.
+The check `mta_sts_policy` judges the policy that the record announces.
 """
 
 from typing import Literal
@@ -14,11 +14,11 @@ from exporter.model import DnsQuestion, Remedy
 from exporter.remedies.servers import everywhere
 
 SMTP = frozenset({"smtp", "smtps"})
-"""Protocols of mail servers that others deliver to."""
+"""Protocols of servers that other mail servers deliver to."""
 
 
 class MtaStsDemand(Demand):
-    """These TXT records must be there, and well-formed.
+    """These TXT records must exist and be well-formed.
 
     Attributes:
         records: `mta_sts`, `tls_rpt` or both.

@@ -16,10 +16,10 @@ _POLICY_SECONDS = 604800
 
 
 class MtaStsPolicyDemand(Demand):
-    """There must be such a policy.
+    """Such a policy must exist.
 
     Attributes:
-        modes: those that will do.
+        modes: the accepted modes.
     """
 
     modes: list[Literal["enforce", "testing"]] = Field(min_length=1)
@@ -53,7 +53,7 @@ def _look_at(case: Case, demand: MtaStsPolicyDemand, facts: StsPolicyFacts, poli
 
 
 def _remedy(case: Case, demand: MtaStsPolicyDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """The file that the web server of the mail domain has to have, of what was seen of it and this server."""
+    """The policy file for the web server of the mail domain, from what is known of the file and of this server."""
     domain, facts = case.target.mail_domain, case.facts.get(StsPolicyFacts)
     policy = facts.policy if facts else None
     covered = policy.mx if policy else ()

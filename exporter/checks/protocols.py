@@ -26,7 +26,7 @@ def _judge(case: Case, demand: ProtocolsDemand) -> Outcome:
 
 
 def _remedy(case: Case, demand: ProtocolsDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """The versions that are accepted and permitted, and those that are required."""
+    """The versions that are accepted and permitted, and the required ones."""
     facts = case.facts.get(HandshakeFacts)
     if facts is None:
         return nothing_known()

@@ -1,4 +1,4 @@
-"""The checks there are, in the order they are shown. A new one is added here and nowhere else."""
+"""All checks, in the order they are shown. This is the only place where a new check is registered."""
 
 from typing import Any
 

@@ -1,9 +1,9 @@
-"""Check `server_software`: what the server says that it runs on still gets security fixes.
+"""Check `server_software`: the software that the server names still gets security fixes.
 
-A banner is a hint and no proof: it can be hidden, set to anything, and stay the same over a distribution's fixes. So a
-hidden version is unknown and a distribution's package is unknown as long as its release lasts. Only a series that
-nobody maintains fails, and an old version of a maintained one that no supported distribution carries. Both are known
-where the operator says whose packages they are (`distribution`).
+A banner is a hint, not a proof. It can be hidden or set to any text, and it does not change with a distribution's
+fixes. So a hidden version is unknown, and a distribution's package is unknown while its release is supported. Two cases
+fail: a series that nobody maintains, and an old version of a maintained series that no supported distribution ships.
+Where the operator names the distribution (`distribution`), its packages are known too.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from exporter.services import SERVICES
 
 
 class ServerSoftwareDemand(Demand):
-    """That all products shown be maintained."""
+    """All products shown must be maintained."""
 
     maintained: Literal[True]
 
@@ -48,7 +48,7 @@ def _summary(outdated: Sequence[Judged]) -> str:
 
 
 def _open(facts: Software) -> list[str]:
-    """What stands in the way: what is left open, else what the server shows too little of."""
+    """Why the check is unknown: products that cannot be judged, or that the server shows too little."""
     return [_said(one) for one in facts.open or facts.products if one.support.maintained is None]
 
 
@@ -61,7 +61,7 @@ def _said(one: Judged) -> str:
 
 
 def _remedy(case: Case, _demand: ServerSoftwareDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """What to update each product to that is not maintained."""
+    """The version to update each product to that is not maintained."""
     return software_updates(case)
 
 

@@ -1,6 +1,6 @@
-"""Check `signature_schemes`: what the server signs its key exchange with in TLS 1.2.
+"""Check `signature_schemes`: the schemes that the server signs its key exchange with in TLS 1.2.
 
-Older protocols have one way alone, and TLS 1.3 encrypts it.
+Older protocols have only one scheme. TLS 1.3 encrypts the signature.
 """
 
 from exporter.case import Case
@@ -37,7 +37,7 @@ def _judge(case: Case, demand: SignatureSchemesDemand) -> Outcome:
 
 
 def _remedy(case: Case, demand: SignatureSchemesDemand, _outcome: Outcome) -> tuple[Remedy, ...]:
-    """The schemes that are accepted and permitted, in their order, and those that are required."""
+    """The schemes that are accepted and permitted, in their order, and the required ones."""
     facts = case.facts.get(HandshakeFacts)
     if facts is None:
         return nothing_known()

@@ -1,4 +1,4 @@
-"""Check `vulnerabilities`: the server is open to none of the attacks that the policy names."""
+"""Check `vulnerabilities`: the server is vulnerable to none of the attacks that the policy names."""
 
 from exporter.case import Case
 from exporter.derived.verdicts import Attack
@@ -37,7 +37,7 @@ def _judge(case: Case, demand: VulnerabilitiesDemand) -> Outcome:
 
 
 def _remedy(case: Case, _demand: VulnerabilitiesDemand, outcome: Outcome) -> tuple[Remedy, ...]:
-    """What to change against each attack that it is open to."""
+    """What to change against each attack that works."""
     return attack_remedies(case, outcome.evidence)
 
 

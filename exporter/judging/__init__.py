@@ -1,1 +1,1 @@
-"""What checks share: what a check is, entries of a policy's lists, names, expressions over suites. Pure."""
+"""What checks share: the definition of a check, entries of policy lists, names, expressions over suites. Pure."""

@@ -1,4 +1,4 @@
-"""What checks of keys and of signatures have in common: a word about each certificate that clients go by."""
+"""What checks of keys and signatures share: a remark about each certificate that clients use."""
 
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
@@ -9,14 +9,14 @@ from exporter.judging.items import Entry, sources
 
 
 class Meaning(Enum):
-    """What a word about a certificate means."""
+    """What a remark about a certificate means."""
 
     WRONG = auto()
     DARK = auto()
 
 
 Word = tuple[Meaning, str, tuple[Entry, ...]]
-"""What it means, what is said, and the entries of the policy that are to blame."""
+"""The meaning, the remark, and the entries of the policy that cause it."""
 
 
 def judge_linked(
@@ -26,7 +26,7 @@ def judge_linked(
     *,
     leaf_only: bool = False,
 ) -> Outcome:
-    """A weakness of any certificate fails at once; a pass needs all certificates to be known."""
+    """The outcome: any weak certificate fails at once; a pass needs all certificates to be known."""
     found: dict[Meaning, dict[str, tuple[str, ...]]] = {kind: {} for kind in Meaning}
     broken: list[Entry] = []
     for deployment in facts.deployments:

@@ -1,6 +1,6 @@
-"""What a check is. A new one is a file with a `CHECK` of this kind, and an entry in `exporter.checks.registry`.
+"""The definition of a check. A new check is a file with a `CHECK` and an entry in `exporter.checks.registry`.
 
-A check also says what to change where it fails: its remedy.
+A check also has a remedy: what to change when it fails.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,10 +34,10 @@ D = TypeVar("D", bound=Demand)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A verdict with its reason in one sentence and what it rests on.
+    """A verdict with its reason in one sentence and its evidence.
 
     Attributes:
-        sources: where the parts of the demand are written that it fails by, where they say so themselves.
+        sources: sources of the parts of the demand that fail, where these parts name a source of their own.
     """
 
     verdict: Verdict
@@ -59,18 +59,18 @@ class Check(Generic[D]):
     """One check.
 
     Attributes:
-        name: also its label value, its key in policies and its anchor in the documentation.
+        name: also the label value, the key in policies and the anchor in the documentation.
         demand: shape of its section in a policy.
-        verdict: gives the outcome of a demand that is in force; raises nothing.
+        verdict: facts and a demand that is in force to an outcome; raises nothing.
         asks: the demand as a phrase: "TLSv1.2, TLSv1.3 only".
-        remedy: what to change, from the facts, the demand and the outcome, which is a failure: lines for servers and
-            zone files, and what to mind; raises nothing. Where it gives none, `advise` says what was seen.
-        families: metric families that need the policy, beside `tls_posture_check_passed`.
-        full: those of them that only `metrics.detail: full` shows.
+        remedy: what to change, from the facts, the demand and a failed outcome: lines for servers and zone files, and
+            notes; raises nothing. Where it gives nothing, `advise` repeats the evidence.
+        families: metric families that need the policy, in addition to `tls_posture_check_passed`.
+        full: those families that only `metrics.detail: full` shows.
         samples: facts, all demands of a policy, its name and the day (UTC) to samples of these families.
-        questions: what has to be looked up for it in the DNS, which nobody else wants to know.
-        turns: moments, from facts and a demand, from which on the server may be known to fail it only when it is looked
-            at again; in any order, those that are over included.
+        questions: DNS look-ups that only this check needs.
+        turns: facts and a demand to moments from which on a new scan must find out whether the server fails; in any
+            order, past moments included.
     """
 
     name: str
@@ -85,40 +85,40 @@ class Check(Generic[D]):
     turns: Callable[[Facts, D], Iterable[datetime]] = _no_turns
 
     def judge(self, case: Case, demand: D) -> Outcome:
-        """The outcome; a demand that is not in force does not apply."""
+        """The outcome. A demand that is not in force gives `not_applicable`."""
         if not demand.counts(today(case)):
             return not_applicable(f"in force{demand.days}")
         return self.verdict(case, demand)
 
     def advise(self, case: Case, demand: D, outcome: Outcome) -> tuple[Remedy, ...]:
-        """What to change so that this check passes, for each server that the target may be; at least one remedy.
+        """What to change so that this check passes: a remedy for each server software that it may run, at least one.
 
         Args:
             case: the facts, with what is derived from them.
             demand: what the policy asks.
-            outcome: what the check said of them: a failure.
+            outcome: the outcome of the check: a failure.
         """
         made = tuple(one for one in self.remedy(case, demand, outcome) if one.lines or one.note)
         return made or everywhere(f"Set it as asked for; seen was: {outcome.summary}.")
 
 
 def passed(summary: str) -> Outcome:
-    """It meets the demand."""
+    """The facts meet the demand."""
     return Outcome(Verdict.PASS, summary)
 
 
 def failed(
     summary: str, evidence: Mapping[str, tuple[str, ...]] | None = None, sources: tuple[str, ...] = ()
 ) -> Outcome:
-    """It does not."""
+    """The facts do not meet the demand."""
     return Outcome(Verdict.FAIL, summary, evidence or {}, sources)
 
 
 def unknown(summary: str, evidence: Mapping[str, tuple[str, ...]] | None = None) -> Outcome:
-    """It could not be told."""
+    """It is not known whether the facts meet the demand."""
     return Outcome(Verdict.UNKNOWN, summary, evidence or {})
 
 
 def not_applicable(summary: str) -> Outcome:
-    """The question does not arise for this target."""
+    """The question does not apply to this target."""
     return Outcome(Verdict.NOT_APPLICABLE, summary)

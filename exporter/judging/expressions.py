@@ -1,6 +1,6 @@
-"""Cipher suites by what they are: `aead and forward_secrecy and not psk and bits >= 128`.
+"""Cipher suites by their properties: `aead and forward_secrecy and not psk and bits >= 128`.
 
-Terms joined by `and`, each with `not` in front where it must not hold. There is no `or`: a list of entries is one.
+Terms are joined by `and`; `not` in front negates a term. There is no `or`: a list of several entries has that effect.
 """
 
 import operator
@@ -32,7 +32,7 @@ ALL_SUITES = (*SUITES, *SSL2_SUITES)
 VALUES: Mapping[str, tuple[str, ...]] = {
     name: tuple(sorted({value(suite) for suite in ALL_SUITES} - {""})) for name, value in NAMES.items()
 }
-"""What the properties that are compared by name can be."""
+"""The values of properties that are compared by name."""
 _SAME: Mapping[str, Callable[[object, object], bool]] = {"=": operator.eq, "!=": operator.ne}
 _COMPARED: Mapping[str, Callable[[int, int], bool]] = {
     ">=": operator.ge,
@@ -47,7 +47,7 @@ _TOKEN = re.compile(r"[<>=!]+|[^\s<>=!]+")
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """What suites must be.
+    """The properties that suites must have.
 
     Attributes:
         text: as it was written.
@@ -58,7 +58,7 @@ class Expression:
     terms: tuple[Callable[[CipherSuite], bool], ...]
 
     def holds(self, suite: CipherSuite) -> bool:
-        """Whether the suite is like that."""
+        """Whether the suite has the properties."""
         return all(term(suite) for term in self.terms)
 
 
@@ -66,7 +66,7 @@ def read_expression(text: object) -> Expression:
     """The expression.
 
     Raises:
-        ValueError: it is none, names a property or value that there is not, or no suite is like that.
+        ValueError: it is not an expression, names an unknown property or value, or matches no suite.
     """
     if not isinstance(text, str) or not text.strip():
         raise ValueError("is no expression, such as: aead and bits >= 128")
@@ -95,7 +95,7 @@ def _term(tokens: list[str]) -> Callable[[CipherSuite], bool]:
 
 
 def _property(tokens: list[str]) -> Callable[[CipherSuite], bool]:
-    """What is asked of the next property, taken from the front of the tokens."""
+    """The condition on the next property, taken from the front of the tokens."""
     word = tokens.pop(0)
     if word in FLAGS:
         if tokens and tokens[0] in {*_COMPARED, "=="}:

@@ -1,4 +1,4 @@
-"""Entries of a policy's lists: names, or cipher suites by what they are, each with the days on which it counts."""
+"""Entries of a policy's lists: names, or cipher suites by their properties. Each can be limited to some days."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ def _day(value: object) -> object:
 
 
 Day = Annotated[date, BeforeValidator(_day)]
-"""A whole day, UTC."""
+"""A calendar day, UTC."""
 
 
 def today(case: Case) -> date:
@@ -54,15 +54,15 @@ def _filled(several: tuple[T, ...]) -> tuple[T, ...]:
 
 
 Filled = Annotated[tuple[T, ...], AfterValidator(_filled), Field(json_schema_extra={"minItems": 1})]
-"""One or more; pydantic's own `min_length` calls a list of nothing but mistakes empty as well."""
+"""One or more. pydantic's own `min_length` also calls a list empty whose entries all have mistakes."""
 
 
 class Dated(BaseModel):
-    """What counts on some days only, both ends included.
+    """Something that counts on some days only, first and last day included.
 
     Attributes:
-        from_: the first day; None for ever before.
-        until: the last day; None for ever after.
+        from_: the first day; None for no start.
+        until: the last day; None for no end.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
@@ -82,13 +82,13 @@ class Dated(BaseModel):
 
     @property
     def days(self) -> str:
-        """` from 2027-01-01 until 2031-12-31`, as much of it as there is."""
+        """` from 2027-01-01 until 2031-12-31`, or the part of it that is given."""
         begin = "" if self.from_ is None else f" from {self.from_}"
         return begin if self.until is None else f"{begin} until {self.until}"
 
 
 def _entry(data: object) -> object:
-    """The long form of an entry; a name alone and a single name in `is` are short for it."""
+    """The long form of an entry. A single name, as an entry or in `is`, is the short form."""
     if isinstance(data, str):
         return {"is": [data]}
     if not isinstance(data, dict):
@@ -97,10 +97,10 @@ def _entry(data: object) -> object:
 
 
 class Entry(Dated):
-    """What entries have in common.
+    """What all kinds of entries share.
 
     Attributes:
-        source: where it is written, if not where the demand is.
+        source: where the entry is written, if not where the demand is.
     """
 
     source: str | None = Field(default=None, min_length=1)
@@ -112,7 +112,7 @@ class Entry(Dated):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's
-        """The short forms as well."""
+        """The schema of the short and long forms."""
         reference = handler(schema)
         form = handler.resolve_ref_schema(reference)
         name = form["properties"]["is"]["items"]
@@ -138,21 +138,21 @@ class Item(Entry, Generic[N]):
 
     @classmethod
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """`ProtocolItem`: what it is called in the JSON Schema."""
+        """The name in the JSON Schema, such as `ProtocolItem`."""
         titles = (getattr(one, "json_schema", {}).get("title", "") for one in getattr(params[0], "__metadata__", ()))
         return f"{''.join(titles).removesuffix(' name').title()}Item"
 
     @property
     def text(self) -> str:
-        """For a person."""
+        """The entry for a person."""
         return f"{', '.join(self.names)}{self.days}"
 
 
 class SuiteItem(Entry):
-    """Cipher suites by name, or by what they are.
+    """Cipher suites by name, or by properties.
 
     Attributes:
-        names: IANA's, whichever the policy uses; empty with `where`.
+        names: IANA names, also where the policy uses OpenSSL's; empty with `where`.
     """
 
     names: Filled[SuiteName] = Field(default=(), alias="is")
@@ -168,7 +168,7 @@ class SuiteItem(Entry):
         return self
 
     def matches(self, name: str) -> bool | None:
-        """Whether it is about this suite (IANA name); None where the name does not tell what the suite is."""
+        """Whether the entry includes this suite (IANA name); None where its name does not show its properties."""
         if self.where is None:
             return name in self.names
         suite = BY_ANY_NAME.get(name)
@@ -176,7 +176,7 @@ class SuiteItem(Entry):
 
     @property
     def text(self) -> str:
-        """For a person."""
+        """The entry for a person."""
         what = ", ".join(self.names) if self.where is None else f"suites with {self.where.text}"
         return f"{what}{self.days}"
 
@@ -185,25 +185,25 @@ E = TypeVar("E", bound=Entry)
 
 
 def in_force(entries: Iterable[E], day: date) -> tuple[E, ...]:
-    """Those that count on this day."""
+    """The entries that count on this day."""
     return tuple(entry for entry in entries if entry.counts(day))
 
 
 def sources(entries: Iterable[Entry]) -> tuple[str, ...]:
-    """Where these are written, each place once."""
+    """The sources of these entries, each once."""
     return tuple(dict.fromkeys(entry.source for entry in entries if entry.source is not None))
 
 
 def names_in_force(entries: Iterable[Item[N]], day: date) -> tuple[N, ...]:
-    """The names of those that count on this day, each once."""
+    """The names of the entries that count on this day, each once."""
     return tuple(dict.fromkeys(name for entry in in_force(entries, day) for name in entry.names))
 
 
 def naming(entries: Iterable[Item[N]], names: Sequence[str]) -> tuple[Item[N], ...]:
-    """Those that have one of these names."""
+    """The entries that have one of these names."""
     return tuple(entry for entry in entries if any(name in names for name in entry.names))
 
 
 def listed(entries: Iterable[Item[Any] | SuiteItem]) -> str:
-    """`TLSv1.2 until 2031-12-31, TLSv1.3`; what stands in an entry with its days is kept apart from the others."""
+    """The entries for a person: `TLSv1.2 until 2031-12-31, TLSv1.3`; entries with days are kept apart."""
     return ", ".join(f"({entry.text})" if entry.days and "," in entry.text else entry.text for entry in entries)

@@ -1,4 +1,4 @@
-"""Names that a server has, against those that a policy requires, allows and forbids."""
+"""Compares the names that a server accepts with those that a policy requires, allows and forbids."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ N = TypeVar("N", bound=str)
 
 
 class NamesDemand(Demand, Generic[N]):
-    """What must be there, what may be there (everything where it is left out), and what must not."""
+    """Names that the server must accept, may accept (all if left out), and must not accept."""
 
     required: tuple[Item[N], ...] = ()
     allowed: tuple[Item[N], ...] | None = None
@@ -29,12 +29,12 @@ class NamesDemand(Demand, Generic[N]):
 
 @dataclass(frozen=True, slots=True)
 class Had:
-    """What is known of a server's names of one kind.
+    """What is known of a server's accepted names of one kind.
 
     Attributes:
         accepted: in the order they are shown.
-        open_names: those that it may accept as well; None when that may be any.
-        gap: what is not known where any may be accepted: "the list of groups may not be whole".
+        open_names: names that it may accept in addition; None when it may accept any.
+        gap: what is not known where it may accept any: "the list of groups may not be whole".
     """
 
     accepted: tuple[str, ...]
@@ -42,12 +42,12 @@ class Had:
     gap: str = ""
 
     def refused(self, name: str) -> bool:
-        """Whether it is known that it is not accepted."""
+        """Whether it is known that the server does not accept this name."""
         return self.open_names is not None and name not in self.accepted and name not in self.open_names
 
 
 def judge_names(had: Had, demand: NamesDemand[N], day: date) -> Outcome:
-    """What is accepted and must not be, or the other way round, fails at once; a pass needs all to be known."""
+    """The outcome: an accepted name that is forbidden, or a refused one that is required, fails at once."""
     required, forbidden = names_in_force(demand.required, day), names_in_force(demand.forbidden, day)
     allowed = None if demand.allowed is None else names_in_force(demand.allowed, day)
     if not required and not forbidden and allowed is None:
@@ -69,7 +69,7 @@ def judge_names(had: Had, demand: NamesDemand[N], day: date) -> Outcome:
 def _unknown(
     had: Had, required: tuple[str, ...], forbidden: tuple[str, ...], allowed: tuple[str, ...] | None
 ) -> Outcome | None:
-    """What is not known of what is asked; None when nothing is missing."""
+    """What the check needs to know and does not; None when nothing is missing."""
     if had.open_names is None:
         if allowed is None and not forbidden and set(required) <= set(had.accepted):
             return None
@@ -89,7 +89,7 @@ def _good(had: Had, allowed: tuple[str, ...] | None) -> str:
 
 
 def permitted(demand: NamesDemand[Any], day: date) -> Callable[[str], bool]:
-    """Whether the server may have a name, as far as the demand goes on this day; what is required, it may."""
+    """A function that says whether the server may accept a name on this day. Required names are permitted."""
     allowed = None if demand.allowed is None else set(names_in_force(demand.allowed, day))
     forbidden = set(names_in_force(demand.forbidden, day))
     required = set(names_in_force(demand.required, day))
@@ -97,7 +97,7 @@ def permitted(demand: NamesDemand[Any], day: date) -> Callable[[str], bool]:
 
 
 def to_keep(accepted: Iterable[str], demand: NamesDemand[Any], day: date, sound: Sequence[str]) -> list[str]:
-    """What is accepted and permitted, and what is required; where that is nothing, what is permitted and sound."""
+    """Names that are accepted and permitted, and required ones; where there are none, those permitted and sound."""
     may_have, required = permitted(demand, day), names_in_force(demand.required, day)
     kept = dict.fromkeys((*filter(may_have, accepted), *required))
     return list(kept) or list(filter(may_have, sound)) or list(names_in_force(demand.allowed or (), day))

@@ -1,4 +1,4 @@
-"""Names that a policy may use: what is not one of them is answered with the nearest."""
+"""Names that a policy may use. For an unknown name the message gives the nearest known one."""
 
 import difflib
 from collections.abc import Callable, Collection
@@ -17,13 +17,16 @@ from exporter.tls.parameters import FFDHE, GROUP_NAMES, SCHEME_NAMES
 from exporter.tls.suites import BY_ANY_NAME, BY_OPENSSL_NAME
 
 _MOST_SHOWN = 20
-"""Of known names, where none is near."""
+"""Maximum number of known names in a message that has no near name to suggest."""
 _COMPARED = 16
-"""Names that are looked at closely, which takes half a millisecond each: a list can have hundreds of wrong ones."""
+"""Maximum number of names that are compared closely.
+
+A comparison takes half a millisecond, and a list can have hundreds of wrong names.
+"""
 
 
 def near(name: str, names: Collection[str]) -> str:
-    """What to say after "unknown": the nearest name, else all where they are few; nothing where they are many."""
+    """The text after "unknown": the nearest name, else all names where they are few, else nothing."""
     written = {one.lower(): one for one in names}
     pairs = _pairs(name.lower())
     alike = nlargest(_COMPARED, written, key=lambda one: len(pairs & _pairs(one)) / len(one))
@@ -35,14 +38,14 @@ def near(name: str, names: Collection[str]) -> str:
 
 @lru_cache(maxsize=4096)
 def _pairs(name: str) -> frozenset[str]:
-    """Characters that stand beside each other."""
+    """All pairs of adjacent characters."""
     return frozenset(map("".join, pairwise(name)))
 
 
 def known(what: str, names: Collection[str]) -> Callable[[str], str]:
-    """A validator for names: gives them back, or raises ValueError with the nearest one.
+    """A validator for names: returns a known name, or raises ValueError with the nearest one.
 
-    `what` is what a wrong one is not: "no key exchange group".
+    `what` begins the message for a wrong name: "no key exchange group".
     """
 
     def look(name: str) -> str:
@@ -57,7 +60,7 @@ def iana_name(name: str) -> str:
     """The IANA name of a suite given by its IANA or OpenSSL name.
 
     Raises:
-        ValueError: there is no such suite; names a near one where there is one.
+        ValueError: there is no such suite; the message suggests a near name where there is one.
     """
     suite = BY_ANY_NAME.get(name) or BY_OPENSSL_NAME.get(name)
     if suite is None:
@@ -76,7 +79,7 @@ GROUPS = tuple(GROUP_NAMES.values())
 SCHEMES = tuple(SCHEME_NAMES.values())
 _SHA3 = ("sha3-224", "sha3-256", "sha3-384", "sha3-512")
 HASHES = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", *_SHA3)
-"""Of signatures in certificates whose algorithm does not have its own."""
+"""Hashes of signatures in certificates, for algorithms without a hash of their own."""
 SIGNATURE_ALGORITHMS = (
     *(f"{name}WithRSAEncryption" for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")),
     "rsassaPss",
@@ -88,9 +91,9 @@ SIGNATURE_ALGORITHMS = (
 )
 """OpenSSL's names, as in the facts."""
 KEY_CURVES = (*CURVES.values(), "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1", "secp224r1", "secp256k1")
-"""Of keys in certificates: FIPS 186-4's names, and OpenSSL's of others."""
+"""Curves of keys in certificates: names of FIPS 186-4, and OpenSSL's names of other curves."""
 NAMED_PRIMES = frozenset(FFDHE.values())
-"""RFC 7919's."""
+"""The primes of RFC 7919."""
 
 SuiteName = Annotated[str, AfterValidator(iana_name), _form("suite", sorted({*BY_ANY_NAME, *BY_OPENSSL_NAME}))]
 ProtocolName = Annotated[

@@ -1,4 +1,4 @@
-"""Cipher suites that a server has, against those that a policy allows, requires and prefers."""
+"""Compares the cipher suites that a server accepts with those that a policy allows, requires and prefers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ Entries = Sequence[SuiteItem]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a demand says of suites on one day.
+    """What a demand says about suites on one day.
 
     Attributes:
         allowed: up to TLS 1.2; None for all.
@@ -35,28 +35,28 @@ class Rules:
 
     @property
     def limits(self) -> bool:
-        """Whether there are suites that must not be accepted."""
+        """Whether the rules limit which suites may be accepted."""
         return self.allowed is not None or self.tls13_allowed is not None or bool(self.forbidden)
 
     def allows(self, protocol: Protocol, suite: str) -> bool | None:
-        """Whether this suite may be accepted in this protocol; None where its name does not tell."""
+        """Whether this suite may be accepted in this protocol; None where its name does not show its properties."""
         allowed = self.tls13_allowed if protocol is Protocol.TLS1_3 else self.allowed
         is_allowed = True if allowed is None else any_of(entry.matches(suite) for entry in allowed)
         is_forbidden = any_of(entry.matches(suite) for entry in self.forbidden)
         return all_of((is_allowed, negated(is_forbidden)))
 
     def permits(self, protocol: Protocol, suite: str) -> bool:
-        """Whether a remedy may keep this suite: allowed as its name tells, and not known to be forbidden."""
+        """Whether a remedy may keep this suite: it is known to be allowed, and not known to be forbidden."""
         allowed = self.tls13_allowed if protocol is Protocol.TLS1_3 else self.allowed
         return not _is_in(self.forbidden, suite) and (allowed is None or _is_in(allowed, suite))
 
     def rank(self, suite: str) -> int:
-        """The place of the first preferred entry that it is of; behind all where there is none."""
+        """The index of the first preferred entry that includes the suite; after all entries where none does."""
         places = (place for place, entry in enumerate(self.prefer) if entry.matches(suite))
         return next(places, len(self.prefer))
 
     def limited(self, protocol: Protocol) -> bool:
-        """Whether there are suites that must not be accepted in this protocol."""
+        """Whether the rules limit which suites may be accepted in this protocol."""
         allowed = self.tls13_allowed if protocol is Protocol.TLS1_3 else self.allowed
         return allowed is not None or any(protocol in carriers(entry) for entry in self.forbidden)
 
@@ -67,14 +67,14 @@ def _is_in(entries: Entries, suite: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is wrong, and what is not known.
+    """Faults, and what is not known.
 
     Attributes:
         wrong: kind of fault or protocol -> suites, as they are shown.
-        entries: those of the policy that it fails by.
-        open_lists: protocols whose list would have to be whole.
+        entries: the entries of the policy that are not met.
+        open_lists: protocols whose list would have to be complete.
         open_orders: protocols of which it is not known whose order decides.
-        open_suites: suites whose name does not tell what they are.
+        open_suites: suites whose name does not show their properties.
     """
 
     wrong: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Findings:
 
 
 def carries(suite: CipherSuite) -> frozenset[Protocol]:
-    """The protocols that a suite is for."""
+    """The protocols that a suite belongs to."""
     if suite.tls13 or suite.since is Protocol.SSL2:
         return frozenset({suite.since})
     return frozenset(_ALL[_ALL.index(suite.since) : _ALL.index(Protocol.TLS1_3)])
@@ -93,12 +93,15 @@ def carries(suite: CipherSuite) -> frozenset[Protocol]:
 
 @lru_cache(maxsize=1024)
 def carriers(entry: SuiteItem) -> frozenset[Protocol]:
-    """The protocols that suites of this entry are for: hundreds are gone through, and each judgement asks."""
+    """The protocols that the entry's suites belong to.
+
+    Cached: it looks at hundreds of suites, and each judgement needs it.
+    """
     return frozenset[Protocol]().union(*(carries(suite) for suite in ALL_SUITES if entry.matches(suite.name)))
 
 
 def may_lack(facts: HandshakeFacts, protocol: Protocol) -> bool:
-    """Whether there may be accepted suites that the list does not have; an accepted protocol has at least one."""
+    """Whether suites may be accepted that the list lacks; an accepted protocol has at least one suite."""
     accepted = facts.protocols.get(protocol)
     return (
         accepted is None
@@ -124,7 +127,7 @@ def excess(facts: HandshakeFacts, rules: Rules) -> Findings:
 
 
 def missing(facts: HandshakeFacts, rules: Rules) -> Findings:
-    """Suites that must be accepted and are not, where a protocol is accepted that they are for."""
+    """Required suites that are not accepted, where a protocol is accepted that they belong to."""
     found = Findings()
     accepted = [suite for protocol in facts.accepted for suite in facts.cipher_suites.get(protocol, ())]
     for text, entry in _single(rules.required):
@@ -144,7 +147,7 @@ def missing(facts: HandshakeFacts, rules: Rules) -> Findings:
 
 
 def _single(entries: Entries) -> Iterator[tuple[str, SuiteItem]]:
-    """Names one by one: each is required."""
+    """The required names one by one."""
     for entry in entries:
         if entry.where is not None:
             yield entry.where.text, entry
@@ -153,7 +156,7 @@ def _single(entries: Entries) -> Iterator[tuple[str, SuiteItem]]:
 
 
 def asked_for(facts: HandshakeFacts, rules: Rules) -> bool:
-    """Whether a protocol may be accepted that required suites are for."""
+    """Whether a protocol may be accepted that required suites belong to."""
     return any(facts.protocols.get(p) is not False for entry in rules.required for p in carriers(entry))
 
 
@@ -170,7 +173,7 @@ def ordered(facts: HandshakeFacts) -> tuple[Protocol, ...]:
 
 
 def misplaced(facts: HandshakeFacts, rules: Rules) -> Findings:
-    """Suites that stand behind others though they are preferred to them, where the server's order decides."""
+    """Suites that come after less preferred suites, where the server's order decides."""
     found = Findings()
     for protocol in ordered(facts) if rules.prefer else ():
         suites = facts.cipher_suites.get(protocol, ())
@@ -188,7 +191,7 @@ def misplaced(facts: HandshakeFacts, rules: Rules) -> Findings:
 
 
 def _placed(prefer: Entries, suites: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """The suites that entries are about, each with the place of its first entry."""
+    """The suites that entries include, each with the index of its first entry."""
     for suite in suites:
         place = next((place for place, entry in enumerate(prefer) if entry.matches(suite)), None)
         if place is not None:
@@ -196,7 +199,7 @@ def _placed(prefer: Entries, suites: Sequence[str]) -> Iterator[tuple[str, int]]
 
 
 def _crossed(places: Iterable[tuple[str, int]]) -> Iterator[tuple[str, str, int]]:
-    """The first suite of a later entry, each suite of an earlier one behind it, and that entry's place."""
+    """The first suite of a later entry, each suite of an earlier entry that comes after it, and that entry's index."""
     latest: tuple[str, int] | None = None
     for suite, place in places:
         if latest is not None and place < latest[1]:
@@ -208,7 +211,7 @@ def _crossed(places: Iterable[tuple[str, int]]) -> Iterator[tuple[str, str, int]
 def rules_of(
     allowed: Entries | None, tls13_allowed: Entries | None, others: tuple[Entries, Entries, Entries], day: date
 ) -> Rules:
-    """The rules that hold on this day; `others` are what is forbidden, required and preferred."""
+    """The rules in force on this day; `others` are the forbidden, required and preferred entries."""
     lapsed = tuple(entry for entry in (*(allowed or ()), *(tls13_allowed or ())) if not entry.counts(day))
     forbidden, required, prefer = (in_force(entries, day) for entries in others)
     return Rules(
