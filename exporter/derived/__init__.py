@@ -1,1 +1,1 @@
-"""What follows from facts of several probes, or of several targets: pure, and derived anew with every judgement."""
+"""What follows from facts of several probes, or of several targets: pure, and derived again with every judgement."""

@@ -1,6 +1,6 @@
-"""Attacks that follow from what a server accepts, one pure function each. Nothing here is tried.
+"""Attacks that follow from what a server accepts, one pure function each. No attack is tried here.
 
-Each verdict is True as soon as what is known proves it, False only when everything it needs is known, else None.
+A verdict is True as soon as the facts prove it, False only when everything it needs is known, else None.
 """
 
 from collections.abc import Mapping
@@ -14,37 +14,42 @@ from exporter.model import Protocol
 from exporter.tls.suites import BY_NAME
 
 CLASSIC = (Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.TLS1_2)
-"""TLS 1.3 has none of the suites that are looked for here: AEAD alone, with fresh keys (RFC 8446, 1.2)."""
+"""TLS 1.3 has none of the suites that are looked for here: it has AEAD only, with fresh keys (RFC 8446, 1.2)."""
 _BEFORE_TLS13 = (Protocol.SSL2, *CLASSIC)
 
 BROKEN_PRIME_BITS = 768
-"""Largest that was broken in public (Kleinjung et al., "Computation of a 768-bit prime field discrete logarithm",
-EUROCRYPT 2017; "Imperfect Forward Secrecy", section 4, had called it within reach of academics)."""
+"""Largest size broken in public (Kleinjung et al., "Computation of a 768-bit prime field discrete logarithm", EUROCRYPT
+2017; "Imperfect Forward Secrecy", section 4, had called it within reach of academics)."""
 SHARED_PRIME_BITS = 1024
-"""Largest that "Imperfect Forward Secrecy", section 4, thinks a state can break, by one computation for all servers
-that share the prime; section 5 asks for fresh ones where 1024 bits must stay."""
+"""Largest size that "Imperfect Forward Secrecy", section 4, thinks a state can break, by one computation for all
+servers that share the prime. Section 5 asks for fresh primes where 1024 bits must stay."""
 
 MOST_NAMED = 8
-"""Targets that share a key, in one verdict: thousands can, and each of their reports would name all the others."""
+"""Maximum number of targets that one verdict names as sharing a key.
+
+Thousands can share one, and each of their reports would name all the others.
+"""
 
 _BLOCKS_OF_64 = ("_3DES_", "_DES_", "_DES40_", "_IDEA_", "_RC2_", "_WITH_FORTEZZA_CBC_")
 
 is_cbc = trait(lambda name: name in BY_NAME and BY_NAME[name].cbc)
 is_rc4 = trait(lambda name: "_RC4_" in name)
 has_blocks_of_64 = trait(lambda name: any(cipher in name for cipher in _BLOCKS_OF_64))
-"""Block ciphers with 64-bit blocks under one key for a whole connection.
+"""Block ciphers with 64-bit blocks under one key for the entire connection.
 
-GOST 28147-89 and Magma have such blocks too, in counter modes that change the key on the way (every KiB by RFC 4357,
-2.3.2; by TLSTREE in RFC 9189), so that no key ever sees the 2^32 blocks that the attack takes."""
+GOST 28147-89 and Magma have such blocks too, but in modes that change the key during the connection (every KiB by RFC
+4357, 2.3.2; by TLSTREE in RFC 9189). So no key encrypts the 2^32 blocks that the attack needs.
+"""
 is_finite_field = trait(lambda name: name.removeprefix("OLD_").startswith(("TLS_DHE_", "TLS_DH_")))
 _is_512_bits = trait(lambda name: bool(is_finite_field(name)) and "_EXPORT_" in name)
-"""RFC 2246, appendix C: the export suites of Diffie-Hellman, static and anonymous ones included."""
+"""RFC 2246, appendix C: the export suites of Diffie-Hellman, including static and anonymous ones."""
 
 
 def is_rsa_export(name: str) -> bool | None:
     """Whether the client encrypts to a key of 512 bits (RFC 2246, appendix C).
 
-    EXPORT1024 allows 1024 bits (draft-ietf-tls-56-bit-ciphersuites, 2), and servers may use less: it is not looked at.
+    EXPORT1024 allows 1024 bits (draft-ietf-tls-56-bit-ciphersuites, 2). Servers may use less, but these suites are not
+    checked.
     """
     if name.startswith("TLS_RSA_EXPORT1024_"):
         return None
@@ -52,7 +57,7 @@ def is_rsa_export(name: str) -> bool | None:
 
 
 def crime(facts: HandshakeFacts) -> AttackVerdict:
-    """CVE-2012-4929: what TLS compresses shows in its length."""
+    """CVE-2012-4929: the length of compressed data reveals its content."""
     source = "CVE-2012-4929; Rizzo and Duong, ekoparty 2012"
     match facts.compression:
         case True:
@@ -64,24 +69,28 @@ def crime(facts: HandshakeFacts) -> AttackVerdict:
 
 
 def freak(facts: HandshakeFacts) -> AttackVerdict:
-    """CVE-2015-0204: a client is made to take the server's RSA key of 512 bits. SSL 2's export kinds are DROWN's."""
+    """CVE-2015-0204: a client accepts the server's RSA key of 512 bits.
+
+    The export cipher kinds of SSL 2 belong to DROWN.
+    """
     source = 'CVE-2015-0204; Beurdouche et al., "A Messy State of the Union", IEEE S&P 2015'
     return verdict(search(facts, CLASSIC, is_rsa_export), "suites with export-grade RSA", source)
 
 
 def poodle(facts: HandshakeFacts) -> AttackVerdict:
-    """CVE-2014-3566: SSL 3 does not check the padding of CBC mode. With stream ciphers alone it has none.
+    """CVE-2014-3566: SSL 3 does not check the padding of CBC mode. Stream ciphers have no padding.
 
-    Servers that do not check it in TLS either (CVE-2014-8730) have another flaw, which is not looked for.
+    Servers that do not check the padding in TLS either (CVE-2014-8730) have another flaw, which is not looked for.
     """
     source = 'CVE-2014-3566; Möller, Duong, Kotowicz, "This POODLE Bites", 2014'
     return verdict(search(facts, (Protocol.SSL3,), is_cbc), "suites in CBC mode in SSLv3", source)
 
 
 def beast(facts: HandshakeFacts) -> AttackVerdict:
-    """CVE-2011-3389: up to TLS 1.0 the last block of a record is the next one's initialization vector.
+    """CVE-2011-3389: up to TLS 1.0 the last block of a record is the initialization vector of the next one.
 
-    Clients split records against it, and a server cannot know which do; what it accepts is a fact all the same.
+    Clients work around it by splitting records. A server cannot know which clients do, so the verdict is about what it
+    accepts.
     """
     source = 'CVE-2011-3389; Duong and Rizzo, "Here Come The XOR Ninjas", 2011'
     where = (Protocol.SSL3, Protocol.TLS1_0)
@@ -89,27 +98,27 @@ def beast(facts: HandshakeFacts) -> AttackVerdict:
 
 
 def sweet32(facts: HandshakeFacts) -> AttackVerdict:
-    """CVE-2016-2183: after 2^32 blocks of 64 bits, two are alike."""
+    """CVE-2016-2183: after 2^32 blocks of 64 bits, two blocks are equal."""
     source = 'CVE-2016-2183; Bhargavan and Leurent, "On the Practical (In-)Security of 64-bit Block Ciphers", CCS 2016'
     return verdict(search(facts, _BEFORE_TLS13, has_blocks_of_64), "suites with 64-bit blocks", source)
 
 
 def rc4(facts: HandshakeFacts) -> AttackVerdict:
-    """CVE-2013-2566, CVE-2015-2808: RC4's output is biased."""
+    """CVE-2013-2566, CVE-2015-2808: the output of RC4 is biased."""
     source = "CVE-2013-2566, CVE-2015-2808; RFC 7465"
     return verdict(search(facts, _BEFORE_TLS13, is_rc4), "suites with RC4", source)
 
 
 def insecure_renegotiation(facts: HandshakeFacts, renegotiates: bool | None) -> AttackVerdict:
-    """CVE-2009-3555: a renegotiation that is not bound to the handshake before it (RFC 5746) may be somebody else's.
+    """CVE-2009-3555: a renegotiation that is not bound to the previous handshake (RFC 5746) may come from an attacker.
 
-    A server without RFC 5746 is not vulnerable by that alone, since it may refuse every renegotiation (RFC 5746, 4.1);
-    it is when it grants one. That it refuses those that clients ask for does not clear it, since it may ask for one
-    itself. What servers with RFC 5746 grant to clients without it (4.4) is not tried.
+    A server without RFC 5746 is not vulnerable by that alone, because it may refuse every renegotiation (RFC 5746,
+    4.1). It is vulnerable when it grants one. A server that refuses renegotiations by clients is not proven safe,
+    because it may ask for one itself. What servers with RFC 5746 grant to clients without it (4.4) is not tried.
 
     Args:
-        facts: what it accepts.
-        renegotiates: it was tried to renegotiate, and granted.
+        facts: what the server accepts.
+        renegotiates: whether the server granted a renegotiation when it was tried.
     """
     source = "CVE-2009-3555; RFC 5746"
     states = [facts.protocols.get(protocol) for protocol in CLASSIC]
@@ -130,14 +139,13 @@ def insecure_renegotiation(facts: HandshakeFacts, renegotiates: bool | None) -> 
 
 
 def logjam(facts: HandshakeFacts) -> AttackVerdict:
-    """CVE-2015-4000, and primes that the same paper breaks or thinks that states can.
+    """CVE-2015-4000, and primes that the same paper breaks or thinks that states can break.
 
-    A prime of more than 768 bits, up to 1024, is one when it is known that servers share it; else it may be this
-    server's own, which nobody has computed for, and that is not known.
+    A prime of 769 to 1024 bits counts only if servers are known to share it. Any other may be this server's own, which
+    nobody has computed for, so the verdict is unknown.
 
-    Primes are seen in passing, one with each answer in such a suite. Servers choose the prime by the suite and the
-    certificate that goes with it (OpenSSL, Java): so primes that are all large are all there are where each accepted
-    suite showed one.
+    Primes are seen in passing, one with each answer in such a suite. Servers choose the prime by the suite and its
+    certificate (OpenSSL, Java). So if each accepted suite showed a prime, there are no other primes.
     """
     source = 'CVE-2015-4000; Adrian et al., "Imperfect Forward Secrecy", CCS 2015'
     export = search(facts, CLASSIC, _is_512_bits)
@@ -161,7 +169,7 @@ def _is_weak(prime: Prime) -> bool:
 
 
 def _open_primes(facts: HandshakeFacts, finite: Search) -> list[str]:
-    """What is not known of the primes themselves."""
+    """What is not known about the primes themselves."""
     hidden = [f"{protocol} {name}" for protocol, name in finite.found if facts.hides_prime(protocol, name)]
     left_open = [f"the prime of {suite} was not seen" for suite in hidden]
     if finite.found and not facts.dh_primes:
@@ -174,10 +182,11 @@ def _open_primes(facts: HandshakeFacts, finite: Search) -> list[str]:
 
 
 def drown(case: Case, facts: HandshakeFacts) -> AttackVerdict:
-    """CVE-2016-0800: whoever speaks SSL 2 with a key decrypts for everybody what is encrypted to that key.
+    """CVE-2016-0800: a server that accepts SSL 2 with a key lets anybody decrypt what is encrypted to that key.
 
-    That the server accepts no RSA key exchange does not help: somebody in the middle who has such an oracle answers in
-    its place, and asks the client for one (section 5 of the paper). Nor does TLS 1.3 alone, for the same reason.
+    A server that accepts no RSA key exchange is vulnerable too: an attacker in the middle who has such an oracle
+    answers in its place, and asks the client for RSA key exchange (section 5 of the paper). TLS 1.3 alone does not
+    help, for the same reason.
     """
     source = 'CVE-2016-0800; Aviram et al., "DROWN: Breaking TLS using SSLv2", USENIX Security 2016'
     kinds = facts.cipher_suites.get(Protocol.SSL2, ()) if facts.protocols.get(Protocol.SSL2) else ()
@@ -202,7 +211,7 @@ def drown(case: Case, facts: HandshakeFacts) -> AttackVerdict:
 
 
 def _sharing(case: Case, theirs: Mapping[str, tuple[str, ...]], ours: frozenset[str]) -> tuple[str, ...]:
-    """Who else has one of our keys, for a person; a target with several addresses may be its own neighbour."""
+    """Other targets with one of our keys, for a person; a target with several addresses may be its own neighbour."""
     names = {name for key in ours for name in theirs.get(key, ())}
     first = nsmallest(MOST_NAMED, names)
     shown = ["another address of this target" if name == case.target.name else name for name in first]

@@ -1,4 +1,7 @@
-"""What a derivation is. A new one is a file with a `DERIVATION`, and an entry in `exporter.derived.registry`."""
+"""The definition of a derivation.
+
+A new derivation is a file with a `DERIVATION`, and an entry in `exporter.derived.registry`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +18,8 @@ class Derivation(Generic[F]):
     """One derivation and everything the rest of the program needs to know of it.
 
     Attributes:
-        derive: gives its facts from what the probes saw; None when nothing follows.
-        shape: how they are shown among the facts of a report.
+        derive: facts of probes to derived facts; None when nothing follows.
+        shape: how the derived facts are shown in a report.
     """
 
     derive: Callable[[Case], F | None]

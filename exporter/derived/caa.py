@@ -1,7 +1,8 @@
-"""Whether the CAA records of today allow the CA that issued the certificate of today (RFC 8659).
+"""Whether the current CAA records allow the CA that issued the current certificate (RFC 8659).
 
-A CA looks at CAA records when it issues, and never again. So a mismatch says that the next certificate of that CA will
-not come, or that records and CA were changed apart; it is no proof that a certificate was issued against the records.
+A CA checks CAA records when it issues, and never again. So a mismatch says that this CA will not issue the next
+certificate, or that records and CA were changed separately. It does not prove that a certificate was issued against the
+records.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from exporter.pki.caa import Issuance, issuance
 
 
 class CaaState(StrEnum):
-    """What the records say of the issuer."""
+    """What the records say about the issuer."""
 
     NOT_AUTHORISED = "not_authorised"
     LOOKUP_FAILED = "lookup_failed"
@@ -33,23 +34,26 @@ class CaaState(StrEnum):
 
 
 WORST_FIRST = tuple(CaaState)
-"""Of several certificates or names, the first of these counts: what is certainly wrong, what is not known, the rest."""
+"""Order of states when there are several certificates or names: the first one counts.
+
+What is certainly wrong comes first, then what is not known, then the rest.
+"""
 
 NAMELESS = frozenset(TrustFailure) - {TrustFailure.NAME_MISMATCH, TrustFailure.REVOKED}
-"""With these it was not verified that the issuer is who its name says; anybody can write a name.
+"""With these failures it was not verified that the issuer is who its name says; anybody can write a name.
 
-OpenSSL goes from the anchor downwards and stops at the first error: behind a date that is over, signatures are not
-looked at.
+OpenSSL verifies from the anchor downwards and stops at the first error. After an expired certificate it does not check
+signatures.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class CaaVerdict:
-    """One name of one certificate under the records that count for it.
+    """The verdict for one name of one certificate, by the CAA records that apply to it.
 
     Attributes:
-        name: of the certificate; a wildcard begins with `*.`.
-        issuer: the CA's name in our table; None when it is not known there, or was not verified.
+        name: a name in the certificate; a wildcard begins with `*.`.
+        issuer: the CA's name in our table; None when the table does not have it, or it was not verified.
         why: the rest of a sentence about the certificate.
     """
 
@@ -62,29 +66,29 @@ class CaaVerdict:
 
 @dataclass(frozen=True, slots=True)
 class CaaIssuer:
-    """The verdicts on all certificates of a service that carry its host's name, at least one."""
+    """The verdicts on all certificates of a service that contain its host's name, at least one."""
 
     verdicts: tuple[CaaVerdict, ...]
 
     @property
     def worst(self) -> CaaVerdict:
-        """The one that counts."""
+        """The verdict that counts."""
         return min(self.verdicts, key=lambda verdict: WORST_FIRST.index(verdict.state))
 
     @property
     def authorized(self) -> bool | None:
-        """Whether every issuer may issue; None when one of them is not known, or the records are not."""
+        """Whether every issuer may issue; None when an issuer or the records are not known."""
         match self.worst.state:
             case CaaState.NOT_AUTHORISED:
                 return False
             case CaaState.LOOKUP_FAILED | CaaState.UNKNOWN_ISSUER:
                 return None
-            case CaaState.AUTHORISED | CaaState.NO_CAA:  # without records every CA may (RFC 8659, 3)
+            case CaaState.AUTHORISED | CaaState.NO_CAA:  # without records every CA may issue (RFC 8659, 3)
                 return True if all(verdict.issuer for verdict in self.verdicts) else None
 
 
 def _covering(deployment: Deployment, host: str) -> Iterator[str]:
-    """The names in a certificate that stand for the host."""
+    """The names in a certificate that match the host."""
     wildcard = f"*.{host.partition('.')[2]}"
     for name in deployment.subject_alternative_names:
         plain = name.removeprefix("DNS:").lower()
@@ -93,9 +97,9 @@ def _covering(deployment: Deployment, host: str) -> Iterator[str]:
 
 
 def _relevant(facts: DnsFacts | None, host: str, name: str) -> CaaSet | None:
-    """The set that a CA looks at before it puts this name into a certificate; None when it is not known.
+    """The record set that a CA checks before it issues for this name; None when it is not known.
 
-    Names in certificates are full ones: the records of what a search list makes of the host are not theirs.
+    Names in certificates are complete. Records of a name that a search list made of the host do not apply to them.
     """
     if facts is None or facts.name is not None:
         return None
@@ -106,9 +110,9 @@ def _relevant(facts: DnsFacts | None, host: str, name: str) -> CaaSet | None:
 
 
 def _authority(case: Case, deployment: Deployment) -> KnownAuthority | None:
-    """The public CA that issued it; None where that is not known.
+    """The public CA that issued the certificate; None where that is not known.
 
-    An authority of the operator's own can have any name, so below `ca_file` none is believed.
+    A private authority can have any name, so with `ca_file` no name is believed.
     """
     private = case.target.ca_file is not None
     if private or deployment.trusted is None or NAMELESS & set(deployment.failures):
@@ -174,7 +178,7 @@ def _samples(facts: CaaIssuer) -> Iterator[Sample]:
 
 
 class CaaNameForm(TypedDict):
-    """One name of one certificate under the CAA records that count for it."""
+    """One name of one certificate, by the CAA records that apply to it."""
 
     name: Annotated[str, Key("name in the certificate that stands for the host")]
     certificate: Annotated[str, Key("kind of its key, and beginning of its fingerprint")]
@@ -185,7 +189,7 @@ class CaaNameForm(TypedDict):
 
 
 class CaaIssuerForm(TypedDict):
-    """Whether CAA records allow the CAs that issued."""
+    """Whether CAA records allow the CAs that issued the certificates."""
 
     state: Annotated[CaaState, Key("the worst of the names below")]
     names: Annotated[list[CaaNameForm], Key("each name of each certificate that stands for the host")]

@@ -1,6 +1,6 @@
-"""Which clients can connect, as it follows from what hellos and certificates show.
+"""Which clients can connect, by what hellos and certificates show.
 
-Worked out when it is asked for: a report is judged far more often than somebody wants to know of all clients.
+Computed on demand: reports are judged far more often than the outcomes of all clients are needed.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from exporter.simulation.terms import Obstacle, SimulatedServer
 
 @dataclass(frozen=True, slots=True)
 class ClientConnections:
-    """What comes of any client with one server.
+    """The outcome for any client with one server.
 
     Attributes:
         watched: ids of the clients that the target's configuration names.
@@ -33,7 +33,7 @@ class ClientConnections:
     watched: tuple[str, ...]
 
     def of(self, client: str) -> SimulatedConnection:
-        """What comes of the client with this id, which must be a known one."""
+        """The outcome for the client with this id, which must be known."""
         return connect(shipped_clients().clients[client], self.server)
 
 
@@ -64,7 +64,7 @@ def _samples(facts: ClientConnections) -> Iterator[Sample]:
 
 
 class ConnectionForm(TypedDict):
-    """What comes of one client; null where it is not known or there is none."""
+    """The outcome for one client; null where it is not known or does not apply."""
 
     connects: Annotated[bool | None, Key("whether the client can connect")]
     protocol: Annotated[str | None, Key("this and the next two: what is agreed on, even where the client refuses it")]
@@ -77,7 +77,7 @@ class ConnectionForm(TypedDict):
 class ClientKeys(TypedDict):
     """What follows about clients."""
 
-    # It follows from what is compared, and takes long to work out.
+    # It follows from facts that are compared themselves, and takes long to compute.
     clients: Annotated[
         dict[str, ConnectionForm],
         Key(

@@ -1,4 +1,4 @@
-"""Whether a chain as served is one that TLSA records bind to the service (RFC 6698; RFC 7671). Pure."""
+"""Whether TLSA records bind a served chain to the service (RFC 6698; RFC 7671). Pure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -17,21 +17,22 @@ CERT, SPKI = range(2)
 """Selectors."""
 
 _FORBIDDEN = frozenset({TrustFailure.PROFILE, TrustFailure.OTHER})
-"""Something in the chain may be so that no client goes by it."""
+"""Failures after which something in the chain may keep clients from using it at all."""
 _DATES = frozenset({TrustFailure.EXPIRED, TrustFailure.NOT_YET_VALID})
 
 
 def usable(records: Iterable[TlsaRecord], protocol: str) -> tuple[TlsaRecord, ...]:
-    """The records that clients go by: known parameters (RFC 6698, 4.1), and none for PKIX in SMTP (RFC 7672, 3.1.3)."""
+    """The records that clients use: known parameters (RFC 6698, 4.1), and no PKIX usages in SMTP (RFC 7672, 3.1.3)."""
     usages = {DANE_TA, DANE_EE} if protocol == "smtp" else {PKIX_TA, PKIX_EE, DANE_TA, DANE_EE}
     known = [one for one in records if one.selector in {CERT, SPKI} and one.matching in {FULL, SHA2_256, SHA2_512}]
     return tuple(one for one in known if one.usage in usages)
 
 
 def bound(records: Iterable[TlsaRecord], deployment: Deployment, now: datetime, protocol: str) -> bool | None:
-    """Whether any of these records, all usable, fits the chain at this time; None when that cannot be told.
+    """Whether any of these records, all usable, matches the chain at this time; None when it is not known.
 
-    Some clients leave out what the strongest digest is there for, others do not (RFC 7671, 9): for both it has to fit.
+    Some clients ignore records where one with a stronger digest exists, others do not (RFC 7671, 9). The chain must
+    match for both.
     """
     known = deployment.at(now)
     verdicts = {record: _fits(record, known, now, protocol) for record in records}
@@ -41,7 +42,7 @@ def bound(records: Iterable[TlsaRecord], deployment: Deployment, now: datetime, 
 
 
 def _strongest(records: Iterable[TlsaRecord]) -> Iterator[TlsaRecord]:
-    """Of each usage and selector the records with the strongest digest, and those without any."""
+    """For each usage and selector the records with the strongest digest, and those without a digest."""
     several = tuple(records)
     for one in several:
         alike = (other.matching for other in several if (other.usage, other.selector) == (one.usage, one.selector))
@@ -59,20 +60,21 @@ def _fits(record: TlsaRecord, deployment: Deployment, now: datetime, protocol: s
             return all_of((_is_of(record, deployment.leaf), _valid(deployment)))
         case _:
             above = any_of(_is_of(record, one) for one in deployment.linked[1:])
-            # The anchor is one that clients have: it need not be served, and then it was not seen.
+            # The anchor is one that clients have. It need not be served, and then it was not seen.
             return all_of((None if above is False else above, _valid(deployment)))
 
 
 def _anchored(record: TlsaRecord, deployment: Deployment, now: datetime, protocol: str) -> bool | None:
-    """DANE-TA: an issuer that is served, and from there down names, dates and uses (RFC 7671, 5.2).
+    """DANE-TA: a served issuer matches, and names, dates and uses are valid below it (RFC 7671, 5.2).
 
-    It may be on another way than the one to a public authority.
+    The issuer may be on another path than the one to a public authority.
     """
     above = [place for place in range(1, len(deployment.chain)) if place not in deployment.surplus]
     fits = {place: _is_of(record, deployment.chain[place]) for place in above}
     anchors = [place for place in above if fits[place]]
     if not anchors:
-        # What stands whole in the record may be what the client completes the chain with (RFC 7671, 5.2.3).
+        # A complete certificate in the record may be the one that the client completes the chain with (RFC 7671,
+        # 5.2.3).
         return None if None in fits.values() or record.matching == FULL else False
     on_path = [place for place in deployment.path[1:] if place in anchors]
     below = deployment.path[: deployment.path.index(on_path[0]) + 1] if on_path else (0, *above)
@@ -85,7 +87,10 @@ def _anchored(record: TlsaRecord, deployment: Deployment, now: datetime, protoco
 
 
 def _named(deployment: Deployment, protocol: str) -> bool | None:
-    """A mail server may carry the name of the mail domain instead (RFC 7672, 3.2.2), which was not looked for."""
+    """Whether the leaf has the host's name.
+
+    A mail server may have the name of the mail domain instead (RFC 7672, 3.2.2), which is not checked.
+    """
     return deployment.hostname_match or (None if protocol == "smtp" else False)
 
 
@@ -94,7 +99,7 @@ def _valid(deployment: Deployment) -> bool | None:
 
 
 def _is_of(record: TlsaRecord, certificate: ServedCertificate) -> bool | None:
-    """Whether the record is of this certificate, or of its key; None when it was not taken down what that takes."""
+    """Whether the record matches this certificate or its key; None when the digest for it was not recorded."""
     whole = record.selector == CERT
     if record.matching == SHA2_512:
         digest = certificate.fingerprint_sha512 if whole else certificate.spki_sha512

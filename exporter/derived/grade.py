@@ -1,4 +1,4 @@
-"""The grade of the SSL Labs Server Rating Guide, of what is known now (docs/grade.md)."""
+"""The grade of the SSL Labs Server Rating Guide, from what is known now (docs/grade.md)."""
 
 from collections.abc import Iterator
 
@@ -71,7 +71,7 @@ def _samples(grade: Grade) -> Iterator[Sample]:
 
 
 class NoKeys(TypedDict):
-    """Nothing among the facts: the grade has its own key in the report, and says nothing that facts do not."""
+    """No keys among the facts: the grade has its own key in the report, and adds nothing to the facts."""
 
 
 def _document(_grade: Grade) -> NoKeys:

@@ -1,6 +1,6 @@
-"""Which RSA keys a server has, by their digests: DROWN carries over to every server with the same key.
+"""Which RSA keys a server has, by their digests: DROWN affects every server with the same key.
 
-Only RSA keys count: an SSL 2 server has no other kind (draft-hickman-netscape-ssl-00).
+Only RSA keys count, because SSL 2 has no other kind (draft-hickman-netscape-ssl-00).
 """
 
 from hashlib import sha256
@@ -25,7 +25,7 @@ def served_keys(facts: Facts) -> frozenset[str]:
 
 
 def keys_known(facts: Facts) -> bool:
-    """Whether the server has no RSA keys beside `served_keys`."""
+    """Whether `served_keys` are all RSA keys of the server."""
     certificates = facts.get(CertificateFacts)
     if certificates is None or not certificates.deployments_complete:
         return False
@@ -34,7 +34,7 @@ def keys_known(facts: Facts) -> bool:
 
 
 def ssl2_keys(facts: Facts) -> frozenset[str]:
-    """The keys that SSL 2 would be spoken with, each of them only perhaps where there are several.
+    """The keys that SSL 2 may be used with. Where there are several, each is only possible.
 
     Where the certificate of SSL 2 itself was not seen, it may be any that the server has.
     """
@@ -44,9 +44,9 @@ def ssl2_keys(facts: Facts) -> frozenset[str]:
 
 
 def _digest(certificate: bytes) -> str | None:
-    """Of the key in this certificate (DER); None when it is no RSA key, or cannot be read."""
+    """SHA-256 of the key in this certificate (DER); None when it is not an RSA key, or cannot be read."""
     try:
         leaf = parse(certificate)
         return sha256(leaf.spki).hexdigest() if read_key(leaf).algorithm == RSA else None
-    except Exception:  # noqa: BLE001 - whatever the parser thinks of hostile bytes
+    except Exception:  # noqa: BLE001 - a parser may raise anything for hostile bytes
         return None

@@ -1,4 +1,4 @@
-"""What the grade looks at, gathered from facts: what may be otherwise than it was seen is not known."""
+"""Gathers from facts what the grade needs. What may have changed since it was seen is unknown."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -22,13 +22,16 @@ from exporter.tls.suites import BY_ANY_NAME, CipherSuite
 _LONG_SECONDS = timedelta(days=LONG_HSTS_DAYS).total_seconds()
 _BEFORE_TLS13 = (Protocol.SSL2, *CLASSIC)
 _NEWER = (Protocol.TLS1_1, Protocol.TLS1_2)
-"""Protocols in which suites of old are not excused by old clients; TLS 1.3 has none of these."""
+"""Protocols in which old clients are no excuse for old suites; TLS 1.3 has no such suites."""
 _OTHER_RULES = {TrustFailure.INCOMPLETE_CHAIN, TrustFailure.NAME_MISMATCH}
 _BROKEN_HASHES = {"md2", "md4", "md5"}
 
 
 def _trait(has: Callable[[CipherSuite], bool]) -> Trait:
-    """Of registered suites, SSL 2's among them; a bare number may be anything. A table: it is asked of every suite."""
+    """A trait of registered suites, SSL 2's included; a bare number may be anything.
+
+    Computed once as a table, because every suite is looked up.
+    """
     return {name: has(suite) for name, suite in BY_ANY_NAME.items()}.get
 
 
@@ -39,12 +42,12 @@ _lacks_aead = _trait(lambda suite: not suite.aead)
 
 
 def cipher_bits(name: str) -> int | None:
-    """Strength of the cipher of a suite, 0 for none; None when the suite is not registered."""
+    """Strength in bits of the cipher of a suite, 0 for none; None when the suite is not registered."""
     return BY_ANY_NAME[name].bits if name in BY_ANY_NAME else None
 
 
 def gather(case: Case) -> Material | None:
-    """All that the grade looks at; None where nothing was accepted that is known."""
+    """All material of the grade; None where no accepted protocol is known."""
     facts = case.facts.get(HandshakeFacts)
     if facts is None or not facts.accepted:
         return None
@@ -101,13 +104,16 @@ def _ciphers(facts: HandshakeFacts) -> Sizes:
 
 
 def _only_rc4(facts: HandshakeFacts) -> bool | None:
-    """False as soon as one suite is known to be another."""
+    """Whether all accepted suites use RC4. False as soon as one is known not to."""
     others = search(facts, Protocol, lambda name: negated(is_rc4(name)))
     return negated(_has(others))
 
 
 def _primes(facts: HandshakeFacts) -> Sizes:
-    """Each suite shows its prime when it is accepted, if it shows it at all (`exporter.derived.attacks.logjam`)."""
+    """The primes.
+
+    An accepted suite shows its prime in its answer, if at all (`exporter.derived.attacks.logjam`).
+    """
     finite = search(facts, CLASSIC, is_finite_field)
     hidden = any(facts.hides_prime(protocol, name) for protocol, name in finite.found)
     unseen = bool(finite.left_open) or hidden or (bool(finite.found) and not facts.dh_primes)
@@ -118,7 +124,7 @@ def _primes(facts: HandshakeFacts) -> Sizes:
 
 
 def _has_extension(facts: HandshakeFacts, name: str) -> bool | None:
-    """Whether each protocol up to TLS 1.2 has it; true as well where there is none."""
+    """Whether each protocol up to TLS 1.2 has the extension; also true where none is accepted."""
     states = [facts.protocols.get(protocol) for protocol in CLASSIC]
     if not any(states):
         return None if None in states else True
@@ -127,43 +133,51 @@ def _has_extension(facts: HandshakeFacts, name: str) -> bool | None:
 
 
 def _ccs_injection(facts: HandshakeFacts, tried: bool | None) -> bool | None:
-    """A flaw of OpenSSL's, mended in 1.0.1h of June 2014; the extended master secret came with 1.1.0 of August 2016.
+    """Whether the server is open to CVE-2014-0224, a flaw of OpenSSL.
 
-    So who has that in every protocol need not be tried (OpenSSL's CHANGES and its advisory of 5 June 2014).
+    OpenSSL fixed it in 1.0.1h of June 2014. The extended master secret came with 1.1.0 of August 2016. So a server that
+    has this extension in every protocol need not be tried (OpenSSL's CHANGES and its advisory of 5 June 2014).
     """
     return False if tried is None and _has_extension(facts, "extended_master_secret") else tried
 
 
 def _insecure_renegotiation(facts: HandshakeFacts, open_to: Callable[[Attack], bool | None]) -> bool | None:
-    """The guide looks at what clients get: a server without RFC 5746 that granted them nothing keeps its A-.
+    """Whether clients get an insecure renegotiation.
 
-    It may still ask for a renegotiation itself, which the verdict on the attack therefore leaves open.
+    The guide looks at what clients get: a server without RFC 5746 that granted them nothing keeps its A-. Such a server
+    may still ask for a renegotiation itself, so the verdict on the attack is unknown.
     """
     verdict = open_to(Attack.INSECURE_RENEGOTIATION)
     if verdict is not None or _has_extension(facts, "secure_renegotiation") is not False:
         return verdict
-    return False if open_to(Attack.CLIENT_RENEGOTIATION) is False else None  # with some granted, there is a verdict
+    return False if open_to(Attack.CLIENT_RENEGOTIATION) is False else None  # if it granted some, there is a verdict
 
 
 # --- certificates -------------------------------------------------------------------------------------------------
 
 
 def _all_chains(chains: CertificateFacts | None, holds: Callable[[Deployment], bool | None]) -> bool | None:
-    """Whether it holds of every chain, those that may not have been seen included."""
+    """Whether it is true of every chain, including those that may not have been seen."""
     if chains is None:
         return None
     return all_of((*map(holds, chains.deployments), chains.deployments_complete or None))
 
 
 def _complete(deployment: Deployment) -> bool | None:
-    """Whether nothing speaks for a forgotten intermediate; under an unknown authority the root alone may be missing."""
+    """Whether there is no sign of a missing intermediate.
+
+    Below an unknown authority, only the root may be missing.
+    """
     if deployment.complete is False:
         return TrustFailure.INCOMPLETE_CHAIN not in deployment.failures
     return deployment.complete
 
 
 def _trusted(case: Case, deployment: Deployment) -> bool | None:
-    """Whether nothing speaks against it that has no rule of its own. A chain may have ended since it was seen."""
+    """Whether nothing makes the chain untrusted, apart from what has a rule of its own.
+
+    A chain may have ended since it was seen.
+    """
     deployment = deployment.at(case.now)
     if deployment.trusted is False:
         return bool(deployment.failures) and _OTHER_RULES.issuperset(deployment.failures)
@@ -171,7 +185,10 @@ def _trusted(case: Case, deployment: Deployment) -> bool | None:
 
 
 def _signed_with(chains: CertificateFacts | None, hashes: Iterable[str]) -> bool | None:
-    """Nobody goes by what a root says of itself, so its signature does not count."""
+    """Whether some certificate is signed with one of these hashes.
+
+    Clients do not verify a root's own signature, so it does not count.
+    """
 
     def free_of_them(deployment: Deployment) -> bool | None:
         signatures = {one.signature_hash for one in deployment.linked if not one.self_signed}
@@ -191,7 +208,7 @@ def _keys(chains: CertificateFacts | None) -> Sizes:
 
 
 def _key_bits(leaf: ServedCertificate) -> int | None:
-    """Of an RSA key that is as strong."""
+    """Bits of an RSA key of the same strength."""
     match leaf.key_algorithm:
         case keys.RSA | keys.DSA:
             return leaf.key_size_bits

@@ -1,4 +1,4 @@
-"""Which suite a browser would get, from what a server accepts and whose order decides. Nothing is connected."""
+"""Which suite a browser would get, from what a server accepts and whose order decides. No connection is made."""
 
 from collections.abc import Iterator, Sequence
 
@@ -33,27 +33,27 @@ BROWSERS: tuple[tuple[str, ...], ...] = (
         "TLS_RSA_WITH_RC4_128_MD5",
     ),
 )
-"""What browsers offer up to TLS 1.2, in their order: one of today, and one of some ten years ago.
+"""Suites that browsers offer up to TLS 1.2, in their order: one of today, and one of about ten years ago.
 
-They are nobody's exactly. The first has what Chrome and Firefox have in common; the second what Internet Explorer 11
-and Safari 9 had, DHE, 3DES and RC4 among it, which may be the only ones that a server has. None of them offers 3DES or
-RC4 before anything else.
+They are not exactly any browser's. The first has what Chrome and Firefox have in common. The second has what Internet
+Explorer 11 and Safari 9 had. It includes DHE, 3DES and RC4, which may be the only ones that a server has. Neither
+offers 3DES or RC4 before anything else.
 """
 
 
 def browsers_get(facts: HandshakeFacts, protocols: Sequence[Protocol], wanted: Trait) -> bool | None:
-    """Whether browsers get such a suite in one of these accepted protocols (up to TLS 1.2).
+    """Whether browsers get a wanted suite in one of these accepted protocols (up to TLS 1.2).
 
-    A browser that has no suite in common with the server is left out; without any, all suites have to be alike.
+    A browser without a common suite with the server is left out. If none has one, all suites must give the same answer.
 
     Returns:
-        None when it is not known, as where a list may lack suites, or more than one may be chosen.
+        None when it is not known: for example, a list may lack suites, or several may be chosen.
     """
     return any_of(verdict for protocol in protocols for verdict in _in(facts, protocol, wanted))
 
 
 def _in(facts: HandshakeFacts, protocol: Protocol, wanted: Trait) -> Iterator[bool | None]:
-    """What each browser gets in this protocol."""
+    """Whether each browser gets a wanted suite in this protocol."""
     accepted = facts.protocols.get(protocol)
     if accepted is False:
         return
@@ -68,11 +68,11 @@ def _in(facts: HandshakeFacts, protocol: Protocol, wanted: Trait) -> Iterator[bo
 
 
 def _choices(names: Sequence[str], browser: Sequence[str], order: CipherOrder | None) -> frozenset[str]:
-    """The suites of which one is chosen, none without a common one.
+    """The suites of which one is chosen; none without a common suite.
 
-    By the client's order a server may still choose the certificate first (HAProxy). Where nobody's order is known to
-    decide, it is one than which no other stands further in front in both: that holds as well for servers that go by the
-    client among suites which they like as much (BoringSSL), or where it likes ChaCha20 best.
+    In the client's order a server may still choose the certificate first (HAProxy). Where it is not known whose order
+    decides, the candidates are the suites that no other suite precedes in both orders. This also covers servers that
+    follow the client among suites of equal preference (BoringSSL), or when the client prefers ChaCha20.
     """
     common = [name for name in browser if name in names]
     match order:
@@ -89,7 +89,8 @@ def _choices(names: Sequence[str], browser: Sequence[str], order: CipherOrder | 
 def browsers_lack(facts: HandshakeFacts, lacking: Trait) -> bool | None:
     """Whether some browser gets a suite that lacks something which every suite of TLS 1.3 has.
 
-    Older browsers have TLS 1.2 at most, so it is looked at beside TLS 1.3; what is older still, where there is neither.
+    Older browsers have TLS 1.2 at most, so TLS 1.2 is checked even where TLS 1.3 is accepted. Older protocols are
+    checked only where neither is accepted.
     """
     if facts.protocols.get(Protocol.TLS1_2) is not False:
         return browsers_get(facts, (Protocol.TLS1_2,), lacking)

@@ -1,4 +1,4 @@
-"""The derivations there are. A new one is added here and nowhere else."""
+"""All derivations. This is the only place where a new derivation is registered."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ DERIVATIONS: tuple[Derivation[Any], ...] = (
     clients.DERIVATION,
     software.DERIVATION,
     caa.DERIVATION,
-    grade.DERIVATION,  # behind the vulnerabilities, which it looks at
+    grade.DERIVATION,  # after the vulnerabilities, which it uses
 )
-"""Each sees what those before it gave."""
+"""In order: a derivation sees the facts of those before it."""
 
 SHOWN: tuple[Shape[Any], ...] = (*SHAPES, *(derivation.shape for derivation in DERIVATIONS))
-"""Whatever brings facts into a report, in the order they are shown."""
+"""The shapes of everything that adds facts to a report, in the order they are shown."""

@@ -1,7 +1,7 @@
-"""What a server runs on by its own word, and whether that is maintained now.
+"""The software that a server says it runs, and whether it is maintained now.
 
-Judged with every report, so that a product goes out of support on its day and not with the next scan. What a server
-says may be false or nothing: then nothing is known.
+Judged with every report, so that a product becomes unsupported on the day its support ends, not with the next scan. A
+server may say something false or nothing. Then nothing is known.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,11 +27,14 @@ from exporter.software.shown import Shown, plain_text
 from exporter.software.support import Support, support
 
 MOST_SHOWN = 4
-"""Products of one target in metrics: a server with more has a list of modules, and those that count are kept."""
+"""Maximum number of products of one target in metrics.
+
+A server with more shows a list of modules; the most relevant ones are kept.
+"""
 MOST_READ = 16
-"""Products of one target that are judged."""
+"""Maximum number of products of one target that are judged."""
 MOST_TEXTS = 8
-"""Header fields and greetings of one target that the report keeps."""
+"""Maximum number of header fields and greetings of one target in the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Software:
-    """All that a server says of its software.
+    """All that a server says about its software.
 
     Attributes:
-        shown: pairs of source and what was said, made printable and cut.
-        products: the server itself first, as far as it shows.
+        shown: pairs of source and text, made printable and cut.
+        products: the server itself first, where it is shown.
     """
 
     shown: tuple[tuple[str, str], ...]
@@ -56,7 +59,7 @@ class Software:
 
     @property
     def server(self) -> Shown | None:
-        """The server itself."""
+        """The server itself; None where it is not shown."""
         return next((one.shown for one in self.products if one.shown.main), None)
 
     @property
@@ -66,14 +69,14 @@ class Software:
 
     @property
     def open(self) -> tuple[Judged, ...]:
-        """Products of which it is not known, though they show a version and their releases are known."""
+        """Products whose support is not known, though they show a version and their releases are known."""
         return tuple(one for one in self.products if one.support.maintained is None and one.support.judged)
 
     @property
     def maintained(self) -> bool | None:
         """False when one product is not maintained.
 
-        True when the server itself is known to be maintained, and nothing else that can be judged is left open.
+        True when the server itself is known to be maintained, and every other product that can be judged is too.
         """
         if self.outdated:
             return False
@@ -82,7 +85,7 @@ class Software:
 
     @property
     def ends(self) -> datetime | None:
-        """The earliest end of support that is known."""
+        """The earliest known end of support."""
         return min((one.support.ends for one in self.products if one.support.ends is not None), default=None)
 
     @property
@@ -130,15 +133,15 @@ def _greeted(case: Case) -> tuple[str, str | None]:
 
 
 def _distinct(products: Sequence[Shown]) -> list[Shown]:
-    """Each product once with each of its versions; without one where none is shown. The server itself goes first.
+    """Each product once with each of its versions, or without one where none is shown. The server itself comes first.
 
-    One is the server itself: what the first response says, since errors may come from somebody in front of it.
+    The server itself is what the first response names. Errors may come from a proxy in front of it.
     """
     found: dict[tuple[str, str | None], Shown] = {}
     itself = next((one.product for one in products if one.main), None)
     for one in products:
         before = found.get((one.product, one.version), one)
-        package = before.package or one.package  # one field may have a mark that another has not
+        package = before.package or one.package  # one field may have a mark that another does not have
         found[one.product, one.version] = replace(before, package=package, main=one.product == itself)
     versions = {product for product, version in found if version is not None}
     distinct = [one for one in found.values() if one.version is not None or one.product not in versions]
@@ -183,7 +186,7 @@ def _samples(facts: Software) -> Iterator[Sample]:
 
 
 class TextForm(TypedDict):
-    """What a server says of its software."""
+    """What a server says about its software."""
 
     source: Annotated[str, Key("header field, or `greeting`")]
     text: Annotated[str, Key("made printable, and cut")]
@@ -208,10 +211,10 @@ class ProductForm(NamedForm):
 
 
 class SoftwareForm(TypedDict):
-    """What the server says of its software.
+    """What the server says about its software.
 
-    Texts contain names of machines and times of day, and not every machine gave each answer. So the server itself is
-    compared, and nothing else.
+    Texts contain names of machines and times of day, and not every machine gave each answer. So only the server itself
+    is compared.
     """
 
     shown: Annotated[list[TextForm], Key("what it says, the first few texts", compared=False)]
@@ -228,7 +231,7 @@ class SoftwareForm(TypedDict):
 
 
 class SoftwareKeys(TypedDict):
-    """What follows from what a server shows."""
+    """What follows from the software that a server shows."""
 
     software: Annotated[SoftwareForm, Key("what the server says that it runs on, and whether that is maintained")]
 

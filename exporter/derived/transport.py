@@ -1,4 +1,4 @@
-"""Whether browsers connect without an error of TLS, without which they keep no HSTS policy (RFC 6797, 8.1 and 8.4)."""
+"""Whether browsers connect without a TLS error; otherwise they keep no HSTS policy (RFC 6797, 8.1 and 8.4)."""
 
 from exporter.case import Case
 from exporter.facts.certificate import CertificateFacts, Deployment
@@ -6,11 +6,11 @@ from exporter.ternary import all_of
 
 
 def is_taken(case: Case) -> bool | None:
-    """Whether clients take the certificates that were seen; None when that is not known.
+    """Whether clients accept the certificates that were seen; None when that is not known.
 
-    For a target with a `ca_file` these are the clients that trust it. The first certificate is what browsers of today
-    get, and they keep the policy: it alone fails. Others that are refused may be for other clients alone. Certificates
-    that may not have been seen do not count.
+    For a target with a `ca_file`, clients are those that trust it. Modern browsers get the first certificate and keep
+    the policy, so only the first certificate can fail. Other refused certificates may be for other clients only.
+    Certificates that may not have been seen do not count.
     """
     facts = case.facts.get(CertificateFacts)
     if facts is None:
@@ -20,5 +20,8 @@ def is_taken(case: Case) -> bool | None:
 
 
 def _is_taken(deployment: Deployment) -> bool | None:
-    """Of a certificate at the time of judgement. A failure is known even where the trust store could not be read."""
+    """Whether clients accept a certificate at the time of judgement.
+
+    A failure is known even where the trust store could not be read.
+    """
     return all_of((deployment.trusted, deployment.hostname_match, not deployment.failures))

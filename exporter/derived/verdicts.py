@@ -1,4 +1,7 @@
-"""What is said of an attack, and how it follows from lists of suites: whatever may be missing leaves it open."""
+"""Verdicts on attacks, and how they follow from lists of suites.
+
+A list that may be incomplete leaves a verdict unknown.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -32,7 +35,7 @@ class AttackVerdict:
     """What is known of one attack on one server.
 
     Attributes:
-        vulnerable: None when what is known proves neither.
+        vulnerable: None when the facts prove neither.
         why: one sentence for a person.
         evidence: what makes it vulnerable, such as `TLSv1.0 TLS_RSA_WITH_RC4_128_SHA`.
         source: CVE, and the paper or RFC.
@@ -45,23 +48,23 @@ class AttackVerdict:
 
 
 Trait = Callable[[str], bool | None]
-"""Name of a suite -> whether it is one of those that are looked for; None when the name does not tell."""
+"""Name of a suite -> whether it is one of the wanted ones; None when the name does not show it."""
 
 _SSL2_NAMES = frozenset(SSL2_KINDS.values())
 
 
 def trait(matches: Callable[[str], bool]) -> Trait:
-    """A trait that shows in the name, of suites whose name says what they are: a bare number may be anything."""
+    """A trait that shows in the name of a suite. None for a bare number, which may be any suite."""
     return lambda name: matches(name) if name in BY_NAME or name in _SSL2_NAMES else None
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What lists of suites told.
+    """The result of a search in lists of suites.
 
     Attributes:
-        found: protocol and name of each accepted suite that was looked for.
-        left_open: why there may be others, in words.
+        found: protocol and name of each wanted suite that is accepted.
+        left_open: why there may be others, for a person.
     """
 
     found: tuple[tuple[Protocol, str], ...]
@@ -69,12 +72,12 @@ class Search:
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """As it is shown to a person."""
+        """The suites found, for a person."""
         return tuple(f"{protocol} {name}" for protocol, name in self.found)
 
 
 def search(facts: HandshakeFacts, protocols: Iterable[Protocol], wanted: Trait) -> Search:
-    """Look for suites in the lists of these protocols.
+    """Search the lists of these protocols for the wanted suites.
 
     An accepted protocol has at least one suite, so an empty list is one that was not read.
     """
@@ -95,7 +98,7 @@ def search(facts: HandshakeFacts, protocols: Iterable[Protocol], wanted: Trait) 
 
 
 def verdict(seen: Search, what: str, source: str) -> AttackVerdict:
-    """Vulnerable as soon as one such suite is accepted; not so when all lists are whole and have none.
+    """Vulnerable if one such suite is accepted; not vulnerable if all lists are complete and have none.
 
     `what` names the suites in plural: `suites with RC4`.
     """
@@ -107,7 +110,7 @@ def verdict(seen: Search, what: str, source: str) -> AttackVerdict:
 
 
 def unknown(why: str, source: str) -> AttackVerdict:
-    """What is known proves neither."""
+    """The facts prove neither."""
     return AttackVerdict(None, why, (), source)
 
 

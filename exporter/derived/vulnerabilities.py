@@ -1,4 +1,4 @@
-"""Which known attacks a server is open to: those that were tried, and those that follow from what it accepts."""
+"""Which known attacks work against a server: those that were tried, and those that follow from what it accepts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from exporter.model import Family, Label, Sample, Unit, holds
 
 @dataclass(frozen=True, slots=True)
 class Vulnerabilities:
-    """A verdict on every attack there is."""
+    """A verdict on every attack."""
 
     verdicts: Mapping[Attack, AttackVerdict]
 
@@ -30,9 +30,9 @@ class _Try:
     """An attack that has to be tried.
 
     Attributes:
-        impossible: why there is nothing to try, where that is so.
-        found: what it means that it works.
-        not_found: what it means that it does not.
+        impossible: why the attack cannot work; None where it must be tried.
+        found: what it means that the attack works.
+        not_found: what it means that the attack does not work.
     """
 
     impossible: str
@@ -71,9 +71,9 @@ _TRIED = {
 
 
 def _tried(case: Case, handshake: HandshakeFacts, seen: Signature, attack: Attack) -> AttackVerdict:
-    """What trying it came to, unless it cannot work at all on what the server accepts by now.
+    """The verdict from trying, unless the attack cannot work at all on what the server accepts now.
 
-    An answer is of the server that was tried, so it tells nothing of one that looks different.
+    An answer belongs to the server that was tried, so it says nothing about one that looks different.
     """
     about = _TRIED[attack]
     possible = POSSIBLE[attack](handshake)
@@ -122,7 +122,7 @@ def _verdict(case: Case, handshake: HandshakeFacts, seen: Signature, attack: Att
 
 
 def _renegotiates(case: Case, handshake: HandshakeFacts, seen: Signature) -> bool | None:
-    """Whether it granted a client a renegotiation; a limit to how many is no refusal."""
+    """Whether the server granted a client a renegotiation. A limit to their number is not a refusal."""
     some = _tried(case, handshake, seen, Attack.CLIENT_RENEGOTIATION).vulnerable
     answer = (case.facts.get(VulnerabilityFacts) or VulnerabilityFacts()).attacks_tried.get(Attack.CLIENT_RENEGOTIATION)
     return True if some is False and answer is not None and answer.detail else some  # it says how many were granted

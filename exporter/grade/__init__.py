@@ -1,7 +1,7 @@
 """The grade of the SSL Labs Server Rating Guide, computed from facts alone. docs/grade.md has its rules and decisions.
 
-`material` is what it looks at, `scores` the numeric tables, `rules` the rest of the guide as one table, `evaluate` puts
-them together.
+`material` is the input, `scores` has the numeric tables, `rules` has the rest of the guide as one table, and `evaluate`
+combines them.
 """
 
 from exporter.grade.evaluate import Grade, Lift, evaluate

@@ -1,4 +1,4 @@
-"""From material to a grade: no letter unless it is the same whatever the unknown may be."""
+"""From material to a grade: a letter is known only if unknown material cannot change it."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from exporter.grade.rules import RULES, Rule
 from exporter.grade.scores import Range, Scores, letter_of, score
 
 OUTSIDE = (Letter.T, Letter.M)
-"""The first that applies stands: without trust, the name does not matter any more."""
+"""Letters outside the scale. The first that applies is given: without trust, the name does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lift:
-    """One thing that holds the letter down.
+    """One thing that keeps the letter low.
 
     Attributes:
-        rule: its name; one of the categories of the score where that is too low.
-        remedy: what would lift it, for a person.
+        rule: its name; a category of the score where the score is too low.
+        remedy: what would raise the letter, for a person.
     """
 
     rule: str
@@ -30,17 +30,17 @@ class Grade:
     """What is known of the grade.
 
     Attributes:
-        letter: None when it depends on something that is not known.
-        trust_ignored: likewise, as if the certificates were trusted and carried the name.
-        at_best, at_worst: what the letter can be at most and at least; itself where it is known.
-        at_best_trust_ignored, at_worst_trust_ignored: likewise.
+        letter: None when it depends on something unknown.
+        trust_ignored: the letter as if the certificates were trusted and had the name; None as above.
+        at_best, at_worst: the best and worst possible letter; both are the letter where it is known.
+        at_best_trust_ignored, at_worst_trust_ignored: the same for `trust_ignored`.
         score: 0 to 100, before any rule; None when it is not known exactly.
-        categories: likewise, of protocols, key exchange and ciphers.
-        caps: names of all rules that are known to apply, the one that counts most first.
-        capped_by: name of the first of those that lead to this letter; empty where the score does.
-        lifts: all that has to go for the next better letter.
-        lifted: that letter; None where there is none, or it is not known.
-        missing: names of what is not known and may change the letter, with or without trust: rules and categories.
+        categories: the scores of protocols, key exchange and ciphers.
+        caps: names of all rules that are known to apply, the most severe first.
+        capped_by: name of the first rule that leads to this letter; empty where the score does.
+        lifts: everything to fix for the next better letter.
+        lifted: that next letter; None where there is none, or it is not known.
+        missing: names of rules and categories that are not known and may change the letter, with or without trust.
     """
 
     letter: Letter | None
@@ -90,24 +90,24 @@ def evaluate(material: Material) -> Grade:
 
 
 def _severity(rule: Rule) -> tuple[bool, int]:
-    """What is outside the scale first, then the lowest."""
+    """Sort key: letters outside the scale first, then the lowest letter."""
     return rule.effect.on_scale, rule.effect.rank
 
 
 def _letter(rules: Iterable[Rule], total: float) -> Letter:
-    """The letter where these rules apply, and no others."""
+    """The letter if exactly these rules apply."""
     effects = {rule.effect for rule in rules}
     outside = next((letter for letter in OUTSIDE if letter in effects), None)
     return outside or min((letter_of(total), *effects), key=lambda letter: letter.rank)
 
 
 def _reach(applying: Collection[Rule], perhaps: Collection[Rule], total: Range) -> tuple[Letter, Letter]:
-    """The best and the worst that the letter may be."""
+    """The best and the worst possible letter."""
     return _letter(applying, total.high), _letter((*applying, *perhaps), total.low)
 
 
 def _missing(applying: Collection[Rule], perhaps: Collection[Rule], scores: Scores) -> Iterator[str]:
-    """What may change the letter by itself, if anything may."""
+    """Names of what may change the letter by itself."""
     total = scores.total
     best = _letter(applying, total.high)
     for rule in perhaps:
@@ -120,7 +120,7 @@ def _missing(applying: Collection[Rule], perhaps: Collection[Rule], scores: Scor
 def _lifts(
     letter: Letter | None, applying: Collection[Rule], perhaps: Collection[Rule], total: Range
 ) -> tuple[tuple[Lift, ...], Letter | None]:
-    """What holds the letter, and the one that would be without it."""
+    """What keeps the letter, and the letter without it."""
     if letter is None or letter is Letter.A_PLUS:
         return (), None
     if not letter.on_scale:

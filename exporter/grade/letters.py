@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Letter(StrEnum):
-    """Label values of `tls_posture_grade_info`. T and M stand outside the scale."""
+    """Label values of `tls_posture_grade_info`. T and M are outside the scale."""
 
     A_PLUS = "A+"
     A = "A"
@@ -19,12 +19,12 @@ class Letter(StrEnum):
 
     @property
     def rank(self) -> int:
-        """7 for A+ down to 0 for F; 0 for T and M as well."""
+        """7 for A+ down to 0 for F; also 0 for T and M."""
         return max(_BEST - _PLACES[self], 0)
 
     @property
     def on_scale(self) -> bool:
-        """Whether it is one of those that a score or a cap leads to."""
+        """Whether a score or a cap can lead to this letter."""
         return self not in {Letter.T, Letter.M}
 
 

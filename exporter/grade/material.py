@@ -1,4 +1,4 @@
-"""What the grade looks at: plain values, None where something is not known."""
+"""The input of the grade: plain values, None where something is not known."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from exporter.model import Protocol
 from exporter.ternary import any_of
 
 LONG_HSTS_DAYS = 180
-"""The guide has six months; testssl.sh, too, takes 180 days for them."""
+"""The guide says six months; testssl.sh also takes 180 days for that."""
 
 
 class HstsRating(Enum):
-    """What a server's HSTS header is worth to the guide."""
+    """How the guide rates a server's HSTS header."""
 
     NOT_APPLICABLE = "no web server, or one that goes by an IP address"
     ABSENT = "no header"
@@ -27,15 +27,15 @@ class Sizes:
     """Some sizes in bits.
 
     Attributes:
-        seen: those that are known.
-        whole: there are no others.
+        seen: the sizes that are known.
+        whole: whether these are all.
     """
 
     seen: tuple[int, ...]
     whole: bool
 
     def below(self, bits: int) -> bool | None:
-        """Whether one of them is smaller; None when one that is not known may be."""
+        """Whether a size is smaller than this; None when an unknown one may be."""
         if any(size < bits for size in self.seen):
             return True
         return False if self.whole else None
@@ -45,28 +45,29 @@ class Sizes:
 class Material:
     """What the rules and the scores are computed from.
 
-    "Used" means that a browser would get it (see docs/grade.md), the rest that the server has it at all.
+    "Used" means that a browser would get it (see docs/grade.md). The other attributes mean that the server has it at
+    all.
 
     Attributes:
-        protocols: whether each is accepted; missing is not known.
-        ciphers: of the symmetric ciphers of all accepted suites; 0 for none.
-        keys: of the keys of the certificates, as an RSA key of the same strength.
-        primes: of finite-field key exchanges.
-        anonymous: suites without any certificate.
-        export: suites that were made weak for export.
-        rc4: suites with RC4 at all.
+        protocols: whether each is accepted; a missing one is not known.
+        ciphers: sizes of the symmetric ciphers of all accepted suites; 0 for none.
+        keys: sizes of the keys of the certificates, as RSA keys of the same strength.
+        primes: sizes of the primes of finite-field key exchanges.
+        anonymous: suites without a certificate.
+        export: suites weakened for export.
+        rc4: suites with RC4.
         only_rc4: no other suites.
         rc4_used: in TLS 1.1 or newer.
         small_blocks_used: ciphers with blocks of 64 bits, in TLS 1.1 or newer.
-        forward_secrecy_used: by every browser.
-        aead_used: likewise.
-        md5_signature: MD2 or MD5, in a certificate that clients go by, a root's own aside.
-        sha1_signature: likewise with SHA-1.
+        forward_secrecy_used: every browser gets it.
+        aead_used: every browser gets it.
+        md5_signature: MD2 or MD5 in the signature of a certificate that clients use, except a root.
+        sha1_signature: the same for SHA-1.
         chain_complete: no intermediate is missing.
-        trusted: nothing but a missing intermediate and the name speaks against any of the certificates.
-        name_match: all carry the name of the service.
-        secure_renegotiation: RFC 5746; true as well where there is no renegotiation.
-        heartbleed, ccs_injection, robot, drown, poodle, crime, insecure_renegotiation: the server is open to it.
+        trusted: all certificates are trusted, apart from a missing intermediate and the name.
+        name_match: all certificates have the name of the service.
+        secure_renegotiation: RFC 5746; also true where there is no renegotiation.
+        heartbleed, ccs_injection, robot, drown, poodle, crime, insecure_renegotiation: the attack works.
     """
 
     protocols: Mapping[Protocol, bool | None]
@@ -97,5 +98,5 @@ class Material:
     insecure_renegotiation: bool | None
 
     def any_accepted(self, *protocols: Protocol) -> bool | None:
-        """Whether one of these is."""
+        """Whether one of these is accepted; None when it is not known."""
         return any_of(self.protocols.get(protocol) for protocol in protocols)

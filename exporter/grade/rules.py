@@ -1,4 +1,4 @@
-"""The rules of the guide that are no numbers, as one table. docs/grade.md is generated from it."""
+"""The rules of the guide that are not numeric, as one table. docs/grade.md is generated from it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from exporter.model import Protocol
 from exporter.ternary import all_of, any_of, negated
 
 REVISION: Final = "2009r"
-"""Of 16 May 2025."""
+"""Revision of the guide of 16 May 2025."""
 
 GUIDE = "SSL Server Rating Guide, text of 2009k"
 QUALYS_2017 = "Qualys blog, Announcing SSL Labs Grading Changes for 2017, 16 November 2016"
@@ -30,12 +30,12 @@ class Rule:
 
     Attributes:
         name: label value of `capped_by`.
-        effect: the best letter where it applies; T and M stand in place of any.
-        revision: of the guide, in which the effect is as it is here; `?` where that could not be found out.
-        source: where it is written.
-        description: what it applies to, after "a server that".
-        remedy: what would lift it.
-        applies: None when that is not known.
+        effect: the best letter where the rule applies; T and M replace any letter.
+        revision: revision of the guide that has this effect; `?` where it could not be found out.
+        source: where the rule is written.
+        description: what the rule applies to, after "a server that".
+        remedy: what would make the rule not apply.
+        applies: whether it applies to the material; None when that is not known.
     """
 
     name: str
@@ -367,12 +367,15 @@ RULES: tuple[Rule, ...] = (
         _hsts(HstsRating.ABSENT, HstsRating.INVALID, HstsRating.DISABLED, HstsRating.SHORT),
     ),
 )
-"""In the order in which `capped_by` is chosen among several that lead to the same letter."""
+"""Order in which `capped_by` is chosen among several rules that lead to the same letter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Omission:
-    """A rule of the guide, or of SSL Labs, that nothing here looks at; a server it applies to gets a better letter."""
+    """A rule of the guide, or of SSL Labs, that is not implemented.
+
+    A server that it applies to gets a better letter.
+    """
 
     what: str
     effect: Letter

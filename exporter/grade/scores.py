@@ -1,6 +1,6 @@
 """The numeric tables of the guide: scores of protocols, key exchange and ciphers, and the letter of their sum.
 
-What is not known makes a score a range: from the one it would be at worst to the one at best.
+Something unknown makes a score a range, from its worst value to its best.
 """
 
 from dataclasses import dataclass
@@ -15,43 +15,44 @@ PROTOCOL_SCORES = {
     Protocol.TLS1_0: 90,
     Protocol.TLS1_1: 95,
     Protocol.TLS1_2: 100,
-    Protocol.TLS1_3: 100,  # the guide has none: all who compute it take 100 (ssllabs-scan, issue 838)
+    Protocol.TLS1_3: 100,  # not in the guide; all implementations take 100 (ssllabs-scan, issue 838)
 }
 
 KEY_SCORES = ((512, 20), (1024, 40), (2048, 80), (4096, 90))
-"""Below so many bits -> the score; from 4096 on 100. Of RSA, DSA and finite fields."""
+"""Fewer bits than this -> the score; 100 from 4096 bits on. For RSA, DSA and finite fields."""
 NO_KEY = ("anonymous suites, to which no key belongs", 0)
 EXPORT_KEY = ("export suites, whose keys have 512 bits", 40)
 
 CIPHER_SCORES = ((1, 0), (128, 20), (256, 80))
-"""Likewise, of symmetric ciphers. 3DES counts as 112 bits."""
+"""Fewer bits than this -> the score, for symmetric ciphers. 3DES counts as 112 bits."""
 FULL = 100
 
 EC_AS_RSA = ((112, 256), (160, 512), (224, 1024), (256, 2048), (384, 3072), (512, 7680))
-"""Keys of elliptic curves below so many bits -> the RSA key of the same strength; from 512 on 15360.
+"""Elliptic curve keys of fewer bits than this -> the RSA key of the same strength; 15360 from 512 bits on.
 
-NIST SP 800-57 part 1 rev. 5, table 2. It has nothing below 160 bits: a curve of 112 bits was broken in 2009 (Bos et
+NIST SP 800-57 part 1 rev. 5, table 2. It has nothing below 160 bits. A curve of 112 bits was broken in 2009 (Bos et
 al., "Solving a 112-bit prime elliptic curve discrete logarithm problem on game consoles"), as RSA with 512 bits was in
-1999 (Cavallar et al., "Factorization of a 512-bit RSA modulus", EUROCRYPT 2000)."""
+1999 (Cavallar et al., "Factorization of a 512-bit RSA modulus", EUROCRYPT 2000).
+"""
 EC_AT_MOST = 15360
 
 WEIGHTS = {"protocols": 30, "key_exchange": 30, "ciphers": 40}
-"""Per cent of the whole."""
+"""Weights in the total score, in per cent."""
 
 LETTERS = ((80, Letter.A_PLUS), (65, Letter.B), (50, Letter.C), (35, Letter.D), (20, Letter.E), (0, Letter.F))
-"""Least score -> the letter before any rule. From 80 on it is an A: rules make the difference between A+, A and A-."""
+"""Minimum score -> the letter before any rule. From 80 on it is an A; rules decide between A+, A and A-."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A score that lies between two, both included; out of 100."""
+    """A score between two values, both included; out of 100."""
 
     low: float
     high: float
 
     @property
     def exact(self) -> float | None:
-        """The score, where it is known."""
+        """The score, where it is known exactly."""
         return self.low if self.low == self.high else None
 
 
@@ -65,12 +66,12 @@ class Scores:
 
     @property
     def categories(self) -> dict[str, Range]:
-        """By name, in the order of `WEIGHTS`."""
+        """The scores by name, in the order of `WEIGHTS`."""
         return {"protocols": self.protocols, "key_exchange": self.key_exchange, "ciphers": self.ciphers}
 
     @property
     def total(self) -> Range:
-        """Their weighted sum; 0 where one of them is 0."""
+        """The weighted sum of the scores; 0 where one of them is 0."""
         parts = self.categories.values()
         return Range(_total([part.low for part in parts]), _total([part.high for part in parts]))
 
@@ -81,7 +82,7 @@ def _total(parts: list[float]) -> float:
 
 
 def score(material: Material) -> Scores:
-    """All three categories."""
+    """The scores of all three categories."""
     return Scores(_protocols(material), _key_exchange(material), _ciphers(material.ciphers))
 
 
@@ -91,12 +92,12 @@ def letter_of(total: float) -> Letter:
 
 
 def by_bits(table: tuple[tuple[int, int], ...], bits: int, otherwise: int = FULL) -> int:
-    """What a table says of so many bits."""
+    """The table's score for this number of bits."""
     return next((value for limit, value in table if bits < limit), otherwise)
 
 
 def ec_as_rsa(bits: int) -> int:
-    """Bits of an RSA key that is as strong as one of an elliptic curve with so many."""
+    """Bits of an RSA key as strong as an elliptic curve key of this size."""
     return by_bits(EC_AS_RSA, bits, EC_AT_MOST)
 
 
@@ -105,17 +106,17 @@ def _middle(best: float, worst: float) -> float:
 
 
 def _protocols(material: Material) -> Range:
-    """The middle of the best and the worst."""
+    """The mean of the best and the worst protocol's score."""
     known = [points for protocol, points in PROTOCOL_SCORES.items() if material.protocols.get(protocol)]
     perhaps = [points for protocol, points in PROTOCOL_SCORES.items() if material.protocols.get(protocol) is None]
-    if not known:  # nobody gets a connection that way, so one of the others is accepted
+    if not known:  # no connection is possible that way, so one of the others is accepted
         return Range(min(perhaps, default=0), max(perhaps, default=0))
     low = _middle(max(known), min(known + perhaps))
     return Range(low, _middle(max(known + perhaps), min(known)))
 
 
 def _key_exchange(material: Material) -> Range:
-    """The weakest of all keys."""
+    """The score of the weakest key."""
     sizes = (*material.keys.seen, *material.primes.seen)
     points = [FULL, *(by_bits(KEY_SCORES, size) for size in sizes)]
     whole = material.keys.whole and material.primes.whole
@@ -129,7 +130,7 @@ def _key_exchange(material: Material) -> Range:
 
 
 def _ciphers(sizes: Sizes) -> Range:
-    """The middle of the strongest and the weakest."""
+    """The mean of the scores of the strongest and the weakest cipher."""
     points = [by_bits(CIPHER_SCORES, size) for size in sizes.seen]
     if not points:
         return Range(0, FULL)

@@ -1,4 +1,4 @@
-"""Named policies: YAML files that say, check by check, what is asked for and where that is written."""
+"""Named policies: YAML files that say what is demanded of each check, and where the demand is written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ class Policy:
     """One policy.
 
     Attributes:
-        source: which document it is taken from, for people.
-        demands: name of each check that it asks for -> its demands, each of another severity, the worst first; checks
-            it does not name are not judged.
-        file: where it was read from.
-        source_url: where the source is to be found; None when that is not said.
-        published: the day of the source; None when that is not said.
-        extends: name or path of the policy whose checks it has as well, as it stands in the file.
+        source: the document that the policy is taken from, for people.
+        demands: check name -> demands, each of a different severity, the worst first. Checks without demands are not
+            judged.
+        file: the file that it was read from.
+        source_url: where to find the source; None when the policy does not say.
+        published: the date of the source; None when the policy does not say.
+        extends: name or path of the policy that it extends, as written in the file.
         not_expressed: rules of the source that are not judged.
     """
 
@@ -42,7 +42,7 @@ class Policy:
 
 
 def wrong_policy(policy: str) -> str | None:
-    """What is wrong with a policy's name or path, None when it can be loaded."""
+    """What is wrong with a policy's name or path; None when it can be loaded."""
     if not is_policy_path(policy):
         return unknown_policy(policy)
     try:
@@ -56,7 +56,8 @@ def load_policy(policy: str) -> Policy:
     """A shipped policy by name, or a policy file by path (read again when it changed).
 
     Raises:
-        ConfigError: there is no such policy, or its file or one that it extends has mistakes (all of them are named).
+        ConfigError: there is no such policy, or its file or one that it extends has mistakes; the error names all of
+            them.
         KeyError: there is no shipped policy of this name.
     """
     path = Path(policy) if is_policy_path(policy) else shipped()[policy]
@@ -65,7 +66,7 @@ def load_policy(policy: str) -> Policy:
 
 
 def read_config(path: Path) -> Config:
-    """The configuration, its policies checked too.
+    """The configuration, with its policies checked.
 
     Raises:
         ConfigError: with every problem of the file.

@@ -15,8 +15,8 @@ class NotExpressed(BaseModel):
     """A rule of the source that the policy does not judge.
 
     Attributes:
-        section: where the rule stands.
-        why: it is left out.
+        section: where the rule is.
+        why: why it is left out.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,7 +27,7 @@ class NotExpressed(BaseModel):
 
 
 class Header(BaseModel):
-    """What a policy is: all of the file but its checks. Attributes as `exporter.policies.Policy`."""
+    """What a policy is: all of the file except its checks. Attributes as in `exporter.policies.Policy`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,7 +43,7 @@ class Header(BaseModel):
 
 
 def _several(section: object) -> object:
-    """A demand alone is short for a list of one."""
+    """A list of demands. A single demand is short for a list of one."""
     if section is not None and not isinstance(section, dict | list):
         raise ValueError("is neither a demand nor a list of them")
     return [section] if isinstance(section, dict) else section
@@ -53,7 +53,7 @@ def _several(section: object) -> object:
 def policy_form(named: frozenset[str]) -> type[Header]:
     """The form of a policy file whose checks are among those named: the sections of all others must be absent.
 
-    Making the forms of all checks takes longer than a scan, and a policy names some of them.
+    Building the forms of all checks takes longer than a scan, and a policy names only some checks.
     """
     fields: dict[str, Any] = {check.name: (None, None) for check in CHECKS}
     for check in CHECKS:
@@ -77,7 +77,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _shared(schema: Any, names: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-    """The schema with each list of names that has a title in one place."""
+    """The schema with each list of names that has a title moved to one place."""
     if isinstance(schema, list):
         return [_shared(part, names) for part in schema]
     if not isinstance(schema, dict):

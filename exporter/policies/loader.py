@@ -1,4 +1,4 @@
-"""Reads policies: the file, the one that it extends, and all that is wrong with either."""
+"""Reads policies: the file, the file that it extends, and all mistakes in both."""
 
 import difflib
 import os
@@ -20,7 +20,7 @@ from exporter.yamlfile import Document, read_document, validate
 Demands = Mapping[str, tuple[Demand, ...]]
 _WORST_FIRST = list(Severity)
 MOST_BELOW = 16
-"""Policies that extend each other in a chain."""
+"""Maximum number of policies that extend each other in a chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Part:
     """One policy file by itself.
 
     Attributes:
-        header: None when there are problems.
-        sections: name of each check that the file names -> its demands, None for one that is dropped.
-        extends: as it stands in the file.
-        place: of `extends`, without a message.
+        header: None when the file has problems.
+        sections: check name -> demands, None for a check that is dropped.
+        extends: as written in the file.
+        place: the place of `extends`, without a message.
     """
 
     header: Header | None
@@ -43,13 +43,13 @@ class Part:
 
 @lru_cache(maxsize=1)
 def shipped() -> dict[str, Path]:
-    """Name -> file of the policies that come with the program."""
+    """Name -> file of the shipped policies."""
     folder = Path(str(files("exporter.policies")))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def unknown_policy(name: str) -> str | None:
-    """What to say of a name that no shipped policy has; None when there is one."""
+    """The message for a name that no shipped policy has; None when one has it."""
     names = list(shipped())
     if name in names:
         return None
@@ -58,12 +58,12 @@ def unknown_policy(name: str) -> str | None:
 
 
 def read_policy(path: Path, below: tuple[Path, ...] = ()) -> tuple[Header, Demands]:
-    """What stands in a policy file, and what it demands with the one that it extends.
+    """The header of a policy file, and its demands with those of the policy that it extends.
 
-    `below` are the files that extend it, the first one first.
+    `below`: the files that extend it, the first one first.
 
     Raises:
-        ConfigError: one of the files cannot be used; has what is wrong with each.
+        ConfigError: one of the files cannot be used; the error names all problems.
     """
     part = _part(path, _state(path))
     problems, inherited = list(part.problems), {}
@@ -97,11 +97,14 @@ def _inherited(path: Path, part: Part, below: tuple[Path, ...]) -> Demands:
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    """What is another one when the file is: its time alone is the same for all files of an image."""
+    """A value that changes when the file does.
+
+    The modification time alone is the same for all files of an image.
+    """
     try:
         found = path.stat()
     except (OSError, ValueError):
-        return ()  # reading it says what is wrong
+        return ()  # reading the file reports the problem
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
@@ -127,14 +130,14 @@ def _part(path: Path, _state: tuple[int, ...]) -> Part:
 
 
 def _sorted(demands: tuple[Demand, ...] | None) -> tuple[Demand, ...] | None:
-    """The worst first."""
+    """The demands, the most severe first."""
     if demands is None:
         return None
     return tuple(sorted(demands, key=lambda demand: _WORST_FIRST.index(demand.severity)))
 
 
 def _same_severities(document: Document, checks: Any) -> list[Problem]:  # noqa: ANN401 - a model made at run time
-    """Demands of one check are told apart by their severity, in metrics as everywhere."""
+    """Problems of demands of one check with the same severity, by which metrics and findings distinguish them."""
     problems = []
     for name in checks.model_fields_set:
         severities = [demand.severity for demand in getattr(checks, name) or ()]

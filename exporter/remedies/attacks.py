@@ -1,4 +1,4 @@
-"""Remedies for attacks: each by what makes it possible on this server."""
+"""Remedies for attacks, by what makes each attack possible on this server."""
 
 from collections.abc import Collection, Iterator, Mapping
 
@@ -19,9 +19,12 @@ _GOES: Mapping[Attack, frozenset[Protocol]] = {
     Attack.POODLE: frozenset({Protocol.SSL2, Protocol.SSL3}),
     Attack.BEAST: frozenset({Protocol.SSL2, Protocol.SSL3, Protocol.TLS1_0}),
 }
-"""Protocols that go: what BEAST leaves of TLS 1.0 without CBC mode is RC4."""
+"""Protocols to turn off. Without CBC mode against BEAST, TLS 1.0 would have RC4 only."""
 _LOSES_SUITES = frozenset({Attack.FREAK, Attack.LOGJAM, Attack.SWEET32, Attack.RC4})
-"""Their evidence names suites; that of POODLE and BEAST does too, and goes with the protocol."""
+"""Attacks whose evidence names suites to remove.
+
+The evidence of POODLE and BEAST names suites too, but they are fixed by turning off the protocol.
+"""
 
 _NOTES: Mapping[Attack, str] = {
     Attack.HEARTBLEED: "Heartbleed: update OpenSSL to 1.0.1g or newer, start all that use it again, and then replace "
@@ -51,7 +54,7 @@ _NO_RENEGOTIATION = Change(
 
 
 def attack_remedies(case: Case, evidence: Mapping[str, tuple[str, ...]]) -> tuple[Remedy, ...]:
-    """What to change against each attack that the evidence names, all in one."""
+    """What to change against the attacks that the evidence names, all in one remedy."""
     found = [attack for attack in Attack if attack in evidence]
     facts = case.facts.get(HandshakeFacts)
     changes = list(_changes(facts, found, evidence) if facts else map(_noted, found))

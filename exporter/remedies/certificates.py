@@ -1,4 +1,4 @@
-"""Remedies for certificates: what to order, to renew, or to put into the file that is served."""
+"""Remedies for certificates: what to order, to renew, or to put into the served file."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from exporter.pki import keys
 from exporter.remedies.servers import Change, Server, everywhere, quoted, remedies
 
 _KINDS = (keys.EC, keys.RSA, keys.ED25519, keys.ED448)
-"""In the order in which they are named."""
+"""Kinds of keys in the order in which they are named."""
 _RSA_SIZES = (2048, 3072, 4096, 8192, 16384)
 _CURVE_BITS = {
     "P-256": 256,
@@ -18,7 +18,7 @@ _CURVE_BITS = {
     "P-521": 521,
     **{f"brainpoolP{bits}r1": bits for bits in (256, 384, 512)},
 }
-"""Sizes that CAs and clients take, the smallest first."""
+"""Sizes that CAs and clients accept, the smallest first."""
 _FILES = {
     Server.NGINX: "nginx serves what stands in the file of ssl_certificate.",
     Server.APACHE: "Apache serves what stands in the file of SSLCertificateFile.",
@@ -27,32 +27,32 @@ _FILES = {
     Server.DOVECOT: "Dovecot serves what stands in the file of ssl_cert (2.4: ssl_server_cert_file).",
     Server.DOVECOT_2_4: "Dovecot 2.4 serves what stands in the file of ssl_server_cert_file.",
 }
-"""Which file holds the leaf and then its issuers."""
+"""The file that contains the leaf and then its issuers."""
 
 
 def failing(case: Case, evidence: Collection[str]) -> list[Deployment]:
-    """The chains that the evidence names by their titles; all where it names none."""
+    """The chains that the evidence names by their titles; all chains where it names none."""
     facts = case.facts.get(CertificateFacts)
     everyone = list(facts.deployments) if facts else []
     return [one for one in everyone if one.title in evidence] or everyone
 
 
 def replacement(case: Case, notes: Iterable[str], *, files: bool = False) -> tuple[Remedy, ...]:
-    """What to do, and with `files` where each server has the leaf and its issuers, which go into one file."""
+    """What to do; with `files` also the file of each server that contains the leaf and its issuers."""
     said = " ".join(filter(None, dict.fromkeys(notes)))
     what = everywhere(said or "Replace the certificate by one that is as the policy asks.")
     return (*what, *(one for one in remedies(case, Change("", notes=_FILES)) if one.note)) if files else what
 
 
 def missing_issuer(one: Deployment) -> str:
-    """Which certificate to serve as well."""
+    """Which certificate to serve in addition."""
     last = one.linked[-1] if one.path else one.leaf
     return f"Serve the certificate of {quoted(last.issuer)} as well, behind that of {quoted(last.subject)}."
 
 
 @dataclass(frozen=True, slots=True)
 class WantedKey:
-    """What a new key must be.
+    """Requirements for a new key.
 
     Attributes:
         allowed: kinds of keys.
@@ -66,13 +66,13 @@ class WantedKey:
 
 
 def new_key(wanted: WantedKey) -> str:
-    """How to make a key of each kind that is allowed; empty where no way is known."""
+    """How to create a key of each allowed kind; empty where no way is known."""
     ways = [way for kind in _KINDS if kind in wanted.allowed and (way := _way(kind, wanted))]
     return f"Make one by {', or '.join(ways)}." if ways else ""
 
 
 def _way(kind: str, wanted: WantedKey) -> str:
-    """The command for a key of this kind, as small as is allowed; empty where none is known."""
+    """The command for the smallest allowed key of this kind; empty where none is known."""
     sizes = {keys.EC: _curve(wanted), keys.RSA: _rsa_bits(wanted)}
     if kind not in sizes:
         return f"openssl genpkey -algorithm {kind}"

@@ -1,4 +1,4 @@
-"""Lines that set what is answered over HTTP: the HSTS header and the redirect."""
+"""Configuration lines for HTTP responses: the HSTS header and the redirect."""
 
 from exporter.case import Case
 from exporter.facts.http import HttpFacts
@@ -9,7 +9,10 @@ _FIELD = "Strict-Transport-Security"
 
 
 def hsts_value(case: Case, least: int, *, preload: bool = False) -> str:
-    """The value of the HSTS header: at least this max-age, or what is seen where that is more; its directives stay."""
+    """The value of the HSTS header.
+
+    Its max-age is at least `least`, or the one seen where that is longer. Directives that were seen stay.
+    """
     facts = case.facts.get(HttpFacts)
     seen = [response.hsts for response in facts.responses if response.hsts] if facts else []
     age = max([least, *(one.max_age_seconds for one in seen)])
@@ -22,9 +25,9 @@ def hsts_value(case: Case, least: int, *, preload: bool = False) -> str:
 
 
 def header_change(value: str, *, malformed: bool = False) -> Change:
-    """The change after which every response has this field.
+    """The change that adds this field to every response.
 
-    `malformed` says that responses to malformed requests lack it.
+    `malformed`: responses to malformed requests lack the field.
     """
     what = f"Send the header with every response: {value}."
     lines = {
@@ -50,7 +53,7 @@ NEEDS_CERTIFICATE = Change("The header is good. Get a certificate that browsers 
 
 
 def redirect_change(target: Target) -> Change:
-    """The change after which the first answer of the port without TLS leads to the target."""
+    """The change that redirects the first request to the port without TLS to the target."""
     host = target.http.host or target.host
     name = f"[{host}]" if ":" in host else host
     home = f"https://{name}" + ("" if target.port == 443 else f":{target.port}")

@@ -1,4 +1,4 @@
-"""Lines that set what is negotiated beside protocol and suite: groups, primes, signature schemes, extensions."""
+"""Configuration lines for negotiated parameters: groups, primes, signature schemes, extensions."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -17,9 +17,9 @@ _OPENSSL_GROUPS: Mapping[str, str] = {
     **{name: name for name in ("X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024")},
     **{name: name for name in ("MLKEM512", "MLKEM768", "MLKEM1024")},
 }
-"""IANA's names -> OpenSSL's, of groups that OpenSSL 3 has."""
+"""IANA's names -> OpenSSL's, of the groups in OpenSSL 3."""
 SOUND_GROUPS = ("x25519", "secp256r1", "secp384r1", "x448", "secp521r1")
-"""Every OpenSSL since 1.1.1 has them; in the order in which they are turned on."""
+"""Groups that every OpenSSL since 1.1.1 has, in the order in which they are turned on."""
 _OPENSSL_SCHEMES = frozenset(
     {
         *("ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512", "ed25519", "ed448"),
@@ -29,9 +29,9 @@ _OPENSSL_SCHEMES = frozenset(
         *("rsa_pkcs1_sha1", "ecdsa_sha1"),
     }
 )
-"""IANA's names that OpenSSL 3 takes as they are."""
+"""IANA's names that OpenSSL 3 also uses."""
 SOUND_PRIME_BITS = 2048
-"""What nobody thinks to be within reach ("Imperfect Forward Secrecy", section 5)."""
+"""A size that nobody is thought to be able to break ("Imperfect Forward Secrecy", section 5)."""
 SOUND_SCHEMES = (
     *("ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512", "ed25519", "ed448"),
     *("rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"),
@@ -40,7 +40,7 @@ SOUND_SCHEMES = (
 
 
 def groups_change(keep: Sequence[str]) -> Change:
-    """The change after which these groups (IANA names) are offered, the first one liked best."""
+    """The change that makes the server offer these groups (IANA names), in order of preference."""
     names = [_OPENSSL_GROUPS[name] for name in keep if name in _OPENSSL_GROUPS]
     if not names:
         return Change("The policy permits no group that OpenSSL has: it has to be decided anew.")
@@ -63,7 +63,7 @@ def groups_change(keep: Sequence[str]) -> Change:
 
 
 def schemes_change(keep: Sequence[str]) -> Change:
-    """The change after which the server signs with these schemes (IANA names) only."""
+    """The change that makes the server sign with these schemes (IANA names) only."""
     names = [name for name in keep if name in _OPENSSL_SCHEMES]
     if not names:
         return Change("The policy permits no signature scheme that OpenSSL has: it has to be decided anew.")
@@ -84,7 +84,7 @@ def schemes_change(keep: Sequence[str]) -> Change:
 
 
 def dh_change(bits: int) -> Change:
-    """The change after which finite-field key exchange has a prime of this size or more, and one that is known."""
+    """The change to a well-known prime of at least this size for finite-field key exchange."""
     sizes = [int(name.removeprefix("ffdhe")) for name in FFDHE.values()]
     size = next((one for one in sizes if one >= bits), None)
     if size is None:
@@ -108,7 +108,7 @@ def dh_change(bits: int) -> Change:
 
 
 def _dh_notes(size: int, file: str) -> Mapping[Server, str]:
-    """What to mind of primes. Postfix: postconf(5) and DEPRECATION_README, smtpd_tls_dh1024_param_file."""
+    """Notes on primes. For Postfix see postconf(5) and DEPRECATION_README, smtpd_tls_dh1024_param_file."""
     if size <= SOUND_PRIME_BITS:
         postfix = (
             "Take smtpd_tls_dh1024_param_file out of main.cf: by default Postfix has primes of 2048 bits or more. "
@@ -128,12 +128,12 @@ def _dh_notes(size: int, file: str) -> Mapping[Server, str]:
 
 
 def order_change(wanted: CipherOrder, mixed: Collection[Protocol], without_chacha: tuple[str, ...] = ()) -> Change:
-    """The change after which the server's order of suites decides, or the client's.
+    """The change that lets the server's order of suites decide, or the client's.
 
     Args:
         wanted: server or client.
-        mixed: the protocols where neither did throughout.
-        without_chacha: lines for HAProxy that leave ChaCha20 out.
+        mixed: the protocols where neither order decided throughout.
+        without_chacha: lines for HAProxy that leave out ChaCha20.
     """
     ours = wanted is not CipherOrder.CLIENT
     what = f"Let the {'server' if ours else 'client'}'s order of cipher suites decide."
@@ -164,7 +164,7 @@ def order_change(wanted: CipherOrder, mixed: Collection[Protocol], without_chach
 
 
 def compression_change() -> Change:
-    """The change after which nothing is compressed within TLS."""
+    """The change that turns off compression within TLS."""
     lines = {
         Server.NGINX: ("ssl_conf_command Options -Compression;",),
         Server.APACHE: ("SSLCompression off",),
@@ -181,7 +181,7 @@ def compression_change() -> Change:
 
 
 def extensions_change(wanted: Mapping[str, bool]) -> tuple[Change, ...]:
-    """The changes after which the server has these extensions, or has them not (names as in the facts)."""
+    """The changes that turn these extensions on or off (names as in the facts)."""
     return tuple(change for name, there in wanted.items() for change in _extension(name, there=there))
 
 

@@ -1,4 +1,4 @@
-"""Lines that set the protocol versions of a server."""
+"""Configuration lines for the protocol versions of a server."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -7,10 +7,10 @@ from exporter.model import Protocol
 from exporter.remedies.servers import Change, Server, listed
 
 VERSIONS = tuple(protocol for protocol in Protocol if protocol is not Protocol.SSL2)
-"""Those that lines can turn on. None of the servers speaks SSL 2 any more, and no line here brings it back."""
+"""Versions that lines can turn on. None of the servers has SSL 2 any more, and no line here enables it."""
 _MODERN = (Protocol.TLS1_2, Protocol.TLS1_3)
 _SHORT = {protocol: "TLSv1" if protocol is Protocol.TLS1_0 else protocol.value for protocol in Protocol}
-"""As all but HAProxy spell them."""
+"""Spelling of the versions in all servers except HAProxy."""
 _HAPROXY_OFF = {
     Protocol.SSL3: "no-sslv3",
     Protocol.TLS1_0: "no-tlsv10",
@@ -23,10 +23,10 @@ _HAPROXY_OFF = {
 def to_keep(
     facts: HandshakeFacts, permitted: Callable[[Protocol], bool], required: Collection[Protocol] = ()
 ) -> tuple[Protocol, ...]:
-    """What the server is to speak: what it accepts now and may, and what it must; nothing else is turned on.
+    """The versions to keep: accepted ones that are permitted, and required ones; nothing else is turned on.
 
-    TLS 1.2 and 1.3 stay, too, where it is not known whether they are accepted. Where nothing would be left, those two
-    come in as far as they are permitted.
+    TLS 1.2 and 1.3 also stay where it is not known whether they are accepted. Where nothing would be left, those two
+    are added if they are permitted.
     """
     now = {protocol: facts.protocols.get(protocol) for protocol in VERSIONS}
     stays = {protocol for protocol, state in now.items() if state or (state is None and protocol in _MODERN)}
@@ -37,7 +37,7 @@ def to_keep(
 
 
 def protocol_change(facts: HandshakeFacts, keep: Sequence[Protocol]) -> Change:
-    """The change after which the server speaks these versions, oldest first, and no others."""
+    """The change that makes the server accept exactly these versions, oldest first."""
     if not keep:
         return Change("What the policy permits is none of what servers can be set to: it has to be decided anew.")
     newer = VERSIONS[VERSIONS.index(keep[-1]) + 1 :]
@@ -68,7 +68,10 @@ def _lines(keep: Sequence[Protocol], *, capped: bool) -> Mapping[Server, tuple[s
 
 
 def _top_run(keep: Sequence[Protocol]) -> Sequence[Protocol]:
-    """The newest versions of them that follow each other: all that a least and a newest version can say."""
+    """The newest consecutive versions among these.
+
+    A minimum and a maximum version cannot express more.
+    """
     first = len(keep) - 1
     while first and VERSIONS.index(keep[first]) == VERSIONS.index(keep[first - 1]) + 1:
         first -= 1

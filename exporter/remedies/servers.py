@@ -1,4 +1,4 @@
-"""Whose configuration a remedy is written for, and how what is to change becomes a remedy for each of them."""
+"""Which server software a remedy is written for, and how a change becomes a remedy for each."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,10 @@ from exporter.software.versions import Age, age
 
 
 class Server(StrEnum):
-    """Values of `Remedy.server`. `any` is every other one: its lines are of OpenSSL's configuration, or of the DNS."""
+    """Values of `Remedy.server`.
+
+    `any` is every other server: its lines are for OpenSSL's configuration, or for the DNS.
+    """
 
     NGINX = "nginx"
     APACHE = "Apache"
@@ -36,7 +39,7 @@ BY_PRODUCT = {
     "postfix": Server.POSTFIX,
     "dovecot": Server.DOVECOT,
 }
-"""Products as they are called in the facts."""
+"""Names of the products in the facts."""
 
 
 PLACES: Mapping[Server, str] = {
@@ -47,25 +50,29 @@ PLACES: Mapping[Server, str] = {
     **dict.fromkeys((Server.DOVECOT, Server.DOVECOT_2_4), "Beside the other ssl settings (conf.d/10-ssl.conf)."),
     Server.ANY: "In openssl.cnf, for programs that go by it.",
 }
-"""Where settings of TLS go. Of several nginx or Apache servers at one port it is the first that answers for protocols,
-since the name that the client asks for comes later."""
+"""Where settings of TLS belong.
+
+If several nginx or Apache servers share a port, the first one decides on protocols, because the name that the client
+asks for comes later.
+"""
 
 
 _LONGEST_QUOTED = 200
-"""Characters of a name in a certificate."""
+"""Maximum characters of a name in a certificate."""
 _MOST_SEEN = 12
-"""Entries of the evidence in a sentence."""
+"""Maximum entries of the evidence in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to change.
+    """A change to a server's configuration.
 
     Attributes:
-        what: a sentence or two that hold for every server.
-        lines: by server; a server that is not there has none. Dovecot 2.4 has those of Dovecot, unless it has its own.
-        notes: what to mind on one kind of server, likewise.
-        tls: the lines go where settings of TLS go.
+        what: one or two sentences that apply to every server.
+        lines: lines by server; a server that is missing has none. Dovecot 2.4 has those of Dovecot, unless it has its
+            own.
+        notes: notes by server, also optional.
+        tls: the lines belong where settings of TLS are.
     """
 
     what: str
@@ -79,7 +86,7 @@ _DOVECOT_2_4_SINCE = {DEBIAN: "13", UBUNTU: "26.04"}
 
 
 def servers(case: Case) -> tuple[Server, ...]:
-    """The server that is shown; all that usually speak the target's protocol where none is."""
+    """The server software that is shown; where none is, all that commonly serve the target's protocol."""
     shown = _shown(case)
     if shown is not None:
         found: tuple[Server, ...] = (BY_PRODUCT.get(shown.product, Server.ANY),)
@@ -91,14 +98,14 @@ def servers(case: Case) -> tuple[Server, ...]:
 
 
 def _shown(case: Case) -> Shown | None:
-    """What the server says that it is. The operator's word on its distribution names no server."""
+    """The server software that the server names. The operator's `distribution` names no server."""
     software = case.facts.get(Software)
     server = software.server if software else None
     return None if server is None or server.source == CONFIGURATION else server
 
 
 def _is_dovecot_2_4(case: Case, shown: Shown | None) -> bool:
-    """Whether the greeting or the operator says so; where nobody does, it may be older."""
+    """Whether the greeting or the operator says that it is Dovecot 2.4. Without either it may be older."""
     if shown is not None and shown.version is not None:
         return _reaches(shown.version, "2.4")
     declared = parse_distribution(case.target.distribution) if case.target.distribution else None
@@ -115,12 +122,12 @@ def _reaches(version: str, least: str) -> bool:
 
 
 def remedies(case: Case, *changes: Change) -> tuple[Remedy, ...]:
-    """These changes, together, on each server that the target may be."""
+    """These changes together, for each server software that the target may run."""
     return tuple(_remedy(case, server, changes) for server in servers(case)) if changes else ()
 
 
 def _remedy(case: Case, server: Server, changes: Sequence[Change]) -> Remedy:
-    foreign = server is Server.ANY and _shown(case) is not None  # it may have no OpenSSL at all
+    foreign = server is Server.ANY and _shown(case) is not None  # it may not use OpenSSL at all
     mine = () if foreign else changes
     lines = _joined(line for change in mine for line in _of(server, change.lines, ()))
     place = PLACES[server] if any(change.tls and _of(server, change.lines, ()) for change in mine) else ""
@@ -132,14 +139,14 @@ T = TypeVar("T")
 
 
 def _of(server: Server, parts: Mapping[Server, T], default: T) -> T:
-    """The part of this server; most of Dovecot 2.4's are Dovecot's."""
+    """The part for this server. Dovecot 2.4 has the part of Dovecot unless it has its own."""
     if server is Server.DOVECOT_2_4 and server not in parts:
         server = Server.DOVECOT
     return parts.get(server, default)
 
 
 _LISTS = ("tls_ssl_options = ", "smtpd_tls_exclude_ciphers = ", "Options = ")
-"""Settings of which the last line counts alone, so that several values have to stand in one."""
+"""Settings of which only the last line counts, so that several values have to be in one line."""
 
 
 def _joined(lines: Iterable[str]) -> tuple[str, ...]:
@@ -155,23 +162,23 @@ def _joined(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def everywhere(note: str, *lines: str) -> tuple[Remedy, ...]:
-    """A remedy that hangs on no server's configuration."""
+    """A remedy that does not depend on the server software."""
     return (Remedy(Server.ANY, lines, note),)
 
 
 def nothing_known() -> tuple[Remedy, ...]:
-    """The remedy where there are no handshake facts any more."""
+    """The remedy when handshake facts have expired."""
     return everywhere("What the server accepts is not known any more: set it to what is asked for.")
 
 
 def evidence_text(evidence: Mapping[str, tuple[str, ...]]) -> str:
-    """What was seen, in a sentence: `TLSv1.0: grade capped to B`; empty without evidence."""
+    """The evidence in a sentence: `TLSv1.0: grade capped to B`; empty without evidence."""
     texts = [f"{key}: {', '.join(values)}" if values else key for key, values in evidence.items()]
     return "; ".join(texts[:_MOST_SEEN])
 
 
 def quoted(text: str) -> str:
-    """What somebody else wrote, so that nobody takes it for our words."""
+    """Text of somebody else, in quotes, so that nobody takes it for the exporter's words."""
     return repr(text if len(text) <= _LONGEST_QUOTED else f"{text[:_LONGEST_QUOTED]}...")
 
 

@@ -1,4 +1,4 @@
-"""The remedy for software that is out of support: which releases are maintained now."""
+"""The remedy for unsupported software: which releases are maintained now."""
 
 import re
 from datetime import datetime
@@ -12,7 +12,7 @@ from exporter.software.shown import Shown
 from exporter.software.support import SupportTable, series_support
 
 MOST_NAMED = 6
-"""Releases of one product in a remedy: the newest."""
+"""Maximum number of releases of one product in a remedy; the newest are named."""
 
 _NAMES = {
     "apache-http-server": "Apache httpd",
@@ -28,11 +28,11 @@ _NAMES = {
     "rhel": "RHEL",
     "nginx": "nginx",
 }
-"""Products as they write themselves, where a capital letter does not do."""
+"""Names of products as their makers write them, where a capital first letter is not enough."""
 
 
 def software_updates(case: Case) -> tuple[Remedy, ...]:
-    """What to update each product to that is not maintained."""
+    """The version to update each product to that is not maintained."""
     facts = case.facts.get(Software)
     found: dict[Server, list[str]] = {}
     for one in facts.outdated if facts else ():
@@ -43,7 +43,7 @@ def software_updates(case: Case) -> tuple[Remedy, ...]:
 
 
 def _update(one: Judged, case: Case) -> str:
-    """What to do about it: `Update nginx 1.18.0 to nginx 1.30 or newer`."""
+    """The instruction for one product: `Update nginx 1.18.0 to nginx 1.30 or newer`."""
     shown, package, table = one.shown, one.shown.package, case.table
     of_distribution = package is not None and package.distribution != WINDOWS and package.release is not None
     name = package.distribution if package and of_distribution else shown.product
@@ -60,13 +60,13 @@ def _update(one: Judged, case: Case) -> str:
 
 
 def _newest(shown: Shown, table: SupportTable) -> str | None:
-    """The newest version that is known of the series."""
+    """The newest known version of the series."""
     product = table.products[shown.product]
     return product.newest.get(product.cycle(shown.version or "") or "")
 
 
 def _goal(name: str, table: SupportTable, now: datetime) -> str | None:
-    """The oldest release that is maintained, and all newer ones are as well; else all that are, the newest first."""
+    """The oldest maintained release if all newer ones are maintained too; else all maintained ones, newest first."""
     product = table.products.get(name)
     ordered = sorted(product.releases, key=_numbers, reverse=True) if product else []
     kept = [cycle for cycle in ordered if product and series_support(product, cycle, now).maintained]

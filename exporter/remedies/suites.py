@@ -1,4 +1,4 @@
-"""Lines that set the cipher suites of a server, in OpenSSL's names, which all five servers take."""
+"""Configuration lines for the cipher suites of a server, in OpenSSL's names, which all five servers accept."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,27 +15,30 @@ Permitted = Callable[[Protocol, str], bool]
 """Protocol and IANA name -> whether the suite may be accepted there."""
 
 _MOST_NAMED = 4
-"""Suites in a sentence; of more it gives the number."""
+"""Maximum number of suites that a sentence names; above it the sentence gives their number."""
 _OPENSSL_TLS13 = frozenset(
     {
         *("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"),
         *("TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"),
     }
 )
-"""All that OpenSSL has of TLS 1.3 with encryption; another name in a list makes it refuse the whole list."""
+"""All suites of TLS 1.3 with encryption in OpenSSL.
+
+OpenSSL refuses a complete list if one name in it is another one.
+"""
 _USUAL = {"AES", "CHACHA20"}
 _KEYS = {"RSA", "ECDSA", ""}
-"""Kinds of keys that certificates have; TLS 1.3 leaves them open."""
+"""Kinds of keys of certificates; suites of TLS 1.3 do not depend on them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suites:
-    """Which suites stay and which go, as IANA names; None leaves that list as it is.
+    """Which suites to keep and to remove, as IANA names; None leaves a list as it is.
 
     Attributes:
-        classic: for all protocols up to TLS 1.2.
-        dropped: those that go, of the same protocols.
-        tls13: for TLS 1.3.
+        classic: suites to keep, for all protocols up to TLS 1.2.
+        dropped: suites to remove, of the same protocols.
+        tls13: suites to keep, for TLS 1.3.
     """
 
     classic: tuple[str, ...] | None
@@ -44,7 +47,7 @@ class Suites:
 
 
 def openssl_names(names: Sequence[str]) -> list[str]:
-    """As OpenSSL calls them; without those that it never had."""
+    """The names that OpenSSL uses, without suites that OpenSSL never had."""
     found = [BY_NAME[name].openssl_name for name in names if name in BY_NAME]
     return list(dict.fromkeys(name for name in found if name))
 
@@ -62,10 +65,10 @@ def choose(
     required: Sequence[str] = (),
     rank: Callable[[str], int] = lambda _name: 0,
 ) -> Suites:
-    """What the server accepts now and may, in its order unless the rank (low ones first) says otherwise.
+    """The suites to keep: accepted and permitted ones, by rank (low ones first), else in the server's order.
 
-    What is required comes in behind. Where nothing would be left, the best that is permitted comes in. A list from
-    which nothing goes, to which nothing comes and whose order is right, stays as it is.
+    Required suites come after them. Where nothing would be left, the best permitted suites are used. A list that needs
+    no removal, no addition and no other order stays as it is.
     """
     classic = _chosen(facts, permitted, required, rank, tls13=False)
     now = accepted_suites(facts, tls13=False)
@@ -79,7 +82,7 @@ def _chosen(
     protocol = Protocol.TLS1_3 if tls13 else Protocol.TLS1_2
     now = tuple(accepted_suites(facts, tls13=tls13))
     if not now:
-        return None  # nobody speaks these versions, or nothing is known of them
+        return None  # no such version is accepted, or nothing is known about them
     missing = [name for name in required if _is_tls13(name) is tls13 and name not in now]
     kept = (*(name for name in now if permitted(protocol, name)), *missing)
     kept = tuple(sorted(kept, key=rank))
@@ -89,9 +92,9 @@ def _chosen(
 
 
 def usual(wanted: Callable[[str], bool], *, tls13: bool) -> tuple[str, ...]:
-    """Of the suites that are wanted the best that OpenSSL and clients usually have.
+    """Of the wanted suites, the best that OpenSSL and clients commonly have.
 
-    With forward secrecy and AEAD if there are such, else with one of both, else without.
+    Suites with forward secrecy and AEAD if there are any, else with one of the two, else with neither.
     """
     sound = [suite for suite in SUITES if suite.tls13 is tls13 and _is_usual(suite) and wanted(suite.name)]
     for kind in (lambda s: s.aead and s.agreement in {"ECDHE", ""}, lambda s: s.forward_secrecy, lambda _s: True):
@@ -113,12 +116,15 @@ def _is_tls13(name: str) -> bool:
 
 
 def _writable(names: Sequence[str], *, tls13: bool) -> list[str]:
-    """OpenSSL's names of those that its lists can hold."""
+    """OpenSSL's names of the suites that its lists can contain."""
     return [name for name in names if name in _OPENSSL_TLS13] if tls13 else openssl_names(names)
 
 
 def suites_remedies(case: Case, facts: HandshakeFacts, chosen: Suites, evidence: Collection[str]) -> tuple[Remedy, ...]:
-    """The lists, and the end of protocols for which nothing is left: SSL 2 has suites of its own, and all go."""
+    """The remedies that set the lists, and turn off protocols for which no suite is left.
+
+    SSL 2 has suites of its own, and all are removed.
+    """
     changes = [suites_change(chosen, old=speaks_old(facts))]
     if chosen.classic == ():
         changes.append(protocol_change(facts, to_keep(facts, lambda protocol: protocol is Protocol.TLS1_3)))
@@ -128,9 +134,9 @@ def suites_remedies(case: Case, facts: HandshakeFacts, chosen: Suites, evidence:
 
 
 def suites_change(suites: Suites, *, old: bool) -> Change:
-    """The change after which these suites are accepted, and no others.
+    """The change that makes the server accept exactly these suites.
 
-    `old` says whether TLS 1.0 or 1.1 are accepted and stay.
+    `old`: TLS 1.0 or 1.1 is accepted and stays.
     """
     classic = _writable(suites.classic or (), tls13=False)
     tls13 = _writable(suites.tls13 or (), tls13=True)
@@ -140,7 +146,7 @@ def suites_change(suites: Suites, *, old: bool) -> Change:
 
 
 def speaks_old(facts: HandshakeFacts) -> bool:
-    """Whether TLS 1.0 or 1.1 are accepted."""
+    """Whether TLS 1.0 or 1.1 is accepted."""
     return bool(facts.protocols.get(Protocol.TLS1_0) or facts.protocols.get(Protocol.TLS1_1))
 
 
@@ -173,7 +179,7 @@ def _lines(classic: Sequence[str], dropped: Sequence[str], tls13: Sequence[str])
         server: (*([first.format(old)] if old else []), *([second.format(new)] if new else []))
         for server, (first, second) in templates.items()
     }
-    # Its documentation asks not to touch tls_high_cipherlist; what it is not to take is what it has settings for.
+    # Postfix's documentation says not to change tls_high_cipherlist; what to leave out has settings of its own.
     excluded = (f"smtpd_tls_exclude_ciphers = {', '.join(dropped)}",) if classic and dropped else ()
     return {**lines, Server.POSTFIX: excluded}
 
