@@ -1,1 +1,1 @@
-"""What probes can find out: frozen classes, without judgement and without input or output."""
+"""Facts that probes can find out: frozen classes, without judgement and without input or output."""

@@ -9,11 +9,11 @@ from exporter.model import ClientAuthentication, TrustFailure
 from exporter.ternary import all_of
 
 INTRINSIC = "intrinsic"
-"""Name of the hash where the signature algorithm has its own (RFC 8422, 5.1.3: Ed25519 and Ed448)."""
+"""Value of the hash for signature algorithms with a hash of their own (RFC 8422, 5.1.3: Ed25519 and Ed448)."""
 
 
 class OcspStatus(StrEnum):
-    """What a stapled OCSP response is worth: label values of `tls_posture_certificate_ocsp_stapled_status`."""
+    """The state of a stapled OCSP response: label values of `tls_posture_certificate_ocsp_stapled_status`."""
 
     GOOD = "good"
     REVOKED = "revoked"
@@ -28,22 +28,23 @@ class ServedCertificate:
     """One certificate of a chain. Times are UTC.
 
     Attributes:
-        serial: hexadecimal, as all bytes here.
-        spki_sha256: of the SubjectPublicKeyInfo, the same for all certificates with this key; None where the key
-            cannot be read.
-        key_algorithm: RSA, EC, DSA, Ed25519, Ed448, or the object identifier of another one. Where the certificate has
-            one that cannot be read it is `unknown`, as are subject, issuer, serial and signature_algorithm.
-        key_size_bits: None where the algorithm has no size of its own, or it cannot be read.
+        serial: hexadecimal, like all bytes here.
+        spki_sha256: of the SubjectPublicKeyInfo, equal for all certificates with this key; None where the key cannot be
+            read.
+        key_algorithm: RSA, EC, DSA, Ed25519, Ed448, or the object identifier of another algorithm. `unknown` where it
+            cannot be read; the same applies to subject, issuer, serial and signature_algorithm.
+        key_size_bits: None where the algorithm has no variable size, or the size cannot be read.
         curve: of an EC key (`P-256`, ...).
         signature_algorithm: OpenSSL's name, or the object identifier where it has none.
         signature_hash: `sha256`, ..., or `intrinsic`; None when it is not known.
-        is_ca: by its basic constraints; None when they cannot be read.
+        is_ca: by the basic constraints; None when they cannot be read.
         self_signed: signed with its own key.
-        key_kind: of the key, finer than its algorithm: `RSA-PSS` is a key that signs with PSS alone (`PublicKey`).
-        unreadable: parts that cannot be read, or only in part, each with the reason (`certificatePolicies: ...`); what
+        key_kind: kind of the key, finer than its algorithm: `RSA-PSS` is a key that signs with PSS only (`PublicKey`).
+        unreadable: parts that cannot be read completely, each with the reason (`certificatePolicies: ...`); what
             depends on them is not known.
-        fingerprint_sha512: TLSA records may go by it (RFC 6698, 2.1.3), as by the next; None where it was not taken.
-        spki_sha512: None as well where the key cannot be read.
+        fingerprint_sha512: for TLSA records (RFC 6698, 2.1.3); None where it was not computed.
+        spki_sha512: of the SubjectPublicKeyInfo, for TLSA records; None where it was not computed or the key cannot be
+            read.
     """
 
     subject: str
@@ -67,42 +68,44 @@ class ServedCertificate:
 
     @property
     def lifetime_seconds(self) -> float:
-        """From the start of its validity to the end."""
+        """Seconds from the start of the validity to its end."""
         return (self.not_after - self.not_before).total_seconds()
 
 
 ENDED_SINCE = "it has ended since it was last seen"
 BEGUN_SINCE = "its time has begun since it was last seen"
 _WARNED_AT = ((timedelta(days=21), 0.25), (timedelta(days=7), 0.1))
-"""With less left than both, the alerts warn (prometheus/tls-posture.rules.yaml, certificate_left): before they do, the
-server is looked at again, since it may have renewed."""
+"""Limits at which alerts warn: less time left than both (prometheus/tls-posture.rules.yaml, certificate_left).
+
+The server is scanned again before they warn, because it may have renewed.
+"""
 _LASTING = frozenset({OcspStatus.REVOKED, OcspStatus.EXPIRED, OcspStatus.INVALID})
-"""What no later time takes back."""
+"""States that do not change with time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One chain that a server has, and what it is worth.
+    """One certificate chain of a server, and the result of its verification.
 
     Attributes:
         chain: as served, the leaf first.
-        subject_alternative_names: of the leaf, `DNS:...` and `IP:...`.
-        must_staple: the leaf has TLS feature status_request (RFC 7633); None when that cannot be read.
-        sct_count: signed certificate timestamps in the leaf itself (RFC 6962, 3.3); other ways are not looked at.
-        path: places in `chain` of the certificates from the leaf upwards: those that verification went by, or that
-            hang together where it failed.
+        subject_alternative_names: names in the leaf, `DNS:...` and `IP:...`.
+        must_staple: the leaf has the TLS feature status_request (RFC 7633); None when that cannot be read.
+        sct_count: signed certificate timestamps in the leaf itself (RFC 6962, 3.3); other sources are not checked.
+        path: indexes in `chain` of the certificates from the leaf upwards: those that verification used, or those that
+            are linked where it failed.
         ordered, surplus, root_served: see `exporter.pki.chain.Shape`.
-        complete: no issuer is missing between the leaf and an anchor, or a self-signed certificate that is none; None
-            when the trust store could not be read.
-        valid_from: when the last of the path becomes valid, the anchor included where it is known.
-        valid_until: when the first of the path ends, likewise.
-        hostname_match: the leaf carries the name of the service; None where its names cannot be read.
-        trusted: None when the trust store could not be read, or what the certificates may be used for.
-        failures: why it is not to be trusted, all that is known.
-        trust_detail: OpenSSL's sentence, or what is wrong with the trust store.
-        ocsp_stapled: None when nothing was stapled, it was not looked for, or there is nothing to check it with.
+        complete: no issuer is missing between the leaf and an anchor, or between the leaf and an untrusted self-signed
+            certificate; None when the trust store could not be read.
+        valid_from: when the last certificate of the path becomes valid, including the anchor where it is known.
+        valid_until: when the first certificate of the path ends, including the anchor where it is known.
+        hostname_match: the leaf has the name of the service; None where its names cannot be read.
+        trusted: None when the trust store, or what the certificates may be used for, could not be read.
+        failures: all known reasons why the chain is not trusted.
+        trust_detail: OpenSSL's message, or what is wrong with the trust store.
+        ocsp_stapled: None when nothing was stapled, stapling was not requested, or the response cannot be checked.
         names_ocsp: the leaf names an OCSP server (RFC 5280, 4.2.2.1); None when that cannot be read.
-        ocsp_until: up to when that can be said of the response; None when time alone changes nothing.
+        ocsp_until: until when `ocsp_stapled` is true of the response; None when time alone changes nothing.
     """
 
     chain: tuple[ServedCertificate, ...]
@@ -131,17 +134,18 @@ class Deployment:
 
     @property
     def linked(self) -> tuple[ServedCertificate, ...]:
-        """The served certificates that clients go by."""
+        """The served certificates that clients use: those on the path."""
         return tuple(self.chain[place] for place in self.path)
 
     def ended_since(self, now: datetime) -> bool:
-        """Whether a certificate of the path has ended, and was last seen before that."""
+        """Whether a certificate of the path has ended, and was last seen before its end."""
         return self.valid_until < now and TrustFailure.EXPIRED not in self.failures
 
     def at(self, now: datetime) -> "Deployment":
-        """What is still known of it at this time: servers renew in time, so a date that is over tells nothing of them.
+        """What is still known of the chain at this time.
 
-        It is known that a chain has expired when it was seen after its end.
+        Servers renew in time, so a date that has passed says nothing about the certificate that is there now. An
+        expired chain is known only when it was seen after its end.
         """
         known = self
         if self.ocsp_until is not None and self.ocsp_until < now and self.ocsp_stapled not in _LASTING:
@@ -155,7 +159,7 @@ class Deployment:
         return replace(known, trusted=trusted, failures=failures, trust_detail=ENDED_SINCE if ended else BEGUN_SINCE)
 
     def turns(self) -> Iterator[datetime]:
-        """When `at` changes what it gives, and when little is left of the leaf."""
+        """The moments at which `at` changes its result, and at which the leaf has little time left."""
         if TrustFailure.EXPIRED not in self.failures:
             yield self.valid_until
             lifetime = timedelta(seconds=max(0, self.leaf.lifetime_seconds))
@@ -167,25 +171,28 @@ class Deployment:
 
     @property
     def path_not_after(self) -> datetime | None:
-        """Earliest end on the verified path, the root included: from then on OpenSSL refuses it. None where it does."""
+        """Earliest end on the verified path, including the root.
+
+        From then on OpenSSL refuses the chain. None where it refuses it already.
+        """
         return self.valid_until if self.trusted else None
 
     @property
     def title(self) -> str:
-        """What it is called among the others: kind of its key and beginning of its fingerprint."""
+        """Name of the chain among the others: kind of the leaf's key and start of its fingerprint."""
         return f"{self.leaf.key_algorithm} {self.leaf.fingerprint_sha256[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateFacts:
-    """All chains that were seen of a service.
+    """All certificate chains of a service that were seen.
 
     Attributes:
         deployments: distinct chains, at least one; the first is what a modern client gets.
-        deployments_complete: there are no others, as far as kinds of keys go.
+        deployments_complete: there are no others with other kinds of keys.
         client_authentication: None when it is not known.
-        greeting: what the server said first inside TLS; shown as what it tells of its software. None where it waits to
-            be asked, or said nothing in time.
+        greeting: what the server said first inside TLS; shown as the software that it names. None where the server
+            waits for the client, or said nothing in time.
     """
 
     deployments: tuple[Deployment, ...]
@@ -195,22 +202,22 @@ class CertificateFacts:
 
     @property
     def first(self) -> Deployment:
-        """What a modern client gets."""
+        """The chain that a modern client gets."""
         return self.deployments[0]
 
     @property
     def trusted(self) -> bool | None:
-        """Whether all verify; None when no chain fails, and of one it is not known."""
+        """Whether all chains verify; None when no chain is known to fail, and one is not known."""
         return all_of(deployment.trusted for deployment in self.deployments)
 
     @property
     def hostname_match(self) -> bool | None:
-        """Whether each leaf carries the name of the service; None likewise."""
+        """Whether each leaf has the name of the service; None as for `trusted`."""
         return all_of(deployment.hostname_match for deployment in self.deployments)
 
     @property
     def failures(self) -> tuple[TrustFailure, ...]:
-        """What any of them fails for, each reason once."""
+        """The reasons for which chains fail, each once."""
         return tuple(dict.fromkeys(failure for deployment in self.deployments for failure in deployment.failures))
 
     @property
@@ -220,7 +227,7 @@ class CertificateFacts:
 
     @property
     def path_not_after(self) -> datetime | None:
-        """Earliest end on all verified paths, their roots included; None when no chain verifies."""
+        """Earliest end on all verified paths, including their roots; None when no chain verifies."""
         return min((one.path_not_after for one in self.deployments if one.path_not_after is not None), default=None)
 
     def at(self, now: datetime) -> "CertificateFacts":
@@ -228,6 +235,6 @@ class CertificateFacts:
         return replace(self, deployments=tuple(deployment.at(now) for deployment in self.deployments))
 
     def turns(self) -> Iterator[datetime]:
-        """When that changes."""
+        """The moments at which that changes."""
         for deployment in self.deployments:
             yield from deployment.turns()

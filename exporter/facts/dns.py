@@ -1,4 +1,4 @@
-"""What is known of a service by its records in the DNS, and of the MTA-STS policy that some of them announce."""
+"""DNS facts of a service, and the MTA-STS policy that DNS records announce."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,12 +25,13 @@ class DnsFacts:
     """The CAA records for a host.
 
     Attributes:
-        caa: the relevant set; empty when there is none up to the top-level domain.
+        caa: the relevant record set; empty when there is none up to the top-level domain.
         caa_domain: where it was found.
-        wildcard: the set for a wildcard that covers the host, where it is another one and a certificate there has such
-            a name: the search begins one label above the host (RFC 8659, 3).
-        dnssec: the resolver validated the answer about the host itself by DNSSEC; None where its word is not enough.
-        name: what the system's search list makes of the host; None where it is the name itself.
+        wildcard: the record set for a wildcard that covers the host, where it is a different set and a certificate
+            there has such a name. Its search begins one label above the host (RFC 8659, 3).
+        dnssec: the resolver validated the answer for the host itself by DNSSEC; None where the resolver is not trusted
+            for that.
+        name: the complete name that the system's search list makes of the host; None where it is the host itself.
     """
 
     caa: tuple[CaaRecord, ...]
@@ -42,7 +43,7 @@ class DnsFacts:
 
 @dataclass(frozen=True, slots=True)
 class TlsaRecord:
-    """One record; what its numbers stand for is in RFC 7218.
+    """One TLSA record; RFC 7218 has the meaning of its numbers.
 
     Attributes:
         data: hexadecimal.
@@ -62,9 +63,9 @@ class TlsaFacts:
     """The TLSA records of a service.
 
     Attributes:
-        name: where they were found, or last looked for.
+        name: name at which they were found, or last looked for.
         records: empty when there are none.
-        dnssec: the resolver validated this answer by DNSSEC; None where its word is not enough.
+        dnssec: the resolver validated this answer by DNSSEC; None where the resolver is not trusted for that.
     """
 
     name: str
@@ -74,11 +75,11 @@ class TlsaFacts:
 
 @dataclass(frozen=True, slots=True)
 class MtaStsFacts:
-    """The records of a mail domain.
+    """The TXT records of a mail domain.
 
     Attributes:
-        mta_sts: the record, where there is one that counts: exactly one, well-formed; None where there is none.
-        tls_rpt: likewise.
+        mta_sts: the MTA-STS record, if there is exactly one and it is well-formed; else None.
+        tls_rpt: the same for the record of TLS reports.
     """
 
     domain: str
@@ -88,11 +89,11 @@ class MtaStsFacts:
 
 @dataclass(frozen=True, slots=True)
 class StsPolicy:
-    """A policy that fits the grammar.
+    """A well-formed MTA-STS policy.
 
     Attributes:
         mode: one of `MODES`.
-        mx: patterns in lower case; a `*` stands for one whole label.
+        mx: patterns in lower case; a `*` matches one complete label.
     """
 
     mode: str
@@ -107,12 +108,12 @@ class StsPolicy:
 
 @dataclass(frozen=True, slots=True)
 class StsPolicyFacts:
-    """What the web server of a mail domain has for a policy.
+    """The MTA-STS policy on the web server of a mail domain.
 
     Attributes:
-        policy: None when there is none that counts.
-        why: the rest of a sentence about that; empty with a policy.
-        plain_text: it comes as text/plain, which some senders insist on (RFC 8461, 3.2).
+        policy: None when there is no valid policy.
+        why: why there is none, as the rest of a sentence; empty with a policy.
+        plain_text: the file is sent as text/plain, which some senders require (RFC 8461, 3.2).
         until: when a date of the web server's certificate puts this in doubt; None when none does.
     """
 
@@ -123,10 +124,10 @@ class StsPolicyFacts:
     until: datetime | None = None
 
     def at(self, now: datetime) -> "StsPolicyFacts | None":
-        """These, unless a date has put them in doubt by then: the web server may have renewed its certificate."""
+        """These facts, unless a date has put them in doubt by then: the web server may have renewed its certificate."""
         return self if self.until is None or now <= self.until else None
 
     def turns(self) -> Iterator[datetime]:
-        """When that changes."""
+        """The moments at which that changes."""
         if self.until is not None:
             yield self.until

@@ -1,7 +1,7 @@
-"""How the JSON form of facts is declared: typed dictionaries whose keys say what they hold.
+"""Declares the JSON form of facts: typed dictionaries with keys that describe their values.
 
 Each value is annotated with a `Key`. It describes the value in the published schema, and says whether the addresses of
-one target are compared by it. Nothing here imports pydantic: only reports as JSON and their schema need that.
+one target are compared by it. Nothing here imports pydantic: only JSON reports and their schema need that.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,14 +15,14 @@ from typing_extensions import is_typeddict
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What one key of a form holds.
+    """Description of one key of a form.
 
     Attributes:
         text: a description for the published schema.
-        compared: whether all addresses of a target have to agree on it.
-        complete: the key of the same form that says whether all was seen; where that is False, this is not compared.
-        incomplete: the key of the same form that lists the parts of this one that may lack something; these parts are
+        compared: whether all addresses of a target have to agree on the value.
+        complete: the key of the same form that says whether the value is complete; where that is False, the value is
             not compared.
+        incomplete: the key of the same form that lists the incomplete parts of the value; these parts are not compared.
         never_empty: an empty list means that nothing is known, and is not compared.
     """
 
@@ -50,11 +50,11 @@ DateTime = Annotated[str, _DateTime()]
 
 @dataclass(frozen=True, slots=True)
 class FormEntry:
-    """One key of a form, and what it may hold.
+    """One key of a form, and its value.
 
     Attributes:
-        value: its type.
-        form: the same, where that is a dictionary with declared keys (or null).
+        value: type of the value.
+        form: the type, where it is a dictionary with declared keys (or null).
     """
 
     key: Key
@@ -63,7 +63,7 @@ class FormEntry:
 
     @property
     def compared(self) -> bool:
-        """Whether addresses are compared by it, or by a part of it."""
+        """Whether addresses are compared by this key, or by a part of its value."""
         return self.key.compared and (self.form is None or any(one.compared for one in entries(self.form).values()))
 
 

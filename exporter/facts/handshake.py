@@ -1,4 +1,4 @@
-"""What hellos tell of a server."""
+"""Facts of a server from its answers to hellos."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from exporter.tls.parameters import POST_QUANTUM_GROUPS
 from exporter.tls.suites import BY_ANY_NAME
 
 WEAK_PROTOCOLS = (Protocol.SSL2, Protocol.SSL3, Protocol.TLS1_0, Protocol.TLS1_1)
-"""RFC 6176, RFC 7568, RFC 8996."""
+"""Deprecated protocols: RFC 6176, RFC 7568, RFC 8996."""
 
 EXTENSIONS, SERVER_NAME, APPLICATIONS, RETRY_REQUEST = "extensions", "server_name", "alpn", "hello_retry_request"
-"""What a server may not stand: extensions of TLS 1.2 (status_request, session_ticket, ...), SNI, application protocols
-that it does not know, hellos without a key share (RFC 8446, 4.2.8)."""
+"""Parts of a hello that a server may not tolerate: extensions of TLS 1.2 (status_request, session_ticket, ...), SNI,
+unknown application protocols, hellos without a key share (RFC 8446, 4.2.8)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -21,8 +21,8 @@ class Prime:
     """The prime of a finite-field key exchange.
 
     Attributes:
-        bits: its length.
-        name: whose common prime it is (`ffdhe2048`, `1024 bits of Apache 2.1.5`); None for one that is not known.
+        bits: its length in bits.
+        name: name of a well-known prime (`ffdhe2048`, `1024 bits of Apache 2.1.5`); None for another.
     """
 
     bits: int
@@ -31,7 +31,7 @@ class Prime:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Names that the server accepts, in the order it chose them, and whether there are no others."""
+    """Names that the server accepts, in the order it chose them, and whether the list is complete."""
 
     names: tuple[str, ...]
     complete: bool
@@ -39,13 +39,13 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class ServedChain:
-    """Certificates as served in plain text, up to TLS 1.2.
+    """A certificate chain as served in plain text, up to TLS 1.2.
 
     Attributes:
         key: kind of the leaf's key (`RSA`, `ECDSA P-256`, ...); None when it cannot be read.
-        protocols: those it was served in.
+        protocols: the protocols it was served in.
         certificates: DER, the leaf first.
-        cut: there are more, which were too many to be read.
+        cut: the chain was too long to be read completely.
     """
 
     key: str | None
@@ -56,32 +56,33 @@ class ServedChain:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeFacts:
-    """What a server accepts, each None (or missing) where it could not be told.
+    """What a server accepts; each value is None (or missing) where it is not known.
 
     Attributes:
         protocols: all six; True accepted, False refused, None not known.
         cipher_suites: accepted protocols -> IANA names in the order the server chose them.
-        cipher_suites_incomplete: protocols whose list may lack suites, since a question about them stayed open.
+        cipher_suites_incomplete: protocols whose list may lack suites, because an answer about them is not known.
         cipher_order: accepted protocols -> whose order decides; None with fewer than two suites or when not known.
-        compression: TLS compression (CRIME) is accepted in some protocol.
-        groups: protocols from TLS 1.0 on -> IANA names of key exchange groups; missing where none was seen. Up to
-            TLS 1.2 elliptic curves alone: a finite field shows as its prime.
+        compression: some protocol accepts TLS compression (CRIME).
+        groups: protocols from TLS 1.0 on -> IANA names of key exchange groups; missing where none was seen. Up to TLS
+            1.2 only elliptic curves: a finite field is known by its prime.
         group_order: protocols -> whose order of groups decides; None with fewer than two or when not known.
-        extensions: name -> whether the server has it; None when it does not apply or is not known. Up to TLS 1.2,
-            where it must hold in each protocol; `encrypt_then_mac` where suites in CBC mode are accepted.
+        extensions: name -> whether the server has it in each accepted protocol up to TLS 1.2; None when it does not
+            apply or is not known. `encrypt_then_mac` applies where suites in CBC mode are accepted.
         heartbeat: accepted protocols up to TLS 1.2 -> whether the server answered the extension in any answer.
-        alpn: ALPN, up to TLS 1.2.
-        signature_schemes: of the key exchange in TLS 1.2.
-        dh_primes: of finite-field key exchanges, the smallest first.
+        alpn: application protocols of ALPN, up to TLS 1.2.
+        signature_schemes: signature schemes of the key exchange in TLS 1.2.
+        dh_primes: primes of finite-field key exchanges, the smallest first.
         unseen_dh_primes: protocols -> accepted suites whose key exchange has a prime that no answer showed.
         plain_chains: each distinct chain served up to TLS 1.2.
         ssl2_certificate: DER, as served in SSL 2, which has no chains; None without SSL 2.
         ignores_supported_groups: the server chose a group that was not offered.
-        asked_without: what hellos had to leave out, of the four above, since with it the server did not answer.
-        contradictions: what the server said one thing of and then another, as several machines behind one address do.
-        hellos: connections by what they were opened for.
-        greeting: what the server said of itself before TLS; shown as what it tells of its software.
-        notes: what stood in the way, for a person.
+        asked_without: which of the four parts above hellos had to leave out, because the server did not answer with
+            them.
+        contradictions: what the server answered differently in one scan, as several machines behind one address do.
+        hellos: number of connections by their purpose.
+        greeting: what the server said before TLS; shown as the software that it names.
+        notes: what prevented answers, for a person.
     """
 
     protocols: Mapping[Protocol, bool | None]
@@ -112,13 +113,16 @@ class HandshakeFacts:
         return tuple(protocol for protocol in Protocol if self.protocols.get(protocol))
 
     def hides_prime(self, protocol: Protocol, name: str) -> bool:
-        """Whether the prime of a suite with a finite field is not known; that of static DH is in a certificate."""
+        """Whether the prime of a suite with a finite field is not known. The prime of static DH is in a certificate."""
         suite = BY_ANY_NAME.get(name)
         return suite is None or suite.agreement == "DH" or name in self.unseen_dh_primes.get(protocol, ())
 
     @property
     def forward_secrecy(self) -> bool | None:
-        """Whether every accepted suite has it; None when a list may lack suites and those at hand all have it."""
+        """Whether every accepted suite has forward secrecy.
+
+        None when a list may lack suites and all known suites have it.
+        """
         names = [name for protocol in self.accepted for name in self.cipher_suites.get(protocol, ())]
         suites = [BY_ANY_NAME.get(name) for name in names]
         if any(suite is not None and not suite.forward_secrecy for suite in suites):

@@ -1,4 +1,4 @@
-"""The shapes of all facts that probes can find out, in the order they are shown."""
+"""The shapes of all facts of probes, in the order they are shown."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a shape is: how facts of one class are shown. Those of probes are in `exporter.facts.shapes`."""
+"""The definition of a shape: how facts of one class are shown. The shapes of probes are in `exporter.facts.shapes`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ F = TypeVar("F")
 
 
 def no_samples(_facts: object) -> Iterable[Sample]:
-    """Nothing of these facts is a metric."""
+    """No samples: these facts have no metrics."""
     return ()
 
 
@@ -19,12 +19,12 @@ class Shape(Generic[F]):
     """How facts of one class are shown.
 
     Attributes:
-        kind: the class.
+        kind: the class of the facts.
         form: the keys of the report's `facts` that these facts fill: a typed dictionary of `exporter.facts.form`.
-        document: facts to a dictionary of that form.
+        document: converts facts to a dictionary of that form.
         families: metric families, in the order they are shown.
-        full: those of them that are shown with `metrics.detail: full` alone.
-        samples: facts to samples of these families; what is unknown is absent.
+        full: those families that only `metrics.detail: full` shows.
+        samples: converts facts to samples of these families; what is unknown is absent.
         title: heading of these families in docs/metrics.md.
     """
 

@@ -1,4 +1,4 @@
-"""What a server looks like, in short: by it an answer is known to be of the server that is there now."""
+"""The signature of a server: shows whether an old answer belongs to the server that is there now."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -13,16 +13,16 @@ from exporter.software.greetings import read_greeting
 from exporter.software.shown import Shown
 
 Signature = tuple[tuple[str, str], ...]
-"""Names of facts and their values in short. What is not known is missing."""
+"""Names of facts and their values in short. Unknown facts are missing."""
 
 _CHANGES_BY_ITSELF = frozenset({"ocsp_stapling"})
-"""A server staples when it has come to fetch a response (nginx)."""
+"""Servers staple only after they have fetched a response (nginx)."""
 
 
 def signature(facts: Facts, target: Target) -> Signature:
-    """Of what decides on attacks: protocols, suites, extensions, and the software by its own word.
+    """The signature, from what decides on attacks: protocols, suites, extensions, and the software named.
 
-    Certificates are left out: they are renewed while the server stays.
+    Certificates are left out: they are renewed while the server stays the same.
     """
     handshake = facts.get(HandshakeFacts)
     tls = _tls(handshake) if handshake else ()
@@ -34,7 +34,7 @@ def signature(facts: Facts, target: Target) -> Signature:
 
 
 def changed(before: Signature, now: Signature) -> bool:
-    """Whether something that is known of both is not the same. That more or less is known is no change."""
+    """Whether a fact that is known of both differs. A fact that is known of one only is not a change."""
     known = dict(before)
     return any(known.get(name, value) != value for name, value in now)
 
@@ -58,7 +58,7 @@ def _digest(names: Iterable[str]) -> str:
 
 
 def _software(facts: Facts, target: Target) -> list[Shown]:
-    """Products and their versions alone: greetings have times of day and numbers of sessions in them."""
+    """Products and their versions only: greetings also contain times of day and session numbers."""
     http, handshake, certificate = facts.get(HttpFacts), facts.get(HandshakeFacts), facts.get(CertificateFacts)
     shown = read_fields((name, value) for name, value in http.first.fields if name == "server") if http else []
     for dialogue, seen in (

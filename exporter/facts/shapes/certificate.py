@@ -128,8 +128,11 @@ INFO = Family(
 )
 
 MAX_LABEL_CHARACTERS = 500
-"""Of what a server wrote, 100 kB if it likes; the report has it all. Mimir takes 2048 bytes (its
-`max_label_value_length`), and a character can be four."""
+"""Maximum characters of a label with a text that a server wrote.
+
+A server can write 100 kB; the report has all of it. Mimir takes 2048 bytes (its `max_label_value_length`), and a
+character can have four bytes.
+"""
 
 FULL = (LIFETIME, CHAIN_ORDERED, OCSP_STAPLED, MUST_STAPLE, SCTS, CLIENT_AUTH)
 """Families of the full detail."""
@@ -140,7 +143,7 @@ FAMILIES = (
 
 
 def samples(facts: CertificateFacts) -> Iterator[Sample]:
-    """Samples of what is known; what is not known is absent."""
+    """Samples of what is known; what is unknown is absent."""
     for leaf in _first_to_end(facts):
         kind = {"key_algorithm": leaf.key_algorithm}
         yield Sample(NOT_BEFORE, leaf.not_before.timestamp(), kind)
@@ -167,7 +170,7 @@ def samples(facts: CertificateFacts) -> Iterator[Sample]:
 
 
 def _first_to_end(facts: CertificateFacts) -> Iterator[ServedCertificate]:
-    """One leaf a kind of key: two would be the same series."""
+    """One leaf for each kind of key, because two would be the same series."""
     leaves: dict[str, ServedCertificate] = {}
     for deployment in facts.deployments:
         leaf = deployment.leaf
@@ -229,7 +232,7 @@ class ServedCertificateForm(TypedDict):
 
 
 class DeploymentForm(TypedDict):
-    """One chain that a server has, and what it is worth."""
+    """One certificate chain of a server, and the result of its verification."""
 
     chain: Annotated[list[ServedCertificateForm], Key("as served, the leaf first")]
     subject_alternative_names: Annotated[list[str], Key("of the leaf, `DNS:...` and `IP:...`")]
@@ -262,7 +265,10 @@ class DeploymentForm(TypedDict):
 
 
 class CertificateForm(TypedDict):
-    """The certificates of the service: at the top the leaf that a modern client gets, then what holds of all chains."""
+    """The certificates of the service.
+
+    At the top is the leaf that a modern client gets, then what is true of all chains.
+    """
 
     subject: Annotated[str, Key("distinguished name (RFC 4514)")]
     issuer: Annotated[str, Key("distinguished name")]
@@ -288,25 +294,25 @@ class CertificateForm(TypedDict):
         Key("each leaf carries the name of the service; null when not known", complete="deployments_complete"),
     ]
     trusted: Annotated[bool | None, Key("all chains verify; null when not known", complete="deployments_complete")]
-    # They say why the two above are what they are, and less when one of these is not known.
+    # They give the reasons for the two above, and are incomplete when one of these is not known.
     failures: Annotated[list[TrustFailure], Key("what any chain fails for", compared=False)]
     trust_detail: Annotated[str, Key("a sentence about the first that fails", compared=False)]
     client_authentication: Annotated[
         ClientAuthentication | None, Key("what the server does about client certificates; null when not known")
     ]
-    # Of the first, the keys above are compared. Others are seen in passing, and machines staple when they come to it.
+    # The keys above compare the first chain. Others are seen in passing, and machines staple at different times.
     deployments: Annotated[list[DeploymentForm], Key("all distinct chains that were seen", compared=False)]
     deployments_complete: Annotated[bool, Key("there are no others, as far as kinds of keys go", compared=False)]
 
 
 class CertificateKeys(TypedDict):
-    """What is known by certificates."""
+    """What is known from certificates."""
 
     certificate: Annotated[CertificateForm, Key("certificates as served, and what they are worth")]
 
 
 def document(facts: CertificateFacts) -> CertificateKeys:
-    """Keys of the report's `facts` that this probe fills. At the top stands the leaf that a modern client gets."""
+    """The keys of the report's `facts` that this probe fills. At the top is the leaf that a modern client gets."""
     first, leaf = facts.first, facts.first.leaf
     details = (deployment.trust_detail for deployment in facts.deployments)
     return {

@@ -1,4 +1,4 @@
-"""How facts of the DNS are shown: metric families, samples, JSON."""
+"""How DNS facts are shown: metric families, samples, JSON."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ RECORDS = Family(
 
 
 def _caa_samples(facts: DnsFacts) -> Iterator[Sample]:
-    """Tags that are not known are counted together, so that the values of the label are bounded."""
+    """Samples by tag. Unknown tags are counted together, so that the label has a bounded number of values."""
     yield Sample(PRESENT, bool(facts.caa))
     counts = Counter(record.tag if record.tag in KNOWN_TAGS else OTHER_TAGS for record in facts.caa)
     for tag, count in sorted(counts.items()):
@@ -51,7 +51,7 @@ class CaaRecordForm(TypedDict):
 
 
 class CaaForm(TypedDict):
-    """The CAA records that count for the host (RFC 8659)."""
+    """The CAA records that apply to the host (RFC 8659)."""
 
     caa: Annotated[list[CaaRecordForm], Key("the relevant record set; empty where there is none")]
     caa_domain: Annotated[str | None, Key("where that set was found; null where there is none")]
@@ -62,7 +62,7 @@ class CaaForm(TypedDict):
 
 
 class CaaKeys(TypedDict):
-    """What is known by CAA records."""
+    """What is known from CAA records."""
 
     dns: Annotated[CaaForm, Key("CAA records of the host's name", compared=False)]
 
@@ -86,7 +86,7 @@ class TlsaForm(TypedDict):
 
 
 class TlsaKeys(TypedDict):
-    """What is known by TLSA records."""
+    """What is known from TLSA records."""
 
     tlsa: Annotated[TlsaForm, Key("null as well where the policy does not ask for it", compared=False)]
 
@@ -104,7 +104,7 @@ class MtaStsForm(TypedDict):
 
 
 class MtaStsKeys(TypedDict):
-    """What is known by the TXT records of a mail domain."""
+    """What is known from the TXT records of a mail domain."""
 
     mta_sts: Annotated[MtaStsForm, Key("records of the mail domain; null as well where nobody asks", compared=False)]
 
@@ -122,7 +122,7 @@ class PolicyForm(TypedDict):
 
 
 class PolicyFileForm(TypedDict):
-    """What the web server of a mail domain has for an MTA-STS policy."""
+    """The MTA-STS policy on the web server of a mail domain."""
 
     domain: Annotated[str, Key("the mail domain")]
     policy: Annotated[PolicyForm | None, Key("null where none counts")]
@@ -131,7 +131,7 @@ class PolicyFileForm(TypedDict):
 
 
 class PolicyKeys(TypedDict):
-    """What is known by the policy file of a mail domain."""
+    """What is known from the policy file of a mail domain."""
 
     mta_sts_policy: Annotated[
         PolicyFileForm,
@@ -155,7 +155,7 @@ def _policy_document(facts: StsPolicyFacts) -> PolicyKeys:
 
 
 CAA = Shape(DnsFacts, CaaKeys, _caa_document, (PRESENT, RECORDS), samples=_caa_samples, title="CAA records")
-# What the records below are worth is said by the checks `dane`, `mta_sts` and `mta_sts_policy`.
+# The checks `dane`, `mta_sts` and `mta_sts_policy` judge the records below.
 TLSA = Shape(TlsaFacts, TlsaKeys, _tlsa_document)
 MTA_STS = Shape(MtaStsFacts, MtaStsKeys, _mta_sts_document)
 MTA_STS_POLICY = Shape(StsPolicyFacts, PolicyKeys, _policy_document)

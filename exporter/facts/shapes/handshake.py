@@ -133,7 +133,7 @@ FAMILIES = (
 
 
 def samples(facts: HandshakeFacts) -> Iterator[Sample]:
-    """Samples of what is known; what is not known is absent."""
+    """Samples of what is known; what is unknown is absent."""
     for protocol, accepted in facts.protocols.items():
         if accepted is not None:
             yield Sample(PROTOCOL_ACCEPTED, accepted, {"protocol": protocol})
@@ -143,7 +143,7 @@ def samples(facts: HandshakeFacts) -> Iterator[Sample]:
     for protocol in facts.accepted:
         if protocol not in facts.cipher_suites_incomplete and facts.cipher_suites.get(
             protocol
-        ):  # none at all: not known
+        ):  # an empty list: not known
             yield Sample(SUITES_ACCEPTED, len(facts.cipher_suites[protocol]), {"protocol": protocol})
     yield from _order_samples(ORDER_ENFORCED, facts.cipher_order)
     yield from _order_samples(GROUP_ORDER_ENFORCED, facts.group_order)
@@ -191,11 +191,11 @@ class ChainForm(TypedDict):
 
 
 class HandshakeKeys(TypedDict):
-    """What is known by handshakes."""
+    """What is known from handshakes."""
 
     protocols: Annotated[dict[str, bool | None], Key("protocol -> accepted, null when not known")]
     cipher_suites: Annotated[
-        dict[str, list[str]],  # an accepted protocol has some
+        dict[str, list[str]],  # an accepted protocol has at least one suite
         Key("protocol -> IANA names in the order found", incomplete="cipher_suites_incomplete", never_empty=True),
     ]
     cipher_suites_incomplete: Annotated[list[str], Key("protocols whose list may lack suites", compared=False)]
@@ -217,13 +217,13 @@ class HandshakeKeys(TypedDict):
         Key("protocol -> whose order of groups decides; null with fewer than two, or when not known"),
     ]
     ignores_supported_groups: Annotated[bool | None, Key("the server chose a group that was not offered")]
-    # These two are seen in passing: nothing says that there are no others.
+    # These two are seen in passing: the lists may be incomplete.
     dh_primes: Annotated[list[PrimeForm], Key("of finite-field key exchanges up to TLS 1.2", compared=False)]
     extensions: Annotated[dict[str, bool | None], Key("what the server has, in every protocol up to TLS 1.2")]
     alpn: Annotated[ListingForm | None, Key("application protocols, up to TLS 1.2")]
     signature_schemes: Annotated[ListingForm | None, Key("of the key exchange in TLS 1.2")]
     plain_chains: Annotated[list[ChainForm], Key("certificates as served up to TLS 1.2", compared=False)]
-    # What stood in the way of one scan, and what it took.
+    # Problems and cost of one scan.
     contradictions: Annotated[list[str], Key("what the server said one thing of and then another", compared=False)]
     hellos: Annotated[
         dict[str, int], Key("connections of the handshake probe by what they were opened for", compared=False)
@@ -232,7 +232,7 @@ class HandshakeKeys(TypedDict):
 
 
 def document(facts: HandshakeFacts) -> HandshakeKeys:
-    """Keys of the report's `facts` that this probe fills."""
+    """The keys of the report's `facts` that this probe fills."""
     return {
         "protocols": {protocol.value: accepted for protocol, accepted in facts.protocols.items()},
         "cipher_suites": {protocol.value: list(names) for protocol, names in facts.cipher_suites.items()},

@@ -1,4 +1,4 @@
-"""HTTP facts as samples and as the report's document."""
+"""How HTTP facts are shown: metric families, samples, JSON."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -56,7 +56,7 @@ FAMILIES = (MAX_AGE, PRESENT, SUBDOMAINS, PRELOAD, ON_ERRORS, REDIRECTS)
 
 
 def samples(facts: HttpFacts) -> Iterator[Sample]:
-    """Unknown is absent; so is HSTS for addresses, for which it does not exist."""
+    """Samples of what is known. HSTS is absent for IP addresses, because it does not exist for them."""
     if facts.hsts_applies:
         yield from _policy(facts.hsts)
         if facts.hsts_on_error_responses is not None:
@@ -99,7 +99,7 @@ class RedirectForm(TypedDict):
     redirects_to_https: Annotated[
         bool | None, Key("its first answer leads to https at the same host and the target's port")
     ]
-    # What matters of these is in `redirects_to_https`; good machines differ in the rest.
+    # The relevant part of these is in `redirects_to_https`; correct machines differ in the rest.
     status: Annotated[int | None, Key("status code", compared=False)]
     location: Annotated[str | None, Key("where it leads; null when nowhere", compared=False)]
     reason: Annotated[Reason | None, Key("why nothing is known; `connect_refused` when nobody listens", compared=False)]
@@ -109,26 +109,26 @@ class RedirectForm(TypedDict):
 class HttpForm(TypedDict):
     """What web servers answer."""
 
-    # A machine that is drained or busy says so, and is no less secure.
+    # A machine that is drained or busy has another status, and is no less secure.
     status: Annotated[int, Key("of the response to the configured path", compared=False)]
     hsts_fields: Annotated[list[str], Key("its Strict-Transport-Security fields as received")]
     hsts: Annotated[HstsForm | None, Key("the policy a browser would keep from it; null when it would keep none")]
     hsts_on_error_responses: Annotated[
         bool | None, Key("every error response that came has a policy to keep; null when none came")
     ]
-    # What matters of these has keys of its own; the rest is dates, cookies and addresses of pages.
+    # The relevant fields have keys of their own; the rest is dates, cookies and addresses of pages.
     responses: Annotated[list[ResponseForm], Key("all that came, the one above first", compared=False)]
     http_redirect: Annotated[RedirectForm | None, Key("the port without TLS; null when it was not looked at")]
 
 
 class HttpKeys(TypedDict):
-    """What is known by HTTP."""
+    """What is known from HTTP."""
 
     http: Annotated[HttpForm, Key("what web servers answer; of other protocols null")]
 
 
 def document(facts: HttpFacts) -> HttpKeys:
-    """The key `http` of the report's facts: the first response, then all that came, and the port without TLS."""
+    """The key `http` of the report's facts: the first response, then all responses, and the port without TLS."""
     return {
         "http": {
             "status": facts.status,

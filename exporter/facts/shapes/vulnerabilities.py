@@ -1,4 +1,4 @@
-"""How the answers of tried attacks are shown: JSON. What they come to has its metric in `exporter.derived`."""
+"""How the results of tried attacks are shown: JSON. Their metric is in `exporter.derived`."""
 
 from datetime import datetime
 from typing import Annotated
@@ -11,7 +11,7 @@ from exporter.facts.vulnerabilities import VulnerabilityFacts
 
 
 class TriedForm(TypedDict):
-    """What trying one attack came to."""
+    """The result of trying one attack."""
 
     vulnerable: Annotated[bool | None, Key("null when the handshake did not get to the attack, or the answers differ")]
     detail: Annotated[str, Key("more of it, for a person")]
@@ -19,9 +19,9 @@ class TriedForm(TypedDict):
 
 
 class AttacksTriedKeys(TypedDict):
-    """What is known by trying attacks."""
+    """What is known from trying attacks."""
 
-    # When and how; what it comes to is in `vulnerabilities`.
+    # When and how it was tried; the verdict is in `vulnerabilities`.
     attacks_tried: Annotated[
         dict[str, TriedForm],
         Key(
