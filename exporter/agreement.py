@@ -1,7 +1,7 @@
-"""Whether the addresses of one target agree: what the last scan saw at each, fact by fact. Pure.
+"""Whether the addresses of one target agree, fact by fact, in what the last scan saw. Pure.
 
-Only what the last scan saw is compared. Older facts of one address beside newer ones of another would pass a change off
-as a difference between the two.
+Only what the last scan saw is compared. If older facts of one address were compared with newer facts of another, a
+change would look like a difference.
 """
 
 import json
@@ -17,18 +17,18 @@ from exporter.probes.registry import PROBES
 MAX_PARTS = 8
 MAX_ITEMS = 8
 MAX_CHARACTERS = 200
-"""Of one fact, of one list, of one text: the report of each address has it all."""
+"""Maximum characters of one fact, one list, one text. The report of each address has the complete value."""
 
 Path = tuple[str, ...]
-"""Keys from a fact down to a part of it."""
+"""Keys from a fact to a part of it."""
 Value = str | frozenset[str]
-"""A part of a fact as text; a list without its order, which is a fact of its own where it matters."""
+"""A part of a fact as text; a list without its order, which has a fact of its own where it matters."""
 
 
 def disagreements(reports: Sequence[Report]) -> tuple[Disagreement, ...] | None:
-    """The facts that are not the same at every address, or None when no fact is known of two.
+    """The facts that differ between addresses, or None when no fact is known of two addresses.
 
-    What is not known of an address is left out: it disagrees with nobody.
+    What is not known of an address is left out, so it disagrees with nothing.
     """
     seen: dict[str, dict[str, dict[str, Value]]] = {}
     for report in reports:
@@ -46,16 +46,16 @@ def disagreements(reports: Sequence[Report]) -> tuple[Disagreement, ...] | None:
 
 
 def _known(report: Report) -> Iterator[tuple[str, str, Value]]:
-    """Fact, part of it and value, of all that is compared."""
+    """Fact, part and value of everything that is compared."""
     for form, document in _documents(report):
         for (fact, *parts), value in _compared(form, document):
             yield fact, ".".join(parts) or fact, value
 
 
 def _documents(report: Report) -> Iterator[tuple[type, Mapping[str, object]]]:
-    """Form and content of what the last scan saw, and of what follows from facts of which it saw the first.
+    """Form and content of what the last scan saw, and of derived facts if it saw the facts that they follow from.
 
-    Facts without a key that is compared are left out: some of them take long to work out.
+    Facts without a compared key are left out: some of them take long to compute.
     """
     for probe in PROBES:
         if report.facts.seen_at(probe.kind) is not None:
@@ -73,7 +73,7 @@ def _document(shape: Shape[object], seen: Facts) -> Iterator[tuple[type, Mapping
 
 
 def _compared(form: type, content: Mapping[str, object]) -> Iterator[tuple[Path, Value]]:
-    """The parts that are compared of a dictionary of this form."""
+    """The compared parts of a dictionary of this form."""
     for name, value in content.items():
         entry = entries(form)[name]
         if not entry.key.compared or _may_lack_some(entry.key, content):
@@ -90,7 +90,7 @@ def _may_lack_some(key: Key, content: Mapping[str, object]) -> bool:
 
 
 def _complete_parts(key: Key, value: object, content: Mapping[str, object]) -> Iterator[tuple[Path, Value]]:
-    """The parts of a value without declared keys, those left out that may lack something."""
+    """The parts of a value without declared keys, except parts that may be incomplete."""
     incomplete = cast("Sequence[str]", content.get(key.incomplete, ()) if key.incomplete else ())
     for path, part in _parts(value):
         if ".".join(path) not in incomplete and (part or not key.never_empty):
@@ -112,7 +112,7 @@ def _text(value: object) -> str:
 
 
 def _said(differing: Mapping[str, Mapping[str, Value]]) -> dict[str, dict[str, str]]:
-    """What each address said of the first few parts; of a list only what not all have."""
+    """The values of the first few differing parts, by address; of a list only the entries that are not in all."""
     said: dict[str, dict[str, str]] = {}
     for part, values in list(differing.items())[:MAX_PARTS]:
         lists = [value for value in values.values() if isinstance(value, frozenset)]

@@ -1,4 +1,4 @@
-"""The daemon: puts its parts together, and hands each what the others give. Does no work of its own."""
+"""The daemon: creates its parts and connects them. It does no work of its own."""
 
 import asyncio
 import logging
@@ -37,11 +37,11 @@ class App:
     """The daemon.
 
     Attributes:
-        schedule: when targets are scanned.
-        freshness: when they are judged, and scanned, in between.
+        schedule: says when targets are scanned.
+        freshness: says when they are judged, and scanned again, between regular scans.
     """
 
-    _backend: Backend  # by `apply`, for the first configuration as for every later one
+    _backend: Backend  # set by `apply`, for the first configuration and for every later one
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class App:
         self._now = now
         self._lookup = lookup
         self._own = OwnMetrics()
-        # One for all configurations: scans under the old one may still have connections open, and workers busy.
+        # One for all configurations: scans of the old one may still have open connections and busy workers.
         self._gate = HostGate()
         self._workers = Workers(on_restart=self._own.worker_restarts.inc)
         self._keys = KeyIndex()
@@ -74,25 +74,25 @@ class App:
         self._ready = False
 
     def start(self) -> None:
-        """Start the schedule; needs the running loop."""
+        """Start the schedule. Needs the running loop."""
         self.schedule.start()
         self.apply(self._first_config)
         self._ready = True
 
     def apply(self, config: Config) -> None:
-        """Make this the configuration: targets that are gone go with all their series, at once.
+        """Use this configuration: removed targets disappear with all their series at once.
 
-        What is known of the others is judged anew, one after the other. `max_concurrent_scans` keeps its value from
-        the start.
+        The facts of the other targets are judged again, one target after the other. `max_concurrent_scans` keeps its
+        value from the start.
 
         Raises:
-            ConfigError: a policy, or one of `eol_files`, broke since the configuration was read; nothing has changed
-                then.
+            ConfigError: a policy, or one of `eol_files`, has become invalid since the configuration was read; nothing
+                is changed.
         """
         before, setup = self._publisher.setup, self._make_setup(config)
         kept = self._publisher.apply(setup)
         self._backend = self._make_backend(config)
-        # A name that is of another service now must not inherit the old one's place in the schedule.
+        # If a name now belongs to another service, that service must not inherit the old place in the schedule.
         intervals = {name: target.scan_interval for name, target in setup.targets.items()}
         self.schedule.sync({name: intervals[name] for name in kept})
         self.schedule.sync(intervals)
@@ -124,7 +124,7 @@ class App:
         self._own.reload_timestamp.set(self._now().timestamp())
 
     async def reload(self, path: Path) -> bool:
-        """Read the file again; a bad one changes nothing. Whether it worked."""
+        """Read the file again. An invalid file changes nothing. Returns whether it worked."""
         try:
             self.apply(await asyncio.to_thread(read_config, path))
         except ConfigError as error:
@@ -136,12 +136,12 @@ class App:
         return True
 
     async def _scan(self, name: str) -> None:
-        """One scan of the target of this name, from the start to the page."""
+        """Scan the target of this name and publish the result."""
         scanned, begun = self._publisher.setup.targets[name], asyncio.get_running_loop().time()
         found = await self._backend.run(scanned, self._publisher.known(scanned))
         target = self._publisher.setup.targets.get(name)
         if target is None or not same_service(target, scanned):
-            return  # removed or changed while the scan ran: its results are about something else
+            return  # removed or changed during the scan: the results are about something else
         results = [replace(result, target=target) for result in found]
         success = all(result.success for result in results)
         self._own.scans.labels("success" if success else "failure").inc()
@@ -159,15 +159,15 @@ class App:
         return self._exposition.render(accept)
 
     def counts(self) -> tuple[int, int]:
-        """Number of targets, and of those that have been scanned."""
+        """Number of targets, and number of scanned targets."""
         return len(self._publisher.setup.targets), len(self._publisher.reports())
 
     def reports(self) -> list[Report]:
-        """The latest reports of every target that was scanned, by name; one for each of its addresses."""
+        """The latest reports of every scanned target, by name; one for each address."""
         return [report for reports in self._publisher.reports() for report in reports]
 
     def sources(self) -> Sources:
-        """What the web pages show."""
+        """The data of the web pages."""
         return Sources(metrics=self.metrics, ready=lambda: self._ready, counts=self.counts)
 
     async def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What is judged: the facts that hold for one target at one moment, and what its neighbours add to them."""
+"""The input of judgement: the facts of one target at one moment, and what is known of its neighbours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from exporter.software.support import SupportTable
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """What is known of the other targets and bears on this one.
+    """What is known of other targets and affects this one.
 
     Attributes:
         ssl2_keys: SHA-256 of a public key (hex, of its SubjectPublicKeyInfo) -> names of other targets that serve it
             and accept SSL 2.
-        unclear_keys: likewise, of other targets of which it is not known whether they accept SSL 2.
+        unclear_keys: the same for other targets of which it is not known whether they accept SSL 2.
     """
 
     ssl2_keys: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
@@ -29,10 +29,10 @@ NO_NEIGHBOURS = Neighbours()
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a check judges: the facts that hold for a target, and the time (UTC) of judgement.
+    """What a check judges: the valid facts of a target, and the time (UTC) of judgement.
 
     Attributes:
-        table: until when software is maintained.
+        table: the end of support of software releases.
     """
 
     target: Target

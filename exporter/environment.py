@@ -1,4 +1,4 @@
-"""What scans have around them under a configuration: the resolver and the clock."""
+"""What scans need from their environment under a configuration: the resolver and the clock."""
 
 import logging
 from datetime import UTC, datetime
@@ -12,14 +12,14 @@ log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
-    """The clock of the program."""
+    """The current time, UTC."""
     return datetime.now(UTC)
 
 
 def make_resolver(config: Config) -> RecordResolver:
     """The resolver for DNS records: the configured name servers, else the system's, whose changes it follows.
 
-    Without either every lookup fails, which makes the answers unknown.
+    Without name servers every lookup fails, which makes the answers unknown.
     """
     settings = config.global_.resolver
     if settings is None:

@@ -1,6 +1,6 @@
-"""What targets tell about each other: which of them speak SSL 2, with keys that others have as well (DROWN).
+"""What targets reveal about each other: which accept SSL 2 with keys that others also have (DROWN).
 
-An index that grows with each report; it only touches facts at hand.
+An index that is updated with each report. It only uses facts that are already known.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,14 +17,14 @@ _Names = dict[str, set[str]]
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """What one target tells, by all its reports.
+    """What is known of one target, from all its reports.
 
     Attributes:
-        keys: that it has.
-        whole: it has no others.
-        accepts: keys that it accepts SSL 2 with.
-        may_accept: keys that it may accept SSL 2 with.
-        several: it has several addresses, each of which is a neighbour to the others.
+        keys: its keys.
+        whole: whether these are all of its keys.
+        accepts: keys with which it accepts SSL 2.
+        may_accept: keys with which it may accept SSL 2.
+        several: whether it has several addresses, each of which is a neighbour of the others.
     """
 
     keys: frozenset[str] = frozenset()
@@ -35,12 +35,12 @@ class _Word:
 
     @property
     def quiet(self) -> bool:
-        """It bears on no other target."""
+        """Whether it affects no other target."""
         return not self.accepts and not self.may_accept
 
     @property
     def own(self) -> tuple[frozenset[str], frozenset[str]] | None:
-        """What bears on the target itself."""
+        """What affects the target itself."""
         return (self.accepts, self.may_accept) if self.several else None
 
 
@@ -63,9 +63,10 @@ def _word(reports: Sequence[Report]) -> _Word:
 
 
 def _exposed(facts: Facts) -> tuple[frozenset[str], frozenset[str]]:
-    """Keys that SSL 2 is accepted with at one address, and those that it may be.
+    """Keys with which one address accepts SSL 2, and those with which it may.
 
-    Of several keys one is the right one, and which of them is not known. Without a cipher nothing is decrypted.
+    If there are several keys, one of them is used, and it is not known which. Without a cipher nothing can be
+    decrypted.
     """
     handshake = facts.get(HandshakeFacts)
     accepted = handshake.protocols.get(Protocol.SSL2) if handshake else None
@@ -77,9 +78,10 @@ def _exposed(facts: Facts) -> tuple[frozenset[str], frozenset[str]]:
 
 
 class KeyIndex:
-    """Who has which key, and where SSL 2 is or may be spoken with it. Fed with each target's latest reports.
+    """Which targets have which key, and where SSL 2 is or may be accepted with it.
 
-    A report costs a few look-ups by key: targets whose SSL 2 is refused are kept by the keys they have alone.
+    Updated with each target's latest reports. A report costs a few look-ups by key: a target that refuses SSL 2 is
+    indexed by its own keys only.
     """
 
     def __init__(self) -> None:
@@ -91,20 +93,20 @@ class KeyIndex:
         self._vague: set[str] = set()
 
     def update(self, name: str, reports: Sequence[Report]) -> set[str]:
-        """Take in a target's latest reports, one an address; the targets that it changes something for.
+        """Replace a target's reports, one per address; returns the targets whose verdict may change.
 
-        These are to be judged again: whoever has a key of which something else is known now, and those whose own keys
-        are not all known when the first target exposes a key, or the last no longer does. The target itself is among
-        them only when it has, or had, several addresses.
+        These must be judged again. They are the targets that have a key about which something else is known now. They
+        are also the targets whose keys are not all known, when the first target exposes a key or the last one stops.
+        The target itself is among them only when it has, or had, several addresses.
         """
         return self._replace(name, _word(reports))
 
     def remove(self, name: str) -> set[str]:
-        """Forget a target; the others that it changes something for, as `update`."""
+        """Forget a target; returns the other targets whose verdict may change, as `update`."""
         return self._replace(name, None) - {name}
 
     def neighbours(self, name: str) -> Neighbours:
-        """What the others tell, as of now; of a target with several addresses also what it tells itself."""
+        """What is known of the other targets now; for a target with several addresses, including itself."""
         own = self._words.get(name, _NOTHING)
         left_out = _NOTHING if own.several else own
         return Neighbours(
@@ -132,10 +134,11 @@ class KeyIndex:
         return concerned
 
     def _concerned(self, name: str, before: _Word, after: _Word) -> set[str]:
-        """Whose verdict may be another now; all is entered save the target itself."""
+        """The targets whose verdict may change. All indexes by key are already updated."""
         changed = before.accepts ^ after.accepts
-        # Two others with a key are others to everybody, and what one more may do changes nothing: where thousands share
-        # a certificate, and SSL 2 is not known of any, they would all be judged with every report of one of them.
+        # Two other targets with a key are enough for everybody, and one more that may accept SSL 2 changes nothing.
+        # Otherwise, where thousands share a certificate and nothing is known of SSL 2, each report would judge all of
+        # them again.
         changed |= {key for key in before.may_accept ^ after.may_accept if self._few(self._perhaps.get(key, ()), name)}
         concerned = set[str]().union(*(self._having.get(key, ()) for key in changed)) - {name}
         if before.quiet != after.quiet and self._few(self._exposing, name):
@@ -148,7 +151,7 @@ class KeyIndex:
 
 
 def _move(names: _Names, name: str, old: frozenset[str], new: frozenset[str]) -> None:
-    """Take a target from the old keys and put it to the new ones."""
+    """Move a target from its old keys to its new ones."""
     for key in old - new:
         names[key].discard(name)
         if not names[key]:
@@ -158,9 +161,9 @@ def _move(names: _Names, name: str, old: frozenset[str], new: frozenset[str]) ->
 
 
 class _Others(Mapping[str, tuple[str, ...]]):
-    """Key -> the targets that have it, in no order, less one target where it has these keys itself.
+    """Key -> the targets that have it, unordered, without one target where it has these keys itself.
 
-    A view and not a copy: there can be thousands of keys, and a verdict looks up the few that its target has.
+    A view, not a copy: there can be thousands of keys, and a verdict looks up only those of its target.
     """
 
     def __init__(self, names: _Names, name: str, keys: frozenset[str]) -> None:

@@ -1,8 +1,8 @@
-"""What keeps verdicts up to date between scans.
+"""Keeps verdicts up to date between scans.
 
 Time alone changes verdicts: certificates and support end, demands come into force, facts get older than their
-`max_age`. So each target is judged again every minute, and scanned again when a date has come that a scan saw. Knows
-nothing of scans and reports: it calls what it was given with the name of a target.
+`max_age`. So each target is judged again every minute, and scanned again when a date that a scan saw has come. This
+module knows nothing about scans and reports: it calls the given functions with the name of a target.
 """
 
 import asyncio
@@ -18,23 +18,23 @@ log = logging.getLogger(__name__)
 
 JUDGED_EVERY_SECONDS = 60
 """Each target is judged again at this interval, without a scan. Two thousand targets under one policy take 6 to 10 s of
-a core for it."""
+CPU time for it."""
 TRIES_MORE = 2
-"""Scans after a failed one at the moment a date comes; the schedule keeps them a minute apart."""
+"""Maximum number of repeated scans when the scan at a date fails; the schedule keeps them a minute apart."""
 AFTER_A_TURN = timedelta(seconds=1)
-"""How long after a date the target is scanned again: OpenSSL counts whole seconds."""
+"""Delay of the scan after a date: OpenSSL counts complete seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What is called, on the event loop.
+    """Functions to call, on the event loop.
 
     Attributes:
-        judge: judges the target again as of now; gives the other targets that this changes something for.
-        next_turn: the first date after this moment that a scan of the target saw and that changes a verdict; None
-            without one.
-        scan_again: has these targets scanned soon, outside of their interval.
-        notice_step: has all targets scanned if the system's clock was set.
+        judge: judges the target again now; returns the other targets whose verdict may change.
+        next_turn: the first date after this moment that a scan of the target saw and that changes a verdict; None if
+            there is none.
+        scan_again: scans these targets soon, outside of their interval.
+        notice_step: scans all targets if the system's clock was set.
     """
 
     judge: Callable[[str], Collection[str]]
@@ -56,13 +56,13 @@ class Freshness:
         self._judging: asyncio.Task[None] | None = None
 
     def follow(self, names: Collection[str]) -> None:
-        """Judge these targets again every minute, each at a second of its own, and no others."""
+        """Judge exactly these targets every minute, each at a second of its own."""
         self._at_second = {}
         for name in names:
             self._at_second.setdefault(int(share(name) * JUDGED_EVERY_SECONDS), []).append(name)
 
     def forget(self, name: str) -> None:
-        """No date that was seen of this target matters any longer."""
+        """Forget the dates that were seen of this target."""
         self._turns.pop(name, None)
         self._tries_left.pop(name, None)
 
@@ -75,7 +75,10 @@ class Freshness:
             self._turns[name] = turn
 
     def scanned(self, name: str, begun: datetime, *, success: bool) -> None:
-        """Take note of a scan that began then: one that failed when a date had come is repeated soon."""
+        """Record a scan that began then.
+
+        A failed scan at a date is repeated soon.
+        """
         self.expect_turn(name, begun)
         if success:
             self._tries_left.pop(name, None)
@@ -84,13 +87,13 @@ class Freshness:
             self._hooks.scan_again({name})
 
     def judge_soon(self, names: Collection[str]) -> None:
-        """Judge these targets again, one after the other; needs the running loop."""
+        """Judge these targets again, one after the other. Needs the running loop."""
         self._to_judge.update(names)
         if self._to_judge and self._judging is None:
             self._judging = asyncio.create_task(self._judge_waiting())
 
     async def _judge_waiting(self) -> None:
-        """One at a time: there can be thousands, and scans and scrapes go on in between."""
+        """Judge one target at a time: there can be thousands, and scans and scrapes go on in between."""
         while self._to_judge:
             self._judge(self._to_judge.pop())
             await asyncio.sleep(0)
@@ -99,11 +102,11 @@ class Freshness:
     def _judge(self, name: str) -> None:
         try:
             self.judge_soon(self._hooks.judge(name))
-        except Exception:  # a named border: one target's bug must not leave the others as they were
+        except Exception:  # a named border: a bug in one target must not keep the others from being judged
             log.exception("judgement of %s", name)
 
     async def settled(self) -> None:
-        """Wait until all that has to be judged soon has been."""
+        """Wait until all waiting targets are judged."""
         if self._judging is not None:
             await self._judging
 
@@ -114,12 +117,13 @@ class Freshness:
             await asyncio.sleep(0)
 
     def look_again(self) -> None:
-        """Scan the targets again of which a date has come: a certificate has ended, or is about to.
+        """Scan the targets again that have reached a date: a certificate has ended, or is about to.
 
-        Until that scan can tell, what depends on the date is unknown, so they are judged at once. Each date leads to
-        one scan more, and to `TRIES_MORE` others as long as they fail: servers are restarted at such moments.
+        Until the scan has an answer, what depends on the date is unknown. So these targets are judged at once. Each
+        date leads to one more scan, and up to `TRIES_MORE` others while they fail, because servers are restarted at
+        such moments.
         """
-        self._hooks.notice_step()  # by that all are scanned, and these need not be twice
+        self._hooks.notice_step()  # it scans all targets, and these need not be scanned twice
         latest = self._now() - AFTER_A_TURN
         turned = {name for name, turn in self._turns.items() if turn <= latest}
         for name in turned:
@@ -129,11 +133,11 @@ class Freshness:
         self._hooks.scan_again(turned)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Judge all targets again and again, and scan them when a date has come, until `stopping` is set."""
+        """Judge all targets in turn, and scan them when a date has come, until `stopping` is set."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         for second in itertools.count():
-            # Full rounds that a standstill has cost are not made up for; no target is left out of the next one.
+            # Full rounds missed during a standstill are not repeated. The next round includes every target.
             begun += max(0, (loop.time() - begun - second) // JUDGED_EVERY_SECONDS) * JUDGED_EVERY_SECONDS
             try:
                 async with asyncio.timeout_at(begun + second):
@@ -145,6 +149,6 @@ class Freshness:
                 return
 
     def stop(self) -> None:
-        """Judge nothing more of what waits."""
+        """Drop the targets that wait to be judged."""
         if self._judging is not None:
             self._judging.cancel()

@@ -1,4 +1,4 @@
-"""Judges targets: the facts that hold, by each policy, at one moment. Pure, except for reading policies."""
+"""Judges targets: their valid facts, by each policy, at one moment. Pure, except for reading policies."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,18 +32,18 @@ from exporter.software.support import SupportTable
 
 
 def alone(_name: str) -> Neighbours:
-    """What is known of the neighbours of a target that has none."""
+    """Neighbours of a target without any."""
     return NO_NEIGHBOURS
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What reports are made by, and all that they depend on apart from the scan and the time. Pure.
+    """Makes reports. Has everything that they depend on, except the scan and the time. Pure.
 
     Attributes:
-        policies: the policies that were loaded, by the name or path by which targets ask for them.
-        table: until when software is maintained.
-        neighbours: name of a target -> what is known of the others and bears on it, as of now.
+        policies: the loaded policies, by the name or path that targets use.
+        table: the end of support of software releases.
+        neighbours: name of a target -> what is known of others now and affects it.
     """
 
     policies: Mapping[str, Policy]
@@ -51,11 +51,11 @@ class Judge:
     neighbours: Callable[[str], Neighbours] = alone
 
     def policies_of(self, target: Target) -> tuple[Policy, ...]:
-        """The policies that the target is judged by."""
+        """The policies of the target."""
         return tuple(self.policies[policy] for policy in target.policies)
 
     def with_questions(self, target: Target) -> Target:
-        """The target, asking the DNS for what its policies need to know and no more."""
+        """The target with exactly the DNS questions that its policies need."""
         demanded = frozenset[str]().union(*(policy.demands for policy in self.policies_of(target)))
         asked = [check.questions for check in CHECKS if check.name in demanded]
         return replace(target, questions=frozenset().union(*asked))
@@ -65,11 +65,12 @@ class Judge:
     ) -> tuple[Report, ...]:
         """The reports after a scan of each address of one target.
 
-        Facts that this scan could not tell, or that were not due, are taken from the previous report of the same
-        address, as long as they hold: for the target's `max_age`, and longer where they are not due with every scan.
+        Facts that this scan could not find out, or that were not due, are taken from the previous report of the same
+        address while they are valid. They are valid for the target's `max_age`, and longer where they are not due with
+        every scan.
 
         An address that this scan did not find has no report. When the scan could not find out which addresses there
-        are, the ones known before stay, as not reached, until nothing that was seen there holds any longer.
+        are, the known addresses stay, as not reached, until all facts about them have expired.
         """
         before = {report.address: report for report in previous}
         known = [address for address in before if address is not None]
@@ -83,7 +84,7 @@ class Judge:
     def later(self, reports: Sequence[Report], target: Target, now: datetime) -> tuple[Report, ...]:
         """The same reports at a later time, for the target as it is configured now.
 
-        Facts that do not hold any longer go, and the rest is judged anew.
+        Expired facts are removed, and the rest is judged again.
         """
         return _together(
             self._report(replace(report.result, target=target), report.facts, report.last_success_at, now)
@@ -108,12 +109,12 @@ class Judge:
         for derivation in DERIVATIONS:
             part = derivation.derive(case)
             if part is not None:
-                # As old as the scan, not as the judgement: a report that says nothing new is equal to the one before.
+                # As old as the scan, not as the judgement: a report without changes is equal to the one before.
                 case = replace(case, facts=case.facts.with_part(part, result.ended_at))
         policies = self.policies_of(target)
         findings = tuple(finding for policy in policies for finding in findings_of(case, policy))
         if last_success is not None and last_success > now + CLOCK_TOLERANCE:
-            last_success = None  # the clock was set back since: nobody knows how long ago it was
+            last_success = None  # the clock was set back since, so the time that has passed is unknown
         return Report(
             result, case.facts, tuple(policy.name for policy in policies), findings, last_success, today(case)
         )
@@ -122,7 +123,7 @@ class Judge:
 def load_judge(
     targets: Iterable[Target], eol_files: Sequence[str], neighbours: Callable[[str], Neighbours] = alone
 ) -> Judge:
-    """The judge of these targets: their policies, and the table of releases with these files.
+    """The judge of these targets, with their policies and the table of releases extended by these files.
 
     Raises:
         ConfigError: a policy or a file cannot be used.
@@ -154,7 +155,7 @@ def _finding(check: Check[Any], case: Case, demand: Demand, policy: str) -> Find
 
 
 def held(facts: Facts, target: Target, now: datetime) -> Facts:
-    """The facts of probes that the target has, as long as they hold, and what dates in them have not put in doubt."""
+    """The valid facts of the target's probes, without what dates in them have put in doubt."""
     held = Facts()
     for probe in PROBES:
         seen_at = facts.seen_at(probe.kind)
@@ -176,9 +177,10 @@ def _turns(facts: Facts, policies: Sequence[Policy]) -> Iterator[datetime]:
 
 
 def _facts_of(result: ScanResult, before: Facts) -> Facts:
-    """What the scan found, over what was known before.
+    """The facts of the scan, completed by earlier ones.
 
-    Hellos that ran out of time show a part. The whole of an earlier scan stays where this part does not go against it.
+    If time ran out, the scan's hellos show only a part. The complete facts of an earlier scan stay where this part does
+    not contradict them.
     """
     facts = result.facts
     cut = any(one.probe == PROBES[0].name and one.reason is Reason.DEADLINE_EXCEEDED for one in result.failures)
@@ -189,7 +191,7 @@ def _facts_of(result: ScanResult, before: Facts) -> Facts:
 
 
 def _goes_with(part: HandshakeFacts, whole: HandshakeFacts, result: ScanResult) -> bool:
-    """Whether nothing in the part speaks against the whole, and the whole has no fewer protocols known."""
+    """Whether the part does not contradict the complete facts, and knows no more protocols."""
     known = [sum(accepted is not None for accepted in one.protocols.values()) for one in (part, whole)]
     new = any(
         not set(names) <= set(whole.cipher_suites.get(protocol, ()))

@@ -1,4 +1,4 @@
-"""What the daemon shows of each target: its latest reports, judged, stored and rendered."""
+"""What the daemon publishes of each target: its latest reports, judged, stored and rendered."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from exporter.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What one configuration asks for.
+    """Settings from one configuration.
 
     Attributes:
         targets: by name.
-        judge: knows the policies of all of them.
+        judge: has the policies of all targets.
         full: metrics in full detail.
     """
 
@@ -27,10 +27,10 @@ class Setup:
 
 
 class Publisher:
-    """Judges what scans found, keeps it, and renders it; one target's reports at a time.
+    """Judges, stores and renders the results of scans; one target's reports at a time.
 
     Attributes:
-        setup: of the latest configuration.
+        setup: the settings of the latest configuration.
     """
 
     def __init__(self, store: Store, exposition: Exposition, keys: KeyIndex, now: Callable[[], datetime]) -> None:
@@ -42,10 +42,10 @@ class Publisher:
         self._to_render: set[str] = set()
 
     def apply(self, setup: Setup) -> set[str]:
-        """Make this the setup; gives the names of the targets before that are still the same service.
+        """Use this setup; returns the names of previous targets that are still the same service.
 
-        The others are gone with all their series, at once. A name that is of another service now must not inherit the
-        facts of the old one.
+        The other targets are removed with all their series at once. If a name now belongs to another service, that
+        service must not inherit the old facts.
         """
         before = self.setup.targets
         kept = {name for name, known in before.items() if same_service(setup.targets.get(name), known)}
@@ -64,23 +64,23 @@ class Publisher:
         return kept
 
     def begun_at(self, name: str) -> datetime | None:
-        """When the latest scan of the target began; None before it ended."""
+        """When the latest scan of the target began; None before it has ended."""
         return min((report.result.started_at for report in self._store.get(name)), default=None)
 
     def known(self, target: Target) -> dict[str | None, Facts]:
-        """What is known of each address of the target, as far as it still holds."""
+        """The valid facts of each address of the target."""
         now = self._now()
         return {report.address: held(report.facts, target, now) for report in self._store.get(target.name)}
 
     def take(self, results: Sequence[ScanResult]) -> set[str]:
-        """Judge and show what a scan of one target found; gives the other targets that this changes something for."""
+        """Judge and show the results of a scan of one target; returns the other targets whose verdict may change."""
         before = self._store.get(results[0].target.name)
         return self._publish(self.setup.judge.after_scan(results, self._now(), before))
 
     def judge_again(self, name: str) -> set[str]:
-        """Judge what is known of the target as of now; gives the other targets that this changes something for.
+        """Judge the facts of the target again now; returns the other targets whose verdict may change.
 
-        Where nothing changes, what is shown stays as it is.
+        If nothing changes, the shown report stays as it is.
         """
         reports, target = self._store.get(name), self.setup.targets.get(name)
         if not reports or target is None:
@@ -94,20 +94,20 @@ class Publisher:
         lines = render_reports(reports, self.setup.judge.policies_of(target), full=self.setup.full)
         self._exposition.put(target.name, lines)
         self._to_render.discard(target.name)
-        # What others share with this one has changed; their own facts have not.
+        # The neighbours' facts about this one have changed; their own have not.
         return self._keys.update(target.name, reports)
 
     def next_turn(self, name: str, since: datetime) -> datetime | None:
-        """The first date after `since` that was seen of the target and that changes a verdict; None without one."""
+        """The first date after `since` that was seen of the target and changes a verdict; None without one."""
         return self.setup.judge.next_turn(self._store.get(name), self.setup.targets[name], since)
 
     def reports(self) -> list[Sequence[Report]]:
-        """The latest reports of every target that was scanned, by name; of each target one for each address."""
+        """The latest reports of every scanned target, by name; one report for each address."""
         return list(self._store.all())
 
 
 def same_service(one: Target | None, other: Target | None) -> bool:
-    """Whether two targets of one name are the same service, so that facts about the one hold for the other."""
+    """Whether two targets of one name are the same service, so that facts about one apply to the other."""
     return one is not None and other is not None and _service(one) == _service(other)
 
 

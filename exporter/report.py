@@ -40,7 +40,7 @@ class FindingForm(_Form):
 
 
 class FailureForm(_Form):
-    """One probe that could not tell in the last scan."""
+    """One probe that failed in the last scan."""
 
     probe: str
     reason: Reason
@@ -54,11 +54,11 @@ _ORDER = (
     *("vulnerabilities", "attacks_tried", "clients", "certificate", "http", "software"),
     *("dns", "tlsa", "mta_sts", "mta_sts_policy", "caa_issuer", "notes"),
 )
-"""Keys of facts in the order of the published form. Keys that are not listed here come after these."""
+"""Keys of facts in the order of the published form. Other keys come after these."""
 
 
 def _fields() -> Mapping[str, Any]:
-    """Each key of all facts, null where nothing is known."""
+    """The keys of all facts, null where nothing is known."""
     keys = {name: entry for part in SHOWN for name, entry in entries(part.form).items()}
     names = dict.fromkeys((*_ORDER, *keys))
     return {name: (keys[name].value | None, Field(description=keys[name].key.text)) for name in names}
@@ -67,7 +67,7 @@ def _fields() -> Mapping[str, Any]:
 _FACTS = "What is known; null where it is not known or does not apply."
 if TYPE_CHECKING:
     FactsForm: TypeAlias = Any
-else:  # assembled from the forms that facts declare, so its fields are known at run time only
+else:  # assembled from the forms that facts declare, so its fields are known only at run time
     FactsForm = create_model("FactsForm", __base__=_Form, __doc__=_FACTS, **_fields())
 
 
@@ -82,7 +82,7 @@ class DisagreementForm(_Form):
 
 
 class LiftForm(_Form):
-    """One thing that holds the grade down."""
+    """One thing that keeps the grade low."""
 
     rule: str = Field(description="its name, or `score`")
     remedy: str
@@ -146,7 +146,7 @@ class ReportForm(_Form):
 
 
 class ReportsForm(_Form):
-    """The whole document."""
+    """The complete document."""
 
     schema_version: Literal[1]
     reports: list[ReportForm]

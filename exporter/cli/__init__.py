@@ -1,1 +1,1 @@
-"""The command line: the parser, and a module for each subcommand, which is imported when it runs."""
+"""The command line: the parser, and one module per subcommand, which is imported when it runs."""

@@ -1,4 +1,4 @@
-"""Runs a subcommand: log lines, errors and exit codes of all of them."""
+"""Runs a subcommand, with the same logging, error messages and exit codes for all."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ from exporter.logs import set_up_logging
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Run the subcommand that the parser found; its exit code."""
+    """Run the subcommand that the parser found; returns its exit code."""
     set_up_logging(options.log_level, options.log_format)
     try:
         code: int = import_module(f"exporter.cli.{options.module}").run(options)
@@ -27,7 +27,7 @@ def run_command(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone; Python would complain once more when it flushes at exit.
+        # The reader of our output has closed it. Python would report that again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.READER_GONE
     except Exception:  # noqa: BLE001 - a named border: Python's own code for this is 1, which means "does not comply"

@@ -10,6 +10,6 @@ from exporter.web import parse_address
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the demonstration; the exit code."""
+    """Run the demonstration; returns the exit code."""
     addresses = [parse_address(options.listen_address)]
     return asyncio.run(demo(Console(), addresses, once=options.once))

@@ -1,6 +1,6 @@
 """The program's exit codes."""
 
 OK, NOT_COMPLIANT, USAGE, UNKNOWN = 0, 1, 2, 3
-"""`UNKNOWN`: a target could not be scanned, or not all could be told."""
+"""`UNKNOWN`: a target could not be scanned, or not everything is known."""
 INTERRUPTED, READER_GONE = 130, 141
-"""As a shell gives for SIGINT and SIGPIPE."""
+"""The codes of a shell for SIGINT and SIGPIPE."""

@@ -11,7 +11,7 @@ DEFAULT_ADDRESS = ":19443"
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser; what it gives has the module of the subcommand as `module`, a name in `exporter.cli`."""
+    """The parser. Its result has the subcommand's module as `module`, a name in `exporter.cli`."""
     parser = argparse.ArgumentParser(
         prog="tls-posture-exporter", description="Prometheus exporter for the transport security of TLS services."
     )
@@ -23,7 +23,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 Add = Callable[..., argparse.ArgumentParser]
-"""Adds a subcommand: its name, and what `ArgumentParser` takes."""
+"""Adds a subcommand: takes its name and the arguments of `ArgumentParser`."""
 
 
 def _serve(add: Add) -> None:
@@ -84,7 +84,7 @@ def _demo(add: Add) -> None:
 
 
 def _logging(level: str) -> argparse.ArgumentParser:
-    """The flags for logging, of each command's own: a shared action would share its default too."""
+    """The flags for logging. Each command has its own, because a shared action would share its default."""
     flags = argparse.ArgumentParser(add_help=False)
     levels = ["debug", "info", "warning", "error"]
     flags.add_argument("--log.level", dest="log_level", default=level, choices=levels, help=f"(default {level})")

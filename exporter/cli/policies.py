@@ -1,4 +1,4 @@
-"""`policies`: the shipped policies, or the file of one."""
+"""`policies`: lists the shipped policies, or prints the file of one."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from exporter.policies import Policy, load_policy, shipped, wrong_policy
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the list or the file; the exit code."""
+    """Print the list or the file; returns the exit code."""
     if options.action == "list":
         for name in shipped():
             policy = load_policy(name)

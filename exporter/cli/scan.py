@@ -1,4 +1,4 @@
-"""`scan`: some targets, once."""
+"""`scan`: scans some targets once."""
 
 import argparse
 import asyncio
@@ -23,11 +23,11 @@ from exporter.targets import make_target, named, static_targets
 from exporter.workers import Workers
 
 DEFAULT_TIMEOUT = timedelta(seconds=60)
-"""Of one scan of a target named on the command line, where no configuration says otherwise."""
+"""Time limit of one scan of a target named on the command line, unless the configuration has another."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Scan, judge and print; the exit code."""
+    """Scan, judge and print; returns the exit code."""
     config = read_config(options.config_file) if options.config_file else Config()
     if not options.target and not config.targets:
         raise ExporterError("nothing to scan: name a target, or a configuration that has some")
@@ -49,7 +49,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def scan_targets(options: argparse.Namespace, config: Config) -> list[Target]:
-    """The targets named, else all of the configuration; what the configuration knows is scanned as it says."""
+    """The targets on the command line, else all targets of the configuration.
+
+    Targets that are in the configuration are scanned with its settings.
+    """
     known = static_targets(config)
     targets = [target for text in options.target for target in _meant(text, known, config)] or list(known)
     _refuse_twice("named twice", [target.name for target in targets])
@@ -71,7 +74,7 @@ def _meant(text: str, known: Sequence[Target], config: Config) -> Sequence[Targe
     """The targets of the configuration that the text names, else one made of the text and the global settings.
 
     Raises:
-        TargetError: it names none, and cannot be read as a target either.
+        TargetError: it names no configured target, and is not a valid target.
     """
     try:
         service = parse_service(text)
@@ -92,7 +95,7 @@ def _meant(text: str, known: Sequence[Target], config: Config) -> Sequence[Targe
 async def _scan_all(
     targets: Sequence[Target], judge: Judge, keys: KeyIndex, config: Config
 ) -> list[tuple[Report, ...]]:
-    """The reports of each target, one for each of its addresses; `keys` are what the judge knows of neighbours."""
+    """The reports of each target, one for each address; `keys` is what the judge knows of neighbours."""
     workers = Workers()
     environment = Environment(now=utc_now, resolver=make_resolver(config), workers=workers)
     places = asyncio.Semaphore(config.global_.max_concurrent_scans)
@@ -108,12 +111,12 @@ async def _scan_all(
         scanned = await asyncio.gather(*map(one, targets))
     finally:
         await workers.close()
-    # Once more, now that the keys of all are known.
+    # Judge again, now that the keys of all targets are known.
     return [judge.later(reports, target, utc_now()) for target, reports in zip(targets, scanned, strict=True)]
 
 
 def exit_code(reports: Sequence[Report]) -> int:
-    """1 when one does not comply, else 3 when one could not be scanned or stays unknown, else 0."""
+    """1 when a target does not comply, else 3 when one could not be scanned or is unknown, else 0."""
     if any(report.compliant is False for report in reports):
         return exits.NOT_COMPLIANT
     if any(report.compliant is None or not report.result.success for report in reports):
@@ -121,7 +124,7 @@ def exit_code(reports: Sequence[Report]) -> int:
     return exits.OK
 
 
-# Each format imports what it needs: pydantic's forms, prometheus_client, or rich.
+# Each format imports only what it needs: pydantic's forms, prometheus_client, or rich.
 
 
 def _print_json(reports: Sequence[Report]) -> None:

@@ -11,7 +11,7 @@ from exporter.web import parse_address
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until a signal comes; the exit code."""
+    """Serve until a signal arrives; returns the exit code."""
     addresses = [parse_address(text) for text in options.listen_address or [DEFAULT_ADDRESS]]
     config = read_config(options.config_file)
     asyncio.run(serve(options.config_file, config, addresses))

@@ -1,7 +1,7 @@
 """The configuration file: its schema, its defaults, and all of its mistakes at once.
 
-`values` has what keys take, `sections` the keys, `across` what has to hold between sections. The package decides
-nothing about scanning: `exporter.targets` turns its settings into targets.
+`values` has the types of values, `sections` the keys, `across` the conditions between sections. The package decides
+nothing about scanning: `exporter.targets` turns settings into targets.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ __all__ = ["Config", "load_config"]
 
 
 def load_config(path: Path, wrong_policy: PolicyCheck, policy_name: PolicyName) -> Config:
-    """Read and validate the file. Relative paths in it are relative to its folder, and come back absolute.
+    """Read and validate the file. Relative paths in it are relative to its folder and become absolute.
 
     Raises:
         ConfigError: with every problem of the file.

@@ -1,4 +1,4 @@
-"""What has to hold across sections of the configuration file: names, limits that are inherited, proxies."""
+"""Conditions between sections of the configuration file: names, inherited limits, proxies."""
 
 import difflib
 import operator
@@ -12,11 +12,11 @@ from exporter.model import Addresses, IpProtocol, ip_version, is_ip
 from exporter.yamlfile import Document
 
 PolicyName = Callable[[str], str]
-"""The name of a policy that is given by its name or path, and that nothing is wrong with."""
+"""The name of the policy with this name or path, which must be loadable."""
 
 
 def problems_across(config: Config, document: Document, policy_name: PolicyName) -> list[Problem]:
-    """What does not go together, each with its place."""
+    """Settings that contradict each other, each with its place."""
     problems = _duplicates(config, document) + _too_long(config, document) + _too_old(config, document)
     problems += _too_often(config, document) + _unknown_stores(config, document)
     problems += _out_of_reach(config, document) + _resolved_elsewhere(config, document)
@@ -39,9 +39,9 @@ def _duplicates(config: Config, document: Document) -> list[Problem]:
 def _against_interval(
     config: Config, document: Document, key: str, wrong: Callable[[timedelta, timedelta], bool], what: tuple[str, str]
 ) -> list[Problem]:
-    """Every place where a duration does not fit the scan interval, by what a section says or inherits.
+    """Every place where a duration does not fit the scan interval, by set or inherited values.
 
-    `what` says it of the duration ("longer than") and of the interval ("shorter than").
+    `what` describes the problem for the duration ("longer than") and for the interval ("shorter than").
     """
     usual = config.global_
     problems = []
@@ -67,18 +67,18 @@ def _too_long(config: Config, document: Document) -> list[Problem]:
 
 
 def _too_old(config: Config, document: Document) -> list[Problem]:
-    """Facts that would go before the next scan can renew them."""
+    """Facts that would expire before the next scan can renew them."""
     return _against_interval(config, document, "max_age", operator.lt, ("shorter than", "longer than"))
 
 
 def _too_often(config: Config, document: Document) -> list[Problem]:
-    """Attacks that are to be tried more often than there are scans."""
+    """Attacks that would be tried more often than targets are scanned."""
     what = ("shorter than", "longer than")
     return _against_interval(config, document, "vulnerability_interval", operator.lt, what)
 
 
 def _unknown_stores(config: Config, document: Document) -> list[Problem]:
-    """Names that no trust store has."""
+    """Names of trust stores that are not configured."""
     known = [SYSTEM, *config.global_.trust_stores]
     named: dict[tuple[str | int, ...], str | None] = {("global",): config.global_.trust_store}
     named |= {("targets", index): target.trust_store for index, target in enumerate(config.targets)}
@@ -92,7 +92,7 @@ def _unknown_stores(config: Config, document: Document) -> list[Problem]:
 
 
 def _out_of_reach(config: Config, document: Document) -> list[Problem]:
-    """Addresses that are given, but are none that `ip_protocol` uses."""
+    """Given addresses of a family that `ip_protocol` does not use."""
     problems = []
     for index, target in enumerate(config.targets):
         key = "connect_address" if target.connect_address else "host"
@@ -106,7 +106,7 @@ def _out_of_reach(config: Config, document: Document) -> list[Problem]:
 
 
 def _resolved_elsewhere(config: Config, document: Document) -> list[Problem]:
-    """Choices among the addresses of a name that only the proxy gets to know."""
+    """Choices among the addresses of a name that only the proxy resolves."""
     problems = []
     for index, target in enumerate(config.targets):
         proxy = target.proxy_url or config.global_.proxy_url
@@ -125,7 +125,7 @@ def _resolved_elsewhere(config: Config, document: Document) -> list[Problem]:
 
 
 def _policies_twice(config: Config, document: Document, policy_name: PolicyName) -> list[Problem]:
-    """Policies of one list that have the same name, by which series and findings tell them apart."""
+    """Policies of one list with the same name, by which metrics and findings distinguish them."""
     sections: list[tuple[tuple[str | int, ...], ScanSettings]] = [(("global",), config.global_)]
     sections += [(("targets", index), target) for index, target in enumerate(config.targets)]
     names: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Sections of the configuration file, each right by itself."""
+"""Sections of the configuration file, each validated by itself."""
 
 from datetime import timedelta
 from typing import Any, Self
@@ -55,7 +55,7 @@ from exporter.services import (
 from exporter.software.declared import parse_distribution
 
 _SAY_EHLO = tuple(service.name for service in SERVICES.values() if service.says_ehlo)
-"""The values of `starttls` whose dialogues begin with the client's name."""
+"""Values of `starttls` whose dialogues begin with the client's name."""
 
 
 class Section(BaseModel):
@@ -66,12 +66,15 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, value: Any) -> Any:  # noqa: ANN401 - pydantic's signature
-        """A key without a value is as good as none, also where all that stood below it is commented out."""
+        """The section without keys that have no value.
+
+        Such a key counts as missing, also where everything below it is commented out.
+        """
         return {key: part for key, part in value.items() if part is not None} if isinstance(value, dict) else value
 
 
 class TlsSettings(Section):
-    """The certificate to show to servers that ask for one, as in Prometheus' `tls_config`."""
+    """The certificate for servers that ask for one, as in Prometheus' `tls_config`."""
 
     cert_file: str = Field(min_length=1)
     key_file: str = Field(min_length=1)
@@ -86,7 +89,7 @@ class TlsSettings(Section):
         try:
             if info.field_name == "cert_file":
                 read_chain_file(path)
-            elif cert_file is None:  # there is nothing yet that it could fit
+            elif cert_file is None:  # there is no certificate that the key could match
                 read_key_file(path)
             else:
                 read_credentials(cert_file, path)
@@ -96,7 +99,7 @@ class TlsSettings(Section):
 
 
 class HttpSettings(Section):
-    """How servers are asked over HTTP, for protocol https alone."""
+    """How servers are asked over HTTP; for protocol https only."""
 
     path: RequestPath | None = None
     host: str | None = None
@@ -113,7 +116,7 @@ class HttpSettings(Section):
 
 
 class ResolverSettings(Section):
-    """Which name servers answer the questions about DNS records (CAA); addresses always come from the system."""
+    """Which name servers answer queries for DNS records (CAA). Addresses always come from the system."""
 
     nameservers: list[Address] = Field(min_length=1)
     port: Port = 53
@@ -122,7 +125,7 @@ class ResolverSettings(Section):
 
 
 class SoftwareSettings(Section):
-    """Until when software is maintained, by files in the form of endoflife.date's API."""
+    """Files with support dates of software, in the form of endoflife.date's API."""
 
     eol_files: list[TableFile] = Field(default_factory=list)
 
@@ -141,7 +144,7 @@ class MetricsSettings(Section):
 
 
 class ScanSettings(Section):
-    """What can be said for all targets and for one."""
+    """Settings that apply to all targets or to one."""
 
     policy: PolicyText | None = None
     policies: list[PolicyText] | None = Field(default=None, min_length=1)
@@ -176,7 +179,7 @@ class ScanSettings(Section):
 
     @property
     def all_policies(self) -> tuple[str, ...]:
-        """What `policies` says, else `policy`; none where neither does."""
+        """The value of `policies`, else of `policy`; empty without either."""
         return tuple(self.policies or ([self.policy] if self.policy else ()))
 
     @field_validator("proxy_url")
@@ -204,7 +207,7 @@ class ScanSettings(Section):
 
 
 class GlobalSettings(ScanSettings):
-    """Defaults for every target, and what concerns the exporter as a whole."""
+    """Defaults for every target, and settings of the exporter itself."""
 
     policy: PolicyText = "kopano-checklist"
     scan_interval: Interval = timedelta(hours=6)
@@ -255,7 +258,7 @@ class TargetSettings(ScanSettings):
         """Settings from the text form of a target.
 
         Raises:
-            TargetError: it cannot be read.
+            TargetError: the text is not valid.
         """
         service = parse_service(text)
         protocol = None if service.starttls else service.protocol
@@ -317,23 +320,23 @@ class TargetSettings(ScanSettings):
 
     @property
     def effective_port(self) -> int:
-        """The port given, or the service's usual one."""
+        """The given port, or the usual port of the service."""
         usual = STARTTLS[self.starttls] if self.starttls else PROTOCOLS[self.protocol or "https"]
         return self.port or usual or 443
 
     @property
     def effective_protocol(self) -> str:
-        """The protocol given, or what the port is registered for, or https."""
+        """The given protocol, or the one that the port is registered for, or https."""
         return self.starttls or self.protocol or BY_PORT.get(self.effective_port, "https")
 
     @property
     def effective_name(self) -> str:
-        """The name given, or `host:port`."""
+        """The given name, or `host:port`."""
         return self.name or default_name(self.host, self.effective_port)
 
 
 class Config(Section):
-    """The whole file."""
+    """The complete file."""
 
     global_: GlobalSettings = Field(default_factory=GlobalSettings, alias="global")
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)

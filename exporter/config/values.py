@@ -1,4 +1,4 @@
-"""Values of the configuration file: durations, ports, names, paths. Each says what is wrong with a text."""
+"""Values of the configuration file: durations, ports, names, paths. Each type reports what is wrong with a text."""
 
 import os
 import re
@@ -27,25 +27,25 @@ _UNITS_SECONDS = (31_536_000, 604_800, 86_400, 3_600, 60, 1, 0.001)
 
 
 SHORTEST_INTERVAL = timedelta(seconds=1)
-"""Far below what makes sense for a real server; keeps a slip (`1ms` for `1m`) from becoming a flood."""
+"""Far below any sensible interval for a real server. It keeps a typo (`1ms` for `1m`) from becoming a flood."""
 
 
 LONGEST_GAP = timedelta(seconds=10)
-"""With some dozens of connections, far more would not fit into any `scan_timeout`."""
+"""A scan makes dozens of connections, so with longer gaps it would not fit into any `scan_timeout`."""
 
 
 DIRECT = "direct"
-"""What `proxy_url` says where there is to be none (the word of PAC files for it)."""
+"""Value of `proxy_url` for no proxy (the word of PAC files)."""
 SYSTEM = "system"
-"""The trust store that needs no name of its own."""
+"""The name of the system's trust store."""
 
 
 OFF = "off"
-"""What `http.port` says where no server without TLS is to be looked for."""
+"""Value of `http.port` for not asking a server without TLS."""
 
 
 NEVER = "never"
-"""What `vulnerability_interval` says where no attack is to be tried."""
+"""Value of `vulnerability_interval` for not trying attacks."""
 
 
 _LONGEST_SECONDS = 10 * 31_536_000
@@ -60,19 +60,19 @@ RESERVED_LABELS = frozenset(
         *("instance", "job", "type"),
     }
 )
-"""Labels that the exporter or Prometheus sets on these series; a label of the operator's must not clash."""
+"""Labels that the exporter or Prometheus sets on these series. Labels of the operator must not clash with them."""
 
 
 def parse_duration(text: object) -> timedelta:
     """A duration in Prometheus' spelling: `90s`, `1h30m`, `2d`.
 
     Raises:
-        ValueError: it is none, is zero, or is longer than ten years.
+        ValueError: it is not a duration, is zero, or is longer than ten years.
     """
     match = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
     if match is None:
         raise ValueError(f"{shown(text)} is not a duration; write 30s, 5m, 1h30m or 2d")
-    # Floats, as an integer of thousands of digits raises; such a float is infinite.
+    # Floats, because an integer of thousands of digits raises. Such a float is infinite.
     seconds = sum(float(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_SECONDS, strict=True))
     if not 0 < seconds <= _LONGEST_SECONDS:
         raise ValueError(f"{text!r} is out of range; a duration is longer than zero and at most ten years")
@@ -128,7 +128,7 @@ def _label_name(name: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as the file has it."""
+    """A value as the file writes it."""
     match value:
         case bool():
             return str(value).lower()
@@ -185,16 +185,16 @@ IpProtocolChoice = Annotated[IpProtocol, BeforeValidator(_one_of(IpProtocol))]
 
 
 PolicyCheck = Callable[[str], str | None]
-"""Says what is wrong with the name (or path) of a policy, None when nothing is."""
+"""Returns what is wrong with the name (or path) of a policy, None when nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a file is validated against, beside the schema.
+    """What validation of a file needs in addition to the schema.
 
     Attributes:
-        folder: where relative paths start.
-        wrong_policies: answers of `wrong_policy` so far; ten thousand targets can name the same policy.
+        folder: the folder that relative paths start from.
+        wrong_policies: cached answers of `wrong_policy`, because ten thousand targets can name the same policy.
     """
 
     folder: Path
@@ -203,15 +203,15 @@ class Surroundings:
 
 
 def readable_file(text: str, info: ValidationInfo) -> str:
-    """The absolute path of a file that is there; unchanged where nothing says what it is relative to.
+    """The absolute path of an existing file; unchanged where it is not known what it is relative to.
 
     Raises:
-        ValueError: it is not there, or not for us.
+        ValueError: it does not exist or cannot be read.
     """
     if not isinstance(info.context, Surroundings):
         return text
     path = absolute_path(text, info.context.folder)
-    if not os.path.isfile(path):  # noqa: PTH113 - the method of Path raises where this says no
+    if not os.path.isfile(path):  # noqa: PTH113 - the method of Path raises where this returns False
         raise ValueError(f"there is no file {path}")
     if not os.access(path, os.R_OK):
         raise ValueError(f"{path} cannot be read")
@@ -228,7 +228,7 @@ def _policy(text: str, info: ValidationInfo) -> str:
     """The name of a shipped policy, or the absolute path of a policy file.
 
     Raises:
-        ValueError: there is none, or it is wrong.
+        ValueError: there is no such policy, or it has mistakes.
     """
     around = info.context
     if not isinstance(around, Surroundings):
@@ -252,19 +252,19 @@ StoreFile = Annotated[str, Field(min_length=1), AfterValidator(readable_file)]
 
 
 _PATH = re.compile(r"/[!-\"$-~]*")
-"""What a request line can carry (RFC 9112, 3.2.1), less the fragment, which is not sent."""
+"""Characters allowed in a request line (RFC 9112, 3.2.1), without the fragment, which is not sent."""
 
 
 _TEXT = re.compile(r"[!-~](?:[ -~]*[!-~])?")
-"""Of a header field: printable ASCII, no blanks at its ends. Nothing else gets into a request."""
+"""Text of a header field: printable ASCII, no blanks at its ends. Nothing else gets into a request."""
 
 
 _COMMENT = re.compile(r"[!-'*-\[\]-~](?:[ -'*-\[\]-~]*[!-'*-\[\]-~])?")
-"""As that, without what would end a comment in User-Agent (RFC 9110, 5.6.5)."""
+"""The same, without characters that would end a comment in User-Agent (RFC 9110, 5.6.5)."""
 
 
 MAX_HTTP_TEXT = 1000
-"""Servers take some thousands of characters in a request line or a field."""
+"""Maximum characters of such a text. Servers accept some thousands in a request line or a field."""
 
 
 def _fits(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
@@ -307,15 +307,15 @@ TableFile = Annotated[str, Field(min_length=1), AfterValidator(_table_file)]
 
 
 def is_policy_path(policy: str) -> bool:
-    """Whether the text names a file and not a shipped policy."""
+    """Whether the text names a file rather than a shipped policy."""
     return "/" in policy or policy.endswith((".yaml", ".yml"))
 
 
 def absolute_path(text: str, folder: Path) -> str:
-    """A path of the file, which is relative to the folder of the file.
+    """The absolute form of a path in the configuration file, which is relative to the file's folder.
 
     Raises:
-        ValueError: it is no path.
+        ValueError: it is not a path.
     """
     if "\0" in text:
         raise ValueError(f"{text!r} is not a path")

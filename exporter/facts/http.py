@@ -21,7 +21,7 @@ MAX_FIELD_CHARACTERS = 1024
 A policy is parsed from the complete value.
 """
 JUDGED_FIELDS = frozenset({"location", *SOURCES})
-"""Fields that verdicts use. This many of them are kept wherever they are, so that a long head cannot hide them."""
+"""Fields that verdicts use. Of those after the first `MAX_FIELDS`, as many again are kept: no long head hides them."""
 
 
 class Asked(StrEnum):

@@ -1,7 +1,7 @@
-"""Reports to exposition text, and the exporter's own metrics.
+"""Turns reports into exposition text, and adds the exporter's own metrics.
 
-The lines of a target are rendered once, when its report changes; a scrape joins them by family. Nothing here touches
-the network, and a scrape only concatenates strings.
+The lines of a target are rendered once, when its report changes. A scrape joins them by family: it only concatenates
+strings. Nothing here touches the network.
 """
 
 import math
@@ -76,7 +76,7 @@ FULL_DETAIL = frozenset(
 
 
 def target_samples(target: Target, policies: Sequence[Policy]) -> Iterator[Sample]:
-    """What is known of a target before its first scan."""
+    """Samples of a target before its first scan."""
     identity = {
         "host": target.host,
         "port": str(target.port),
@@ -91,7 +91,7 @@ def target_samples(target: Target, policies: Sequence[Policy]) -> Iterator[Sampl
 
 
 def report_samples(report: Report, policies: Sequence[Policy]) -> Iterator[Sample]:
-    """Every sample of a target that was scanned, unknown facts left out."""
+    """All samples of a scanned target, without unknown facts."""
     result = report.result
     yield from target_samples(report.target, policies)
     yield Sample(SCAN_SUCCESS, result.success)
@@ -127,7 +127,7 @@ def _of_checks(report: Report, policy: Policy) -> Iterator[Sample]:
 
 
 def _address_samples(report: Report) -> Iterator[Sample]:
-    """What any report of a target says of all its addresses."""
+    """Samples about all addresses of a target, which any of its reports has."""
     if report.result.addresses_found is not None:
         yield Sample(ADDRESSES, report.result.addresses_found)
     if report.disagreements is not None:
@@ -146,7 +146,7 @@ def _judgement(report: Report) -> Iterator[Sample]:
 
 
 def number(value: float) -> str:
-    """A value as Prometheus reads it back without loss."""
+    """A value as text that Prometheus reads without loss."""
     if math.isinf(value) or math.isnan(value):
         return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
     return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
@@ -166,14 +166,14 @@ Lines = Mapping[Family, str]
 
 
 def render_reports(reports: Sequence[Report], policies: Sequence[Policy], *, full: bool) -> Lines:
-    """The reports of one target as text, those of an address with its label."""
+    """The reports of one target as text, with the address as a label where there are several."""
     parts = [render_target(one.target, report_samples(one, policies), one.address, full=full) for one in reports]
     parts.append(render_target(reports[0].target, _address_samples(reports[0]), full=full))
     return {family: "".join(part.get(family, "") for part in parts) for part in parts for family in part}
 
 
 def render_target(target: Target, samples: Iterable[Sample], address: str | None = None, *, full: bool) -> Lines:
-    """The target's samples as text, its name, the address and its own labels added."""
+    """The target's samples as text, with its name, the address and its own labels."""
     place = {} if address is None else {"address": address}
     base = {"target": target.name, **place, **target.labels}
     lines: dict[Family, str] = {}
@@ -192,7 +192,7 @@ _HEADERS = {family: _header(family) for family in FAMILIES}
 
 
 class Exposition:
-    """The page: lines of each target, and the exporter's own metrics in front.
+    """The metrics page: the exporter's own metrics, then the lines of each target.
 
     Attributes:
         own: the exporter's metrics.
@@ -203,11 +203,11 @@ class Exposition:
         self._targets: dict[str, Lines] = {}
 
     def put(self, name: str, lines: Lines) -> None:
-        """Show these lines for the target, in place of what was shown."""
+        """Replace the lines of the target with these."""
         self._targets[name] = lines
 
     def remove(self, name: str) -> None:
-        """Show nothing of the target any more."""
+        """Remove the lines of the target."""
         self._targets.pop(name, None)
 
     def render(self, accept: str) -> tuple[bytes, str]:
@@ -221,7 +221,10 @@ class Exposition:
 
 
 def target_text(targets: Iterable[Lines]) -> str:
-    """The lines of all targets, joined by family under one header each; gauges read the same in both formats."""
+    """The lines of all targets, joined by family under one header each.
+
+    Gauges have the same text in both formats.
+    """
     everything = list(targets)
     parts: list[str] = []
     for family in FAMILIES:

@@ -135,4 +135,4 @@ SCAN_FAMILIES = (
 )
 JUDGEMENT_FAMILIES = (CHECK_PASSED, COMPLIANT)
 ADDRESS_FAMILIES = (ADDRESSES, ADDRESSES_DISAGREE)
-"""Of a target as a whole: the only ones without `address` where the others have it."""
+"""Families about all addresses of a target: the only ones without `address` where the others have it."""

@@ -10,9 +10,9 @@ from exporter.model import Family, Label, Unit
 from exporter.software.files import shipped_table
 
 SERVER_EOL = "server-eol"
-"""The table of releases and their ends, as a value of the label `data`."""
+"""The table of releases and their ends of support, as a value of the label `data`."""
 CLIENTS = "clients"
-"""The table of clients, likewise."""
+"""The table of clients, as a value of the label `data`."""
 
 NEVER = "never"
 BUILD_INFO = Family(
@@ -81,13 +81,13 @@ OWN_FAMILIES = (
     *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, DATA_TIMESTAMP, TARGETS, SCANS, SCAN_DURATION),
     *(WORKER_RESTARTS, RUNNING, WAITING, LAG),
 )
-"""What the exporter tells of itself, in the order it is shown; prometheus_client adds `process_` and `python_`."""
+"""The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
 DURATION_BUCKETS_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
 class OwnMetrics:
-    """What the exporter tells of itself; in a registry of its own, kept by prometheus_client."""
+    """The exporter's metrics about itself, in a registry of their own, kept by prometheus_client."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
