@@ -1,1 +1,1 @@
-"""The only modules that talk to the scanned server; each reports what it saw and judges nothing."""
+"""The only modules that talk to the scanned server. Each reports what it saw and judges nothing."""

@@ -1,4 +1,7 @@
-"""What a probe is. A new one is a file with a `PROBE` of this kind, and an entry in `exporter.probes.registry`."""
+"""The definition of a probe.
+
+A new probe is a file with a `PROBE`, and an entry in `exporter.probes.registry`.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -17,16 +20,15 @@ F = TypeVar("F")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a probe has to work with in one scan.
+    """The context of a probe in one scan.
 
     Attributes:
-        now: start of the scan, UTC; the time that certificates are judged at.
-        resolver: answers questions about DNS records (not addresses: those come from the system).
-        workers: run what must not run in this process.
-        known: what the probes before saw in this scan, completed by what earlier scans saw and still holds.
-        deadline: when the scan ends at the latest, in the loop's time.
-        until: when this probe has to be done, in the loop's time, so that those behind it have time left; None is the
-            deadline.
+        now: start of the scan, UTC; the time at which certificates are judged.
+        resolver: answers queries for DNS records (not addresses, which come from the system).
+        workers: processes for what must not run in this one.
+        known: facts of the previous probes of this scan, completed by valid facts of earlier scans.
+        deadline: latest end of the scan, in the loop's time.
+        until: latest end of this probe, in the loop's time, so that later probes have time left; None is the deadline.
     """
 
     target: Target
@@ -39,28 +41,28 @@ class Session:
     until: float | None = None
 
     def seconds_left(self) -> float:
-        """What the probe may still take."""
+        """Seconds that the probe may still take."""
         until = self.deadline if self.until is None else min(self.until, self.deadline)
         return until - asyncio.get_running_loop().time()
 
 
 def always(_target: Target, _known: Facts, _now: datetime) -> bool:
-    """With every scan."""
+    """The probe is due with every scan."""
     return True
 
 
 def no_longer(_target: Target) -> timedelta:
-    """No longer than `max_age`."""
+    """Facts are valid for `max_age` and no longer."""
     return timedelta(0)
 
 
 def unchanged(facts: F, _now: datetime) -> F:
-    """They have no dates: what was seen holds as long as facts do."""
+    """Facts without dates: they do not change while they are valid."""
     return facts
 
 
 def no_turns(_facts: object) -> Iterable[datetime]:
-    """They have no dates."""
+    """No moments: the facts have no dates."""
     return ()
 
 
@@ -71,15 +73,15 @@ class Probe(Generic[F]):
     Attributes:
         name: label value of `tls_posture_probe_success`.
         shape: the class of its facts, and how they are shown.
-        mandatory: a scan is no success without it, where it applies.
-        applies: whether it makes sense for a target; where it does not, it is not run and leaves nothing.
-        run: gives facts; raises `ProbeError` when it could not tell, with what it could tell all the same.
-        of_name: its facts are of the host's name: with several addresses it runs once.
-        due: whether a scan has to run it, beside the facts at hand; where not, they stay.
-        longer: how much longer than `max_age` its facts hold, since it is not due with every scan.
-        later: what of its facts is still known at a time: not what a date in them has put in doubt since they were
-            seen. None when nothing is.
-        turns: the moments at which that changes, in any order, those that are over included.
+        mandatory: a scan is not a success without it, where it applies.
+        applies: whether it makes sense for a target; where it does not, it is not run and gives nothing.
+        run: returns facts; raises `ProbeError` when it could not find them out, with those that it could.
+        of_name: its facts are about the host's name, so it runs once for several addresses.
+        due: whether a scan has to run it, given the known facts; where not, the known facts stay.
+        longer: how much longer than `max_age` its facts are valid, because it is not due with every scan.
+        later: what is still known of its facts at a time: without what a date in them has put in doubt. None when
+            nothing is.
+        turns: the moments at which that changes, in any order, past moments included.
     """
 
     name: str
@@ -95,5 +97,5 @@ class Probe(Generic[F]):
 
     @property
     def kind(self) -> type[F]:
-        """Class of its facts."""
+        """The class of its facts."""
         return self.shape.kind

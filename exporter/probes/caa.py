@@ -1,7 +1,6 @@
-"""DNS probe: the CAA records that bind a certification authority for a host (RFC 8659), and whether they are signed.
+"""DNS probe: the CAA records that apply to a host (RFC 8659), and whether they are signed.
 
-An empty answer sends the search one label up; anything that is not an answer ends it as unknown, since the records
-could have been there.
+An empty answer continues the search one label up. A failed query ends it as unknown, because there may be records.
 """
 
 from dataclasses import replace
@@ -28,7 +27,7 @@ __all__ = ["PROBE", "CaaRecord", "CaaSet", "DnsFacts", "host_name", "look_up"]
 
 
 async def host_name(session: Session) -> Name:
-    """The host as a name of the DNS: the one whose address is scanned, where a search list makes that another one.
+    """The host as a DNS name: the complete name whose address is scanned, where a search list completes it.
 
     Raises:
         ProbeError: it cannot be one, or it is not known which one it is.
@@ -38,7 +37,7 @@ async def host_name(session: Session) -> Name:
     if target.connect_address is None and target.proxy is None:
         found = await searched_name(target.host, target.port, target.ip_protocol, conf)
     elif "." not in target.host and (target.proxy is not None or conf.search):
-        found = None  # nothing was looked up here that would show its domain
+        found = None  # no look-up here would show its domain
     if found is None:
         raise ProbeError(Reason.DNS_ERROR, f"{target.host}: it is not known which name of the DNS this stands for")
     try:
@@ -48,7 +47,7 @@ async def host_name(session: Session) -> Name:
 
 
 async def look_up(session: Session, name: Name, kind: dns.rdatatype.RdataType) -> Records:
-    """The records of this kind at exactly this name, aliases followed by the resolver.
+    """The records of this kind at exactly this name; the resolver follows aliases.
 
     Raises:
         ProbeError: with `dns_error`; it is not known whether there are any.
@@ -69,7 +68,7 @@ def _printable(text: bytes) -> str:
 
 
 async def _climb(session: Session, name: Name) -> CaaSet:
-    """The first set from here up to the top-level domain, never the root (RFC 8659, 3)."""
+    """The first record set from here up to the top-level domain, never the root (RFC 8659, 3)."""
     while len(name) > 1:
         found = await look_up(session, name, dns.rdatatype.CAA)
         if found.records:
@@ -79,7 +78,7 @@ async def _climb(session: Session, name: Name) -> CaaSet:
 
 
 async def _wildcard(session: Session, name: Name, found: CaaSet) -> CaaSet | None:
-    """See `DnsFacts.wildcard`."""
+    """The record set of a wildcard; see `DnsFacts.wildcard`."""
     certificates, above = session.known.get(CertificateFacts), name.parent()
     if certificates is None or found.domain != name.to_text(omit_final_dot=True) or len(above) <= 1:
         return None
@@ -105,7 +104,7 @@ async def _run(session: Session) -> DnsFacts:
 PROBE = Probe(
     name="dns",
     shape=shapes.CAA,
-    mandatory=False,  # whether the server was reached does not hang on somebody's resolver
+    mandatory=False,  # the success of a scan does not depend on a third party's resolver
     applies=lambda target: not target.host_is_ip,
     run=_run,
     of_name=True,

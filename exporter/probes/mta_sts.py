@@ -1,7 +1,7 @@
-"""MTA-STS probe: the TXT records by which a mail domain says that its mail servers speak TLS, where a policy asks.
+"""MTA-STS probe: the TXT records by which a mail domain announces TLS of its mail servers, where a policy asks.
 
-Those are the record of MTA-STS (RFC 8461) and that of TLS reports (RFC 8460). The policy of MTA-STS itself lies on a
-web server of the mail domain: the probe `mta_sts_policy` fetches it.
+These are the record of MTA-STS (RFC 8461) and the record of TLS reports (RFC 8460). The policy of MTA-STS itself is on
+a web server of the mail domain: the probe `mta_sts_policy` fetches it.
 """
 
 import re
@@ -28,11 +28,11 @@ _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 _URI = re.compile(r'([A-Za-z][A-Za-z0-9+.-]*):["-~]+')
 
 Fields = tuple[tuple[str, str], ...]
-"""Names and values of a record behind its version: the two kinds of record have one form."""
+"""Names and values of a record after its version; both kinds of record have the same form."""
 
 
 def _fields(text: str) -> Fields | None:
-    """In any order, a delimiter may stand at the end; None where that is not the form, or there are none."""
+    """The fields, in any order, maybe with a delimiter at the end; None where the form is wrong or there are none."""
     _, *parts = text.split(";")
     if parts and not parts[-1].strip(_BLANKS):
         parts.pop()
@@ -44,13 +44,13 @@ def _fields(text: str) -> Fields | None:
 
 
 def _announces(fields: Fields) -> bool:
-    """RFC 8461, 3.1: one id, and extensions."""
+    """Whether it is a record of MTA-STS: one id, and extensions (RFC 8461, 3.1)."""
     ids = [value for name, value in fields if name == "id"]
     return len(ids) == 1 and _ID.fullmatch(ids[0]) is not None and _rest_fits(fields, "id")
 
 
 def _is_reported_to(fields: Fields) -> bool:
-    """RFC 8460, 3: addresses, one of them by a way that reports are sent on, and extensions."""
+    """Whether it is a record of TLS reports: addresses, one with a usable scheme, and extensions (RFC 8460, 3)."""
     uris = [uri.strip(_BLANKS) for name, value in fields if name == "rua" for uri in value.split(",")]
     matches = [_URI.fullmatch(uri) for uri in uris]
     schemes = {match[1].lower() for match in matches if match is not None}
@@ -64,9 +64,9 @@ def _rest_fits(fields: Fields, known: str) -> bool:
 async def _one_that_counts(
     session: Session, name: str, version: str, is_of_use: Callable[[Fields], bool]
 ) -> str | None:
-    """The record of this version; several are as good as none (RFC 8461, 3.1; RFC 8460, 3).
+    """The record of this version; several count as none (RFC 8461, 3.1; RFC 8460, 3).
 
-    Records that begin with anything but version and semicolon are passed over.
+    Records that do not begin with the version and a semicolon are ignored.
     """
     try:
         owner = from_text(name)
@@ -79,7 +79,7 @@ async def _one_that_counts(
 
 
 def _text(rdata: Rdata) -> str:
-    """The strings of a TXT record as one; a byte outside ASCII becomes a sign that fits no grammar."""
+    """The strings of a TXT record joined; a byte outside ASCII becomes a character that no grammar allows."""
     return b"".join(cast("TXT", rdata).strings).decode("ascii", "replace")
 
 

@@ -1,8 +1,8 @@
-"""MTA-STS policy probe: the file by which a mail domain says which servers to trust (RFC 8461, 3.2 and 3.3).
+"""MTA-STS policy probe: the file that names the mail servers of a mail domain (RFC 8461, 3.2 and 3.3).
 
-It lies on a web server of the mail domain, which is no target: one connection to it a scan, where a policy asks, by the
-target's proxy and within its limits. What keeps the file from being seen leaves it unknown; what a mail server that
-sends would not take counts as none.
+The file is on a web server of the mail domain, which is not a target. Where a policy asks for it, each scan makes one
+connection to that server, through the target's proxy and within its limits. If the exporter cannot see the file, it is
+unknown. If sending mail servers would not accept it, there is no policy.
 """
 
 import asyncio
@@ -40,14 +40,14 @@ _SECONDS = re.compile(r"[0-9]{1,10}")
 
 
 class _NoneError(Exception):
-    """There is no policy that counts, and why."""
+    """There is no valid policy; the message says why."""
 
 
 def read_policy(text: bytes) -> StsPolicy:
-    """By the grammar of RFC 8461, 3.2: of a field that is there several times the first counts, but for mx.
+    """Parse by the grammar of RFC 8461, 3.2: the first of repeated fields counts, except for mx.
 
     Raises:
-        ValueError: it does not fit, saying where.
+        ValueError: it is not well-formed; the message says where.
     """
     try:
         lines = text.decode("utf-8").replace("\r\n", "\n").split("\n")
@@ -75,14 +75,14 @@ def read_policy(text: bytes) -> StsPolicy:
 
 
 def web_server(target: Target, domain: str) -> Target:
-    """Where the policy of this target's mail domain lies, reached as the target is."""
+    """The web server that has the policy of this target's mail domain, reached in the same way as the target."""
     host = f"mta-sts.{domain}"
     elsewhere = replace(target, host=host, port=443, protocol="https", starttls=None, server_name=host)
     return replace(elsewhere, connect_address=None, client_certificate=None, http=HttpOptions())
 
 
 async def fetch(dialer: Dialer, domain: str, now: datetime) -> StsPolicyFacts:
-    """The policy on the web server that the dialer leads to.
+    """The policy on the web server that the dialer connects to.
 
     Raises:
         ProbeError: it is not known whether there is one.
@@ -127,11 +127,11 @@ def _next_date(seen: Deployment, now: datetime) -> datetime | None:
 
 
 def _check(seen: Deployment, target: Target) -> None:
-    """Whether the certificate is one that senders take (RFC 8461, 3.3).
+    """Check that senders accept the certificate (RFC 8461, 3.3).
 
     Raises:
-        _NoneError: it is none.
-        ProbeError: that is not known.
+        _NoneError: they do not accept it.
+        ProbeError: it is not known whether they accept it.
     """
     if seen.trusted is None:
         raise ProbeError(Reason.INTERNAL, seen.trust_detail)
@@ -143,7 +143,7 @@ def _check(seen: Deployment, target: Target) -> None:
 
 
 async def _get(tls: TLSSession, host: str) -> tuple[bool, bytes]:
-    """Whether the file comes as text/plain, and what is in it. Redirects are not followed (RFC 8461, 3.3)."""
+    """Whether the file is sent as text/plain, and its content. Redirects are not followed (RFC 8461, 3.3)."""
     client = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
     fields = [("Host", host), ("User-Agent", PRODUCT), ("Accept", "text/plain"), ("Connection", "close")]
     await tls.write((client.send(h11.Request(method="GET", target=PATH, headers=fields)) or b"") + _end(client))

@@ -1,4 +1,4 @@
-"""The probes there are, in the order they run. A new one is added here and nowhere else."""
+"""All probes, in the order they run. This is the only place where a new probe is registered."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""TLSA probe: the records that bind certificates to a service by the DNS (RFC 6698), where a policy asks for them."""
+"""TLSA probe: the DNS records that bind certificates to a service (RFC 6698), where a policy asks for them."""
 
 from typing import cast
 
@@ -22,12 +22,12 @@ def _record(rdata: Rdata) -> TlsaRecord:
 
 
 async def _bases(session: Session) -> list[Name]:
-    """Where the records may stand: at what the host is a signed alias of, and else at the host (RFC 7671, 7).
+    """Names that may have the records: the host's canonical name if the alias is signed, else the host (RFC 7671, 7).
 
-    Else is also where those at the other end are not signed.
+    The host is also used where the records at the canonical name are not signed.
     """
     name = await host_name(session)
-    at_host = await look_up(session, name, dns.rdatatype.CAA)  # of all questions, the one that is answered already
+    at_host = await look_up(session, name, dns.rdatatype.CAA)  # of all queries, the one that is already answered
     return [at_host.name, name] if at_host.secure and at_host.name != name else [name]
 
 
@@ -44,7 +44,7 @@ async def _run(session: Session) -> TlsaFacts:
 
 
 def _service_name(port: int, base: Name) -> Name:
-    """RFC 6698, 3. All services that are looked at run over TCP."""
+    """The name of the records of this port (RFC 6698, 3). All services here use TCP."""
     try:
         return from_text(f"_{port}._tcp", base)
     except dns.exception.DNSException as error:

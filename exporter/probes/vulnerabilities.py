@@ -1,7 +1,7 @@
-"""Vulnerabilities probe: the attacks that have to be tried, by sslyze in a worker, each only where it can work at all.
+"""Vulnerabilities probe: tries attacks, by sslyze in a worker, each only where it can work.
 
-It runs when an answer is missing, is older than `vulnerability_interval`, or is of a server that looked different. What
-follows from other facts is no matter of its own: `exporter.derived.vulnerabilities` puts both together.
+It runs when an answer is missing, is older than `vulnerability_interval`, or belongs to a server that looked different.
+Verdicts that follow from other facts are not made here: `exporter.derived.vulnerabilities` combines both.
 """
 
 import asyncio
@@ -37,25 +37,31 @@ from exporter.probes.base import Probe, Session
 from exporter.tls.suites import BY_NAME
 
 MAX_BYTES = 262144
-"""Of one connection: a long chain, and Heartbleed's answer of 64 KiB."""
+"""Maximum bytes of one connection: enough for a long chain, and for Heartbleed's answer of 64 KiB."""
 TRY_SECONDS = 40.0
-"""Of one attack. ROBOT takes 25 connections or more, and on each a server may let the answer wait."""
+"""Time limit of one attack. ROBOT takes 25 connections or more, and a server may delay the answer on each."""
 _MARGIN_SECONDS, _LEAST_MARGIN_SECONDS = 2.0, 0.5
-"""What is left of a scan at the end of the last try, so that it can be told; less where it waited for a worker."""
+"""Time left of a scan after the last try, so that its result can be reported; less where it waited for a worker."""
 MOST_KEY_BITS, MOST_EXPONENT_BITS = 16384, 64
-"""OPENSSL_RSA_MAX_MODULUS_BITS and OPENSSL_RSA_MAX_PUBEXP_BITS (rsa.h). No client works with larger ones, and a worker
+"""OPENSSL_RSA_MAX_MODULUS_BITS and OPENSSL_RSA_MAX_PUBEXP_BITS (rsa.h). No client accepts larger ones, and a worker
 would take minutes."""
 
 MOST_HURRIED = 3
-"""Tries in a row that come before they are due: machines that take turns at one address would cause one with each scan.
-After them, the answer is unknown while the server looks different, until the next try is due."""
+"""Maximum number of consecutive tries that are made before they are due.
+
+Machines that alternate at one address would cause a try with each scan. After this many, the answer is unknown while
+the server looks different, until the next try is due.
+"""
 
 MOST_CHAIN_DIGITS = 32768
-"""Of a client's chain: what a worker is asked has its limit (`workers.wire`). Longer ones go without their issuers."""
+"""Maximum hexadecimal digits of a client's chain: questions to workers have a limit (`workers.wire`).
+
+Longer chains are sent without their issuers.
+"""
 
 
 def _wanted(target: Target, known: Facts, now: datetime) -> list[str]:
-    """The attacks to try now: possible, and without an answer that is young enough and of this server."""
+    """The attacks to try now: possible ones without an answer that is recent enough and of this server."""
     handshake = known.get(HandshakeFacts)
     if handshake is None or target.vulnerability_interval is None:
         return []
@@ -69,9 +75,12 @@ def _wanted(target: Target, known: Facts, now: datetime) -> list[str]:
 
 
 def _is_due(target: Target, before: Tried | None, now: datetime) -> bool:
-    """The nearest scan is the one that tries: a try that is due within half an interval is due."""
+    """Whether the attack is due.
+
+    The nearest scan tries it: a try that would be due within half an interval is due.
+    """
     since = now + target.scan_interval / 2 - (target.vulnerability_interval or timedelta(0))
-    # A clock that was set back shows a try of the future, which is no reason to wait for it.
+    # A clock that was set back shows a try in the future, which is no reason to wait for it.
     return before is None or not since <= before.at <= now
 
 
@@ -96,10 +105,10 @@ async def _run(session: Session) -> VulnerabilityFacts:
             outcome = await _try(session, handshake, attack)
         except ProbeError as error:
             failure = failure or error
-            if attack in tried:  # a try that fails counts, too, or a server that changes by turns is tried each time
+            if attack in tried:  # a failed try counts too, or a server that keeps changing is tried each time
                 tried[attack] = replace(tried[attack], hurried=tried[attack].hurried + 1)
             if error.reason not in {Reason.WORKER_CRASHED, Reason.DEADLINE_EXCEEDED}:
-                break  # the server is not to be reached any more
+                break  # the server cannot be reached any more
         else:
             last = before.get(attack)
             hurried = 0 if last is None or _is_due(session.target, last, session.now) else last.hurried + 1
@@ -110,7 +119,7 @@ async def _run(session: Session) -> VulnerabilityFacts:
 
 
 def _latest(outcome: Tried, before: Tried | None) -> Tried:
-    """The last answer that told something, as long as it holds and is of this server; it stays due."""
+    """The last answer with a result, while it is valid and of this server; the attack stays due."""
     if outcome.vulnerable is not None or before is None or before.vulnerable is None:
         return outcome
     return outcome if changed(before.signature, outcome.signature) else before
@@ -138,14 +147,14 @@ async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Trie
         arguments["client_chain"] = await asyncio.to_thread(_client_chain, session.target.client_certificate)
     connect = partial(ready_for_tls, session.dialer, max_bytes=MAX_BYTES)
     try:
-        async with asyncio.timeout_at(session.deadline - _LEAST_MARGIN_SECONDS):  # there may be no free worker for long
+        async with asyncio.timeout_at(session.deadline - _LEAST_MARGIN_SECONDS):  # no worker may be free for long
             return _outcome(await session.workers.run(attack, arguments, connect, seconds), session.now)
     except TimeoutError as error:
         raise ProbeError(Reason.DEADLINE_EXCEEDED, f"{attack}: not done before the end of the scan") from error
 
 
 def _client_chain(files: ClientCertificate | None) -> list[str]:
-    """DER in hexadecimal; none where it cannot be read, of which the certificate probe tells."""
+    """DER certificates in hexadecimal; none where the file cannot be read, which the certificate probe reports."""
     with suppress(OSError, ValueError):
         chain = read_chain_file(files.cert_file) if files else ()
         encoded = [certificate.public_bytes(Encoding.DER).hex() for certificate in chain]
@@ -154,7 +163,7 @@ def _client_chain(files: ClientCertificate | None) -> list[str]:
 
 
 def _suites(handshake: HandshakeFacts, attack: str, protocol: Protocol) -> tuple[str, ...]:
-    """The suites to offer. With AEAD a server says plainly that it took a ChangeCipherSpec too early."""
+    """The suites to offer. With AEAD a server shows clearly that it accepted an early ChangeCipherSpec."""
     accepted = handshake.cipher_suites.get(protocol, ())
     match attack:
         case "robot":
@@ -176,7 +185,7 @@ def _fits(handshake: HandshakeFacts, attack: str, protocol: Protocol) -> bool:
 
 
 def _openssl_names(names: tuple[str, ...]) -> Iterator[str]:
-    """GCM first: some servers are only vulnerable to ROBOT there."""
+    """OpenSSL's names, GCM first, because some servers are vulnerable to ROBOT only there."""
     for name in sorted(names, key=lambda name: "_GCM_" not in name):
         suite = BY_NAME.get(name)
         if suite is not None and suite.openssl_name:
@@ -184,9 +193,9 @@ def _openssl_names(names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _rsa_key(handshake: HandshakeFacts, protocol: Protocol) -> RSAPublicKey | None:
-    """Of the certificate, unless it is too large; one that cannot be parsed was not recognised as RSA either.
+    """The certificate's RSA key, unless it is too large. A key that cannot be parsed was not recognised as RSA either.
 
-    Machines behind one address can have different ones: first those of this protocol.
+    Machines behind one address can have different keys: keys of this protocol come first.
     """
     for chain in sorted(handshake.plain_chains, key=lambda chain: protocol not in chain.protocols):
         if chain.key == "RSA":
@@ -202,7 +211,7 @@ def _usual(key: RSAPublicKey) -> bool:
 
 
 def _outcome(answer: object, now: datetime) -> Tried:
-    """A worker's answer, which is believed in its form alone."""
+    """The result of a worker's answer, of which only the form is trusted."""
     match answer:
         case {"vulnerable": bool() | None as vulnerable, "detail": str() as detail}:
             return Tried(vulnerable, detail, now)

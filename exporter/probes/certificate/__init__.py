@@ -1,6 +1,7 @@
-"""Certificate probe: which chains a server has, what they contain, and what they are worth.
+"""Certificate probe: which certificate chains a server has, their contents, and their verification.
 
-`probe` asks, `reading` reads, `ocsp` checks what is stapled, `greeting` waits for what a server says first inside TLS.
+`probe` makes the handshakes, `reading` reads chains, `ocsp` checks stapled responses, and `greeting` waits for what a
+server says first inside TLS.
 """
 
 from exporter.probes.certificate.probe import PROBE

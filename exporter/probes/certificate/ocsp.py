@@ -1,4 +1,4 @@
-"""Stapled OCSP responses (RFC 6960), which the server chose and may have made up: read, and checked to the end."""
+"""Reads and verifies stapled OCSP responses (RFC 6960), which the server chose and may have made up."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,9 +19,9 @@ from exporter.pki.parsed import UNREADABLE, Certificate, parse
 from exporter.pki.readable import split
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""By which a responder's clock may be ahead (OpenSSL, MAX_VALIDITY_PERIOD in apps/ocsp.c and s_client)."""
+"""How far a responder's clock may be ahead (OpenSSL, MAX_VALIDITY_PERIOD in apps/ocsp.c and s_client)."""
 MOST_RESPONDERS = 4
-"""Certificates in a response that are tried; there is one at most."""
+"""Maximum number of certificates in a response that are tried; normally there is at most one."""
 
 _CERTIFICATES = 0xA0
 _STATUS = {
@@ -32,10 +32,10 @@ _STATUS = {
 
 
 def read_stapled(der: bytes, leaf: Certificate, issuer: Certificate, now: datetime) -> OcspStatus | None:
-    """What a response says of the leaf: nothing (`invalid`) unless the issuer, or who it has empowered, signed it.
+    """The state of the leaf by the response: `invalid` unless the issuer, or a delegate of the issuer, signed it.
 
-    None when it cannot be checked: signed with RSASSA-PSS, whose parameters the parser does not give, or in another
-    way that is not known here; or the issuer has a name that the parser takes from nobody.
+    None when the response cannot be checked. It may be signed with RSASSA-PSS, whose parameters the parser does not
+    give, or in another unknown way. Or the issuer has a name that the parser accepts from nobody.
     """
     try:
         response, certificates = _load(der)
@@ -54,7 +54,7 @@ def read_stapled(der: bytes, leaf: Certificate, issuer: Certificate, now: dateti
 
 
 def read_until(der: bytes, leaf: Certificate, issuer: Certificate, status: OcspStatus) -> datetime | None:
-    """Until when a response is worth what `read_stapled` made of it, or None where time alone changes nothing."""
+    """Until when the result of `read_stapled` is valid, or None where time alone changes nothing."""
     if status in {OcspStatus.INVALID, OcspStatus.EXPIRED}:
         return None
     try:
@@ -65,10 +65,10 @@ def read_until(der: bytes, leaf: Certificate, issuer: Certificate, status: OcspS
 
 
 def _load(der: bytes) -> tuple[ocsp.OCSPResponse, list[Certificate]]:
-    """The response, and the certificates in it, of which an odd one must not take the response away.
+    """The response, and the certificates in it. An unreadable certificate must not make the response unreadable.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not an OCSP response.
     """
     try:
         response = ocsp.load_der_ocsp_response(der)
@@ -80,7 +80,7 @@ def _load(der: bytes) -> tuple[ocsp.OCSPResponse, list[Certificate]]:
 
 
 def _load_without_certificates(der: bytes) -> tuple[ocsp.OCSPResponse, list[Certificate]]:
-    """The response (RFC 6960, 4.2.1) taken apart, and put together again without its certificates."""
+    """The response (RFC 6960, 4.2.1), parsed and encoded again without its certificates."""
     status, wrapped = elements(element(der).content)
     kind, octets = elements(element(wrapped.content).content)
     *signed, last = elements(element(octets.content).content)
@@ -99,9 +99,9 @@ def _readable_ones(certificates: bytes) -> Iterator[Certificate]:
 
 
 def _answers(response: ocsp.OCSPResponse, leaf: Certificate, issuer: Certificate) -> Iterator[ocsp.OCSPSingleResponse]:
-    """Those about the leaf: number, issuer's name and issuer's key must be right (RFC 6960, 4.1.1)."""
+    """The answers about the leaf: serial number, issuer's name and issuer's key must match (RFC 6960, 4.1.1)."""
     _, key = elements(split(issuer.der).key.content)
-    bits = key.content[1:]  # less the number of unused ones
+    bits = key.content[1:]  # without the number of unused bits
     name = split(leaf.der).issuer.whole
     for answer in response.responses:
         hashes_asked = _digest(name, answer.hash_algorithm), _digest(bits, answer.hash_algorithm)
@@ -119,7 +119,7 @@ def _digest(data: bytes, algorithm: hashes.HashAlgorithm) -> bytes:
 
 
 def _responders(certificates: list[Certificate], issuer: Certificate, now: datetime) -> Iterator[Certificate]:
-    """Who may sign: the issuer, and those it issued a certificate to that says so (RFC 6960, 4.2.2.2)."""
+    """Certificates that may sign: the issuer's, and those that the issuer authorized for it (RFC 6960, 4.2.2.2)."""
     yield issuer
     for certificate in certificates:
         usages = (

@@ -1,6 +1,6 @@
-"""Which chains a server has: one real handshake, what our own hellos saw, and for TLS 1.3 alone some handshakes more.
+"""Which chains a server has: one real handshake, chains from our own hellos, and some more handshakes of TLS 1.3.
 
-Verification is done afterwards on the kept chains, so the facts stay when it fails.
+The chains are verified after the handshakes, so the facts are kept when verification fails.
 """
 
 import asyncio
@@ -22,11 +22,14 @@ from exporter.services import greeting_inside_tls
 from exporter.tls.suites import BY_NAME, for_dss, for_ecdsa, signed
 
 MOST_DEPLOYMENTS = 8
-"""A server has one for each kind of key, and machines with chains of their own behind one address are a few."""
+"""Maximum number of chains. A server has one for each kind of key, and a few more if machines behind one address
+differ."""
 
 _SHARE_OF_TIME = 0.5
-"""Of what is left for this probe once the first chain is there: what a slow server is not asked costs no more than
-`complete`."""
+"""Share of this probe's remaining time for further handshakes, once the first chain is there.
+
+What a slow server is not asked makes only the list of chains incomplete.
+"""
 
 _PSS = "rsa_pss_{0}_sha256:rsa_pss_{0}_sha384:rsa_pss_{0}_sha512"
 _SCHEMES = {
@@ -39,23 +42,25 @@ _SCHEMES = {
     "RSA-PSS": _PSS.format("pss"),
     **{f"MLDSA{size}": f"?mldsa{size}" for size in (44, 65, 87)},
 }
-"""`PublicKey.kind` -> the schemes that it signs a handshake of TLS 1.3 with (RFC 8446, 4.2.3; draft-ietf-tls-mldsa).
-The question mark has OpenSSL leave out what it does not know."""
+"""`PublicKey.kind` -> the schemes with which it signs a handshake of TLS 1.3 (RFC 8446, 4.2.3; draft-ietf-tls-mldsa).
+
+The question mark makes OpenSSL ignore schemes that it does not know.
+"""
 _OF_THE_LEAF = frozenset({TrustFailure.NAME_MISMATCH, TrustFailure.EXPIRED, TrustFailure.NOT_YET_VALID})
 _FOR_CHAINS = "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512"
-"""No schemes for handshakes of TLS 1.3, only for certificates: most are signed so, whatever their keys are."""
+"""Schemes that TLS 1.3 allows only for certificates, not for handshakes. Most certificates are signed with them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """What one handshake brought.
+    """The result of one handshake.
 
     Attributes:
         chain: leaf first; empty when there was none.
-        failure: why it did not come to its end.
-        declined: the server had nothing that fits what was offered.
+        failure: why it did not complete.
+        declined: the server had nothing that matches the offer.
         greeting: what the server said first inside TLS, where it speaks first.
-        cut: the chain is the first certificate of one that was too long to be read.
+        cut: only the first certificate, of a chain that was too long to be read.
     """
 
     chain: Chain
@@ -74,7 +79,7 @@ async def _run(session: Session) -> CertificateFacts:
     failure = first.failure or ProbeError(Reason.HANDSHAKE_ERROR, "the server sent no certificate")
     if not first.chain and not (plain and failure.reason is Reason.HANDSHAKE_ERROR):
         raise failure
-    # Without: OpenSSL cannot speak with it (SSL 3, RC4), or got an anonymous suite; our hellos have seen some.
+    # No chain: OpenSSL cannot speak with it (SSL 3, RC4), or got an anonymous suite. Our hellos have seen some.
     served = [first] if first.chain else []
     if hellos is not None and hellos.protocols.get(Protocol.TLS1_3) is not False:
         shown = [one.chain for one in plain]
@@ -99,7 +104,10 @@ async def _run(session: Session) -> CertificateFacts:
 def _read(
     session: Session, served: Sequence[_Served], client: ClientAuthentication | None, complete: bool
 ) -> CertificateFacts:
-    """Chains that cannot be read are left out, except for the first: the others are not what a modern client gets."""
+    """Read the chains.
+
+    Unreadable chains are left out, except the first: the others are not what a modern client gets.
+    """
     name, ca_file = session.target.verified_name, session.target.ca_file
     deployments: list[Deployment] = []
     for one in served:
@@ -114,17 +122,17 @@ def _read(
 
 
 def _of_a_cut_chain(leaf: Deployment) -> Deployment:
-    """What the first certificate of a chain tells; whether the chain is trusted hangs on all others, too."""
+    """What the first certificate of a chain shows. Whether the chain is trusted depends on the others too."""
     failures = tuple(one for one in leaf.failures if one in _OF_THE_LEAF)
     trusted = False if TrustFailure.EXPIRED in failures else None
     return replace(leaf, trusted=trusted, failures=failures, trust_detail="the chain is too long to be read")
 
 
 async def _handshake(session: Session, schemes: str | None = None) -> _Served:
-    """One handshake, with these signature schemes alone.
+    """One handshake, with these signature schemes only.
 
     Raises:
-        ProbeError: the connection did not come to be, or the chain cannot be parsed.
+        ProbeError: the connection failed, or the chain cannot be parsed.
         ValueError: the schemes cannot be restricted.
     """
     failure = None
@@ -146,7 +154,7 @@ async def _handshake(session: Session, schemes: str | None = None) -> _Served:
 
 
 def _hellos(session: Session) -> HandshakeFacts | None:
-    """What the hellos of this scan saw; chains of an earlier one may have been replaced since."""
+    """Facts from the hellos of this scan. Chains of an earlier scan may have been replaced since."""
     seen_at = session.known.seen_at(HandshakeFacts)
     return session.known.get(HandshakeFacts) if seen_at is not None and seen_at >= session.now else None
 
@@ -154,8 +162,8 @@ def _hellos(session: Session) -> HandshakeFacts | None:
 def _plain_chains(hellos: HandshakeFacts | None) -> tuple[list[_Served], bool]:
     """The chains that hellos up to TLS 1.2 saw, and whether the server has no others.
 
-    These hellos ask for each kind of key, so a protocol whose suites are all known has shown all of them. The newest
-    decides: older ones know fewer kinds.
+    These hellos ask for each kind of key, so a protocol whose suites are all known has shown all chains. The newest
+    protocol decides, because older ones know fewer kinds.
     """
     if hellos is None:
         return [], False
@@ -179,9 +187,9 @@ def _speaks_tls13_alone(hellos: HandshakeFacts) -> bool:
 
 
 def _shown_by_tls12(hellos: HandshakeFacts) -> frozenset[str]:
-    """Kinds of keys that TLS 1.2 would have shown: its suites for them are accepted, and all it has is known.
+    """Kinds of keys that TLS 1.2 would have shown: its suites for them are accepted, and the list is complete.
 
-    ML-DSA is for TLS 1.3 alone. Servers that have it have ML-KEM, which came with it or before.
+    ML-DSA is for TLS 1.3 only. Servers with ML-DSA have ML-KEM, which came at the same time or earlier.
     """
     schemes, names = hellos.signature_schemes, hellos.cipher_suites.get(Protocol.TLS1_2, ())
     if (
@@ -204,10 +212,11 @@ def _shown_by_tls12(hellos: HandshakeFacts) -> frozenset[str]:
 async def _hidden(
     session: Session, hellos: HandshakeFacts, first: Chain, plain: Sequence[Chain]
 ) -> tuple[list[_Served], bool]:
-    """Chains that a server shows in TLS 1.3 alone, where they are encrypted, and whether there are no others.
+    """Chains that a server shows in TLS 1.3 only, where they are encrypted, and whether there are no others.
 
     Each handshake offers the kinds of keys that have not been seen yet and that TLS 1.2 would not have shown, until the
-    server declines: no connection where TLS 1.2 has suites for both RSA and ECDSA, one for a server with one kind.
+    server declines. That takes no connection where TLS 1.2 has suites for both RSA and ECDSA, and one for a server with
+    one kind.
     """
     found: list[_Served] = []
     until = asyncio.get_running_loop().time() + session.seconds_left() * _SHARE_OF_TIME
@@ -224,7 +233,7 @@ async def _hidden(
             found.append(served)
             left.discard(kind)
         elif served.chain:
-            # It looks at no scheme, or has nothing that fits and shows what it has (RFC 8446, 4.4.2.2).
+            # It ignores the schemes, or has none that matches and shows the certificate it has (RFC 8446, 4.4.2.2).
             return [*found, served], kind in _SCHEMES
         else:
             return found, served.declined or (_broke_off(served) and await _proved(session, left))
@@ -232,13 +241,16 @@ async def _hidden(
 
 
 async def _offer(session: Session, kinds: set[str]) -> _Served:
-    """A handshake of TLS 1.3 with the schemes of these kinds; for exceptions see `_handshake`."""
+    """A handshake of TLS 1.3 with the schemes of these kinds. Raises the same errors as `_handshake`."""
     schemes = (names for kind, names in _SCHEMES.items() if kind in kinds)
     return await _handshake(session, ":".join((*schemes, _FOR_CHAINS)))
 
 
 async def _proved(session: Session, left: set[str]) -> bool:
-    """Whether a server that breaks off declines by that: it takes the kinds that it has, and breaks off once more."""
+    """Whether a server that closes the connection declines by that.
+
+    It does if it accepts the kinds that it has, and closes again for the others.
+    """
     try:
         taken = await _offer(session, set(_SCHEMES) - left)
         again = await _offer(session, left)
@@ -248,7 +260,10 @@ async def _proved(session: Session, left: set[str]) -> bool:
 
 
 def _broke_off(served: _Served) -> bool:
-    """Without a word, as some servers decline, and as others do that have enough of us."""
+    """Whether the server closed without an alert.
+
+    Some servers decline that way. Others do so to limit connections.
+    """
     return not served.chain and served.failure is not None and served.failure.reason is Reason.HANDSHAKE_ERROR
 
 

@@ -1,4 +1,4 @@
-"""From a chain as served to what is known of it."""
+"""Turns a served chain into facts."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,13 +26,13 @@ _UNREAD = {
     PublicKeyAlgorithmOID.EC_PUBLIC_KEY: keys.EC,
     PublicKeyAlgorithmOID.DSA: keys.DSA,
 }
-"""What a key is stays clear when it is broken, or on a curve that is not known here."""
+"""The kind of a key is known even when the key is broken, or on an unknown curve."""
 
 
 def read_deployment(
     chain: Chain, name: str, ca_file: str | None, now: datetime, stapled: bytes | None = None
 ) -> Deployment:
-    """What a chain (leaf first, at least one) is worth for a service called `name`, at the time `now` (UTC).
+    """Read and verify a chain (leaf first, at least one) for a service called `name`, at the time `now` (UTC).
 
     Raises:
         ValueError: one of the certificates cannot be parsed.
@@ -90,7 +90,7 @@ def _verdict(chain: Chain, linked: Chain, ca_file: str | None, now: datetime) ->
 def _ocsp(
     stapled: bytes | None, path: Sequence[Certificate], now: datetime
 ) -> tuple[OcspStatus | None, datetime | None]:
-    """What is stapled, and until when; None as well without the issuer, whose key it takes to believe it."""
+    """The state of the stapled response, and until when; None also without the issuer, whose key verifies it."""
     leaf, issuer = path[0], path[min(1, len(path) - 1)]  # a self-signed leaf is its own issuer
     if stapled is None or not is_issuer(issuer, leaf):
         return None, None
@@ -99,7 +99,7 @@ def _ocsp(
 
 
 def read_certificate(certificate: Certificate) -> ServedCertificate:
-    """One certificate."""
+    """Read one certificate."""
     key, spki, read = _key(certificate), certificate.spki, certificate.read
     return ServedCertificate(
         subject=UNKNOWN if "subject" in certificate.unreadable else read.subject.rfc4514_string(),
@@ -196,7 +196,7 @@ def _sct_count(leaf: Certificate) -> int | None:
 
 
 def read_chain(chain: Chain, name: str, ca_file: str | None, now: datetime) -> CertificateFacts:
-    """Facts of one chain, when nothing else is known of the service; arguments as `read_deployment`.
+    """Facts of one chain, when nothing else is known of the service. Arguments as for `read_deployment`.
 
     Raises:
         ValueError: one of the certificates cannot be parsed.

@@ -1,7 +1,7 @@
-"""HTTP probe: what a server answers to a request for its root, for what it does not have, and to what is no request.
+"""HTTP probe: how a server answers requests for its root, for a missing page, and malformed ones.
 
-Redirects are not followed: a browser keeps the HSTS policy of the very response it gets (RFC 6797, 8.1). `question`
-says what is asked, `http1` and `http2` ask it, `visit` over as few connections as it can, `plain` without TLS.
+Redirects are not followed: a browser keeps the HSTS policy of each response it gets (RFC 6797, 8.1). `question` has the
+requests, `http1` and `http2` send them, `visit` uses as few connections as possible, and `plain` asks without TLS.
 """
 
 from exporter.probes.http.probe import PROBE

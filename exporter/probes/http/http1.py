@@ -1,4 +1,4 @@
-"""HTTP/1.1 by h11, and by `odd` where h11 refuses what clients read."""
+"""HTTP/1.1 by h11, and by `odd` where h11 refuses a response that clients read."""
 
 import h11
 
@@ -10,19 +10,20 @@ from exporter.probes.http.odd import Head, OddHeadError, read_head
 from exporter.probes.http.question import Question
 
 _FINAL = 200
-"""RFC 9110, 15.2: those below are interim responses."""
+"""RFC 9110, 15.2: lower statuses are interim responses."""
 _SWITCHING = 101
-"""What comes behind it is another protocol."""
+"""After this status the server speaks another protocol."""
 _MAX_ODD_INTERIM = 10
-"""Servers send one or two; more than this many that are odd are no response."""
+"""Maximum number of interim responses that h11 refuses. Servers send one or two; more are not accepted as a response.
+"""
 _VERSIONS = {b"1.0", b"1.1", b"2.0"}
-"""Of those that h11 takes: what curl takes, too. It refuses HTTP/1.2; see `odd`."""
+"""Versions that h11 and curl accept. curl refuses HTTP/1.2; see `odd`."""
 _UNFRAMED = {204, 304}
-"""Statuses that have no body (RFC 9112, 6.3)."""
+"""Statuses without a body (RFC 9112, 6.3)."""
 
 
 def _written(client: h11.Connection, question: Question) -> bytes:
-    """The request. h11 writes none with two Host fields, so the second is put in behind its back."""
+    """The bytes of the request. h11 writes no request with two Host fields, so the second is inserted afterwards."""
     first, *others = [("Host", question.host), *question.fields]
     second = b"".join(f"{name}: {value}\r\n".encode() for name, value in others if name == "host")
     headers = [first, *((name.title(), value) for name, value in others if name != "host")]
@@ -35,7 +36,7 @@ def _written(client: h11.Connection, question: Question) -> bytes:
 
 
 class Http1:
-    """One connection with HTTP/1.1."""
+    """One HTTP/1.1 connection."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -44,7 +45,7 @@ class Http1:
         self._said = bytearray()
 
     async def ask(self, question: Question) -> HttpResponse:
-        """As `Line.ask`; interim responses (1xx) are passed over."""
+        """As `Line.ask`; interim responses (1xx) are skipped."""
         with told_apart():
             await self._stream.write(_written(self._client, question))
             self._said = bytearray()
@@ -73,19 +74,19 @@ class Http1:
             self._said = bytearray(self._client.trailing_data[0])
 
     def _pass_over(self, interim: Head, question: Question) -> None:
-        """Go on behind an interim response that h11 refuses: with a new h11, since the old one has given up."""
+        """Skip an interim response that h11 refuses. The old h11 connection is in an error state, so use a new one."""
         del self._said[: interim.size]
         self._client = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         _written(self._client, question)
-        if self._said:  # no bytes would be the end
+        if self._said:  # no bytes would mean the end
             self._client.receive_data(bytes(self._said))
 
     def _odd(self, error: h11.RemoteProtocolError) -> Head:
-        """The head of a response that h11 refuses. Nothing else is asked on this connection if it is the final one.
+        """The head of a response that h11 refuses. If it is the final response, this connection is not used again.
 
         Raises:
-            RemoteProtocolError: the one that h11 had, where there is no head of a response.
-            ProbeError: it is not known what clients make of it.
+            RemoteProtocolError: the error of h11, where there is no head of a response.
+            ProbeError: it is not known how clients read it.
         """
         self._rest_is_short = False
         try:
@@ -97,9 +98,9 @@ class Http1:
         return head
 
     async def ready(self) -> bool:
-        """As `Line.ready`: what comes after the head is read if it is short and its end will show.
+        """As `Line.ready`: reads the body if it is short and its end is known.
 
-        What comes behind that is no answer to anything that was asked: whose the next ones are could not be told.
+        Bytes after the body answer no request. It would not be known which request later responses answer.
         """
         if self._client.our_state is h11.IDLE:
             return True
@@ -124,7 +125,7 @@ class Http1:
         return False
 
     async def _event(self) -> h11.Event | None:
-        """The next one; None behind the end of a message."""
+        """The next event; None after the end of a message."""
         while True:
             event = self._client.next_event()
             if isinstance(event, h11.Event):

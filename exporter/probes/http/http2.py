@@ -19,8 +19,9 @@ from exporter.probes.http.question import Question
 _CONFIG = h2.config.H2Configuration(
     client_side=True, header_encoding=None, validate_inbound_headers=False, validate_outbound_headers=False
 )
-"""h2 does not look at what we send: one of the questions is malformed on purpose. Nor at what comes: it refuses blanks
-around a value, which clients read, and takes names and values that they refuse; see `_must_be_readable`."""
+"""h2 does not validate what we send, because one request is malformed on purpose. It does not validate responses
+either: it refuses blanks around a value, which clients read, and accepts names and values that they refuse; see
+`_must_be_readable`."""
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _OF_CONNECTIONS = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
@@ -32,7 +33,7 @@ _MAX_FRAME = 16384
 
 
 class Http2:
-    """One connection with HTTP/2; each question is a stream of its own, given up once its head is there."""
+    """One HTTP/2 connection. Each question is a stream of its own, which is reset once its head is there."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -43,7 +44,7 @@ class Http2:
         self._last_stream: int | None = None
 
     async def ask(self, question: Question) -> HttpResponse:
-        """As `Line.ask`; interim responses (1xx) are passed over."""
+        """As `Line.ask`; interim responses (1xx) are skipped."""
         number = self._client.get_next_available_stream_id()
         try:
             with told_apart():
@@ -75,9 +76,9 @@ class Http2:
         raise unanswered()
 
     def _without_goodbye(self, data: bytes) -> bytes:
-        """The whole frames among these bytes but for GOAWAY: behind that h2 takes no response any more.
+        """The complete frames among these bytes except GOAWAY, after which h2 accepts no response.
 
-        A server may say it before it answers what was asked already (RFC 9113, 6.8), and nginx does.
+        A server may send it before it answers earlier requests (RFC 9113, 6.8), and nginx does.
         """
         self._unread += data
         kept = b""
@@ -95,8 +96,8 @@ class Http2:
         return kept
 
     async def _give_up(self, number: int) -> None:
-        """The rest does not matter."""
-        with suppress(h2.exceptions.ProtocolError):  # it is over anyway
+        """Reset the stream: the rest of the response is not needed."""
+        with suppress(h2.exceptions.ProtocolError):  # the connection is over anyway
             self._client.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
         await self._flush()
 
@@ -107,7 +108,7 @@ class Http2:
 
 
 def _head(question: Question) -> list[tuple[str, str]]:
-    """RFC 9113, 8.3.1."""
+    """The fields of the request (RFC 9113, 8.3.1)."""
     pseudo = [(":method", "GET"), (":scheme", "https"), (":authority", question.host), (":path", question.path)]
     return [*pseudo, *question.fields]
 
@@ -121,10 +122,10 @@ def _read(question: Question, head: Sequence[tuple[bytes, bytes]]) -> HttpRespon
 
 
 def _must_be_readable(fields: Sequence[tuple[bytes, bytes]]) -> None:
-    """All clients take such a response; `tests/probes/http/test_http2_fields.py` has what was measured.
+    """Check that all clients accept the response; `tests/probes/http/test_http2_fields.py` has the measurements.
 
     Raises:
-        ProbeError: curl or Chromium refuse it, or both do.
+        ProbeError: curl or Chromium refuses it.
     """
     for name, value in fields:
         if not _NAME.fullmatch(name) or _CONTROL.search(value):

@@ -1,4 +1,4 @@
-"""What HTTP/1.1 and HTTP/2 have in common: a line to a server, and what may go wrong on it."""
+"""What HTTP/1.1 and HTTP/2 share: a connection for questions, and its errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,17 +15,18 @@ from exporter.probes.http.question import Question
 
 MAX_HEAD_BYTES = 65536
 MAX_BODY_BYTES = 65536
-"""Of one body that is read to the end for the sake of the connection; a longer one costs a new connection instead."""
+"""Maximum bytes of a body that is read so that the connection can be used again. A longer body costs a new connection.
+"""
 
 
 class Stream(Protocol):
-    """Bytes both ways: a TLS session, or a plain connection."""
+    """Bytes in both directions: a TLS session, or a plain connection."""
 
     async def read(self) -> bytes:
         """The next bytes; empty at the end."""
 
     async def write(self, data: bytes) -> None:
-        """Send it all."""
+        """Send all of the data."""
 
 
 class Line(Protocol):
@@ -39,12 +40,12 @@ class Line(Protocol):
         """
 
     async def ready(self) -> bool:
-        """Whether another question may be asked; reads what is left of the last answer. Raises nothing."""
+        """Whether another question may be asked. Reads the rest of the last answer. Raises nothing."""
 
 
 @contextmanager
 def told_apart() -> Iterator[None]:
-    """Whatever ends a line as a `ProbeError`."""
+    """Turn every error that ends a line into a `ProbeError`."""
     try:
         yield
     except (h11.RemoteProtocolError, h2.exceptions.ProtocolError) as error:
@@ -56,5 +57,5 @@ def told_apart() -> Iterator[None]:
 
 
 def unanswered() -> ProbeError:
-    """The peer closed."""
+    """The error for a peer that closed the connection."""
     return ProbeError(Reason.HTTP_ERROR, "the server closed the connection without a response")

@@ -1,7 +1,7 @@
-"""Heads of HTTP/1 responses that h11 refuses and clients read, as curl and Chromium read them.
+"""Parses heads of HTTP/1 responses that h11 refuses but clients read, as curl and Chromium do.
 
-Pure. Where the two read a head in different ways, or one of them refuses it, it is not known what clients make of it:
-that is an error. `tests/probes/http/test_odd.py` has what was measured.
+Pure. Where curl and Chromium read a head in different ways, or one of them refuses it, it is not known how clients read
+it. That is an error. `tests/probes/http/test_odd.py` has the measurements.
 """
 
 import re
@@ -12,23 +12,23 @@ Fields = list[tuple[bytes, bytes]]
 
 _END = re.compile(rb"\n\r?\n")
 _STATUS = re.compile(rb"HTTP/(?:1\.[01]|2(?:\.0)?) +([1-9][0-9]{2})(?![0-9])", re.IGNORECASE)
-"""What both take, whatever is behind it. With another version curl refuses the response."""
+"""Status lines that both accept, with any text after them. curl refuses a response with another version."""
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""RFC 9110, 5.6.2. Chromium skips fields with other names; curl has them under names that nobody asks for."""
+"""RFC 9110, 5.6.2. Chromium skips fields with other names. curl keeps them under names that nobody asks for."""
 _LENGTH = re.compile(rb"\+?[0-9]")
-"""With what both take for a length: what comes behind the digits is not looked at."""
+"""Values that both accept as a length: they ignore what follows the digits."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _CODINGS = frozenset({b"chunked", b"identity", b"gzip", b"x-gzip", b"deflate"})
-"""Transfer codings that curl knows; it refuses a response with another one, and Chromium does not."""
+"""Transfer codings that curl knows. curl refuses a response with another one; Chromium does not."""
 _BLANKS = b" \t"
 
 STS, LOCATION = b"strict-transport-security", b"location"
 DECISIVE = frozenset({STS, LOCATION})
-"""What clients act on; that others are read in different ways is nobody's harm."""
+"""Fields that clients act on. Different readings of other fields do no harm."""
 
 
 class OddHeadError(Exception):
-    """Clients refuse the head, or read it in different ways; and why."""
+    """Clients refuse the head, or read it in different ways. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Head:
     """The head of a response.
 
     Attributes:
-        fields: in order; names as they came.
-        size: in bytes, with the empty line at its end.
+        fields: in the order received; names as received.
+        size: in bytes, including the empty line at its end.
     """
 
     status: int
@@ -46,10 +46,10 @@ class Head:
 
 
 def read_head(data: bytes) -> Head | None:
-    """The head at the start of these bytes; None where its end has not come yet.
+    """The head at the start of these bytes; None where its end has not been received yet.
 
     Raises:
-        OddHeadError: see there.
+        OddHeadError: clients refuse the head, or read it in different ways.
     """
     end = _END.search(data)
     if end is None:
@@ -66,7 +66,7 @@ def read_head(data: bytes) -> Head | None:
 
 
 def _unfolded(lines: list[bytes]) -> Iterator[bytes]:
-    """One line a field: continuation lines joined to it (RFC 9112, 5.2)."""
+    """The lines with continuation lines joined to them (RFC 9112, 5.2): one line per field."""
     parts: list[bytes] = []
     for line in lines:
         if line[:1] and line[:1] in _BLANKS:
@@ -90,7 +90,7 @@ def _joined(parts: list[bytes]) -> Iterator[bytes]:
 def _read(line: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The field, if it has a name that clients know.
 
-    A CR within a line ends it for Chromium alone, and a name with a blank behind it is a name for Chromium alone.
+    Only Chromium takes a CR within a line as its end, and only Chromium accepts a blank after a name.
     """
     pieces = line.split(b"\r")
     name, colon, value = pieces[0].partition(b":")
@@ -110,10 +110,10 @@ def _read(line: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _must_be_readable(fields: Fields) -> None:
-    """Fields that decide how the message goes on, and the policy, mean the same to all.
+    """Check that clients agree on the HSTS policy and on the fields that delimit the message.
 
     Raises:
-        OddHeadError: they do not.
+        OddHeadError: they do not agree.
     """
     for name in (b"content-length", STS):
         values = {value for key, value in fields if key.lower() == name}

@@ -1,4 +1,4 @@
-"""What the port without TLS does: the first answer to a request for `/` there, and where it leads."""
+"""The answer of the port without TLS to a request for `/`, and its redirect."""
 
 import re
 
@@ -18,12 +18,12 @@ _HTTPS = re.compile(
     r"(?::(?P<port>[0-9]{0,5}))?(?:[/?#].*)?",
     re.IGNORECASE | re.DOTALL,
 )
-"""Up to the path, where all clients read it alike (RFC 3986, 3.2)."""
+"""The URI up to the path, where all clients parse it in the same way (RFC 3986, 3.2)."""
 _OPEN = "clients read its Location in different ways"
 
 
 async def ask_plain(dialer: Dialer, port: int) -> PlainAnswer:
-    """Ask at this port of the address that the scan is about. What fails is told in the answer; it raises nothing."""
+    """Ask this port of the scanned address. Raises nothing: the answer contains the reason of a failure."""
     target = dialer.target
     try:
         async with dialer.connect(max_bytes=_MAX_BYTES, port=port) as connection:
@@ -46,10 +46,11 @@ def _read(response: HttpResponse, target: Target, port: int) -> PlainAnswer:
 
 
 def leads_home(location: str, target: Target) -> bool | None:
-    """Whether this Location leads to the target itself: https, the host that was asked for, the target's port.
+    """Whether this Location is the target itself: https, the host that was asked for, the target's port.
 
-    A relative one stays without TLS (RFC 9110, 10.2.2). None where it depends on the client: browsers mend what others
-    refuse (blanks, backslashes, slashes that are missing, names that are not ASCII), or leads there with a user's name.
+    A relative Location stays without TLS (RFC 9110, 10.2.2). None where it depends on the client: browsers repair what
+    other clients refuse (blanks, backslashes, missing slashes, names that are not ASCII). None also where it contains a
+    user's name.
     """
     url = _HTTPS.fullmatch(location)
     if url is None:
@@ -63,5 +64,5 @@ def leads_home(location: str, target: Target) -> bool | None:
 
 
 def not_looked(port: int) -> PlainAnswer:
-    """There was no time for it."""
+    """The answer when there was no time to ask."""
     return PlainAnswer(port, reason=Reason.DEADLINE_EXCEEDED, detail="no time was left in the scan")

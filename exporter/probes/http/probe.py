@@ -1,4 +1,4 @@
-"""The run of the HTTP probe: which questions, in which order, within which time."""
+"""Runs the HTTP probe: which questions, in which order, within which time."""
 
 import asyncio
 import secrets
@@ -14,32 +14,32 @@ from exporter.probes.http.question import Question, questions
 from exporter.probes.http.visit import Visit
 
 SHARE_OF_TIME = 0.5
-"""Of what is left of the scan once the first response is there; other probes come behind."""
+"""Share of the time that is left of the scan after the first response. Other probes run later."""
 
 
 def _random() -> str:
-    """A name that nobody can have made a page of."""
+    """A random name for a page that cannot exist."""
     return secrets.token_hex(16)
 
 
 async def look(session: Session, nonce: Callable[[], str] = _random) -> HttpFacts:
-    """Ask for all there is to ask; only the first response has to come.
+    """Ask all questions. Only the first response is required.
 
     Raises:
-        ProbeError: the first response did not come.
+        ProbeError: there was no first response.
     """
     root, *others = questions(session.target, nonce())
     async with Visit(session.dialer, session.known) as visit:
         responses = [await visit.ask(root)]
         until = asyncio.get_running_loop().time() + session.seconds_left() * SHARE_OF_TIME
         await _ask_more(visit, others, responses, until)
-    # Only now: with connections_per_host 1 there is no second connection beside the first.
+    # Not earlier: with connections_per_host 1 there is no second connection while the first is open.
     plain = await _ask_plain(session, until)
     return HttpFacts(tuple(responses), plain, hsts_applies=not session.target.host_is_ip)
 
 
 async def _ask_more(visit: Visit, others: list[Question], responses: list[HttpResponse], until: float) -> None:
-    """Add what is answered, up to the first question that the server is silent to or there is no time for."""
+    """Add the responses, until the server does not answer a question or time is over."""
     try:
         async with asyncio.timeout_at(until):
             for question in others:

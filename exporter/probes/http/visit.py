@@ -1,4 +1,4 @@
-"""Questions over TLS on as few connections as the server lets them be asked on."""
+"""Asks questions over TLS on as few connections as the server allows."""
 
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -18,13 +18,14 @@ from exporter.probes.http.question import Question
 _HTTP1, _HTTP2 = b"http/1.1", b"h2"
 """RFC 7301, 6; RFC 9113, 3.2."""
 _NOT_THAT = "no application protocol"
-"""How OpenSSL names the alert of a server that wants another protocol (RFC 7301, 3.2)."""
+"""OpenSSL's name of the alert of a server that wants another protocol (RFC 7301, 3.2)."""
 
 
 class Visit:
-    """One visit to a server: a connection that is kept while the server keeps it.
+    """One visit to a server, with a connection that is kept while the server keeps it.
 
-    HTTP/2 is offered only to a server that has nothing else. HTTP/1.1 shows more: its malformed request is answered.
+    HTTP/2 is offered only to a server that has nothing else. HTTP/1.1 shows more, because its malformed request is
+    answered.
     """
 
     def __init__(self, dialer: Dialer, known: Facts) -> None:
@@ -43,18 +44,18 @@ class Visit:
         await self._held.aclose()
 
     async def ask(self, question: Question) -> HttpResponse:
-        """Ask, on a new connection if need be.
+        """Ask, on a new connection if necessary.
 
         Raises:
-            ProbeError: the connection or the handshake failed, or as `Line.ask`.
+            ProbeError: the connection or the handshake failed, or as for `Line.ask`.
         """
         if self._line is None or not await self._line.ready():
             return await (await self._connect()).ask(question)
         try:
             return await self._line.ask(question)
         except ProbeError as error:
-            # A server may close between two requests without a word (RFC 9112, 9.3.1). That it does so to one that is
-            # malformed is its answer.
+            # A server may close between two requests without notice (RFC 9112, 9.3.1). If it closes after a malformed
+            # request, that is its answer.
             if error.reason is not Reason.HTTP_ERROR or question.asked is Asked.MALFORMED:
                 raise
         return await (await self._connect()).ask(question)
