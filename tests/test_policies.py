@@ -223,8 +223,8 @@ def test_mistakes_of_a_policy_and_of_the_one_it_extends_are_all_named(tmp_path: 
     write(tmp_path, OWN.replace("TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA385"), "base.yaml")
     path = write(tmp_path, EXTENDING.format(extends="base.yaml") + "  cca: {}\n  caa: {required: true}\n")
     assert wrong_policy(path) == (
-        f"policy file {tmp_path}/base.yaml:11:21: checks.cipher_suites.tls13_allowed.0: 'TLS_AES_256_GCM_SHA385' is no "
-        f"registered cipher suite; did you mean TLS_AES_256_GCM_SHA384?; "
+        f"policy file {tmp_path}/base.yaml:11:21: checks.cipher_suites.tls13_allowed.0: 'TLS_AES_256_GCM_SHA385' is "
+        f"not a registered cipher suite; did you mean TLS_AES_256_GCM_SHA384?; "
         f"{path}:7:3: checks.cca: unknown key; "
         f"{path}:8:8: checks.caa.severity: is required; "
         f"{path}:8:8: checks.caa.source: is required"
@@ -319,8 +319,8 @@ def test_a_check_without_a_section_is_not_demanded(tmp_path: Path) -> None:
             "- ECDHE-RSA-AES256-GCM-SHA348",
             [
                 (
-                    "own.yaml:10:9: checks.cipher_suites.allowed.0: 'ECDHE-RSA-AES256-GCM-SHA348' is no registered "
-                    "cipher suite; did you mean ECDHE-RSA-AES256-GCM-SHA384?"
+                    "own.yaml:10:9: checks.cipher_suites.allowed.0: 'ECDHE-RSA-AES256-GCM-SHA348' is not a "
+                    "registered cipher suite; did you mean ECDHE-RSA-AES256-GCM-SHA384?"
                 )
             ],
         ),
@@ -329,8 +329,8 @@ def test_a_check_without_a_section_is_not_demanded(tmp_path: Path) -> None:
             "[TLS_AES_256_GCM_SHA384, TLS_AES_256_GCM_SHA385]",
             [
                 (
-                    "own.yaml:11:45: checks.cipher_suites.tls13_allowed.1: 'TLS_AES_256_GCM_SHA385' is no registered "
-                    "cipher suite; did you mean TLS_AES_256_GCM_SHA384?"
+                    "own.yaml:11:45: checks.cipher_suites.tls13_allowed.1: 'TLS_AES_256_GCM_SHA385' is not a "
+                    "registered cipher suite; did you mean TLS_AES_256_GCM_SHA384?"
                 )
             ],
         ),
@@ -338,8 +338,8 @@ def test_a_check_without_a_section_is_not_demanded(tmp_path: Path) -> None:
             "- ECDHE-RSA-AES256-GCM-SHA384",
             "- zzzz\n      - qqqq",
             [
-                "own.yaml:10:9: checks.cipher_suites.allowed.0: 'zzzz' is no registered cipher suite",
-                "own.yaml:11:9: checks.cipher_suites.allowed.1: 'qqqq' is no registered cipher suite",
+                "own.yaml:10:9: checks.cipher_suites.allowed.0: 'zzzz' is not a registered cipher suite",
+                "own.yaml:11:9: checks.cipher_suites.allowed.1: 'qqqq' is not a registered cipher suite",
             ],
         ),
         (
@@ -361,14 +361,14 @@ def test_a_check_without_a_section_is_not_demanded(tmp_path: Path) -> None:
             "      - {where: aed}\n      - {is: [AES128-SHA, AES128-SHB], until: 2027-13-01}\n      - {}\n      - 7",
             [
                 (
-                    "own.yaml:10:17: checks.cipher_suites.allowed.0.where: 'aed' is no property of cipher suites; "
+                    "own.yaml:10:17: checks.cipher_suites.allowed.0.where: 'aed' is not a property of cipher suites; "
                     "did you mean aead?"
                 ),
                 (
-                    "own.yaml:11:27: checks.cipher_suites.allowed.1.is.1: 'AES128-SHB' is no registered cipher suite; "
-                    "did you mean AES128-SHA?"
+                    "own.yaml:11:27: checks.cipher_suites.allowed.1.is.1: 'AES128-SHB' is not a registered cipher suite"
+                    "; did you mean AES128-SHA?"
                 ),
-                "own.yaml:11:47: checks.cipher_suites.allowed.1.until: '2027-13-01' is no day of the calendar",
+                "own.yaml:11:47: checks.cipher_suites.allowed.1.until: '2027-13-01' is not a day of the calendar",
                 "own.yaml:12:9: checks.cipher_suites.allowed.2: has either `is` or `where`",
                 "own.yaml:13:9: checks.cipher_suites.allowed.3: is neither a name nor a mapping with `is`",
             ],
@@ -381,7 +381,7 @@ def test_a_check_without_a_section_is_not_demanded(tmp_path: Path) -> None:
         (
             "title: Our own",
             "title: Our own\npublished: 30 January 2026",
-            ["own.yaml:3:12: published: '30 January 2026' is no day, such as 2027-01-01"],
+            ["own.yaml:3:12: published: '30 January 2026' is not a day, such as 2027-01-01"],
         ),
         (
             "title: Our own",

@@ -13,9 +13,7 @@ from exporter.pki.caa import ISSUE, issuance
 from exporter.remedies.servers import everywhere, listed, quoted
 
 _NOBODY_ELSE = "Every CA that is to issue for the name needs a line."
-_LOOK_UP = (
-    "of which it is not known how CAA records call it; its certification practice statement says so (section 4.2.1)"
-)
+_LOOK_UP = "whose domain in CAA records is not known; its certification practice statement has it (section 4.2.1)"
 
 
 class CaaDemand(Demand):
@@ -49,7 +47,7 @@ def _remedy(case: Case, _demand: CaaDemand, _outcome: Outcome) -> tuple[Remedy, 
         notes.append(f"The certificate here is of {listed(list(map(quoted, others)))}, {_LOOK_UP}.")
     elif not known:
         notes.append(
-            "The certificate was not seen: of its CA the certification practice statement says how it is called."
+            "The certificate was not seen: the certification practice statement of its CA has the domain to use."
         )
     notes.append(
         f"{_NOBODY_ELSE} Where {owner} is an alias (CNAME), they go to what it is an alias of, or one label up."

@@ -58,7 +58,7 @@ def _remedy(case: Case, _demand: CaaIssuerDemand, _outcome: Outcome) -> tuple[Re
         return everywhere("Allow the CA of the certificate in the CAA records, or get one of a CA that they allow.")
     lines = dict.fromkeys(_grants(facts, verdicts))
     critical = dict.fromkeys(tag for one in (False, True) for tag in issuance(facts.caa, wildcard=one).critical)
-    notes = ["Allow the CA beside those that are there, or get a certificate of a CA that the records allow."]
+    notes = ["Allow the CA in addition to those in the records, or get a certificate of a CA that they allow."]
     if critical:
         notes.append(
             f"As long as {listed(list(critical))} is marked as critical and not known, no CA may issue at all."

@@ -31,7 +31,7 @@ def _judge(case: Case, demand: CertificateChainDemand) -> Outcome:
     if evidence:
         return failed("; ".join(dict.fromkeys(text for texts in evidence.values() for text in texts)), evidence)
     if demand.complete and any(deployment.complete is None for deployment in facts.deployments):
-        return unknown("whether an intermediate is missing could not be told without the trust store")
+        return unknown("without the trust store it is not known whether an intermediate is missing")
     if not facts.deployments_complete:
         return unknown("what was seen is as it should be, but there may be other certificates")
     lengths = dict.fromkeys(str(len(deployment.chain)) for deployment in facts.deployments)

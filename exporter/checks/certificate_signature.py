@@ -90,7 +90,7 @@ def _remedy(case: Case, _demand: CertificateSignatureDemand, outcome: Outcome) -
     for one in failing(case, outcome.evidence):
         signed = in_words(list(dict.fromkeys(_signed(own) for own in one.linked if not own.self_signed)))
         now = f"; now: {signed}" if signed else ""
-        notes.append(f"Have {one.title} and what is above it issued anew with an allowed signature{now}.")
+        notes.append(f"Have {one.title} and its issuers reissued with an allowed signature{now}.")
     advice = "CAs sign with SHA-256 or better on demand; an old chain may be one of several."
     return replacement(case, [*notes, advice])
 

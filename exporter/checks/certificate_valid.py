@@ -69,7 +69,7 @@ def _advice(case: Case, one: Deployment, reasons: Container[str]) -> Iterator[st
         TrustFailure.PROFILE: "Get a certificate whose key, signature and extensions are fit for a TLS server "
         f"({one.trust_detail or 'OpenSSL gives no reason'}).",
         TrustFailure.REVOKED: "Get a certificate with a new key: this one is revoked, maybe as its key is not safe.",
-        TrustFailure.OTHER: f"Mend what verification says: {one.trust_detail or 'it gives no reason'}.",
+        TrustFailure.OTHER: f"Fix the error of the verification: {one.trust_detail or 'it gives no reason'}.",
     }
     yield from (text for failure, text in texts.items() if failure in reasons)
 

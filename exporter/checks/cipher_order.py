@@ -64,7 +64,7 @@ def _judge(case: Case, demand: CipherOrderDemand) -> Outcome:
     open_ones = tuple(p for p in Protocol if facts.protocols.get(p) is None and p is not Protocol.SSL2)
     open_ones += tuple(protocol for protocol, order in orders.items() if order is None)
     if open_ones:
-        return unknown(f"whose order decides in {', '.join(open_ones)} could not be told", {"unknown": open_ones})
+        return unknown(f"it is not known whose order decides in {', '.join(open_ones)}", {"unknown": open_ones})
     if not with_choice:
         return not_applicable("no protocol has two cipher suites to choose from")
     return passed(f"{_MEANT[demand.required]} decides")

@@ -56,7 +56,7 @@ class CipherSuitesDemand(Demand):
         if self.allowed is None and self.tls13_allowed is None and not (self.forbidden or self.required or self.prefer):
             raise ValueError("asks for nothing; give it allowed, tls13_allowed, forbidden, required or prefer")
         if self.allowed is not None and "tls13_allowed" not in self.model_fields_set:
-            raise ValueError("needs tls13_allowed beside allowed; null allows all suites of TLSv1.3")
+            raise ValueError("needs tls13_allowed in addition to allowed; null allows all suites of TLSv1.3")
         if len(self.prefer) == 1:
             raise ValueError("prefer needs two entries at least, to put one before the other")
         for entries, tls13, right in ((self.allowed, True, "tls13_allowed"), (self.tls13_allowed, False, "allowed")):
@@ -105,10 +105,10 @@ def _unknown(parts: Sequence[Findings]) -> Outcome | None:
     lists = {protocol for part in parts for protocol in part.open_lists}
     if lists:
         names = tuple(protocol.value for protocol in Protocol if protocol in lists)
-        return unknown(f"the list of {', '.join(names)} may not be whole", {"unknown": names})
+        return unknown(f"the list of {', '.join(names)} may not be complete", {"unknown": names})
     orders = tuple(protocol.value for protocol in Protocol if any(protocol in part.open_orders for part in parts))
     if orders:
-        return unknown(f"whose order decides in {', '.join(orders)} could not be told", {"unknown": orders})
+        return unknown(f"it is not known whose order decides in {', '.join(orders)}", {"unknown": orders})
     suites = tuple(sorted({suite for part in parts for suite in part.open_suites}))
     if suites:
         return unknown(f"it is not known what {', '.join(suites)} is", {"unknown": suites})

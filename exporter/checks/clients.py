@@ -49,7 +49,7 @@ def _judge(case: Case, demand: ClientsDemand) -> Outcome:
     if wrong:
         return failed(_summary(wrong, demand), wrong)
     if left_open:
-        return unknown(f"it could not be told of {_names(left_open)}", left_open)
+        return unknown(f"it is not known whether {_names(left_open)} can connect", left_open)
     return passed(_everything(demand))
 
 

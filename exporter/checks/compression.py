@@ -17,7 +17,7 @@ class CompressionDemand(Demand):
 def _judge(case: Case, demand: CompressionDemand) -> Outcome:
     facts = case.facts.get(HandshakeFacts)
     if facts is None or facts.compression is None:
-        return unknown("it could not be told whether compression is accepted")
+        return unknown("it is not known whether compression is accepted")
     if facts.compression and not demand.allowed:
         return failed("accepts TLS compression", {"compression": ("accepted",)})
     return passed("accepts TLS compression, as allowed" if facts.compression else "refuses TLS compression")

@@ -10,7 +10,7 @@ from exporter.judging.check import Check, Demand, Outcome, failed, not_applicabl
 from exporter.model import DnsQuestion, Remedy
 from exporter.remedies.servers import everywhere
 
-_SIGNED = "The zone must be signed by DNSSEC, or nobody goes by the records."
+_SIGNED = "The zone must be signed by DNSSEC, or clients ignore the records."
 
 
 class DaneDemand(Demand):
@@ -31,7 +31,7 @@ def _judge(case: Case, _demand: DaneDemand) -> Outcome:
     if facts.dnssec is None:
         return unknown("no resolver is configured that is said to validate (resolver: validating)", evidence)
     if not facts.dnssec:
-        return failed("the TLSA records are not signed by DNSSEC, so nobody goes by them", evidence)
+        return failed("the TLSA records are not signed by DNSSEC, so clients ignore them", evidence)
     records = usable(facts.records, case.target.protocol)
     return _match(case, facts, records) if records else failed("clients can use none of the TLSA records", evidence)
 
@@ -49,7 +49,7 @@ def _match(case: Case, facts: TlsaFacts, records: tuple[TlsaRecord, ...]) -> Out
     if wrong:
         return failed(f"the TLSA records do not fit the certificates of {', '.join(wrong)}", evidence)
     if None in verdicts.values():
-        return unknown("it cannot be told whether the TLSA records fit", evidence)
+        return unknown("it is not known whether the TLSA records fit", evidence)
     if not certificates.deployments_complete:
         return unknown("the TLSA records fit what was seen, and there may be other certificates", evidence)
     return passed(f"the TLSA records at {facts.name} fit")

@@ -42,7 +42,7 @@ def _judge(case: Case, demand: DhParametersDemand) -> Outcome:
         return failed(f"uses {', '.join(wrong)}", {"primes": wrong})
     dark = tuple(p.value for p in Protocol if p not in {Protocol.SSL2, Protocol.TLS1_3} and may_lack(facts, p))
     if dark:
-        return unknown(f"the list of {', '.join(dark)} may not be whole", {"unknown": dark})
+        return unknown(f"the list of {', '.join(dark)} may not be complete", {"unknown": dark})
     classic = [p for p in facts.accepted if p not in {Protocol.SSL2, Protocol.TLS1_3}]
     finite = [(p, name) for p in classic for name in facts.cipher_suites.get(p, ()) if _may_be_finite(name)]
     unread = tuple(dict.fromkeys(name for p, name in finite if not facts.dh_primes or facts.hides_prime(p, name)))

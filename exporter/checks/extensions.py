@@ -72,7 +72,7 @@ def _judge(case: Case, demand: ExtensionsDemand) -> Outcome:
     if dark:
         return unknown(f"not known of {', '.join(dark)}", {"unknown": dark})
     if set(states.values()) == {_State.NONE}:
-        return not_applicable(f"{', '.join(states)}: there is nothing on this server that they are for")
+        return not_applicable(f"{', '.join(states)}: nothing on this server uses them")
     has = [name for name, state in everywhere.items() if state is _State.HAS]
     lacks = [name for name, state in anywhere.items() if state is _State.LACKS]
     return passed(" and ".join([f"has {', '.join(has)}"] * bool(has) + [f"lacks {', '.join(lacks)}"] * bool(lacks)))

@@ -53,7 +53,7 @@ def _remedy(_case: Case, _demand: GradeDemand, outcome: Outcome) -> tuple[Remedy
 
     The lines for the configuration are in the findings of the checks for these reasons.
     """
-    return everywhere(f"Mend what lowers the grade: {evidence_text(outcome.evidence) or outcome.summary}.")
+    return everywhere(f"Fix what lowers the grade: {evidence_text(outcome.evidence) or outcome.summary}.")
 
 
 CHECK = Check(name="grade", demand=GradeDemand, verdict=_judge, asks=_asks, remedy=_remedy)

@@ -35,7 +35,7 @@ def ignored(case: Case) -> Outcome | None:
         case False:
             return failed("browsers refuse the certificate, and so keep no HSTS policy (RFC 6797, 8.1)")
         case None:
-            return unknown("not known whether browsers take the certificate, and so keep the HSTS policy")
+            return unknown("not known whether browsers accept the certificate, and so keep the HSTS policy")
         case True:
             return None
 

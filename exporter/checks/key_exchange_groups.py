@@ -30,7 +30,7 @@ def _judge(case: Case, demand: KeyExchangeGroupsDemand) -> Outcome:
     dark = tuple(protocol.value for protocol in Protocol if not _whole(facts, protocol))
     if not names and not dark and not names_in_force(demand.required, today(case)):
         return not_applicable("no key exchange with groups is accepted")
-    gap = f"the list of groups of {', '.join(dark)} may not be whole"
+    gap = f"the list of groups of {', '.join(dark)} may not be complete"
     return judge_names(Had(names, None if dark else (), gap), demand, today(case))
 
 

@@ -31,7 +31,7 @@ def _judge(case: Case, demand: MtaStsDemand) -> Outcome:
     domain = case.target.mail_domain
     if domain is None:
         if case.target.protocol in SMTP:
-            return unknown("it is not said which mail domain the server is of (mail_domain)")
+            return unknown("the mail domain of the server is not configured (mail_domain)")
         return not_applicable("MTA-STS is for mail domains")
     facts = case.facts.get(MtaStsFacts)
     if facts is None or facts.domain != domain:
@@ -39,7 +39,7 @@ def _judge(case: Case, demand: MtaStsDemand) -> Outcome:
     there = {"mta_sts": facts.mta_sts, "tls_rpt": facts.tls_rpt}
     missing = [name for name in demand.records if there[name] is None]
     if missing:
-        return failed(f"{domain} has no record of use for {', '.join(missing)}")
+        return failed(f"{domain} has no valid record for {', '.join(missing)}")
     return passed(f"{domain} has {', '.join(demand.records)}")
 
 
@@ -47,7 +47,7 @@ def _remedy(case: Case, demand: MtaStsDemand, _outcome: Outcome) -> tuple[Remedy
     """The TXT records that are missing."""
     domain = case.target.mail_domain
     if domain is None:
-        return everywhere("Say which mail domain the server is of (mail_domain).")
+        return everywhere("Configure the mail domain of the server (mail_domain).")
     facts = case.facts.get(MtaStsFacts)
     lines, notes = [], ["At each name there must be exactly one record of its kind: a broken one is to be replaced."]
     if "mta_sts" in demand.records and (facts is None or facts.mta_sts is None):
@@ -55,7 +55,7 @@ def _remedy(case: Case, demand: MtaStsDemand, _outcome: Outcome) -> tuple[Remedy
         notes.append(f"The policy lies at https://mta-sts.{domain}/.well-known/mta-sts.txt; the id changes with it.")
     if "tls_rpt" in demand.records and (facts is None or facts.tls_rpt is None):
         lines.append(f'_smtp._tls.{domain}. TXT "v=TLSRPTv1; rua=mailto:tls-reports@{domain}"')
-        notes.append(f"Reports go to tls-reports@{domain}, or whatever address is written there.")
+        notes.append(f"Reports go to tls-reports@{domain}, or to the address that you put there.")
     return everywhere(" ".join(notes), *lines)
 
 

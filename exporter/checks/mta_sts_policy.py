@@ -29,13 +29,13 @@ def _judge(case: Case, demand: MtaStsPolicyDemand) -> Outcome:
     domain = case.target.mail_domain
     if domain is None:
         if case.target.protocol in SMTP:
-            return unknown("it is not said which mail domain the server is of (mail_domain)")
+            return unknown("the mail domain of the server is not configured (mail_domain)")
         return not_applicable("MTA-STS is for mail domains")
     facts = case.facts.get(StsPolicyFacts)
     if facts is None or facts.domain != domain:
         return unknown("the policy of the mail domain could not be fetched")
     if facts.policy is None:
-        return failed(f"{domain} has no MTA-STS policy of use: {facts.why}")
+        return failed(f"{domain} has no valid MTA-STS policy: {facts.why}")
     return _look_at(case, demand, facts, facts.policy)
 
 
@@ -44,11 +44,11 @@ def _look_at(case: Case, demand: MtaStsPolicyDemand, facts: StsPolicyFacts, poli
     if policy.mode not in demand.modes:
         return failed(f"the MTA-STS policy of {facts.domain} is in mode {policy.mode}")
     if case.target.host_is_ip:
-        return unknown("mail servers have names, and that of this one is not known", evidence)
+        return unknown("the name of this mail server is not known", evidence)
     if not policy.covers(host):
         return failed(f"the MTA-STS policy of {facts.domain} does not cover {host}", evidence)
     if not facts.plain_text:
-        return unknown(f"the MTA-STS policy of {facts.domain} is no text/plain, and senders need not take it")
+        return unknown(f"the MTA-STS policy of {facts.domain} is not text/plain, and senders need not accept it")
     return passed(f"the MTA-STS policy of {facts.domain} covers {host}, mode {policy.mode}")
 
 

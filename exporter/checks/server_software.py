@@ -37,7 +37,7 @@ def _judge(case: Case, _demand: ServerSoftwareDemand) -> Outcome:
         return passed(f"is maintained: {names}")
     if not facts.products:
         return unknown("the server does not say what it runs on")
-    return unknown("it could not be told whether all is maintained", {"unknown": tuple(_open(facts))})
+    return unknown("it is not known whether all is maintained", {"unknown": tuple(_open(facts))})
 
 
 def _summary(outdated: Sequence[Judged]) -> str:

@@ -32,7 +32,7 @@ def _judge(case: Case, demand: SignatureSchemesDemand) -> Outcome:
         if may_lack(facts, Protocol.TLS1_2) or any(suite is None or suite.signed for suite in suites):
             return unknown("no signature was seen in TLSv1.2")
         return not_applicable("no key exchange in TLSv1.2 is signed")
-    gap = "the list of signature schemes may not be whole"
+    gap = "the list of signature schemes may not be complete"
     return judge_names(Had(listing.names, () if listing.complete else None, gap), demand, today(case))
 
 

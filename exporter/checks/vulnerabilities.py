@@ -32,7 +32,7 @@ def _judge(case: Case, demand: VulnerabilitiesDemand) -> Outcome:
     left_open = {attack.value: one.why for attack, one in judged.items() if one.vulnerable is None}
     if left_open:
         evidence = {"unknown": tuple(f"{attack}: {why}" for attack, why in left_open.items())}
-        return unknown(f"it could not be told whether it is open to {', '.join(left_open)}", evidence)
+        return unknown(f"it is not known whether it is open to {', '.join(left_open)}", evidence)
     return passed(f"is open to none of {len(judged)} known attacks")
 
 

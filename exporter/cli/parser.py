@@ -49,7 +49,7 @@ def _scan(add: Add) -> None:
     command.add_argument(
         "--explain",
         action="store_true",
-        help="below the table, say of all that does not pass what was asked and what to change",
+        help="below the table, show for each finding that did not pass what the policy asks and what to change",
     )
     command.add_argument("--timeout", type=_timeout, metavar="DURATION", help="deadline of one scan (default 60s)")
     command.add_argument(

@@ -119,7 +119,7 @@ def _resolved_elsewhere(config: Config, document: Document) -> list[Problem]:
             ("ip_protocol", protocol, IpProtocol.ANY),
         ):
             if choice is not any_of_them:
-                message = f"is {choice}, but it is the proxy that resolves the name; it can only be {any_of_them}"
+                message = f"is {choice}, but the proxy resolves the name; it can only be {any_of_them}"
                 problems.append(document.problem(("targets", index, key), message))
     return problems
 

@@ -157,7 +157,7 @@ def logjam(facts: HandshakeFacts) -> AttackVerdict:
     finite = search(facts, CLASSIC, is_finite_field)
     left_open = (*finite.left_open, *_open_primes(facts, finite))
     if left_open:
-        return unknown(f"it is not known whether it takes weak primes: {', '.join(left_open)}", source)
+        return unknown(f"it is not known whether it accepts weak primes: {', '.join(left_open)}", source)
     if finite.found:
         smallest = min(prime.bits for prime in facts.dh_primes)
         return safe(f"accepts no Diffie-Hellman with a prime of less than {smallest} bits", source)

@@ -133,7 +133,7 @@ def _judge(found: CaaSet | None, authority: KnownAuthority | None, *, wildcard: 
     if not found.records:
         return CaaState.NO_CAA, "there are no CAA records, so any CA may issue it"
     if authority is None:
-        return CaaState.UNKNOWN_ISSUER, "it is not known by which domain its issuer goes in CAA records"
+        return CaaState.UNKNOWN_ISSUER, "it is not known which domain its issuer uses in CAA records"
     allowed = issuance(found.records, wildcard=wildcard)
     who = f"{authority.name} ({authority.domains[0]})"
     if not allowed.allows(authority.domains):
@@ -142,7 +142,7 @@ def _judge(found: CaaSet | None, authority: KnownAuthority | None, *, wildcard: 
         tags = ", ".join(allowed.doubtful)
         return (
             CaaState.UNKNOWN_ISSUER,
-            f"{tags} is critical to some, and it is not known whether it keeps {who} from it",
+            f"{tags} is critical, and it is not known whether it stops {who} from issuing",
         )
     return CaaState.AUTHORISED, f"the CAA records at {found.domain} allow {who}"
 

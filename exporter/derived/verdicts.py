@@ -93,7 +93,7 @@ def search(facts: HandshakeFacts, protocols: Iterable[Protocol], wanted: Trait) 
         found += [(protocol, name) for name in names if wanted(name)]
         left_open += [f"{protocol} {name} may be one" for name in names if wanted(name) is None]
         if protocol in facts.cipher_suites_incomplete or not names:
-            left_open.append(f"the list of {protocol} may not be whole")
+            left_open.append(f"the list of {protocol} may not be complete")
     return Search(tuple(found), tuple(left_open))
 
 

@@ -44,20 +44,20 @@ class _Try:
 _TRIED = {
     Attack.HEARTBLEED: _Try(
         "has no heartbeat extension in any protocol up to TLSv1.2",
-        "gives away its memory",
+        "reveals its memory",
         "does not answer a heartbeat with more than it was sent",
         "CVE-2014-0160",
     ),
     Attack.CCS_INJECTION: _Try(
         "accepts no protocol from SSLv3 to TLSv1.2",
-        "takes a ChangeCipherSpec that comes too early",
-        "takes no ChangeCipherSpec that comes too early",
+        "accepts a ChangeCipherSpec that comes too early",
+        "accepts no ChangeCipherSpec that comes too early",
         "CVE-2014-0224",
     ),
     Attack.ROBOT: _Try(
         "accepts no suites in which the client encrypts to the key of the certificate",
-        "tells right from wrong padding of what is encrypted to its key",
-        "does not tell right from wrong padding of what is encrypted to its key",
+        "distinguishes right from wrong padding of what is encrypted to its key",
+        "does not distinguish right from wrong padding of what is encrypted to its key",
         'CVE-2017-13099 and others; Böck, Somorovsky, Young, "Return Of Bleichenbacher\'s Oracle Threat", USENIX '
         "Security 2018",
     ),
@@ -83,7 +83,7 @@ def _tried(case: Case, handshake: HandshakeFacts, seen: Signature, attack: Attac
         return unknown("is not tried on this target", about.source)
     answer = (case.facts.get(VulnerabilityFacts) or VulnerabilityFacts()).attacks_tried.get(attack)
     if answer is None or not holds(answer.at, case.now, lifetime(case.target)):
-        why = "has not been tried" if possible else "it is not known whether the server has what it takes"
+        why = "has not been tried" if possible else "it is not known whether the server has what the attack needs"
         return unknown(f"{why}, or too long ago" if answer else why, about.source)
     if changed(answer.signature, seen):
         return unknown("was tried before the server changed", about.source)
@@ -97,7 +97,7 @@ def _tried(case: Case, handshake: HandshakeFacts, seen: Signature, attack: Attac
         case False:
             return safe(about.not_found, about.source)
         case None:
-            return unknown(f"was tried, and could not be told{detail}", about.source)
+            return unknown(f"was tried without a result{detail}", about.source)
 
 
 _FOLLOWING: Mapping[Attack, Callable[[HandshakeFacts], AttackVerdict]] = {

@@ -107,7 +107,7 @@ RULES: tuple[Rule, ...] = (
         "2009e",
         GUIDE,
         "has a certificate that is signed with MD2 or MD5",
-        "have the certificate issued anew, with SHA-256",
+        "have the certificate reissued, with SHA-256",
         lambda m: m.md5_signature,
     ),
     Rule(
@@ -354,7 +354,7 @@ RULES: tuple[Rule, ...] = (
         "2009f",
         GUIDE,
         "has a certificate that is signed with SHA-1",
-        "have the certificate issued anew, with SHA-256",
+        "have the certificate reissued, with SHA-256",
         lambda m: m.sha1_signature,
     ),
     Rule(
@@ -392,6 +392,8 @@ NOT_LOOKED_AT: tuple[Omission, ...] = (
         "have to be tried, and are not tried yet",
     ),
     Omission("keys of Debian's OpenSSL (CVE-2008-0166)", Letter.F, "needs lists of these keys"),
-    Omission("revocation that no stapled OCSP response tells of", Letter.T, "nothing is fetched from authorities"),
-    Omission("roots of Symantec's", Letter.T, "today's trust stores have them no more, so that they are not trusted"),
+    Omission("revocation that no stapled OCSP response shows", Letter.T, "nothing is fetched from authorities"),
+    Omission(
+        "roots of Symantec's", Letter.T, "current trust stores do not have them any more, so they are not trusted"
+    ),
 )

@@ -69,7 +69,7 @@ def read_expression(text: object) -> Expression:
         ValueError: it is not an expression, names an unknown property or value, or matches no suite.
     """
     if not isinstance(text, str) or not text.strip():
-        raise ValueError("is no expression, such as: aead and bits >= 128")
+        raise ValueError("is not an expression, such as: aead and bits >= 128")
     tokens = _TOKEN.findall(text)
     terms = [_term(tokens)]
     while tokens:
@@ -78,7 +78,7 @@ def read_expression(text: object) -> Expression:
         terms.append(_term(tokens))
     expression = Expression(" ".join(text.split()), tuple(terms))
     if not any(expression.holds(suite) for suite in ALL_SUITES):
-        raise ValueError("no registered cipher suite is like that")
+        raise ValueError("no registered cipher suite has these properties")
     return expression
 
 
@@ -89,7 +89,7 @@ def _term(tokens: list[str]) -> Callable[[CipherSuite], bool]:
         turned = not turned
         tokens.pop(0)
     if not tokens:
-        raise ValueError("there is no term behind the last word")
+        raise ValueError("a term is missing after the last word")
     term = _property(tokens)
     return (lambda suite: not term(suite)) if turned else term
 
@@ -99,13 +99,13 @@ def _property(tokens: list[str]) -> Callable[[CipherSuite], bool]:
     word = tokens.pop(0)
     if word in FLAGS:
         if tokens and tokens[0] in {*_COMPARED, "=="}:
-            raise ValueError(f"{word} either holds or not; it is compared with nothing")
+            raise ValueError(f"{word} is true or false; it is not compared with a value")
         return FLAGS[word]
     if word == BITS or word in NAMES:
         sign, value = (*tokens[:2], "", "")[:2]
         del tokens[:2]
         return _bits(sign, value) if word == BITS else _name(word, sign, value)
-    raise ValueError(f"{word!r} is no property of cipher suites{near(word, (*FLAGS, BITS, *NAMES))}")
+    raise ValueError(f"{word!r} is not a property of cipher suites{near(word, (*FLAGS, BITS, *NAMES))}")
 
 
 def _bits(sign: str, value: str) -> Callable[[CipherSuite], bool]:

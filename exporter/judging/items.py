@@ -28,11 +28,11 @@ def _day(value: object) -> object:
     if isinstance(value, date):
         return value
     if not isinstance(value, str) or not _DAY.fullmatch(value):
-        raise ValueError(f"{value!r} is no day, such as 2027-01-01")
+        raise ValueError(f"{value!r} is not a day, such as 2027-01-01")
     try:
         return date.fromisoformat(value)
     except ValueError as error:
-        raise ValueError(f"{value!r} is no day of the calendar") from error
+        raise ValueError(f"{value!r} is not a day of the calendar") from error
 
 
 Day = Annotated[date, BeforeValidator(_day)]

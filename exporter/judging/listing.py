@@ -34,7 +34,7 @@ class Had:
     Attributes:
         accepted: in the order they are shown.
         open_names: names that it may accept in addition; None when it may accept any.
-        gap: what is not known where it may accept any: "the list of groups may not be whole".
+        gap: what is not known where it may accept any: "the list of groups may not be complete".
     """
 
     accepted: tuple[str, ...]
@@ -79,7 +79,7 @@ def _unknown(
     dark = tuple(name for name in had.open_names if name in asked)
     if not dark:
         return None
-    return unknown(f"it could not be told whether {', '.join(dark)} is accepted", {"unknown": dark})
+    return unknown(f"it is not known whether {', '.join(dark)} is accepted", {"unknown": dark})
 
 
 def _good(had: Had, allowed: tuple[str, ...] | None) -> str:

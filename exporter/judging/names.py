@@ -45,7 +45,7 @@ def _pairs(name: str) -> frozenset[str]:
 def known(what: str, names: Collection[str]) -> Callable[[str], str]:
     """A validator for names: returns a known name, or raises ValueError with the nearest one.
 
-    `what` begins the message for a wrong name: "no key exchange group".
+    `what` begins the message for a wrong name: "not a key exchange group".
     """
 
     def look(name: str) -> str:
@@ -65,7 +65,7 @@ def iana_name(name: str) -> str:
     suite = BY_ANY_NAME.get(name) or BY_OPENSSL_NAME.get(name)
     if suite is None:
         names = {**BY_ANY_NAME, **BY_OPENSSL_NAME}
-        raise ValueError(f"{name!r} is no registered cipher suite{near(name, names)}")
+        raise ValueError(f"{name!r} is not a registered cipher suite{near(name, names)}")
     return suite.name
 
 
@@ -97,19 +97,21 @@ NAMED_PRIMES = frozenset(FFDHE.values())
 
 SuiteName = Annotated[str, AfterValidator(iana_name), _form("suite", sorted({*BY_ANY_NAME, *BY_OPENSSL_NAME}))]
 ProtocolName = Annotated[
-    str, AfterValidator(known("no protocol version", list(Protocol))), _form("protocol", list(Protocol))
+    str, AfterValidator(known("not a protocol version", list(Protocol))), _form("protocol", list(Protocol))
 ]
-GroupName = Annotated[str, AfterValidator(known("no key exchange group", GROUPS)), _form("group", GROUPS)]
-SchemeName = Annotated[str, AfterValidator(known("no signature scheme", SCHEMES)), _form("scheme", SCHEMES)]
+GroupName = Annotated[str, AfterValidator(known("not a key exchange group", GROUPS)), _form("group", GROUPS)]
+SchemeName = Annotated[str, AfterValidator(known("not a signature scheme", SCHEMES)), _form("scheme", SCHEMES)]
 ExtensionName = Annotated[
-    str, AfterValidator(known("no extension that is looked for", EXTENSIONS)), _form("extension", EXTENSIONS)
+    str, AfterValidator(known("not an extension that is looked for", EXTENSIONS)), _form("extension", EXTENSIONS)
 ]
 AttackName = Annotated[
-    str, AfterValidator(known("no attack that is looked for", list(Attack))), _form("attack", list(Attack))
+    str, AfterValidator(known("not an attack that is looked for", list(Attack))), _form("attack", list(Attack))
 ]
-HashName = Annotated[str, AfterValidator(known("no hash", HASHES)), _form("hash", HASHES)]
+HashName = Annotated[str, AfterValidator(known("not a hash", HASHES)), _form("hash", HASHES)]
 SignatureName = Annotated[
-    str, AfterValidator(known("no signature algorithm", SIGNATURE_ALGORITHMS)), _form("signature", SIGNATURE_ALGORITHMS)
+    str,
+    AfterValidator(known("not a signature algorithm", SIGNATURE_ALGORITHMS)),
+    _form("signature", SIGNATURE_ALGORITHMS),
 ]
-KeyName = Annotated[str, AfterValidator(known("no kind of key", ALGORITHMS)), _form("key", ALGORITHMS)]
-CurveName = Annotated[str, AfterValidator(known("no curve of keys", KEY_CURVES)), _form("curve", KEY_CURVES)]
+KeyName = Annotated[str, AfterValidator(known("not a kind of key", ALGORITHMS)), _form("key", ALGORITHMS)]
+CurveName = Annotated[str, AfterValidator(known("not a curve of keys", KEY_CURVES)), _form("curve", KEY_CURVES)]

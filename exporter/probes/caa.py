@@ -39,7 +39,7 @@ async def host_name(session: Session) -> Name:
     elif "." not in target.host and (target.proxy is not None or conf.search):
         found = None  # no look-up here would show its domain
     if found is None:
-        raise ProbeError(Reason.DNS_ERROR, f"{target.host}: it is not known which name of the DNS this stands for")
+        raise ProbeError(Reason.DNS_ERROR, f"{target.host}: it is not known which DNS name this is")
     try:
         return from_text(found)
     except dns.exception.DNSException as error:

@@ -32,7 +32,7 @@ _NOTES: Mapping[Attack, str] = {
     Attack.CCS_INJECTION: "CCS injection: update OpenSSL to 0.9.8za, 1.0.0m, 1.0.1h or newer and start all that use "
     "it again.",
     Attack.ROBOT: "ROBOT: turn the suites off in which the client encrypts to the key of the certificate, and update "
-    "the TLS library or the firmware of what ends TLS.",
+    "the TLS library or the firmware of what terminates TLS.",
     Attack.INSECURE_RENEGOTIATION: "Renegotiation without RFC 5746: update the TLS library (OpenSSL: 0.9.8m).",
     Attack.CLIENT_RENEGOTIATION: "Let clients not renegotiate: OpenSSL 3 refuses it by itself.",
 }
@@ -45,9 +45,9 @@ _NO_RENEGOTIATION = Change(
         Server.ANY: ("Options = NoRenegotiation",),
     },
     {
-        Server.NGINX: "nginx refuses it since 0.8.23; if it is not what ends TLS, look at what does.",
-        Server.APACHE: "Apache httpd refuses it since 2.2.15; if it is not what ends TLS, look at what does.",
-        Server.HAPROXY: "HAProxy refuses it; if it is not what ends TLS, look at what does.",
+        Server.NGINX: "nginx refuses it since 0.8.23; if something else terminates TLS, look at that.",
+        Server.APACHE: "Apache httpd refuses it since 2.2.15; if something else terminates TLS, look at that.",
+        Server.HAPROXY: "HAProxy refuses it; if something else terminates TLS, look at that.",
         Server.POSTFIX: "Postfix has it since 3.4.",
     },
 )

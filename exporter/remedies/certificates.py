@@ -20,12 +20,12 @@ _CURVE_BITS = {
 }
 """Sizes that CAs and clients accept, the smallest first."""
 _FILES = {
-    Server.NGINX: "nginx serves what stands in the file of ssl_certificate.",
-    Server.APACHE: "Apache serves what stands in the file of SSLCertificateFile.",
-    Server.HAPROXY: "HAProxy serves what stands in the file of crt, beside the key.",
-    Server.POSTFIX: "Postfix serves what stands in the files of smtpd_tls_chain_files, or of smtpd_tls_cert_file.",
-    Server.DOVECOT: "Dovecot serves what stands in the file of ssl_cert (2.4: ssl_server_cert_file).",
-    Server.DOVECOT_2_4: "Dovecot 2.4 serves what stands in the file of ssl_server_cert_file.",
+    Server.NGINX: "nginx serves the certificates in the file of ssl_certificate.",
+    Server.APACHE: "Apache serves the certificates in the file of SSLCertificateFile.",
+    Server.HAPROXY: "HAProxy serves the certificates in the file of crt, which also has the key.",
+    Server.POSTFIX: "Postfix serves the certificates in the files of smtpd_tls_chain_files, or of smtpd_tls_cert_file.",
+    Server.DOVECOT: "Dovecot serves the certificates in the file of ssl_cert (2.4: ssl_server_cert_file).",
+    Server.DOVECOT_2_4: "Dovecot 2.4 serves the certificates in the file of ssl_server_cert_file.",
 }
 """The file that contains the leaf and then its issuers."""
 

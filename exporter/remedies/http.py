@@ -36,7 +36,7 @@ def header_change(value: str, *, malformed: bool = False) -> Change:
         Server.HAPROXY: (f'http-after-response set-header {_FIELD} "{value}"',),
     }
     notes = {
-        Server.NGINX: "In the server block. An add_header further in takes it away there: repeat it there.",
+        Server.NGINX: "In the server block. A block within that has an add_header loses this one: repeat it there.",
         Server.APACHE: "In the virtual host, with mod_headers. Take out other lines for it, or it is sent twice.",
         Server.HAPROXY: "In the frontend; it counts for errors of HAProxy itself too.",
     }
@@ -45,11 +45,13 @@ def header_change(value: str, *, malformed: bool = False) -> Change:
     if "preload" in value:
         what += " To be taken from the preload list again takes months."
     if malformed:
-        notes[Server.HAPROXY] += " What is no request at all it answers by itself, and nothing changes that."
+        notes[Server.HAPROXY] += " HAProxy answers malformed requests by itself, and no setting changes that."
     return Change(what, lines, notes, tls=False)
 
 
-NEEDS_CERTIFICATE = Change("The header is good. Get a certificate that browsers take: they keep no policy without.")
+NEEDS_CERTIFICATE = Change(
+    "The header is good. Get a certificate that browsers accept: they keep no policy without one."
+)
 
 
 def redirect_change(target: Target) -> Change:
@@ -76,8 +78,8 @@ def redirect_change(target: Target) -> Change:
         Server.HAPROXY: (f"http-request redirect prefix {home} code 301 unless {{ ssl_fc }}",),
     }
     notes = {
-        Server.NGINX: "Beside the server block with TLS, in place of what answers there now, with its listen lines.",
-        Server.APACHE: "Beside the virtual host with TLS, in place of what answers there now.",
+        Server.NGINX: "Next to the server block with TLS, instead of what answers there now, with its listen lines.",
+        Server.APACHE: "Next to the virtual host with TLS, instead of what answers there now.",
         Server.HAPROXY: f"In the frontend for port {port}.",
     }
     what = f"Let port {port} lead to {home} with its first answer, before it leads anywhere else (RFC 6797, 7.2)."

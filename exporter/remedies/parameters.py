@@ -43,7 +43,7 @@ def groups_change(keep: Sequence[str]) -> Change:
     """The change that makes the server offer these groups (IANA names), in order of preference."""
     names = [_OPENSSL_GROUPS[name] for name in keep if name in _OPENSSL_GROUPS]
     if not names:
-        return Change("The policy permits no group that OpenSSL has: it has to be decided anew.")
+        return Change("The policy permits no group that OpenSSL has, so the policy must be changed.")
     what = f"Accept the groups {listed(list(keep))} only."
     if "secp256r1" not in keep:
         what += " Up to TLSv1.2 a certificate with an EC key needs its own curve among them."
@@ -66,7 +66,7 @@ def schemes_change(keep: Sequence[str]) -> Change:
     """The change that makes the server sign with these schemes (IANA names) only."""
     names = [name for name in keep if name in _OPENSSL_SCHEMES]
     if not names:
-        return Change("The policy permits no signature scheme that OpenSSL has: it has to be decided anew.")
+        return Change("The policy permits no signature scheme that OpenSSL has, so the policy must be changed.")
     text = ":".join(names)
     lines = {
         Server.NGINX: (f"ssl_conf_command SignatureAlgorithms {text};",),
@@ -157,7 +157,7 @@ def order_change(wanted: CipherOrder, mixed: Collection[Protocol], without_chach
     }
     if ours:
         notes[Server.HAPROXY] = (
-            "HAProxy goes by its own order, unless prefer-client-ciphers is among its options; but ChaCha20 it prefers "
+            "HAProxy uses its own order, unless prefer-client-ciphers is among its options. It always prefers ChaCha20 "
             "where clients do."
         )
     return Change(what, lines, notes)
@@ -225,8 +225,8 @@ def _tickets(*, on: bool) -> Change:
     }
     notes = {
         Server.HAPROXY: "Take no-tls-tickets out of the options of the bind line." if on else "",
-        Server.POSTFIX: "Take NO_TICKET out of tls_ssl_options." if on else "Further options stand behind it.",
-        Server.DOVECOT: "Take no_ticket out of ssl_options." if on else "Further options stand behind it.",
+        Server.POSTFIX: "Take NO_TICKET out of tls_ssl_options." if on else "Put further options after it.",
+        Server.DOVECOT: "Take no_ticket out of ssl_options." if on else "Put further options after it.",
     }
     return Change(f"Turn session tickets {'on' if on else 'off'}.", lines, notes)
 

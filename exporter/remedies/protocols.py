@@ -39,7 +39,7 @@ def to_keep(
 def protocol_change(facts: HandshakeFacts, keep: Sequence[Protocol]) -> Change:
     """The change that makes the server accept exactly these versions, oldest first."""
     if not keep:
-        return Change("What the policy permits is none of what servers can be set to: it has to be decided anew.")
+        return Change("The policy permits no version that servers can be set to, so the policy must be changed.")
     newer = VERSIONS[VERSIONS.index(keep[-1]) + 1 :]
     capped = any(facts.protocols.get(protocol) is not False for protocol in newer)
     missing = [protocol for protocol in keep if facts.protocols.get(protocol) is False]

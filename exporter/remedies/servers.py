@@ -47,8 +47,8 @@ PLACES: Mapping[Server, str] = {
     Server.APACHE: "In the virtual host, and in the first one of the port.",
     Server.HAPROXY: "In the global section; the bind line's own options win.",
     Server.POSTFIX: "In main.cf; -o options in master.cf win.",
-    **dict.fromkeys((Server.DOVECOT, Server.DOVECOT_2_4), "Beside the other ssl settings (conf.d/10-ssl.conf)."),
-    Server.ANY: "In openssl.cnf, for programs that go by it.",
+    **dict.fromkeys((Server.DOVECOT, Server.DOVECOT_2_4), "Next to the other ssl settings (conf.d/10-ssl.conf)."),
+    Server.ANY: "In openssl.cnf, for programs that use it.",
 }
 """Where settings of TLS belong.
 

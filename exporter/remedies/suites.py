@@ -162,7 +162,7 @@ def _what(suites: Suites, classic: Sequence[str], tls13: Sequence[str]) -> str:
         said.append(f"In TLSv1.3 accept {listed(tls13)} only.")
     elif suites.tls13 is not None:
         said.append("No suite of TLSv1.3 that OpenSSL has is permitted.")
-    both = "If another finding gives a list as well, take what stands in both."
+    both = "If another finding gives a list too, use the entries that are in both."
     return " ".join([*said, both] if classic or tls13 else said)
 
 
@@ -192,10 +192,10 @@ def _notes(classic: Sequence[str], dropped: Sequence[str], tls13: Sequence[str],
     if tls13:
         notes[Server.NGINX] = f"{level} ssl_conf_command needs nginx 1.19.4.".strip()
         notes[Server.POSTFIX] = (
-            f"For TLSv1.3 Postfix goes by OpenSSL's configuration: Ciphersuites = {':'.join(tls13)} (tls_config_file)."
+            f"For TLSv1.3 Postfix uses OpenSSL's configuration: Ciphersuites = {':'.join(tls13)} (tls_config_file)."
         )
     if classic and not dropped:
         notes[Server.POSTFIX] = (
-            f"Postfix takes what smtpd_tls_ciphers lets it take, and no other order: {notes.get(Server.POSTFIX, '')}"
+            f"Postfix accepts what smtpd_tls_ciphers allows, and no other order: {notes.get(Server.POSTFIX, '')}"
         ).strip(": ")
     return notes

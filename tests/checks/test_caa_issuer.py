@@ -55,7 +55,7 @@ CASES: list[tuple[str, DnsFacts | None, Verdict, str]] = [
         "O=Test",
         caa(("issue", "letsencrypt.org")),
         Verdict.UNKNOWN,
-        "it is not known by which domain its issuer goes in CAA records",
+        "it is not known which domain its issuer uses in CAA records",
     ),
 ]
 

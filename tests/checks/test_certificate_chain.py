@@ -49,7 +49,7 @@ def test_what_is_wrong_is_named_unless_it_is_allowed(changes: dict[str, Any], su
         (
             certificate(complete=None),
             V.UNKNOWN,
-            "whether an intermediate is missing could not be told without the trust store",
+            "without the trust store it is not known whether an intermediate is missing",
         ),
         (certificate(complete=None, ordered=False), V.FAIL, "not in order"),
         (

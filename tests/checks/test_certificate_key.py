@@ -131,8 +131,8 @@ def test_a_demand_is_said_in_words() -> None:
     ("wrong", "message"),
     [
         ({"allowed": []}, "is empty"),
-        ({"allowed": ["ECDSA"]}, "'ECDSA' is no kind of key; did you mean DSA?"),
-        ({"curves": ["P256"]}, "'P256' is no curve of keys; did you mean P-256?"),
+        ({"allowed": ["ECDSA"]}, "'ECDSA' is not a kind of key; did you mean DSA?"),
+        ({"curves": ["P256"]}, "'P256' is not a curve of keys; did you mean P-256?"),
         ({"min_rsa_bits": 0}, "greater than or equal to 1"),
     ],
     ids=str,

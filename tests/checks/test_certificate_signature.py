@@ -96,10 +96,10 @@ def test_without_facts_nothing_is_known() -> None:
     ("asked", "message"),
     [
         ({}, "asks for nothing; give it allowed, forbidden or allowed_algorithms"),
-        ({"forbidden": ["SHA-1"]}, "'SHA-1' is no hash; did you mean sha1?"),
+        ({"forbidden": ["SHA-1"]}, "'SHA-1' is not a hash; did you mean sha1?"),
         (
             {"allowed_algorithms": ["ecdsa-with-sha-256"]},
-            "'ecdsa-with-sha-256' is no signature algorithm; did you mean ecdsa-with-SHA256?",
+            "'ecdsa-with-sha-256' is not a signature algorithm; did you mean ecdsa-with-SHA256?",
         ),
     ],
 )

@@ -52,25 +52,25 @@ def without_lists(protocols: dict[Protocol, bool | None], order: dict[Protocol, 
         (
             handshake(TWO, order={TLS1_2: None}),
             Verdict.UNKNOWN,
-            "whose order decides in TLSv1.2 could not be told",
+            "it is not known whose order decides in TLSv1.2",
             {"unknown": ("TLSv1.2",)},
         ),
         (
             handshake(TWO, open_protocols=[SSL3, TLS1_3]),
             Verdict.UNKNOWN,
-            "whose order decides in SSLv3, TLSv1.3 could not be told",
+            "it is not known whose order decides in SSLv3, TLSv1.3",
             {"unknown": ("SSLv3", "TLSv1.3")},
         ),
         (
             handshake(ONE, order={TLS1_2: None}, incomplete=[TLS1_2]),
             Verdict.UNKNOWN,
-            "whose order decides in TLSv1.2 could not be told",
+            "it is not known whose order decides in TLSv1.2",
             {"unknown": ("TLSv1.2",)},
         ),
         (
             without_lists({TLS1_2: True}, {}),
             Verdict.UNKNOWN,
-            "whose order decides in TLSv1.2 could not be told",
+            "it is not known whose order decides in TLSv1.2",
             {"unknown": ("TLSv1.2",)},
         ),
         (handshake({}, open_protocols=[TLS1_2]), Verdict.UNKNOWN, "the cipher order is not known", {}),
@@ -109,7 +109,7 @@ def test_without_a_handshake_nothing_is_known() -> None:
         ("either", CLIENT, Verdict.PASS, "one side's order decides"),
         ("either", SERVER, Verdict.PASS, "one side's order decides"),
         ("either", MIXED, Verdict.FAIL, "one side's order does not decide in TLSv1.2"),
-        ("either", None, Verdict.UNKNOWN, "whose order decides in TLSv1.2 could not be told"),
+        ("either", None, Verdict.UNKNOWN, "it is not known whose order decides in TLSv1.2"),
     ],
 )
 def test_a_policy_may_want_the_clients_order_or_either(

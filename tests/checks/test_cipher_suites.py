@@ -90,35 +90,35 @@ def gap(protocols: dict[Protocol, bool | None], suites: dict[Protocol, tuple[str
             handshake(incomplete=[TLS1_2]),
             DEMAND,
             Verdict.UNKNOWN,
-            "the list of TLSv1.2 may not be whole",
+            "the list of TLSv1.2 may not be complete",
             {"unknown": ("TLSv1.2",)},
         ),
         (
             handshake(open_protocols=[TLS1_0, SSL3]),
             DEMAND,
             Verdict.UNKNOWN,
-            "the list of SSLv3, TLSv1.0 may not be whole",
+            "the list of SSLv3, TLSv1.0 may not be complete",
             {"unknown": ("SSLv3", "TLSv1.0")},
         ),
         (
             handshake({TLS1_2: (GCM,)}, open_protocols=[TLS1_3]),
             STRICT,
             Verdict.UNKNOWN,
-            "the list of TLSv1.3 may not be whole",
+            "the list of TLSv1.3 may not be complete",
             {"unknown": ("TLSv1.3",)},
         ),
         (
             gap({TLS1_2: True, TLS1_3: True}, {TLS1_3: (TLS13_AES,)}),
             DEMAND,
             Verdict.UNKNOWN,
-            "the list of TLSv1.2 may not be whole",
+            "the list of TLSv1.2 may not be complete",
             {"unknown": ("TLSv1.2",)},
         ),
         (
             gap({SSL2: True, TLS1_2: True}, {SSL2: (), TLS1_2: (GCM,)}),
             DEMAND,
             Verdict.UNKNOWN,
-            "the list of SSLv2 may not be whole",
+            "the list of SSLv2 may not be complete",
             {"unknown": ("SSLv2",)},
         ),
         (handshake({}), DEMAND, Verdict.UNKNOWN, "the cipher suites are not known", {}),
@@ -162,7 +162,7 @@ def test_a_typo_names_the_suite_that_was_meant() -> None:
 
 
 def test_a_name_like_no_other_is_refused_without_a_suggestion() -> None:
-    with pytest.raises(ValueError, match=r"^'zzzz' is no registered cipher suite$"):
+    with pytest.raises(ValueError, match=r"^'zzzz' is not a registered cipher suite$"):
         iana_name("zzzz")
 
 
@@ -356,14 +356,14 @@ LASTING = {"is": "AES128-SHA", "until": "2026-11-22"}
             handshake({TLS1_2: (CBC_RSA,)}, incomplete=[TLS1_2]),
             {"required": [GCM]},
             Verdict.UNKNOWN,
-            "the list of TLSv1.2 may not be whole",
+            "the list of TLSv1.2 may not be complete",
             (),
         ),
         (
             handshake({TLS1_2: (CBC_RSA,)}, open_protocols=[TLS1_3]),
             {"required": [TLS13_AES]},
             Verdict.UNKNOWN,
-            "the list of TLSv1.3 may not be whole",
+            "the list of TLSv1.3 may not be complete",
             (),
         ),
         (
@@ -394,14 +394,14 @@ LASTING = {"is": "AES128-SHA", "until": "2026-11-22"}
             handshake({TLS1_2: (CBC_RSA, GCM)}, order={TLS1_2: None}),
             PREFER,
             Verdict.UNKNOWN,
-            "whose order decides in TLSv1.2 could not be told",
+            "it is not known whose order decides in TLSv1.2",
             (),
         ),
         (
             handshake({TLS1_2: (GCM, CBC_RSA)}, incomplete=[TLS1_2]),
             PREFER,
             Verdict.UNKNOWN,
-            "the list of TLSv1.2 may not be whole",
+            "the list of TLSv1.2 may not be complete",
             (),
         ),
         # days
@@ -470,7 +470,7 @@ def test_a_demand_is_said_in_words(asked: dict[str, Any], text: str) -> None:
     ("asked", "message"),
     [
         ({}, "asks for nothing; give it allowed, tls13_allowed, forbidden, required or prefer"),
-        ({"allowed": [GCM]}, "needs tls13_allowed beside allowed; null allows all suites of TLSv1.3"),
+        ({"allowed": [GCM]}, "needs tls13_allowed in addition to allowed; null allows all suites of TLSv1.3"),
         ({"allowed": [TLS13_AES], "tls13_allowed": None}, f"{TLS13_AES} belongs into tls13_allowed"),
         ({"tls13_allowed": [GCM]}, f"{GCM} belongs into allowed"),
         ({"prefer": [GCM]}, "prefer needs two entries at least, to put one before the other"),

@@ -71,7 +71,7 @@ def judged(facts: HandshakeFacts) -> Case:
             UNCLEAR,
             (("android-4.4.2",), ("android-4.3",)),
             Verdict.UNKNOWN,
-            "it could not be told of Android 4.3",
+            "it is not known whether Android 4.3 can connect",
             {"android-4.3": (NOT_KNOWN,)},
         ),
         (

@@ -6,7 +6,7 @@ from tests.support.facts import case, handshake
 
 REFUSED = CompressionDemand.model_validate({"severity": "critical", "source": "test", "allowed": False})
 ALLOWED = CompressionDemand.model_validate({"severity": "info", "source": "test", "allowed": True})
-UNTOLD = "it could not be told whether compression is accepted"
+UNTOLD = "it is not known whether compression is accepted"
 
 
 @pytest.mark.parametrize(

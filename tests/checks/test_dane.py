@@ -32,7 +32,7 @@ CASES: list[tuple[TlsaFacts | None, CertificateFacts | None, Verdict, str]] = [
         tlsa(FITS),
         certificate(spki_sha256=None),
         Verdict.UNKNOWN,
-        "it cannot be told whether the TLSA records fit",
+        "it is not known whether the TLSA records fit",
     ),
     (tlsa(), certificate(), Verdict.FAIL, f"there are no TLSA records at {NAME}"),
     (tlsa(secure=None), certificate(), Verdict.FAIL, f"there are no TLSA records at {NAME}"),
@@ -40,7 +40,7 @@ CASES: list[tuple[TlsaFacts | None, CertificateFacts | None, Verdict, str]] = [
         tlsa(FITS, secure=False),
         certificate(),
         Verdict.FAIL,
-        "the TLSA records are not signed by DNSSEC, so nobody goes by them",
+        "the TLSA records are not signed by DNSSEC, so clients ignore them",
     ),
     (
         tlsa(FITS, secure=None),

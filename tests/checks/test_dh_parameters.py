@@ -53,8 +53,8 @@ def seen(*primes: Prime, suites: tuple[str, ...] = (DHE, GCM), **beside: Any) ->
         ),
         (SIZE, seen(suites=(GCM, STATIC)), V.UNKNOWN, f"the prime of {STATIC} was not seen"),
         (SIZE, seen(OWN, suites=(DHE, "0xFEED")), V.UNKNOWN, "the prime of 0xFEED was not seen"),
-        (SIZE, seen(OWN, incomplete=[TLS1_2]), V.UNKNOWN, "the list of TLSv1.2 may not be whole"),
-        (SIZE, seen(suites=(GCM,), open_protocols=[TLS1_0]), V.UNKNOWN, "the list of TLSv1.0 may not be whole"),
+        (SIZE, seen(OWN, incomplete=[TLS1_2]), V.UNKNOWN, "the list of TLSv1.2 may not be complete"),
+        (SIZE, seen(suites=(GCM,), open_protocols=[TLS1_0]), V.UNKNOWN, "the list of TLSv1.0 may not be complete"),
         (
             SIZE,
             seen(suites=(GCM,), open_protocols=[TLS1_3]),

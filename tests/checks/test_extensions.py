@@ -50,7 +50,7 @@ def forbidden(*names: object) -> dict[str, Any]:
             required(EMS),
             seen(NEW, {EMS: None}),
             V.NOT_APPLICABLE,
-            f"{EMS}: there is nothing on this server that they are for",
+            f"{EMS}: nothing on this server uses them",
         ),
         (required(EMS), seen(NEW, {EMS: None}, open_protocols=[TLS1_2]), V.UNKNOWN, f"not known of {EMS}"),
         (required(STAPLING), seen(NEW, {STAPLING: None}), V.UNKNOWN, f"not known of {STAPLING}"),
@@ -59,7 +59,7 @@ def forbidden(*names: object) -> dict[str, Any]:
             required(EtM),
             seen(ONE, {EtM: None}),
             V.NOT_APPLICABLE,
-            f"{EtM}: there is nothing on this server that they are for",
+            f"{EtM}: nothing on this server uses them",
         ),
         (required(EtM), seen(ONE, {EtM: None}, incomplete=[TLS1_2]), V.UNKNOWN, f"not known of {EtM}"),
         (required(EtM), seen(OLD, {EtM: None}), V.UNKNOWN, f"not known of {EtM}"),
@@ -69,7 +69,7 @@ def forbidden(*names: object) -> dict[str, Any]:
             required(FALLBACK),
             seen(ONE, {FALLBACK: None}),
             V.NOT_APPLICABLE,
-            f"{FALLBACK}: there is nothing on this server that they are for",
+            f"{FALLBACK}: nothing on this server uses them",
         ),
         (required(FALLBACK), seen(ONE | NEW, {FALLBACK: None}), V.UNKNOWN, f"not known of {FALLBACK}"),
         (required(FALLBACK), seen(ONE | NEW, {FALLBACK: True}, open_protocols=[SSL3]), V.PASS, f"has {FALLBACK}"),
@@ -178,7 +178,7 @@ def test_a_failure_says_where_it_is_written() -> None:
     ("asked", "message"),
     [
         ({}, "asks for nothing; give it required or forbidden"),
-        (forbidden("hartbeat"), "'hartbeat' is no extension that is looked for; did you mean heartbeat?"),
+        (forbidden("hartbeat"), "'hartbeat' is not an extension that is looked for; did you mean heartbeat?"),
     ],
 )
 def test_a_demand_that_cannot_be_meant_is_an_error(asked: dict[str, Any], message: str) -> None:

@@ -22,8 +22,8 @@ def demand(*records: str) -> MtaStsDemand:
             Verdict.PASS,
             "shop.example has mta_sts, tls_rpt",
         ),
-        (MtaStsFacts(DOMAIN, None, "y"), BOTH, Verdict.FAIL, "shop.example has no record of use for mta_sts"),
-        (MtaStsFacts(DOMAIN, None, None), BOTH, Verdict.FAIL, "shop.example has no record of use for mta_sts, tls_rpt"),
+        (MtaStsFacts(DOMAIN, None, "y"), BOTH, Verdict.FAIL, "shop.example has no valid record for mta_sts"),
+        (MtaStsFacts(DOMAIN, None, None), BOTH, Verdict.FAIL, "shop.example has no valid record for mta_sts, tls_rpt"),
         (
             MtaStsFacts(DOMAIN, "x", None),
             ["mta_sts"],

@@ -25,12 +25,12 @@ CASES: list[tuple[StsPolicyFacts | None, Verdict, str]] = [
     (
         having(plain_text=False),
         Verdict.UNKNOWN,
-        f"the MTA-STS policy of {DOMAIN} is no text/plain, and senders need not take it",
+        f"the MTA-STS policy of {DOMAIN} is not text/plain, and senders need not accept it",
     ),
     (
         StsPolicyFacts(DOMAIN, None, "its policy has no mode"),
         Verdict.FAIL,
-        f"{DOMAIN} has no MTA-STS policy of use: its policy has no mode",
+        f"{DOMAIN} has no valid MTA-STS policy: its policy has no mode",
     ),
     (StsPolicyFacts("other.example", None, "x"), Verdict.UNKNOWN, "the policy of the mail domain could not be fetched"),
     (None, Verdict.UNKNOWN, "the policy of the mail domain could not be fetched"),

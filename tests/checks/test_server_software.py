@@ -56,13 +56,13 @@ def said(server: str) -> HttpFacts:
         (
             "nginx/1.22.1",
             Verdict.UNKNOWN,
-            "it could not be told whether all is maintained",
+            "it is not known whether all is maintained",
             {"unknown": (CARRIED,)},
         ),
         (
             "Apache/2.4.57 (Debian)",
             Verdict.UNKNOWN,
-            "it could not be told whether all is maintained",
+            "it is not known whether all is maintained",
             {
                 "unknown": (
                     "apache-http-server 2.4.57 is a package of Debian, which may fix it under its old version number",
@@ -72,7 +72,7 @@ def said(server: str) -> HttpFacts:
         (
             "nginx",
             Verdict.UNKNOWN,
-            "it could not be told whether all is maintained",
+            "it is not known whether all is maintained",
             {"unknown": ("nginx does not show its version",)},
         ),
         ("<b>", Verdict.UNKNOWN, "the server does not say what it runs on", {}),

@@ -28,7 +28,7 @@ def unsigned(suite: str, **beside: Any) -> HandshakeFacts:  # noqa: ANN401 - fie
     [
         (FORBIDDEN, seen(PSS), V.PASS, f"accepts {PSS}", ()),
         (FORBIDDEN, seen(PSS, SHA1, complete=False), V.FAIL, f"accepts {SHA1}", ("3.2",)),
-        (FORBIDDEN, seen(PSS, complete=False), V.UNKNOWN, "the list of signature schemes may not be whole", ()),
+        (FORBIDDEN, seen(PSS, complete=False), V.UNKNOWN, "the list of signature schemes may not be complete", ()),
         (ALLOWED, seen(PSS), V.PASS, f"accepts {PSS} only", ()),
         (ALLOWED, seen(PSS, "rsa_pkcs1_sha256"), V.FAIL, "accepts rsa_pkcs1_sha256", ("3.3",)),
         ({"required": [PSS]}, seen(PSS, complete=False), V.PASS, f"accepts {PSS}", ()),
@@ -61,5 +61,5 @@ def test_schemes_are_required_allowed_and_forbidden(
 
 
 def test_a_typo_names_the_scheme_that_was_meant() -> None:
-    with pytest.raises(ValidationError, match="no signature scheme; did you mean rsa_pss_pss_sha256"):
+    with pytest.raises(ValidationError, match="not a signature scheme; did you mean rsa_pss_pss_sha256"):
         SignatureSchemesDemand.model_validate({"severity": "info", "source": "test", "allowed": ["rsa_pss_sha256"]})

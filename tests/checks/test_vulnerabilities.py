@@ -37,7 +37,7 @@ def derived(**verdicts: bool | None) -> Vulnerabilities:
         (
             derived(heartbleed=None, robot=None, beast=True),
             Verdict.UNKNOWN,
-            "it could not be told whether it is open to heartbleed, robot",
+            "it is not known whether it is open to heartbleed, robot",
             {"unknown": ("heartbleed: why heartbleed", "robot: why robot")},
         ),
     ],
@@ -59,7 +59,7 @@ def test_every_wrong_name_is_reported_at_its_own_place_with_a_near_one() -> None
         VulnerabilitiesDemand.model_validate(FIELDS | {"forbidden": ["hartbleed", "rc4", "zzzz", 7]})
     errors = {error["loc"][:2]: error["msg"] for error in raised.value.errors()}
     assert set(errors) == {("forbidden", 0), ("forbidden", 2), ("forbidden", 3)}
-    assert errors["forbidden", 0].endswith("'hartbleed' is no attack that is looked for; did you mean heartbleed?")
+    assert errors["forbidden", 0].endswith("'hartbleed' is not an attack that is looked for; did you mean heartbleed?")
     assert "known are heartbleed, ccs_injection" in errors["forbidden", 2]
 
 

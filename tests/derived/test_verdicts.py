@@ -90,6 +90,6 @@ def test_a_search_tells_what_it_found_and_what_it_left_open() -> None:
     assert seen.left_open == (
         "SSLv3 may be accepted",
         "TLSv1.0 0xFEED may be one",
-        "the list of TLSv1.1 may not be whole",
-        "the list of TLSv1.2 may not be whole",
+        "the list of TLSv1.1 may not be complete",
+        "the list of TLSv1.2 may not be complete",
     )

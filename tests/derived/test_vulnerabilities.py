@@ -99,7 +99,7 @@ def test_where_nothing_is_tried_no_answer_stands(attack: Attack) -> None:
 
 def test_what_a_try_says_is_told_to_a_person() -> None:
     one = derive(OLD, tried(True, detail="strong oracle")).verdicts[Attack.ROBOT]
-    assert one.why == "tells right from wrong padding of what is encrypted to its key: strong oracle"
+    assert one.why == "distinguishes right from wrong padding of what is encrypted to its key: strong oracle"
     assert one.evidence == ("tried on 2026-11-22: strong oracle",)
 
 

@@ -48,15 +48,15 @@ def test_both_ends_of_the_days_count(days: dict[str, str], day: str, counts: boo
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("x25591", "'x25591' is no key exchange group; did you mean x25519?"),
-        ({"is": "zzzzzzzz"}, "'zzzzzzzz' is no key exchange group"),
+        ("x25591", "'x25591' is not a key exchange group; did you mean x25519?"),
+        ({"is": "zzzzzzzz"}, "'zzzzzzzz' is not a key exchange group"),
         ({"is": []}, "is empty"),
         (None, "is empty"),
         (7, "is neither a name nor a mapping with `is`"),
         (["x25519"], "is neither a name nor a mapping with `is`"),
-        ({"is": "x25519", "from": "2027-1-1"}, "'2027-1-1' is no day, such as 2027-01-01"),
-        ({"is": "x25519", "from": 2027}, "2027 is no day, such as 2027-01-01"),
-        ({"is": "x25519", "until": "2027-02-30"}, "'2027-02-30' is no day of the calendar"),
+        ({"is": "x25519", "from": "2027-1-1"}, "'2027-1-1' is not a day, such as 2027-01-01"),
+        ({"is": "x25519", "from": 2027}, "2027 is not a day, such as 2027-01-01"),
+        ({"is": "x25519", "until": "2027-02-30"}, "'2027-02-30' is not a day of the calendar"),
         (
             {"is": "x25519", "from": "2027-01-02", "until": "2027-01-01"},
             "ends (2027-01-01) before it begins (2027-01-02)",

@@ -203,7 +203,7 @@ def test_a_short_name_of_unknown_domain_has_no_known_records(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     """Asked for as it is, `intranet.` would have none, and that would be a failure that is not true."""
-    with pytest.raises(ProbeError, match="which name of the DNS") as caught:
+    with pytest.raises(ProbeError, match="which DNS name this is") as caught:
         searched(monkeypatch, "intranet", **changes)
     assert caught.value.reason is Reason.DNS_ERROR
 

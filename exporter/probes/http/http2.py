@@ -116,7 +116,7 @@ def _head(question: Question) -> list[tuple[str, str]]:
 def _read(question: Question, head: Sequence[tuple[bytes, bytes]]) -> HttpResponse:
     (name, status), fields = head[0] if head else (b"", b""), head[1:]
     if name != b":status" or not re.fullmatch(rb"[2-9][0-9]{2}", status):
-        raise ProbeError(Reason.HTTP_ERROR, "not an HTTP response: its status is no number")
+        raise ProbeError(Reason.HTTP_ERROR, "not an HTTP response: its status is not a number")
     _must_be_readable(fields)
     return make_response(question.asked, int(status), [(name, value.strip(_BLANKS)) for name, value in fields])
 

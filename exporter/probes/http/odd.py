@@ -57,7 +57,7 @@ def read_head(data: bytes) -> Head | None:
     first, *lines = data[: end.start()].split(b"\n")
     status = _STATUS.match(first)
     if status is None:
-        raise OddHeadError("its status line is none that all clients read")
+        raise OddHeadError("not all clients read its status line")
     if b"\0" in data[: end.start()]:
         raise OddHeadError("it has a NUL")
     fields = [field for line in _unfolded(lines) for field in _read(line)]
@@ -121,7 +121,7 @@ def _must_be_readable(fields: Fields) -> None:
             raise _open(name)
     for key, value in fields:
         if key.lower() == b"content-length" and not _LENGTH.match(value):
-            raise OddHeadError("its Content-Length is no number")
+            raise OddHeadError("its Content-Length is not a number")
         if key.lower() == b"transfer-encoding" and not _codings(value) <= _CODINGS:
             raise OddHeadError("its Transfer-Encoding is one that not all clients know")
 
