@@ -57,6 +57,11 @@ class Conversation:
         """The server name that hellos carry."""
         return None if self.quirks.drops_server_name else self.target_name
 
+    @property
+    def leaves_out_alpn(self) -> bool:
+        """Whether hellos carry no application protocols."""
+        return self.quirks.drops_alpn or self.quirks.requires_known_alpn
+
     def note(self, text: str) -> None:
         """Add a note, once."""
         if text not in self.notes:
@@ -121,7 +126,7 @@ class Conversation:
         return seen_last(schemes, seen.schemes) if query.chosen_last or reads else schemes
 
     def _all_alpn(self) -> tuple[str, ...]:
-        return () if self.quirks.requires_known_alpn else seen_last(APPLICATION_PROTOCOLS, self.observations.alpn)
+        return () if self.leaves_out_alpn else seen_last(APPLICATION_PROTOCOLS, self.observations.alpn)
 
     async def _send(self, query: HelloQuery, hello: bytes) -> Answer | Unanswered:
         answer = await exchange_again(

@@ -12,6 +12,8 @@ class ServerQuirks:
     Attributes:
         drops_optional_extensions: it does not answer hellos with the optional extensions of TLS 1.2. Some servers drop
             hellos with many extensions. Written by `tolerance`.
+        drops_alpn: it does not answer hellos with application protocols that it does not know. Botan 3.12 sends
+            internal_error. Written by `tolerance`.
         drops_server_name: it does not answer hellos with a server name. Written by `tolerance`.
         requires_known_alpn: it ends each handshake in which it shares no application protocol, and has none that is
             known here. Written by `conversation`.
@@ -29,6 +31,7 @@ class ServerQuirks:
     """
 
     drops_optional_extensions: bool = False
+    drops_alpn: bool = False
     drops_server_name: bool = False
     requires_known_alpn: bool = False
     broken_flights: int = 0

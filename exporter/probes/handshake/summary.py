@@ -76,7 +76,7 @@ def _asked_without(conversation: Conversation) -> tuple[str, ...]:
     left_out = {
         EXTENSIONS: quirks.drops_optional_extensions,
         SERVER_NAME: quirks.drops_server_name,
-        APPLICATIONS: quirks.requires_known_alpn,
+        APPLICATIONS: conversation.leaves_out_alpn,
         RETRY_REQUEST: quirks.needs_key_shares and tls13,
     }
     return tuple(name for name, left in left_out.items() if left)
@@ -196,5 +196,5 @@ def _alpn(conversation: Conversation, results: Results, *, several: bool) -> Lis
     if not asked:
         return None
     enumerated = any(result.is_complete("alpn") for result in results.values())
-    nothing = not names and not quirks.requires_known_alpn
+    nothing = not names and not conversation.leaves_out_alpn
     return Listing(tuple(names), complete=(nothing or enumerated) and not several)

@@ -1,31 +1,60 @@
 """Finds a hello that a server answers which does not answer the usual ones.
 
-Some servers drop hellos with many suites, with extensions that they do not know, or with a server name.
+Some servers drop hellos with many suites, with application protocols or extensions that they do not know, or with a
+server name.
 """
 
+from dataclasses import dataclass
+
 from exporter.model import Protocol
-from exporter.probes.handshake.answers import REFUSALS, UNRECOGNIZED_NAME
+from exporter.probes.handshake.answers import PROTOCOL_VERSION, REFUSALS, UNRECOGNIZED_NAME
 from exporter.probes.handshake.conversation import SHORT_LIST, Conversation
 from exporter.probes.handshake.server_hello import Alert, ServerHello
 from exporter.tls.suites import CLASSIC_SUITES
 
-_PLAINER = ((False, False, ""), (True, False, "extensions that it may not know"), (True, True, "a server name"))
-"""Whether optional extensions and the server name are left out, and what a note says of that."""
+
+@dataclass(frozen=True, slots=True)
+class _LeftOut:
+    """What a plainer hello leaves out, and what a note says of that. Extensions include ALPN."""
+
+    alpn: bool = False
+    extensions: bool = False
+    server_name: bool = False
+    note: str = ""
+
+
+_PLAINER = (
+    _LeftOut(),
+    _LeftOut(alpn=True, note="application protocols that it may not know"),
+    _LeftOut(extensions=True, note="extensions that it may not know"),
+    _LeftOut(extensions=True, server_name=True, note="a server name"),
+)
 
 
 async def find_tolerated_hello(conversation: Conversation) -> bool:
-    """Whether the server answers plainer hellos, with what they leave out kept in its quirks; they have few suites."""
+    """Whether the server answers plainer hellos, with what they leave out kept in its quirks; they have few suites.
+
+    A refusal of the suites answers a hello that leaves nothing out. To others it may have another reason: some servers
+    (Botan) require an extension that is left out.
+    """
     quirks = conversation.quirks
-    for without_extensions, without_name, without in _PLAINER:
-        if without_name and not conversation.target_name:
+    for left_out in _PLAINER:
+        if left_out.server_name and not conversation.target_name:
             continue
-        quirks.drops_optional_extensions, quirks.drops_server_name = without_extensions, without_name
+        quirks.drops_alpn = left_out.alpn
+        quirks.drops_optional_extensions, quirks.drops_server_name = left_out.extensions, left_out.server_name
         answer = await conversation.ask(Protocol.TLS1_2, CLASSIC_SUITES[:SHORT_LIST])
-        if isinstance(answer, ServerHello) or (isinstance(answer, Alert) and answer.description in REFUSALS):
-            if without:
-                conversation.note(f"the server does not answer hellos with {without}; it was asked without")
+        if isinstance(answer, ServerHello) or _refuses(answer, left_out):
+            if left_out.note:
+                conversation.note(f"the server does not answer hellos with {left_out.note}; it was asked without")
             return True
         if isinstance(answer, Alert) and answer.description == UNRECOGNIZED_NAME:
             break  # without the name it would show another service
-    quirks.drops_optional_extensions = quirks.drops_server_name = False
+    quirks.drops_alpn = quirks.drops_optional_extensions = quirks.drops_server_name = False
     return False
+
+
+def _refuses(answer: object, left_out: _LeftOut) -> bool:
+    if not isinstance(answer, Alert):
+        return False
+    return answer.description in (REFUSALS if left_out == _LeftOut() else {PROTOCOL_VERSION})

@@ -302,3 +302,24 @@ def _stuck(stack: Stack) -> Script:
         return stack(hello) if hello.version != 0x0303 or (left and left.pop()) else End.SILENCE
 
     return answer
+
+
+# --- hellos that a server does not stand ------------------------------------------------------------------------------
+
+
+def test_a_server_that_fails_on_unknown_application_protocols_is_asked_without_them() -> None:
+    """As Botan 3.12 does. It also requires extended_master_secret, so a hello without extensions is refused."""
+
+    def botan(hello: Hello) -> Reply:
+        if hello.version == VERSION_CODES[Protocol.TLS1_3]:
+            return stack(hello)
+        if 16 in hello.extensions:
+            return alert(80)
+        return stack(hello) if 23 in hello.extensions else alert(40)
+
+    stack = Stack({0x0304: TLS13, 0x0303: GCM}, answers=(23,))
+    facts, _ = read(botan)
+    assert facts.accepted == (Protocol.TLS1_2, Protocol.TLS1_3)
+    assert set(facts.cipher_suites[Protocol.TLS1_2]) == names(GCM)
+    assert facts.asked_without == ("alpn",)
+    assert facts.extensions["extended_master_secret"] is True
