@@ -317,7 +317,7 @@ def test_a_server_that_fails_on_unknown_application_protocols_is_asked_without_t
             return alert(80)
         return stack(hello) if 23 in hello.extensions else alert(40)
 
-    stack = Stack({0x0304: TLS13, 0x0303: GCM}, answers=(23,))
+    stack = Stack({0x0304: TLS13, 0x0303: GCM}, answers=frozenset({23}))
     facts, _ = read(botan)
     assert facts.accepted == (Protocol.TLS1_2, Protocol.TLS1_3)
     assert set(facts.cipher_suites[Protocol.TLS1_2]) == names(GCM)
