@@ -12,7 +12,9 @@ from typing_extensions import TypedDict
 from exporter.derived.registry import SHOWN
 from exporter.facts.dns import MtaStsFacts, StsPolicy, StsPolicyFacts, TlsaFacts, TlsaRecord
 from exporter.facts.form import DateTime, Key, entries
+from exporter.facts.registry import SHAPES
 from exporter.facts.shape import Shape
+from exporter.probes.registry import PROBES
 from tests.support.facts import report
 
 DNS: Mapping[type, object] = {
@@ -88,6 +90,11 @@ def test_a_document_has_the_keys_of_its_form(shape: Shape[Any]) -> None:
     assert adapter.validate_python(document) == document
     with pytest.raises(ValidationError):
         adapter.validate_python({name: object() for name in document} or None)
+
+
+def test_the_shape_of_every_probe_is_registered() -> None:
+    """One that is missing would leave its facts out of the JSON report, its schema and docs/metrics.md."""
+    assert {probe.kind for probe in PROBES} == {shape.kind for shape in SHAPES}
 
 
 def test_no_key_is_filled_by_two_facts() -> None:
