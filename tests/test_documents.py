@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.services import STARTTLS
 from tests.test_imports import ORDER
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +56,12 @@ def test_the_table_of_packages_is_in_the_order_of_imports() -> None:
 def test_the_table_of_the_engine_has_every_file() -> None:
     files = {file.stem for file in (ROOT / "exporter" / "probes" / "handshake").glob("*.py")} - {"__init__"}
     assert sorted(first_column("| file | what it does |")) == sorted(files)
+
+
+@pytest.mark.parametrize("name", ["README.md", "config.example.yaml"])
+def test_the_list_of_starttls_protocols_is_complete(name: str) -> None:
+    text = " ".join((ROOT / name).read_text(encoding="utf-8").split()).replace(" and ", ", ")
+    assert ", ".join(STARTTLS) in text
 
 
 def test_the_index_of_decisions_has_every_page() -> None:

@@ -23,8 +23,6 @@ from exporter.net.resolve import searched_name
 from exporter.pki.caa import CaaRecord
 from exporter.probes.base import Probe, Session
 
-__all__ = ["PROBE", "CaaRecord", "CaaSet", "DnsFacts", "host_name", "look_up"]
-
 
 async def host_name(session: Session) -> Name:
     """The host as a DNS name: the complete name whose address is scanned, where a search list completes it.
