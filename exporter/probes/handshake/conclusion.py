@@ -1,4 +1,4 @@
-"""What holds of the results once no more is asked: after a proof, a timeout, or contradicting answers."""
+"""What of the results still counts at the end of the hellos: after a proof, a timeout, or contradicting answers."""
 
 from collections.abc import Collection, Mapping
 

@@ -1,4 +1,4 @@
-"""Finds a hello that a server answers which does not answer the usual ones.
+"""Finds a hello that the server answers, if it does not answer the usual ones.
 
 Some servers drop hellos with many suites, with application protocols or extensions that they do not know, or with a
 server name.
