@@ -1,6 +1,7 @@
 """The definition of a probe.
 
-A new probe is a file with a `PROBE`, and an entry in `exporter.probes.registry`.
+A new probe is a file with a `PROBE`, and an entry in `exporter.probes.registry`. The class of its facts is in
+`exporter.facts`. How they are shown is in `exporter.facts.shapes`, with an entry in `exporter.facts.registry`.
 """
 
 import asyncio
