@@ -1,10 +1,14 @@
 """What every test shares: no traffic outside loopback, and a place for what real servers need."""
 
+import logging
 import os
 import socket
+import warnings
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
+import pytest
 from hypothesis import settings
 
 from tests.support.demonstration import demo_address, prometheus
@@ -45,3 +49,19 @@ for _name in ("connect", "connect_ex", "sendto"):
 watch_processes()
 if "PYTEST_XDIST_WORKER" in os.environ:
     end_with_parent()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A test that runs the command line sets up logging for the process; the next test must not see that."""
+    loggers = [logging.getLogger(name) for name in (None, "exporter", "apscheduler", "uvicorn")]
+    levels, handlers = [logger.level for logger in loggers], list(loggers[0].handlers)
+    show = warnings.showwarning
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    if warnings.showwarning is not show:
+        logging.captureWarnings(False)
+    added = [handler for handler in loggers[0].handlers if handler not in handlers]
+    for handler in added:
+        loggers[0].removeHandler(handler)
