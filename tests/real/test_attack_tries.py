@@ -30,7 +30,7 @@ from tests.support.vulnerable import FFDHE_2048, ONLY_1_2, RSA_EXCHANGE, old_ope
 pytestmark = pytest.mark.real
 
 TLS1_2 = Protocol.TLS1_2
-READ_SECONDS = 0.5
+READ_SECONDS = 1.5
 
 
 @pytest.fixture(scope="module")
