@@ -31,7 +31,7 @@ def rewritten(data: bytes) -> bytes:
     """
     try:
         return crypto.dump_certificate(crypto.FILETYPE_ASN1, load(data))
-    except UnreadableError:
+    except (UnreadableError, crypto.Error):
         return data
 
 

@@ -172,7 +172,10 @@ class Engine:
         for _ in range(repeats):
             answer = await conversation.ask(asked, suites)
             for protocol in refused:
-                if isinstance(answer, ServerHello) and answer.version == VERSION_CODES[protocol]:
+                if (
+                    isinstance(answer, ServerHello)
+                    and answer.version == VERSION_CODES[protocol] <= VERSION_CODES[asked]
+                ):
                     consistency.downgrades.setdefault(protocol, answer.suite)
                 elif isinstance(answer, SSL2ServerHello | Unanswered):
                     self._results[protocol].accepted = None

@@ -7,7 +7,7 @@ server name.
 from dataclasses import dataclass
 
 from exporter.model import Protocol
-from exporter.probes.handshake.answers import PROTOCOL_VERSION, REFUSALS, UNRECOGNIZED_NAME
+from exporter.probes.handshake.answers import REFUSALS, UNRECOGNIZED_NAME
 from exporter.probes.handshake.conversation import SHORT_LIST, Conversation
 from exporter.probes.handshake.server_hello import Alert, ServerHello
 from exporter.tls.suites import CLASSIC_SUITES
@@ -34,8 +34,8 @@ _PLAINER = (
 async def find_tolerated_hello(conversation: Conversation) -> bool:
     """Whether the server answers plainer hellos, with what they leave out kept in its quirks; they have few suites.
 
-    A refusal of the suites answers a hello that leaves nothing out. To others it may have another reason: some servers
-    (Botan) require an extension that is left out.
+    A refusal is an answer too: these hellos offer the first suites only, and the server may accept others. ALPN is left
+    out first, because a hello without extensions lacks extended_master_secret, which some servers (Botan) require.
     """
     quirks = conversation.quirks
     for left_out in _PLAINER:
@@ -44,7 +44,7 @@ async def find_tolerated_hello(conversation: Conversation) -> bool:
         quirks.drops_alpn = left_out.alpn
         quirks.drops_optional_extensions, quirks.drops_server_name = left_out.extensions, left_out.server_name
         answer = await conversation.ask(Protocol.TLS1_2, CLASSIC_SUITES[:SHORT_LIST])
-        if isinstance(answer, ServerHello) or _refuses(answer, left_out):
+        if isinstance(answer, ServerHello) or (isinstance(answer, Alert) and answer.description in REFUSALS):
             if left_out.note:
                 conversation.note(f"the server does not answer hellos with {left_out.note}; it was asked without")
             return True
@@ -52,9 +52,3 @@ async def find_tolerated_hello(conversation: Conversation) -> bool:
             break  # without the name it would show another service
     quirks.drops_alpn = quirks.drops_optional_extensions = quirks.drops_server_name = False
     return False
-
-
-def _refuses(answer: object, left_out: _LeftOut) -> bool:
-    if not isinstance(answer, Alert):
-        return False
-    return answer.description in (REFUSALS if left_out == _LeftOut() else {PROTOCOL_VERSION})

@@ -323,3 +323,36 @@ def test_a_server_that_fails_on_unknown_application_protocols_is_asked_without_t
     assert set(facts.cipher_suites[Protocol.TLS1_2]) == names(GCM)
     assert facts.asked_without == ("alpn",)
     assert facts.extensions["extended_master_secret"] is True
+
+
+LAST_SUITES = (0xC014, 0xC013, 0x0035, 0x002F)
+"""Behind the 63rd of the list that is offered, so the short list of a plainer hello is refused."""
+
+
+@pytest.mark.parametrize("number", [15, 16, 22, 0], ids=["heartbeat", "alpn", "encrypt_then_mac", "server_name"])
+@pytest.mark.parametrize("ending", [alert(80), End.CLOSE, End.RESET], ids=["alert 80", "close", "reset"])
+@pytest.mark.parametrize("others", [{0x0304: TLS13}, {0x0300: LAST_SUITES}, {}], ids=["TLS 1.3", "SSL 3", "nothing"])
+def test_a_server_that_ends_hellos_with_an_extension_is_read_without_it(
+    number: int, ending: Reply, others: dict[int, tuple[int, ...]]
+) -> None:
+    stack = Stack({0x0303: LAST_SUITES, **others})
+
+    def server(hello: Hello) -> Reply:
+        return ending if number in hello.extensions and hello.version == 0x0303 else stack(hello)
+
+    facts, _ = read(server)
+    assert set(facts.cipher_suites[Protocol.TLS1_2]) == names(LAST_SUITES)
+
+
+def test_an_old_server_that_ends_hellos_with_extensions_is_read_without_them() -> None:
+    """It refuses newer versions by handshake_failure."""
+    stack = Stack({0x0301: LAST_SUITES, 0x0300: LAST_SUITES})
+
+    def server(hello: Hello) -> Reply:
+        if 22 in hello.extensions:
+            return End.CLOSE
+        return stack(hello) if hello.version <= 0x0301 else alert(40)
+
+    facts, _ = read(server)
+    assert facts.protocols[Protocol.TLS1_0] is True
+    assert facts.protocols[Protocol.SSL3] is True
