@@ -89,9 +89,8 @@ class App:
             ConfigError: a policy, or one of `eol_files`, has become invalid since the configuration was read; nothing
                 is changed.
         """
-        before, setup = self._publisher.setup, self._make_setup(config)
-        kept = self._publisher.apply(setup)
-        self._backend = self._make_backend(config)
+        before, setup, backend = self._publisher.setup, self._make_setup(config), self._make_backend(config)
+        kept, self._backend = self._publisher.apply(setup), backend
         # If a name now belongs to another service, that service must not inherit the old place in the schedule.
         intervals = {name: target.scan_interval for name, target in setup.targets.items()}
         self.schedule.sync({name: intervals[name] for name in kept})
