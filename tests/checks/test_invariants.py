@@ -13,6 +13,7 @@ from exporter.derived.registry import DERIVATIONS
 from exporter.facts.handshake import HandshakeFacts, Listing
 from exporter.judging.check import Check, Demand
 from exporter.model import Protocol, Verdict
+from exporter.tls.suites import BY_ANY_NAME
 from tests.support.facts import GCM, KOPANO, TLS13_AES, case, handshake_facts, steady
 
 FROM_DERIVED = {"vulnerabilities"}
@@ -72,8 +73,16 @@ def verdict(check: Check[Any], demand: Demand, facts: HandshakeFacts) -> Verdict
 
 @st.composite
 def less_known(draw: st.DrawFn) -> tuple[HandshakeFacts, HandshakeFacts]:
-    """Facts, and the same with one thing less known."""
+    """Facts that a server can have, and the same with one thing less known.
+
+    A suite of TLS 1.3 in an older protocol is not possible. A policy that requires such a suite counts it there.
+    """
     facts = draw(handshake_facts())
+    possible = {
+        protocol: tuple(name for name in names if BY_ANY_NAME[name].tls13 is (protocol is Protocol.TLS1_3))
+        for protocol, names in facts.cipher_suites.items()
+    }
+    facts = replace(facts, cipher_suites=possible)
     protocol = draw(st.sampled_from(Protocol))
     without = {key: names for key, names in facts.cipher_suites.items() if key is not protocol}
     ways: list[dict[str, Any]] = [
