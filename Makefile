@@ -29,7 +29,7 @@ demo: setup-demo
 test: setup check
 	$(PYTEST) $(PYTEST_FLAGS)
 
-# What needs no server and no tool of the system, within two minutes.
+# What needs no server and no tool of the system: some three minutes on two cores.
 quick: setup-quick
 	$(CHECKS)
 	$(PYTEST) -m "not real" $(PYTEST_FLAGS)
