@@ -1,8 +1,5 @@
 """What single tries come to on servers that make them hard: slow, old, strict, or with messages in many records."""
 
-import asyncio
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +15,13 @@ from exporter.facts.vulnerabilities import Tried
 from exporter.model import ClientAuthentication, ClientCertificate, Facts, Protocol
 from exporter.probes.vulnerabilities import PROBE
 from exporter.tls.suites import BY_OPENSSL_NAME
-from exporter.workers import Workers
 from tests.real.test_attacks import DAY
+from tests.support.attacked import Scans
 from tests.support.certificates import issue
 from tests.support.facts import handshake
 from tests.support.servers import HOST, Pki, make_pki
 from tests.support.stacks import gnutls, stunnel
-from tests.support.targets import NOW, make_environment, make_session, make_target
+from tests.support.targets import NOW, make_session, make_target
 from tests.support.vulnerable import FFDHE_2048, ONLY_1_2, RSA_EXCHANGE, old_openssl
 
 pytestmark = pytest.mark.real
@@ -50,9 +47,8 @@ def accepts(pem: Path, suites: str, *, heartbeat: bool = False) -> HandshakeFact
 class Trials:
     """Tries attacks on servers, by workers that all tests share."""
 
-    def __init__(self, runner: asyncio.Runner, workers: Workers) -> None:
-        self._runner = runner
-        self._environment = replace(make_environment(), workers=workers)
+    def __init__(self, scans: Scans) -> None:
+        self._scans = scans
 
     def on(
         self,
@@ -74,11 +70,10 @@ class Trials:
             )
             certificates = CertificateFacts((), client_authentication=clients)
             known = Facts().with_part(facts, NOW).with_part(certificates, NOW)
-            return dict(
-                (await PROBE.run(make_session(target, known=known, environment=self._environment))).attacks_tried
-            )
+            session = make_session(target, known=known, environment=self._scans.environment())
+            return dict((await PROBE.run(session)).attacks_tried)
 
-        return self._runner.run(run())
+        return self._scans.run(run())
 
     def on_old(self, folder: Path, pem: Path, suites: str, **settings: Any) -> dict[str, Tried]:  # noqa: ANN401 - JSON
         """Likewise on a server with OpenSSL 1.0.2 and these settings."""
@@ -89,11 +84,8 @@ class Trials:
 
 
 @pytest.fixture(scope="module")
-def trials() -> Iterator[Trials]:
-    with asyncio.Runner() as runner:
-        workers = Workers()
-        yield Trials(runner, workers)
-        runner.run(workers.close())
+def trials(scans: Scans) -> Trials:
+    return Trials(scans)
 
 
 # --- Heartbleed -------------------------------------------------------------------------------------------------------
