@@ -85,8 +85,8 @@ class Publisher:
         reports, target = self._store.get(name), self.setup.targets.get(name)
         if not reports or target is None:
             return set()
-        anew = self.setup.judge.later(reports, target, self._now())
-        return self._publish(anew) if anew != tuple(reports) or name in self._to_render else set()
+        judged = self.setup.judge.later(reports, target, self._now())
+        return self._publish(judged) if judged != tuple(reports) or name in self._to_render else set()
 
     def _publish(self, reports: Sequence[Report]) -> set[str]:
         target = reports[0].target

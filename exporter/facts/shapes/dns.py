@@ -16,14 +16,12 @@ OTHER_TAGS = "other"
 """Label value of all other tags."""
 NO_CAA = "when a lookup failed, and for a host that is an IP address"
 
-
 PRESENT = Family(
     "tls_posture_caa_present",
     "Whether CAA records apply to the host (as of the last scan)",
     Unit.FLAG,
     NO_CAA,
 )
-
 
 RECORDS = Family(
     "tls_posture_caa_records",

@@ -20,7 +20,6 @@ PROTOCOL_ACCEPTED = Family(
     labels=(PROTOCOL_LABEL,),
 )
 
-
 WEAK_COUNT = Family(
     "tls_posture_weak_protocols",
     "How many of SSLv2, SSLv3, TLSv1.0 and TLSv1.1 are accepted (as of the last scan)",
@@ -28,7 +27,6 @@ WEAK_COUNT = Family(
     "when it is not known of one of the four",
     example=2,
 )
-
 
 SUITES_ACCEPTED = Family(
     "tls_posture_cipher_suites_accepted",
@@ -39,7 +37,6 @@ SUITES_ACCEPTED = Family(
     example=8,
 )
 
-
 ORDER_ENFORCED = Family(
     "tls_posture_cipher_order_enforced",
     "Whether the server's cipher suite order decides (1) or the client's does, if only at times (0); "
@@ -49,7 +46,6 @@ ORDER_ENFORCED = Family(
     labels=(PROTOCOL_LABEL,),
 )
 
-
 COMPRESSION = Family(
     "tls_posture_compression_accepted",
     "Whether the server accepts TLS compression (as of the last scan)",
@@ -58,14 +54,12 @@ COMPRESSION = Family(
     example=0,
 )
 
-
 FORWARD_SECRECY = Family(
     "tls_posture_forward_secrecy",
     "Whether every accepted cipher suite has forward secrecy (as of the last scan)",
     Unit.FLAG,
     "when all known suites have it and others may be accepted",
 )
-
 
 GROUP_ACCEPTED = Family(
     "tls_posture_key_exchange_group_accepted",
@@ -74,7 +68,6 @@ GROUP_ACCEPTED = Family(
     "for a group that is refused, or of which it is not known",
     labels=(Label("group", "IANA name of the group", example="x25519"),),
 )
-
 
 GROUP_ORDER_ENFORCED = Family(
     "tls_posture_key_exchange_group_order_enforced",
@@ -85,14 +78,12 @@ GROUP_ORDER_ENFORCED = Family(
     labels=(PROTOCOL_LABEL,),
 )
 
-
 POST_QUANTUM = Family(
     "tls_posture_post_quantum_key_exchange",
     "Whether a hybrid or pure ML-KEM key exchange group is accepted (as of the last scan)",
     Unit.FLAG,
     "when TLS 1.3 may be accepted, and not all of its groups are known",
 )
-
 
 DH_PRIME_BITS = Family(
     "tls_posture_dh_prime_bits",
@@ -102,7 +93,6 @@ DH_PRIME_BITS = Family(
     example=2048,
 )
 
-
 EXTENSION = Family(
     "tls_posture_extension_supported",
     "Whether the server has what the extension is for, in every protocol up to TLS 1.2 (as of the last scan)",
@@ -110,7 +100,6 @@ EXTENSION = Family(
     "when the extension does not apply, or it is not known",
     labels=(Label("extension", "name of the extension", FLAGS, FLAGS[0]),),
 )
-
 
 CONTRADICTORY = Family(
     "tls_posture_contradictory_answers",
@@ -121,10 +110,8 @@ CONTRADICTORY = Family(
     example=0,
 )
 
-
 FULL = (GROUP_ACCEPTED, GROUP_ORDER_ENFORCED, DH_PRIME_BITS, EXTENSION, CONTRADICTORY)
 """Families of the full detail."""
-
 
 FAMILIES = (
     *(PROTOCOL_ACCEPTED, WEAK_COUNT, SUITES_ACCEPTED, ORDER_ENFORCED, COMPRESSION, FORWARD_SECRECY),
@@ -141,10 +128,9 @@ def samples(facts: HandshakeFacts) -> Iterator[Sample]:
     if None not in weak:
         yield Sample(WEAK_COUNT, sum(map(bool, weak)))
     for protocol in facts.accepted:
-        if protocol not in facts.cipher_suites_incomplete and facts.cipher_suites.get(
-            protocol
-        ):  # an empty list: not known
-            yield Sample(SUITES_ACCEPTED, len(facts.cipher_suites[protocol]), {"protocol": protocol})
+        suites = facts.cipher_suites.get(protocol)
+        if suites and protocol not in facts.cipher_suites_incomplete:  # an empty list: not known
+            yield Sample(SUITES_ACCEPTED, len(suites), {"protocol": protocol})
     yield from _order_samples(ORDER_ENFORCED, facts.cipher_order)
     yield from _order_samples(GROUP_ORDER_ENFORCED, facts.group_order)
     for group in dict.fromkeys(name for listing in facts.groups.values() for name in listing.names):

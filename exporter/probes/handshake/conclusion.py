@@ -73,7 +73,7 @@ def _keep_proved(conversation: Conversation, results: Results, proved: frozenset
     """Make unknown what depends on refusals that are not proved."""
     for protocol, result in results.items():
         if not result.keep_proved(proved):
-            conversation.note(f"{protocol}: the server turns hellos away at times; what it refuses cannot be told")
+            conversation.note(f"{protocol}: the server rejects hellos at times; what it does not support is not known")
             if protocol in conversation.consistency.withdrawn_versions:
                 conversation.consistency.contradict(protocol, "protocol version")
 

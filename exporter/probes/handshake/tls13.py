@@ -24,7 +24,9 @@ async def read_tls13(conversation: Conversation) -> ProtocolResult:
         conversation.quirks.needs_key_shares = True  # the server may not know HelloRetryRequest
         first = await offer_once(conversation, Protocol.TLS1_3, TLS13_SUITES)
     if first.unproved and await _accepts_plain_hello(conversation):
-        conversation.note("TLSv1.3: the server cannot stand hellos with much in them; it may have more than was found")
+        conversation.note(
+            "TLSv1.3: the server rejects hellos that offer more than usual; it may support more than was found"
+        )
         suites = list(conversation.observations.of(Protocol.TLS1_3).suites)
         return ProtocolResult(accepted=True, suites=suites, complete=False)
     if not first.found:
