@@ -118,6 +118,7 @@ def test_an_issuer_with_a_key_of_another_kind_proves_nothing_either_way() -> Non
     assert read_stapled(response, leaf.parsed, authority.parsed, NOW) is None
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")  # a negative serial number
 @settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from([response for response, _ in RESPONSES.values()]),
