@@ -21,11 +21,13 @@ from exporter.model import (
     Reason,
     Report,
     ScanResult,
+    Seen,
     Target,
     Verdict,
     holds,
 )
 from exporter.policies import Policy, load_policy
+from exporter.probes.base import Probe
 from exporter.probes.registry import PROBES
 from exporter.software.files import load_table, shipped_table
 from exporter.software.support import SupportTable
@@ -61,47 +63,24 @@ class Judge:
         return replace(target, questions=frozenset().union(*asked))
 
     def after_scan(
-        self, results: Sequence[ScanResult], now: datetime, previous: Sequence[Report] = ()
+        self, results: Sequence[ScanResult], now: datetime, previous: Sequence[Seen] = ()
     ) -> tuple[Report, ...]:
-        """The reports after a scan of each address of one target.
+        """The reports after a scan of each address of one target, see `seen_after`."""
+        return self.reports(seen_after(results, now, previous), results[0].target, now)
 
-        Facts that this scan could not find out, or that were not due, are taken from the previous report of the same
-        address while they are valid. They are valid for the target's `max_age`, and longer where they are not due with
-        every scan.
+    def reports(self, seen: Sequence[Seen], target: Target, now: datetime) -> tuple[Report, ...]:
+        """The reports at this time on what was seen, for the target as it is configured now.
 
-        An address that this scan did not find has no report. When the scan could not find out which addresses there
-        are, the known addresses stay, as not reached, until all facts about them have expired.
-        """
-        before = {report.address: report for report in previous}
-        known = [address for address in before if address is not None]
-        if known and all(result.address is None and result.target.addresses is Addresses.ALL for result in results):
-            unreached = [replace(result, address=address) for address in known for result in results]
-            reports = [self._after_scan(result, now, before[result.address]) for result in unreached]
-            if any(_seen_since(report.facts, now - report.target.max_age) for report in reports):
-                return _together(reports)
-        return _together(self._after_scan(result, now, before.get(result.address)) for result in results)
-
-    def later(self, reports: Sequence[Report], target: Target, now: datetime) -> tuple[Report, ...]:
-        """The same reports at a later time, for the target as it is configured now.
-
-        Expired facts are removed, and the rest is judged again.
+        Expired facts are left out.
         """
         return _together(
-            self._report(replace(report.result, target=target), report.facts, report.last_success_at, now)
-            for report in reports
+            self._report(replace(one.result, target=target), one.facts, one.last_success_at, now) for one in seen
         )
 
-    def next_turn(self, reports: Sequence[Report], target: Target, since: datetime) -> datetime | None:
-        """The first moment after `since` at which a date in these reports makes something unknown; None without one."""
+    def next_turn(self, seen: Sequence[Seen], target: Target, since: datetime) -> datetime | None:
+        """The first moment after `since` at which a date that was seen makes something unknown; None without one."""
         policies = self.policies_of(target)
-        return min(
-            (turn for report in reports for turn in _turns(report.facts, policies) if turn > since), default=None
-        )
-
-    def _after_scan(self, result: ScanResult, now: datetime, previous: Report | None) -> Report:
-        facts = _facts_of(result, previous.facts) if previous else result.facts
-        last_success = result.ended_at if result.success else previous.last_success_at if previous else None
-        return self._report(result, facts, last_success, now)
+        return min((turn for one in seen for turn in _turns(one.facts, policies) if turn > since), default=None)
 
     def _report(self, result: ScanResult, facts: Facts, last_success: datetime | None, now: datetime) -> Report:
         target = result.target
@@ -116,8 +95,38 @@ class Judge:
         if last_success is not None and last_success > now + CLOCK_TOLERANCE:
             last_success = None  # the clock was set back since, so the time that has passed is unknown
         return Report(
-            result, case.facts, tuple(policy.name for policy in policies), findings, last_success, today(case)
+            result, case.facts, last_success, tuple(policy.name for policy in policies), findings, today(case)
         )
+
+
+def seen_after(results: Sequence[ScanResult], now: datetime, previous: Sequence[Seen] = ()) -> tuple[Seen, ...]:
+    """What is known after a scan of each address of one target.
+
+    Facts that this scan could not find out, or that were not due, are taken from what was known before of the same
+    address while they are valid. They are valid for the target's `max_age`, and longer where they are not due with
+    every scan.
+
+    An address that this scan did not find is left out. When the scan could not find out which addresses there are, the
+    known addresses stay, as not reached, until all facts about them have expired.
+    """
+    before = {one.address: one for one in previous}
+    known = [address for address in before if address is not None]
+    if known and all(result.address is None and result.target.addresses is Addresses.ALL for result in results):
+        unreached = [replace(result, address=address) for address in known for result in results]
+        seen = tuple(_seen_after(result, now, before[result.address]) for result in unreached)
+        if any(_seen_since(one.facts, now - one.target.max_age) for one in seen):
+            return seen
+    return tuple(_seen_after(result, now, before.get(result.address)) for result in results)
+
+
+def _seen_after(result: ScanResult, now: datetime, previous: Seen | None) -> Seen:
+    if previous is None:
+        return Seen(result, result.facts, result.ended_at if result.success else None)
+    valid = previous.facts.without(
+        probe.kind for probe in PROBES if not _valid(probe, previous.facts, result.target, now)
+    )
+    last_success = result.ended_at if result.success else previous.last_success_at
+    return Seen(result, _facts_of(result, valid), last_success)
 
 
 def load_judge(
@@ -158,11 +167,16 @@ def held(facts: Facts, target: Target, now: datetime) -> Facts:
     """The valid facts of the target's probes, without what dates in them have put in doubt."""
     held = Facts()
     for probe in PROBES:
+        part = probe.later(facts.get(probe.kind), now) if _valid(probe, facts, target, now) else None
         seen_at = facts.seen_at(probe.kind)
-        if seen_at is not None and probe.applies(target) and holds(seen_at, now, target.max_age + probe.longer(target)):
-            part = probe.later(facts.get(probe.kind), now)
-            held = held if part is None else held.with_part(part, seen_at)
+        held = held if part is None or seen_at is None else held.with_part(part, seen_at)
     return held
+
+
+def _valid(probe: Probe[Any], facts: Facts, target: Target, now: datetime) -> bool:
+    """Whether the facts of this probe still count."""
+    seen_at = facts.seen_at(probe.kind)
+    return seen_at is not None and probe.applies(target) and holds(seen_at, now, target.max_age + probe.longer(target))
 
 
 def _turns(facts: Facts, policies: Sequence[Policy]) -> Iterator[datetime]:

@@ -431,24 +431,18 @@ class Disagreement:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """The latest result for one target at one address: last scan, facts that still count, findings by its policies.
+class Seen:
+    """What is known of one target at one address: the last scan, and facts.
 
     `facts` may be older than `result` if the last scan could not find out; see `Facts.seen_at`.
 
     Attributes:
-        policies: names of the policies, in the target's order; each finding names its own.
-        judged_on: day (UTC) by which dates in the policies were judged.
-        disagreements: between all addresses of the target, in the report of each; None if no two could be compared.
+        last_success_at: end of the last successful scan; None if there was none.
     """
 
     result: ScanResult
     facts: Facts
-    policies: tuple[str, ...]
-    findings: tuple[Finding, ...]
     last_success_at: datetime | None
-    judged_on: date
-    disagreements: tuple[Disagreement, ...] | None = None
 
     @property
     def target(self) -> Target:
@@ -459,6 +453,22 @@ class Report:
     def address(self) -> str | None:
         """The address that was scanned, with `addresses: all`."""
         return self.result.address
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Seen):
+    """What is known of one target at one address, judged: `facts` are those that still count, with derived ones.
+
+    Attributes:
+        policies: names of the policies, in the target's order; each finding names its own.
+        judged_on: day (UTC) by which dates in the policies were judged.
+        disagreements: between all addresses of the target, in the report of each; None if no two could be compared.
+    """
+
+    policies: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    judged_on: date
+    disagreements: tuple[Disagreement, ...] | None = None
 
     @property
     def compliant(self) -> bool | None:

@@ -85,7 +85,7 @@ class Publisher:
         reports, target = self._store.get(name), self.setup.targets.get(name)
         if not reports or target is None:
             return set()
-        judged = self.setup.judge.later(reports, target, self._now())
+        judged = self.setup.judge.reports(reports, target, self._now())
         return self._publish(judged) if judged != tuple(reports) or name in self._to_render else set()
 
     def _publish(self, reports: Sequence[Report]) -> set[str]:

@@ -27,7 +27,7 @@ def report(name: str, ssl2: bool | None, *keys: str, complete: bool = True, told
         served = [deployment(key_algorithm="RSA", spki_sha256=key) for key in keys]
         parts.append(certificates(*served, complete=complete))
     seen = facts(*parts)
-    return Report(result(seen, target=make_target(name=name)), seen, ("kopano-checklist",), (), None, NOW.date())
+    return Report(result(seen, target=make_target(name=name)), seen, None, ("kopano-checklist",), (), NOW.date())
 
 
 def plain(near: Neighbours) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:

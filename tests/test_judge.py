@@ -273,7 +273,7 @@ def test_a_neighbour_with_the_same_key_and_ssl_2_counts() -> None:
     before = report(seen)
     assert before.compliant is True
     judge = replace(judge_by(KOPANO), neighbours=lambda _name: Neighbours(ssl2_keys={key: ("mail",)}))
-    (after,) = judge.later([before], before.target, NOW)
+    (after,) = judge.reports([before], before.target, NOW)
     assert verdicts(after)["vulnerabilities"] is Verdict.FAIL
     assert report_later(after, after.target, [KOPANO], NOW).compliant is True
 
@@ -352,9 +352,9 @@ def test_what_addresses_disagreed_on_goes_with_the_facts_it_rests_on() -> None:
     first = judged_at(at_addresses({"192.0.2.1": good_facts(), "192.0.2.2": facts(handshake(compression=True))}))
     reports = list(first.values())
     assert [one.fact for one in reports[0].disagreements or ()] == ["compression", "vulnerabilities"]
-    kept = judge_by(KOPANO).later(reports, EVERYWHERE, NOW + 18 * HOUR)
+    kept = judge_by(KOPANO).reports(reports, EVERYWHERE, NOW + 18 * HOUR)
     assert [one.disagreements for one in kept] == [one.disagreements for one in reports]
-    assert [one.disagreements for one in judge_by(KOPANO).later(reports, EVERYWHERE, NOW + 19 * HOUR)] == [None, None]
+    assert [one.disagreements for one in judge_by(KOPANO).reports(reports, EVERYWHERE, NOW + 19 * HOUR)] == [None, None]
 
 
 # --- several policies -------------------------------------------------------------------------------------------------

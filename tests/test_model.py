@@ -76,7 +76,7 @@ def judged(*verdicts: Verdict) -> Report:
     findings = tuple(
         Finding(f"check{n}", verdict, Severity.INFO, "why", policy="test") for n, verdict in enumerate(verdicts)
     )
-    return Report(result(), Facts(), ("test",), findings, None, NOW.date())
+    return Report(result(), Facts(), None, ("test",), findings, NOW.date())
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_target_complies_when_it_meets_each_of_its_policies(
         for policy, verdict in (("strict", strict), ("lax", lax))
     )
     for order in (("strict", "lax"), ("lax", "strict")):
-        one = Report(result(), Facts(), order, findings, None, NOW.date())
+        one = Report(result(), Facts(), None, order, findings, NOW.date())
         assert one.compliant is compliant
         assert (one.compliant_with("strict"), one.compliant_with("lax")) == (met.get(strict), met.get(lax))
 

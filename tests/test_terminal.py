@@ -116,7 +116,7 @@ def lines(text: str) -> list[str]:
 def judged(*findings: Finding, name: str = "test", failures: tuple[Failure, ...] = ()) -> Report:
     scanned = result(target=make_target(name=name), failures=failures)
     of_policy = tuple(replace(finding, policy="test-policy") for finding in findings)
-    return Report(scanned, Facts(), ("test-policy",), of_policy, None, NOW.date())
+    return Report(scanned, Facts(), None, ("test-policy",), of_policy, NOW.date())
 
 
 def test_a_target_that_does_everything() -> None:

@@ -112,7 +112,7 @@ async def _scan_all(
     finally:
         await workers.close()
     # Judge again, now that the keys of all targets are known.
-    return [judge.later(reports, target, utc_now()) for target, reports in zip(targets, scanned, strict=True)]
+    return [judge.reports(reports, target, utc_now()) for target, reports in zip(targets, scanned, strict=True)]
 
 
 def exit_code(reports: Sequence[Report]) -> int:

@@ -31,5 +31,5 @@ def report_after(
 
 def report_later(report: Report, target: Target, policies: Sequence[Policy], now: datetime) -> Report:
     """The report at a later time."""
-    (later,) = judge_by(*policies).later([report], under(target, policies), now)
+    (later,) = judge_by(*policies).reports([report], under(target, policies), now)
     return later
