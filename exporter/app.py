@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from exporter.policies import read_config
 from exporter.publisher import Publisher, Setup, same_service
 from exporter.scan import Environment
 from exporter.schedule import Schedule
-from exporter.store import MemoryStore, Store
+from exporter.store import Store
+from exporter.store.database import Database, StoreError
 from exporter.targets import static_targets
 from exporter.web import Sources, make_app, serving
 from exporter.workers import Workers
@@ -31,6 +32,16 @@ from exporter.workers import Workers
 log = logging.getLogger(__name__)
 
 STOP_WITHIN = timedelta(seconds=5)
+WRITE_WITHIN = timedelta(seconds=2)
+"""A disk that hangs must not stop the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where results are kept across restarts, and for how long their history is."""
+
+    folder: Path
+    retention: timedelta
 
 
 class App:
@@ -48,6 +59,7 @@ class App:
         config: Config,
         *,
         store: Store | None = None,
+        storage: Storage | None = None,
         now: Callable[[], datetime] = utc_now,
         lookup: Lookup = resolve_all,
     ) -> None:
@@ -60,7 +72,9 @@ class App:
         self._workers = Workers(on_restart=self._own.worker_restarts.inc)
         self._keys = KeyIndex()
         self._exposition = Exposition(self._own)
-        self._publisher = Publisher(store if store is not None else MemoryStore(), self._exposition, self._keys, now)
+        self.store = store if store is not None else Store(lambda: self._store_failed(StoreError.RECORD))
+        self._storage = storage
+        self._publisher = Publisher(self.store, self._exposition, self._keys, now)
         self.schedule = Schedule(
             self._scan, workers=config.global_.max_concurrent_scans, now=now, tolerance=CLOCK_TOLERANCE
         )
@@ -74,9 +88,29 @@ class App:
         self._ready = False
 
     def start(self) -> None:
-        """Start the schedule. Needs the running loop."""
+        """Restore what is stored, and start the schedule. Needs the running loop.
+
+        Raises:
+            ExporterError: the storage cannot be used.
+        """
+        if self._storage:
+            self.store.use(
+                Database(
+                    self._storage.folder,
+                    self._storage.retention,
+                    now=self._now,
+                    failed=self._store_failed,
+                    everything=self.store.everything,
+                )
+            )
         self.schedule.start()
         self.apply(self._first_config)
+        self._own.restored.set(len(self.store.names()))
+        self._judging_restored = asyncio.create_task(self._when_judged())
+
+    async def _when_judged(self) -> None:
+        """Be ready when what was restored is judged: a page with some targets would look as if the others were gone."""
+        await self.freshness.settled()
         self._ready = True
 
     def apply(self, config: Config) -> None:
@@ -146,8 +180,13 @@ class App:
         self._own.scans.labels("success" if success else "failure").inc()
         self._own.scan_duration.observe(asyncio.get_running_loop().time() - begun)
         _log_failures(results)
-        self.freshness.judge_soon(self._publisher.take(results))
+        self.freshness.judge_soon(await self._publisher.take(results))
+        if not same_service(self._publisher.setup.targets.get(name), scanned):
+            return
         self.freshness.scanned(name, min(result.started_at for result in results), success=success)
+
+    def _store_failed(self, error: StoreError) -> None:
+        self._own.store_errors.labels(error).inc()
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Body and content type of `/metrics`."""
@@ -155,11 +194,12 @@ class App:
         self._own.running.set(gauges.running)
         self._own.waiting.set(gauges.waiting)
         self._own.lag.set(gauges.lag_seconds)
+        self._own.store_pending.set(self.store.pending)
         return self._exposition.render(accept)
 
     def counts(self) -> tuple[int, int]:
         """Number of targets, and number of scanned targets."""
-        return len(self._publisher.setup.targets), len(self._publisher.reports())
+        return len(self._publisher.setup.targets), len(self.store.names())
 
     def reports(self) -> list[Report]:
         """The latest reports of every scanned target, by name; one for each address."""
@@ -171,11 +211,13 @@ class App:
 
     async def stop(self) -> None:
         """Stop scanning."""
+        self._judging_restored.cancel()
         self._ready = False
         if not await self.schedule.stop(STOP_WITHIN):
             log.warning("some scans did not end in time")
         await self._workers.close()
         self.freshness.stop()
+        self.store.close(WRITE_WITHIN)
 
 
 def _log_failures(results: Sequence[ScanResult]) -> None:
@@ -185,15 +227,17 @@ def _log_failures(results: Sequence[ScanResult]) -> None:
             log.warning("target=%s probe=%s reason=%s %s", where, failure.probe, failure.reason, failure.detail)
 
 
-async def serve(config_file: Path, config: Config, addresses: list[tuple[str, int]]) -> None:
+async def serve(
+    config_file: Path, config: Config, addresses: list[tuple[str, int]], storage: Storage | None = None
+) -> None:
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
 
     Raises:
-        ExporterError: an address cannot be bound.
+        ExporterError: an address cannot be bound, or the storage cannot be used.
     """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    app = App(config)
+    app = App(config, storage=storage)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     reloads: set[asyncio.Task[bool]] = set()  # the loop itself holds tasks weakly

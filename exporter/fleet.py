@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from exporter.case import Neighbours
 from exporter.derived.keys import keys_known, served_keys, ssl2_keys
 from exporter.facts.handshake import HandshakeFacts
-from exporter.model import Facts, Protocol, Report
+from exporter.model import Facts, Protocol, Seen
 
 _Names = dict[str, set[str]]
 """Key -> names of targets."""
@@ -47,7 +47,7 @@ class _Word:
 _NOTHING = _Word()
 
 
-def _word(reports: Sequence[Report]) -> _Word:
+def _word(reports: Sequence[Seen]) -> _Word:
     facts = [report.facts for report in reports]
     accepts, may_accept = frozenset[str](), frozenset[str]()
     for one in facts:
@@ -92,8 +92,8 @@ class KeyIndex:
         self._exposing: set[str] = set()
         self._vague: set[str] = set()
 
-    def update(self, name: str, reports: Sequence[Report]) -> set[str]:
-        """Replace a target's reports, one per address; returns the targets whose verdict may change.
+    def update(self, name: str, reports: Sequence[Seen]) -> set[str]:
+        """Replace what is known of a target, by address; returns the targets whose verdict may change.
 
         These must be judged again. They are the targets that have a key about which something else is known now. They
         are also the targets whose keys are not all known, when the first target exposes a key or the last one stops.

@@ -1,11 +1,12 @@
 """What the daemon publishes of each target: its latest reports, judged, stored and rendered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 
 from exporter.fleet import KeyIndex
-from exporter.judge import Judge, held
+from exporter.judge import Judge, held, seen_after
 from exporter.metrics import Exposition, render_reports, render_target, target_samples
 from exporter.model import Facts, Report, ScanResult, Target
 from exporter.store import Store
@@ -39,7 +40,7 @@ class Publisher:
         self._exposition = exposition
         self._keys = keys
         self._now = now
-        self._to_render: set[str] = set()
+        self._unwritten: set[str] = set()
 
     def apply(self, setup: Setup) -> set[str]:
         """Use this setup; returns the names of previous targets that are still the same service.
@@ -53,62 +54,90 @@ class Publisher:
             self._store.remove(name)
             self._exposition.remove(name)
             self._keys.remove(name)
-            self._to_render.discard(name)
         self.setup = setup
         for name, target in setup.targets.items():
-            if self._store.get(name):
-                self._to_render.add(name)
-            else:
-                samples = target_samples(target, setup.judge.policies_of(target))
-                self._exposition.put(name, render_target(target, samples, full=setup.full))
+            if self._store.get(name) or self._restore(target):
+                continue
+            samples = target_samples(target, setup.judge.policies_of(target))
+            self._exposition.put(name, render_target(target, samples, full=setup.full))
         return kept
+
+    def _restore(self, target: Target) -> bool:
+        """Whether the target is known from before the start. It is shown when it is judged.
+
+        Its keys are indexed at once: what its neighbours share with it must be known when the first of them is judged.
+        """
+        seen, now = self._store.adopt(target, service_key(target)), self._now()
+        if seen:
+            self._keys.update(target.name, [replace(one, facts=held(one.facts, target, now)) for one in seen])
+        return bool(seen)
 
     def begun_at(self, name: str) -> datetime | None:
         """When the latest scan of the target began; None before it has ended."""
-        return min((report.result.started_at for report in self._store.get(name)), default=None)
+        saved = self._store.get(name)
+        return saved.begun_at if saved else None
 
     def known(self, target: Target) -> dict[str | None, Facts]:
         """The valid facts of each address of the target."""
         now = self._now()
-        return {report.address: held(report.facts, target, now) for report in self._store.get(target.name)}
+        return {one.address: held(one.facts, target, now) for one in self._store.seen(target)}
 
-    def take(self, results: Sequence[ScanResult]) -> set[str]:
-        """Judge and show the results of a scan of one target; returns the other targets whose verdict may change."""
-        before = self._store.get(results[0].target.name)
-        return self._publish(self.setup.judge.after_scan(results, self._now(), before))
+    async def take(self, results: Sequence[ScanResult], failures: int = 0) -> set[str]:
+        """Judge, store and show the results of a scan of one target.
+
+        Returns the other targets whose verdict may change. The results are shown when they are on disk: what was shown
+        is there after a restart.
+        """
+        target, setup, now = results[0].target, self.setup, self._now()
+        seen = seen_after(results, now, self._store.seen(target))
+        reports = setup.judge.reports(seen, target, now)
+        saved = self._store.put(seen, reports, service_key(target), failures, now)
+        self._unwritten.add(target.name)
+        try:
+            await self._store.written()
+        finally:
+            self._unwritten.discard(target.name)
+        if self.setup is not setup or self._store.get(target.name) is not saved:
+            return self.judge_again(target.name)
+        return self._show(reports)
 
     def judge_again(self, name: str) -> set[str]:
-        """Judge the facts of the target again now; returns the other targets whose verdict may change.
-
-        If nothing changes, the shown report stays as it is.
-        """
-        reports, target = self._store.get(name), self.setup.targets.get(name)
-        if not reports or target is None:
+        """Judge the facts of the target again now and show the result; returns the other targets as `take`."""
+        target = self.setup.targets.get(name)
+        seen = self._store.seen(target) if target and name not in self._unwritten else ()
+        if target is None or not seen:
             return set()
-        judged = self.setup.judge.reports(reports, target, self._now())
-        return self._publish(judged) if judged != tuple(reports) or name in self._to_render else set()
+        now = self._now()
+        reports = self.setup.judge.reports(seen, target, now)
+        self._store.judged(name, reports, now)
+        return self._show(reports)
 
-    def _publish(self, reports: Sequence[Report]) -> set[str]:
+    def _show(self, reports: Sequence[Report]) -> set[str]:
         target = reports[0].target
-        self._store.put(reports)
         lines = render_reports(reports, self.setup.judge.policies_of(target), full=self.setup.full)
         self._exposition.put(target.name, lines)
-        self._to_render.discard(target.name)
         # The neighbours' facts about this one have changed; their own have not.
         return self._keys.update(target.name, reports)
 
     def next_turn(self, name: str, since: datetime) -> datetime | None:
         """The first date after `since` that was seen of the target and changes a verdict; None without one."""
-        return self.setup.judge.next_turn(self._store.get(name), self.setup.targets[name], since)
+        target = self.setup.targets[name]
+        return self.setup.judge.next_turn(self._store.seen(target), target, since)
 
     def reports(self) -> list[Sequence[Report]]:
-        """The latest reports of every scanned target, by name; one report for each address."""
-        return list(self._store.all())
+        """The reports of every scanned target at this time, by name; one report for each address."""
+        now, targets = self._now(), (self.setup.targets[name] for name in self._store.names())
+        return [self.setup.judge.reports(self._store.seen(target), target, now) for target in targets]
 
 
 def same_service(one: Target | None, other: Target | None) -> bool:
     """Whether two targets of one name are the same service, so that facts about one apply to the other."""
     return one is not None and other is not None and _service(one) == _service(other)
+
+
+def service_key(target: Target) -> str:
+    """A text that is equal for the same service, also after a restart."""
+    return sha256(repr(_service(target)).encode()).hexdigest()[:32]
 
 
 def _service(target: Target) -> tuple[object, ...]:

@@ -70,7 +70,7 @@ def run_app(app: App, steps: Callable[[], Awaitable[None]]) -> None:
 
 async def scanned(app: App, count: int) -> None:
     async with asyncio.timeout(20):
-        while len(app.reports()) < count:
+        while app.counts()[1] < count:
             await asyncio.sleep(0.02)
 
 

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from exporter.app import serve
+from exporter.app import Storage, serve
 from exporter.cli import exits
 from exporter.cli.parser import DEFAULT_ADDRESS
 from exporter.policies import read_config
@@ -14,5 +14,6 @@ def run(options: argparse.Namespace) -> int:
     """Serve until a signal arrives; returns the exit code."""
     addresses = [parse_address(text) for text in options.listen_address or [DEFAULT_ADDRESS]]
     config = read_config(options.config_file)
-    asyncio.run(serve(options.config_file, config, addresses))
+    storage = Storage(options.storage_path, options.storage_retention) if options.storage_path else None
+    asyncio.run(serve(options.config_file, config, addresses, storage))
     return exits.OK

@@ -54,7 +54,7 @@ async def _run(app: App, console: Console, addresses: list[tuple[str, int]], *, 
         app.start()
         try:
             async with asyncio.timeout(_FIRST_SCANS_SECONDS):
-                while len(app.reports()) < app.counts()[0] and not stopping.is_set():
+                while app.counts()[1] < app.counts()[0] and not stopping.is_set():
                     await asyncio.sleep(0.05)
         except TimeoutError as error:
             raise ExporterError(f"the first scans took more than {_FIRST_SCANS_SECONDS} s") from error

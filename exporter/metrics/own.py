@@ -8,11 +8,14 @@ from exporter import __version__
 from exporter.clients.files import shipped_clients
 from exporter.model import Family, Label, Unit
 from exporter.software.files import shipped_table
+from exporter.store.database import StoreError
 
 SERVER_EOL = "server-eol"
 """The table of releases and their ends of support, as a value of the label `data`."""
 CLIENTS = "clients"
 """The table of clients, as a value of the label `data`."""
+
+STORE_ERROR_KINDS = tuple(StoreError)
 
 NEVER = "never"
 BUILD_INFO = Family(
@@ -77,9 +80,39 @@ WAITING = Family(
 LAG = Family(
     "tls_posture_exporter_scan_lag_seconds", "How late the last due scan started", Unit.SECONDS, NEVER, example=0.2
 )
+STORE_ERRORS = Family(
+    "tls_posture_exporter_store_errors_total",
+    "Errors of the database of --storage.path; results stay in memory and are written later",
+    Unit.COUNT,
+    NEVER,
+    labels=(
+        Label(
+            "error",
+            "`read`; `write`; `damaged` or `newer` for a file that was set aside; `record` for a target that could not "
+            "be restored",
+            STORE_ERROR_KINDS,
+        ),
+    ),
+    example=0,
+    kind="counter",
+)
+STORE_PENDING = Family(
+    "tls_posture_exporter_store_pending_targets",
+    "Targets whose latest results are not yet in the database of --storage.path",
+    Unit.COUNT,
+    NEVER,
+    example=0,
+)
+RESTORED = Family(
+    "tls_posture_exporter_store_restored_targets",
+    "Targets whose results were there at the start",
+    Unit.COUNT,
+    NEVER,
+    example=20,
+)
 OWN_FAMILIES = (
     *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, DATA_TIMESTAMP, TARGETS, SCANS, SCAN_DURATION),
-    *(WORKER_RESTARTS, RUNNING, WAITING, LAG),
+    *(WORKER_RESTARTS, RUNNING, WAITING, LAG, STORE_ERRORS, STORE_PENDING, RESTORED),
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
@@ -110,6 +143,11 @@ class OwnMetrics:
         self.running = self._gauge(RUNNING)
         self.waiting = self._gauge(WAITING)
         self.lag = self._gauge(LAG)
+        self.store_errors = self._counter(STORE_ERRORS)
+        for error in STORE_ERROR_KINDS:
+            self.store_errors.labels(error)
+        self.store_pending = self._gauge(STORE_PENDING)
+        self.restored = self._gauge(RESTORED)
 
     def _gauge(self, family: Family) -> Gauge:
         return Gauge(family.name, family.help, [label.name for label in family.labels], registry=self.registry)

@@ -1,0 +1,129 @@
+"""The latest of each target: in memory in a compact form, and on disk where there is a database."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from exporter.model import Report, Seen, Target
+from exporter.store.database import Database
+from exporter.store.form import UnreadableRecordError, pack, unpack
+from exporter.store.history import StateChange, States, changes, pack_states, states_after, unpack_states, values_of
+from exporter.store.saved import Record, Saved
+
+log = logging.getLogger(__name__)
+
+
+class Store:
+    """Keeps the latest of each target. Called on the event loop; `everything` by any thread.
+
+    Attributes:
+        database: where it is kept, too; None keeps it in memory only.
+    """
+
+    def __init__(self, unreadable: Callable[[], None] = lambda: None) -> None:
+        """Create it, in memory only; `use` adds a database.
+
+        Args:
+            unreadable: called for each target whose record cannot be read.
+        """
+        self.database: Database | None = None
+        self._unreadable = unreadable
+        self._latest: dict[str, Saved] = {}
+        self._restored: dict[str, Saved] = {}
+
+    def use(self, database: Database) -> None:
+        """Open the database, and restore from it. Blocks.
+
+        Raises:
+            ExporterError: it cannot be used.
+        """
+        self._restored = database.open()
+        self.database = database
+
+    def everything(self) -> Mapping[str, Saved]:
+        """The latest of each target, by name."""
+        return dict(self._latest)
+
+    def adopt(self, target: Target, service: str) -> tuple[Seen, ...]:
+        """What was restored of this target, which is the latest of it from now on; empty if there is nothing."""
+        saved = self._restored.pop(target.name, None)
+        if saved is None or saved.service != service:
+            return ()
+        self._latest[target.name] = saved
+        return self.seen(target)
+
+    def get(self, name: str) -> Saved | None:
+        """The latest of the target with this name; None if it was never scanned."""
+        return self._latest.get(name)
+
+    def names(self) -> list[str]:
+        """The names of all scanned targets, sorted."""
+        return sorted(self._latest)
+
+    def seen(self, target: Target) -> tuple[Seen, ...]:
+        """What was seen of the target, by address; empty if it was never scanned."""
+        saved = self._latest.get(target.name)
+        if saved is None:
+            return ()
+        try:
+            return tuple(unpack(record.seen, target) for record in saved.records)
+        except UnreadableRecordError as error:  # by another version: as if the target had not been scanned
+            log.error("target=%s cannot be restored: %s", target.name, error)
+            self._unreadable()
+            del self._latest[target.name]
+            return ()
+
+    def put(self, seen: Sequence[Seen], reports: Iterable[Report], service: str, failures: int, at: datetime) -> Saved:
+        """Replace all that is known of one target by what a scan saw, as judged at this time."""
+        name = seen[0].target.name
+        before = self._states(name)
+        records, changed = [], list[StateChange]()
+        for one, report in zip(seen, reports, strict=True):
+            states = states_after(before.get(one.address, {}), values_of(report), at)
+            changed += changes(name, one.address, before.get(one.address, {}), states)
+            records.append(Record(one.address, pack(one), pack_states(states)))
+        saved = Saved(service, min(one.result.started_at for one in seen), failures, tuple(records))
+        self._save(name, saved, changed)
+        return saved
+
+    def judged(self, name: str, reports: Iterable[Report], at: datetime) -> None:
+        """Record what has changed by judging the target again at this time."""
+        saved = self._latest[name]
+        records, changed = [], list[StateChange]()
+        for record, report in zip(saved.records, reports, strict=True):
+            before = unpack_states(record.states)
+            states = states_after(before, values_of(report), at)
+            changed += changes(name, record.address, before, states)
+            records.append(record if states == before else replace(record, states=pack_states(states)))
+        if any(new is not old for new, old in zip(records, saved.records, strict=True)):
+            self._save(name, replace(saved, records=tuple(records)), changed)
+
+    def _states(self, name: str) -> dict[str | None, States]:
+        saved = self._latest.get(name)
+        return {one.address: unpack_states(one.states) for one in saved.records} if saved else {}
+
+    def _save(self, name: str, saved: Saved, changed: Sequence[StateChange]) -> None:
+        self._latest[name] = saved
+        if self.database:
+            self.database.put(name, saved, changed)
+
+    def remove(self, name: str) -> None:
+        """Remove the target; does nothing if it is unknown. Its history stays."""
+        if self._latest.pop(name, None) and self.database:
+            self.database.put(name, None)
+
+    async def written(self) -> None:
+        """Wait until everything is on disk, if there is a database that works."""
+        if self.database:
+            await self.database.written()
+
+    @property
+    def pending(self) -> int:
+        """How many targets are not yet on disk; 0 without a database."""
+        return self.database.pending if self.database else 0
+
+    def close(self, within: timedelta) -> None:
+        """Write what is pending. Blocks, but not longer than this."""
+        if self.database and not self.database.close(within):
+            log.error("the latest results of %d targets could not be written", self.pending)

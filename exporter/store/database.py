@@ -1,0 +1,281 @@
+"""The database: what is kept of each target on disk. A thread of its own writes it.
+
+A failed write loses nothing: what is pending is written later, and the program goes on from memory. A file that is
+damaged, or of a newer version, is set aside and never deleted.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+
+from exporter.errors import ExporterError
+from exporter.store.history import StateChange
+from exporter.store.saved import Saved
+from exporter.store.tables import Batch, NewerVersionError, Tables
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FILE_NAME = "exporter.db"
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_NO_ACCESS = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}
+_PATIENCE_SECONDS = 2.0
+"""How long a result waits to be written before it is shown; a disk that hangs must not stop scans."""
+_RETRY_SECONDS = 5.0
+_LOGGED_EVERY_SECONDS = 60.0
+_CLEANED_EVERY_SECONDS = 86_400.0
+
+
+class StoreError(StrEnum):
+    """What went wrong: label values of `tls_posture_exporter_store_errors_total`."""
+
+    READ = "read"
+    WRITE = "write"
+    DAMAGED = "damaged"
+    NEWER = "newer"
+    RECORD = "record"
+
+
+class Database:
+    """The file, and the thread that writes it. All methods except for `open` are called on the event loop."""
+
+    def __init__(
+        self,
+        folder: Path,
+        retention: timedelta,
+        *,
+        now: Callable[[], datetime],
+        failed: Callable[[StoreError], None],
+        everything: Callable[[], Mapping[str, Saved]],
+    ) -> None:
+        """Create it; `open` opens it.
+
+        Args:
+            folder: created where it does not exist.
+            retention: how long changes are kept.
+            now: the system's clock.
+            failed: called for each error, by any thread.
+            everything: the latest of all targets, by name, for a new file in place of a damaged one; called by any
+                thread.
+        """
+        self._folder, self._path = folder, folder / FILE_NAME
+        self._retention, self._now = retention, now
+        self._failed, self._everything = failed, everything
+        self._tables: Tables | None = None
+        self._batch = Batch()  # what waits
+        self._in_hand = Batch()  # what the thread writes now
+        self._work: list[Callable[[Tables | None], None]] = []
+        self._wake = threading.Condition()
+        self._closing = False
+        self._is_new = False  # a file was set aside, and the new one does not have everything yet
+        self._healthy = True
+        self._logged_at: dict[StoreError, float] = {}
+        self._cleaned_at = -_CLEANED_EVERY_SECONDS
+        self._thread = threading.Thread(target=self._run, name="database", daemon=True)
+
+    # --- start and end ------------------------------------------------------------------------------------------------
+
+    def open(self) -> dict[str, Saved]:
+        """Open the file, start the thread, and return the latest of each target. Blocks.
+
+        Raises:
+            ExporterError: the folder cannot be used, or another process uses it.
+        """
+        self._lock_folder()
+        try:
+            latest = self._opened().latest()
+        except sqlite3.Error as error:
+            if _code(error) in _NO_ACCESS:
+                self._unlock()
+                raise ExporterError(f"cannot use {self._path}: {error}") from error
+            self._report(StoreError.READ, "nothing is restored from %s: %s", self._path, error)
+            latest = {}
+        self._thread.start()
+        return latest
+
+    def _lock_folder(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise ExporterError(f"cannot store anything in {self._folder}: {error.strerror or error}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._unlock()
+            raise ExporterError(f"{self._folder} is in use by another process") from error
+
+    def _unlock(self) -> None:
+        os.close(self._lock)
+
+    def close(self, within: timedelta) -> bool:
+        """Write what is pending and close the file; False if that took too long or failed. Blocks."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join(within.total_seconds())
+        if self._thread.is_alive():
+            return False  # the end of the process unlocks the folder
+        self._unlock()
+        return not self._batch
+
+    # --- for the event loop -------------------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> int:
+        """How many targets are not yet written."""
+        return len(self._batch.targets.keys() | self._in_hand.targets.keys())
+
+    def put(self, name: str, saved: Saved | None, changes: Sequence[StateChange] = ()) -> None:
+        """Write the latest of a target, or remove it, soon."""
+        with self._wake:
+            self._batch = self._batch.before(Batch({name: saved}, list(changes)))
+            self._wake.notify()
+
+    async def written(self) -> None:
+        """Wait until everything so far is written. Does not wait for a disk that is full or hangs."""
+        if self._healthy and self.pending:
+            try:
+                await asyncio.wait_for(self._do(lambda _tables: None), _PATIENCE_SECONDS)
+            except TimeoutError:
+                self._healthy = False
+                self._report(StoreError.WRITE, "%s: no write has ended for %s s", self._path, _PATIENCE_SECONDS)
+
+    async def changes(self, target: str | None, since: datetime, limit: int) -> list[StateChange]:
+        """The latest changes since then, the newest first; of one target, or of all. Empty if they cannot be read."""
+        return await self._do(lambda tables: tables.changes(target, since, limit) if tables else []) or []
+
+    async def _do(self, work: Callable[[Tables | None], T]) -> T | None:
+        """Have the thread do this after the next write; None if it fails."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T | None] = loop.create_future()
+
+        def settle(result: T | None) -> None:
+            if not done.done():
+                done.set_result(result)
+
+        def run(tables: Tables | None) -> None:
+            result = None
+            try:
+                result = work(tables)
+            except (sqlite3.Error, ValueError) as error:
+                self._report(StoreError.READ, "%s: %s", self._path, error)
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(settle, result)
+
+        with self._wake:
+            self._work.append(run)
+            self._wake.notify()
+        return await done
+
+    # --- the thread ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._batch or self._work or self._closing)
+                self._in_hand, self._batch = self._batch, Batch()
+                work, self._work = self._work, []
+                last = self._closing
+            worked = self._write(self._in_hand)
+            with self._wake:
+                if not worked:
+                    self._batch = self._in_hand.before(self._batch)
+                self._in_hand = Batch()
+            for run in work:
+                run(self._tables)
+            if last:
+                break
+            if not worked:
+                with self._wake:
+                    self._wake.wait_for(lambda: self._closing, _RETRY_SECONDS)
+        if self._tables:
+            self._tables.close()
+
+    def _write(self, batch: Batch) -> bool:
+        """Write the batch; False if it could not be written."""
+        if not batch and not self._is_new:
+            return True
+        try:
+            tables = self._opened()
+            tables.write(Batch(dict(self._everything())).before(batch) if self._is_new else batch, self._now())
+            self._is_new = False
+            self._clean(tables)
+        except sqlite3.Error as error:
+            self._report(
+                StoreError.WRITE, "%s: %s; %d targets are kept in memory only", self._path, error, self.pending
+            )
+            self._healthy = False
+            if _code(error) in _DAMAGED:
+                self._drop(error)
+            return False
+        if not self._healthy:
+            log.info("%s is written again", self._path)
+        self._healthy = True
+        return True
+
+    def _clean(self, tables: Tables) -> None:
+        if monotonic() - self._cleaned_at >= _CLEANED_EVERY_SECONDS:
+            self._cleaned_at = monotonic()
+            tables.clean(self._now() - self._retention)
+
+    def _opened(self) -> Tables:
+        """The tables; those of a new file if the file had to be set aside.
+
+        Raises:
+            sqlite3.Error: the file cannot be used.
+        """
+        if self._tables is None:
+            try:
+                self._tables = Tables(self._path)
+            except NewerVersionError as error:
+                self._set_aside(StoreError.NEWER, error)
+            except sqlite3.Error as error:
+                if _code(error) not in _DAMAGED:
+                    raise
+                self._set_aside(StoreError.DAMAGED, error)
+        if self._tables is None:
+            self._tables = Tables(self._path)
+        return self._tables
+
+    def _drop(self, error: sqlite3.Error) -> None:
+        """Close and set aside the file, which has become damaged."""
+        if self._tables:
+            self._tables.close()
+        self._tables = None
+        with suppress(sqlite3.Error):  # it is tried again with the next write
+            self._set_aside(StoreError.DAMAGED, error)
+
+    def _set_aside(self, kind: StoreError, error: Exception) -> None:
+        self._is_new = True
+        stamp = self._now().strftime("%Y%m%dT%H%M%SZ")
+        aside = self._path.with_name(f"{FILE_NAME}.{kind}-{stamp}")
+        try:
+            for suffix in ("-wal", "-shm", ""):  # the file itself last: until then it is found again
+                with suppress(FileNotFoundError):
+                    Path(f"{self._path}{suffix}").rename(f"{aside}{suffix}")
+        except OSError as problem:
+            raise sqlite3.OperationalError(f"{self._path} cannot be set aside: {problem}") from error
+        self._report(kind, "%s was set aside as %s: %s", self._path, aside.name, error)
+
+    def _report(self, kind: StoreError, message: str, *arguments: object) -> None:
+        self._failed(kind)
+        if monotonic() - self._logged_at.get(kind, -_LOGGED_EVERY_SECONDS) >= _LOGGED_EVERY_SECONDS:
+            self._logged_at[kind] = monotonic()
+            log.error(message, *arguments)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF

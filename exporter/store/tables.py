@@ -1,0 +1,173 @@
+"""The tables of the SQLite file: the latest of each target, and the history.
+
+A write is one transaction. What is committed survives the end of the process at any moment (`journal_mode=WAL`). After
+a failure of the machine the last commits may be missing, but the file is whole (`synchronous=NORMAL`).
+"""
+
+import os
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic_core import from_json, to_json
+
+from exporter.store.history import StateChange, parse_key
+from exporter.store.saved import Record, Saved
+
+VERSION = 1
+"""Version of the tables and of the forms in them."""
+_TABLES = """
+CREATE TABLE targets (
+    name TEXT PRIMARY KEY, service TEXT NOT NULL, begun_at REAL NOT NULL, failures INTEGER NOT NULL,
+    saved_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE latest (
+    target TEXT NOT NULL, place INTEGER NOT NULL, address TEXT NOT NULL, seen BLOB NOT NULL, states BLOB NOT NULL,
+    PRIMARY KEY (target, place)
+) WITHOUT ROWID;
+CREATE TABLE changes (
+    at REAL NOT NULL, target TEXT NOT NULL, address TEXT NOT NULL, what TEXT NOT NULL,
+    before TEXT NOT NULL, after TEXT NOT NULL
+);
+CREATE INDEX changes_by_target ON changes (target, at);
+CREATE INDEX changes_by_time ON changes (at);
+"""
+_MOST_PENDING_CHANGES = 100_000
+"""Changes that wait for a disk without space. Those after them are lost; some 20 MB."""
+
+
+class NewerVersionError(Exception):
+    """A newer version of this program wrote the file."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is to be written in one transaction.
+
+    Attributes:
+        targets: name -> its latest; None removes it.
+    """
+
+    targets: dict[str, Saved | None] = field(default_factory=dict)
+    changes: list[StateChange] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.targets or self.changes)
+
+    def before(self, later: "Batch") -> "Batch":
+        """This batch and a later one together."""
+        return Batch({**self.targets, **later.targets}, (self.changes + later.changes)[:_MOST_PENDING_CHANGES])
+
+
+class Tables:
+    """The file and its tables. Used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or create it.
+
+        Raises:
+            NewerVersionError: a newer version of this program wrote the file; it is not changed.
+            sqlite3.Error: the file cannot be used.
+        """
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise NewerVersionError(f"it has version {version} of the tables, and this program knows {VERSION}")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            error = sqlite3.DatabaseError(found)
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+        if version == 0:
+            self._connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def latest(self) -> dict[str, Saved]:
+        """The latest of each target, by name."""
+        records: dict[str, list[Record]] = {}
+        for target, _, address, seen, states in self._connection.execute("SELECT * FROM latest ORDER BY target, place"):
+            records.setdefault(target, []).append(Record(address or None, seen, states))
+        return {
+            name: Saved(service, _time(begun_at), failures, tuple(records[name]))
+            for name, service, begun_at, failures, _ in self._connection.execute("SELECT * FROM targets")
+            if name in records
+        }
+
+    def write(self, batch: Batch, now: datetime) -> None:
+        """Write all of it, or nothing.
+
+        Raises:
+            sqlite3.Error: nothing was written.
+        """
+        execute, many = self._connection.execute, self._connection.executemany
+        execute("BEGIN IMMEDIATE")
+        try:
+            many("DELETE FROM latest WHERE target = ?", [(name,) for name in batch.targets])
+            many("DELETE FROM targets WHERE name = ?", [(name,) for name, one in batch.targets.items() if one is None])
+            saved = [(name, one) for name, one in batch.targets.items() if one is not None]
+            many(
+                "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?)",
+                [(name, one.service, one.begun_at.timestamp(), one.failures, now.timestamp()) for name, one in saved],
+            )
+            many(
+                "INSERT INTO latest VALUES (?, ?, ?, ?, ?)",
+                [
+                    (name, place, each.address or "", each.seen, each.states)
+                    for name, one in saved
+                    for place, each in enumerate(one.records)
+                ],
+            )
+            many("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)", map(_change_row, batch.changes))
+            execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # SQLite may have rolled back already
+                execute("ROLLBACK")
+            raise
+
+    def clean(self, until: datetime) -> None:
+        """Delete what is older than this: changes, and targets that were not scanned since."""
+        old = (until.timestamp(),)
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("DELETE FROM changes WHERE at < ?", old)
+        self._connection.execute(
+            "DELETE FROM latest WHERE target IN (SELECT name FROM targets WHERE saved_at < ?)", old
+        )
+        self._connection.execute("DELETE FROM targets WHERE saved_at < ?", old)
+        self._connection.execute("COMMIT")
+
+    def changes(self, target: str | None, since: datetime, limit: int) -> list[StateChange]:
+        """The latest changes since then, the newest first; of one target, or of all."""
+        rows = self._connection.execute(
+            "SELECT * FROM changes WHERE at >= ?1 AND (?2 IS NULL OR target = ?2) "
+            "ORDER BY at DESC, rowid DESC LIMIT ?3",
+            (since.timestamp(), target, limit),
+        )
+        return [
+            StateChange(name, address or None, parse_key(what), from_json(before), from_json(after), _time(at))
+            for at, name, address, what, before, after in rows
+        ]
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _change_row(change: StateChange) -> tuple[object, ...]:
+    before, after = (to_json(value).decode() for value in (change.before, change.after))
+    return change.at.timestamp(), change.target, change.address or "", str(change.key), before, after

@@ -1,0 +1,232 @@
+"""What is written is there after any end, and trouble with the disk stops nothing."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.errors import ExporterError
+from exporter.store import tables
+from exporter.store.database import FILE_NAME, Database, StoreError
+from exporter.store.history import StateChange, StateKey, What
+from exporter.store.saved import Record, Saved
+from tests.support.targets import NOW
+
+WITHIN = timedelta(seconds=60)
+RETENTION = timedelta(days=400)
+
+
+def saved(text: str = "x", **changes: Any) -> Saved:  # noqa: ANN401 - any field of Saved
+    records = (Record("10.0.0.1", text.encode(), b"s"), Record("10.0.0.0", b"", b""))
+    return replace(Saved("key", NOW, 0, records), **changes)
+
+
+def change(target: str = "a", age: timedelta = timedelta(0)) -> StateChange:
+    return StateChange(target, None, StateKey(What.GRADE), "A", None, NOW - age)
+
+
+class Kept:
+    """A folder for databases.
+
+    Attributes:
+        errors: that were reported.
+        everything: what is in memory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "data"
+        self.path = self.folder / FILE_NAME
+        self.errors: list[StoreError] = []
+        self.everything: dict[str, Saved] = {}
+
+    def make(self) -> Database:
+        return Database(
+            self.folder, RETENTION, now=lambda: NOW, failed=self.errors.append, everything=lambda: self.everything
+        )
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[Database, dict[str, Saved]]]:
+        database = self.make()
+        found = database.open()
+        try:
+            yield database, found
+        finally:
+            assert database.close(WITHIN)
+
+    def content(self) -> dict[str, Saved]:
+        with self.open() as (_, found):
+            return found
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(tmp_path)
+
+
+def test_the_latest_of_each_target_is_there_after_a_restart(kept: Kept) -> None:
+    with kept.open() as (database, found):
+        assert found == {}
+        database.put("a", saved("old"))
+        database.put("a", saved("new", failures=3))
+        database.put("b", saved())
+        database.put("c", saved())
+        database.put("c", None)
+    assert kept.content() == {"a": saved("new", failures=3), "b": saved()}
+    assert kept.path.stat().st_mode & 0o777 == 0o600
+    assert kept.errors == []
+
+
+def test_what_was_waited_for_is_there_although_the_program_was_killed(kept: Kept) -> None:
+    """Another connection reads the file as a new process would."""
+
+    async def run() -> None:
+        with kept.open() as (database, _):
+            database.put("a", saved())
+            await database.written()
+            other = tables.Tables(kept.path)
+            assert other.latest() == {"a": saved()}
+            other.close()
+
+    asyncio.run(run())
+
+
+def test_changes_are_read_by_target_and_time_the_newest_first(kept: Kept) -> None:
+    old, older = change(age=timedelta(hours=1)), change("b", timedelta(days=2))
+
+    async def run() -> None:
+        with kept.open() as (database, _):
+            database.put("a", saved(), [old, change()])
+            database.put("b", saved(), [older])
+            await database.written()
+            assert await database.changes(None, NOW - timedelta(days=9), 10) == [change(), old, older]
+            assert await database.changes("a", NOW - timedelta(days=9), 10) == [change(), old]
+            assert await database.changes(None, NOW - timedelta(days=1), 1) == [change()]
+
+    asyncio.run(run())
+
+
+def test_what_is_older_than_the_retention_is_deleted(kept: Kept) -> None:
+    with kept.open() as (database, _):
+        database.put("a", saved(), [change(age=RETENTION + timedelta(seconds=1)), change()])
+
+    async def run() -> None:
+        with kept.open() as (database, found):
+            assert found == {"a": saved()}
+            database.put("b", saved())
+            await database.written()
+            assert await database.changes(None, NOW - 2 * RETENTION, 10) == [change()]
+
+    asyncio.run(run())
+    with sqlite3.connect(kept.path) as connection:
+        connection.execute("UPDATE targets SET saved_at = 0 WHERE name = 'a'")
+    connection.close()
+    with kept.open() as (database, _):
+        database.put("b", saved())
+    assert kept.content() == {"b": saved()}
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(b"not a database" * 1000)
+
+
+def damage_pages(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[4096 * 2 :] = b"\xff" * (len(data) - 4096 * 2)
+    path.write_bytes(data)
+
+
+def make_newer(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {tables.VERSION + 1}")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("harm", "error"),
+    [(damage, StoreError.DAMAGED), (damage_pages, StoreError.DAMAGED), (make_newer, StoreError.NEWER)],
+)
+def test_a_file_that_cannot_be_used_is_set_aside_as_it_is(kept: Kept, harm: Any, error: StoreError) -> None:  # noqa: ANN401
+    with kept.open() as (database, _):
+        database.put("a", saved())
+    harm(kept.path)
+    before = kept.path.read_bytes()
+    with kept.open() as (database, found):
+        assert found == {}
+        database.put("b", saved())
+    assert kept.content() == {"b": saved()}
+    assert kept.errors == [error]
+    (aside,) = (one for one in kept.folder.glob(f"{FILE_NAME}.{error}-*") if one.suffix not in {"-wal", "-shm"})
+    assert aside.read_bytes() == before
+
+
+def test_a_file_that_is_damaged_later_is_replaced_with_everything(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, broken = tables.Tables.write, threading.Event()
+
+    def damaged(self: tables.Tables, *arguments: Any) -> None:  # noqa: ANN401
+        if not broken.is_set():
+            broken.set()
+            error = sqlite3.DatabaseError("database disk image is malformed")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+        write(self, *arguments)
+
+    monkeypatch.setattr(tables.Tables, "write", damaged)
+    monkeypatch.setattr("exporter.store.database._RETRY_SECONDS", 0.01)
+    kept.everything = {"a": saved("kept"), "b": saved("new")}
+
+    async def run() -> None:
+        with kept.open() as (database, _):
+            database.put("b", saved("new"))
+            while database.pending:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+    assert kept.content() == kept.everything
+    assert kept.errors == [StoreError.WRITE, StoreError.DAMAGED]
+
+
+def test_a_disk_that_was_full_has_everything_later(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for it meanwhile."""
+    monkeypatch.setattr("exporter.store.database._RETRY_SECONDS", 0.01)
+
+    async def run() -> None:
+        with kept.open() as (database, _):
+            limit = sqlite3.connect(kept.path)
+            limit.execute("BEGIN EXCLUSIVE")
+            monkeypatch.setattr("exporter.store.database._PATIENCE_SECONDS", 0.01)
+            for number in range(200):
+                database.put(f"t{number % 20}", saved(str(number)), [change()])
+                await database.written()
+            assert database.pending == 20
+            limit.rollback()
+            limit.close()
+            while database.pending:
+                await asyncio.sleep(0.01)
+            assert len(await database.changes(None, NOW, 1000)) == 200
+
+    asyncio.run(run())
+    assert kept.content() == {f"t{number % 20}": saved(str(number)) for number in range(180, 200)}
+    assert StoreError.WRITE in kept.errors
+
+
+def test_a_folder_belongs_to_one_process(kept: Kept) -> None:
+    with kept.open(), pytest.raises(ExporterError, match="in use by another process"):
+        kept.make().open()
+
+
+@pytest.mark.parametrize("blocked", ["data", f"data/{FILE_NAME}"])
+def test_a_folder_that_cannot_be_used_is_an_error_at_the_start(kept: Kept, tmp_path: Path, blocked: str) -> None:
+    place = tmp_path / blocked
+    if blocked == "data":
+        place.write_text("a file")
+    else:
+        place.mkdir(parents=True)
+    with pytest.raises(ExporterError, match="cannot"):
+        kept.make().open()
