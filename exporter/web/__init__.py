@@ -41,6 +41,7 @@ li {{ margin: .3rem 0; }} footer {{ color: #666; margin-top: 2rem; font-size: .9
 </body></html>
 """
 
+_NOT_READY = "TLS Posture Exporter is not ready.\n"
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -66,6 +67,8 @@ def make_app(sources: Sources) -> Starlette:
     """The ASGI application."""
 
     async def metrics(request: Request) -> Response:
+        if not sources.ready():  # a page with some of the targets would look as if the others were gone
+            return PlainTextResponse(_NOT_READY, status_code=503)
         body, content_type = sources.metrics(request.headers.get("accept", ""))
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if len(body) >= _GZIP_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
@@ -79,7 +82,7 @@ def make_app(sources: Sources) -> Starlette:
     async def ready(_request: Request) -> Response:
         if sources.ready():
             return PlainTextResponse("TLS Posture Exporter is ready.\n")
-        return PlainTextResponse("TLS Posture Exporter is not ready.\n", status_code=503)
+        return PlainTextResponse(_NOT_READY, status_code=503)
 
     async def landing(_request: Request) -> Response:
         targets, scanned = sources.counts()
