@@ -15,6 +15,7 @@ from exporter.errors import ConfigError
 from exporter.fleet import KeyIndex
 from exporter.freshness import Freshness, Hooks
 from exporter.judge import load_judge
+from exporter.looplag import watch_loop
 from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics
 from exporter.model import CLOCK_TOLERANCE, Report, ScanResult
 from exporter.net.gate import HostGate
@@ -106,7 +107,10 @@ class App:
         self.schedule.start()
         self.apply(self._first_config)
         self._own.restored.set(len(self.store.names()))
-        self._judging_restored = asyncio.create_task(self._when_judged())
+        self._tasks = [
+            asyncio.create_task(self._when_judged()),
+            asyncio.create_task(watch_loop(self._own.loop_lag.observe)),
+        ]
 
     async def _when_judged(self) -> None:
         """Be ready when what was restored is judged: a page with some targets would look as if the others were gone."""
@@ -195,6 +199,9 @@ class App:
         self._own.waiting.set(gauges.waiting)
         self._own.lag.set(gauges.lag_seconds)
         self._own.store_pending.set(self.store.pending)
+        oldest, due = self.store.oldest_fact, self.schedule.next_due()
+        self._own.oldest_fact.value = oldest.timestamp() if oldest else None
+        self._own.next_due.value = due.timestamp() if due else None
         return self._exposition.render(accept)
 
     def counts(self) -> tuple[int, int]:
@@ -211,7 +218,8 @@ class App:
 
     async def stop(self) -> None:
         """Stop scanning."""
-        self._judging_restored.cancel()
+        for task in self._tasks:
+            task.cancel()
         self._ready = False
         if not await self.schedule.stop(STOP_WITHIN):
             log.warning("some scans did not end in time")

@@ -305,6 +305,11 @@ class Facts:
         part = self._parts.get(kind)
         return part[1] if part else None
 
+    @property
+    def oldest(self) -> datetime | None:
+        """When the oldest of these facts were seen; None if there are none."""
+        return min((at for _, at in self._parts.values()), default=None)
+
     def with_part(self, value: object, at: datetime) -> "Facts":
         """These facts and one more part, replacing an older one of the same class."""
         return Facts({**self._parts, type(value): (value, at)})

@@ -27,6 +27,7 @@ a start, the first scan and the one at the target's phase could directly follow 
 _EXTRA_APART_SECONDS = 60.0
 """Least time between two extra scans of a target: a server whose certificates last for seconds must not be scanned all
 the time."""
+_WATCH = "watch"
 _CLOCK_LOOKED_AT = timedelta(seconds=5)
 """How often the two clocks are compared."""
 
@@ -160,7 +161,7 @@ class Schedule:
     def start(self) -> None:
         """Start the clock and the workers; needs a running event loop."""
         self._ahead = self._now() - self._zone.now()
-        self._clock.add_job(self._watch, _Every(_CLOCK_LOOKED_AT, self._zone.now()))
+        self._clock.add_job(self._watch, _Every(_CLOCK_LOOKED_AT, self._zone.now()), id=_WATCH)
         self._clock.start()
         self._workers = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._worker_count)]
 
@@ -198,6 +199,11 @@ class Schedule:
                 soon = self._zone.now() + first_delay(name, interval, len(intervals))
                 self._clock.add_job(self._due, DateTrigger(soon), args=[name], id=_first_id(name))
         self._intervals = dict(intervals)
+
+    def next_due(self) -> datetime | None:
+        """When the next scan is due, by the system's clock; None without targets."""
+        times = [job.next_run_time for job in self._clock.get_jobs() if job.id != _WATCH]
+        return EPOCH + (min(times) - self._zone.at(0)) + self._ahead if times else None
 
     def scan_again(self, names: Collection[str]) -> None:
         """Scan each of these targets once more soon, spread as after a start; regular scans are unaffected.

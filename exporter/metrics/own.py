@@ -1,8 +1,11 @@
 """The exporter's own metrics, kept by prometheus_client."""
 
 import platform
+from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.clients.files import shipped_clients
@@ -110,13 +113,55 @@ RESTORED = Family(
     NEVER,
     example=20,
 )
+LOOP_LAG = Family(
+    "tls_posture_exporter_loop_lag_seconds",
+    "How late the event loop ran what was due, looked at twice a second",
+    Unit.SECONDS,
+    NEVER,
+    example=0.001,
+    kind="histogram",
+)
+OLDEST_FACT = Family(
+    "tls_posture_exporter_oldest_fact_timestamp_seconds",
+    "When the oldest fact was seen that is known of any target",
+    Unit.TIME,
+    "when nothing is known of any target",
+    example=1796083200,
+)
+NEXT_DUE = Family(
+    "tls_posture_exporter_next_due_timestamp_seconds",
+    "When the next scan is due",
+    Unit.TIME,
+    "without targets",
+    example=1796083200,
+)
 OWN_FAMILIES = (
     *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, DATA_TIMESTAMP, TARGETS, SCANS, SCAN_DURATION),
     *(WORKER_RESTARTS, RUNNING, WAITING, LAG, STORE_ERRORS, STORE_PENDING, RESTORED),
+    *(LOOP_LAG, OLDEST_FACT, NEXT_DUE),
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
+LAG_BUCKETS_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5)
 DURATION_BUCKETS_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+class Maybe(Collector):
+    """A gauge that is absent while its value is not known.
+
+    Attributes:
+        value: None is not known.
+    """
+
+    def __init__(self, family: Family, registry: CollectorRegistry) -> None:
+        self._family = family
+        self.value: float | None = None
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """See `prometheus_client`."""
+        if self.value is not None:
+            yield GaugeMetricFamily(self._family.name, self._family.help, value=self.value)
 
 
 class OwnMetrics:
@@ -148,6 +193,9 @@ class OwnMetrics:
             self.store_errors.labels(error)
         self.store_pending = self._gauge(STORE_PENDING)
         self.restored = self._gauge(RESTORED)
+        self.loop_lag = Histogram(LOOP_LAG.name, LOOP_LAG.help, buckets=LAG_BUCKETS_SECONDS, registry=self.registry)
+        self.oldest_fact = Maybe(OLDEST_FACT, self.registry)
+        self.next_due = Maybe(NEXT_DUE, self.registry)
 
     def _gauge(self, family: Family) -> Gauge:
         return Gauge(family.name, family.help, [label.name for label in family.labels], registry=self.registry)

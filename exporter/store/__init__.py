@@ -31,6 +31,7 @@ class Store:
         self._unreadable = unreadable
         self._latest: dict[str, Saved] = {}
         self._restored: dict[str, Saved] = {}
+        self._oldest: dict[str, datetime] = {}
 
     def use(self, database: Database) -> None:
         """Open the database, and restore from it. Blocks.
@@ -51,7 +52,9 @@ class Store:
         if saved is None or saved.service != service:
             return ()
         self._latest[target.name] = saved
-        return self.seen(target)
+        seen = self.seen(target)
+        self._note_age(target.name, seen)
+        return seen
 
     def get(self, name: str) -> Saved | None:
         """The latest of the target with this name; None if it was never scanned."""
@@ -84,6 +87,7 @@ class Store:
             changed += changes(name, one.address, before.get(one.address, {}), states)
             records.append(Record(one.address, pack(one), pack_states(states)))
         saved = Saved(service, min(one.result.started_at for one in seen), failures, tuple(records))
+        self._note_age(name, seen)
         self._save(name, saved, changed)
         return saved
 
@@ -99,6 +103,17 @@ class Store:
         if any(new is not old for new, old in zip(records, saved.records, strict=True)):
             self._save(name, replace(saved, records=tuple(records)), changed)
 
+    def _note_age(self, name: str, seen: Sequence[Seen]) -> None:
+        oldest = min((at for one in seen if (at := one.facts.oldest) is not None), default=None)
+        self._oldest.pop(name, None)
+        if oldest is not None:
+            self._oldest[name] = oldest
+
+    @property
+    def oldest_fact(self) -> datetime | None:
+        """When the oldest fact of any target was seen; None if nothing is known."""
+        return min(self._oldest.values(), default=None)
+
     def _states(self, name: str) -> dict[str | None, States]:
         saved = self._latest.get(name)
         return {one.address: unpack_states(one.states) for one in saved.records} if saved else {}
@@ -110,6 +125,7 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Remove the target; does nothing if it is unknown. Its history stays."""
+        self._oldest.pop(name, None)
         if self._latest.pop(name, None) and self.database:
             self.database.put(name, None)
 
