@@ -78,6 +78,7 @@ class Database:
         self._work: list[Callable[[Tables | None], None]] = []
         self._wake = threading.Condition()
         self._closing = False
+        self._retry_at = 0.0
         self._is_new = False  # a file was set aside, and the new one does not have everything yet
         self._healthy = True
         self._logged_at: dict[StoreError, float] = {}
@@ -182,30 +183,36 @@ class Database:
     # --- the thread ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
+        last = False
+        while not last:
             with self._wake:
-                self._wake.wait_for(lambda: self._batch or self._work or self._closing)
-                self._in_hand, self._batch = self._batch, Batch()
+                self._wake.wait_for(self._has_work, self._seconds_to_retry())
                 work, self._work = self._work, []
                 last = self._closing
+                if last or not self._seconds_to_retry():
+                    self._in_hand, self._batch = self._batch, Batch()
             worked = self._write(self._in_hand)
             with self._wake:
                 if not worked:
+                    self._retry_at = monotonic() + _RETRY_SECONDS
                     self._batch = self._in_hand.before(self._batch)
                 self._in_hand = Batch()
             for run in work:
                 run(self._tables)
-            if last:
-                break
-            if not worked:
-                with self._wake:
-                    self._wake.wait_for(lambda: self._closing, _RETRY_SECONDS)
         if self._tables:
             self._tables.close()
 
+    def _has_work(self) -> bool:
+        return bool(self._work or self._closing or (self._batch and not self._seconds_to_retry()))
+
+    def _seconds_to_retry(self) -> float | None:
+        """Seconds until a failed write is tried again; None if it may be tried now."""
+        left = self._retry_at - monotonic()
+        return left if left > 0 else None
+
     def _write(self, batch: Batch) -> bool:
         """Write the batch; False if it could not be written."""
-        if not batch and not self._is_new:
+        if not batch:
             return True
         try:
             tables = self._opened()

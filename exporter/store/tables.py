@@ -81,6 +81,8 @@ class Tables:
             raise
 
     def _prepare(self) -> None:
+        # Nobody else uses the file. SQLite then needs no file in shared memory, which a full disk would not have.
+        self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise NewerVersionError(f"it has version {version} of the tables, and this program knows {VERSION}")

@@ -1,6 +1,8 @@
 """What is written is there after any end, and trouble with the disk stops nothing."""
 
 import asyncio
+import resource
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -83,18 +85,19 @@ def test_the_latest_of_each_target_is_there_after_a_restart(kept: Kept) -> None:
     assert kept.errors == []
 
 
-def test_what_was_waited_for_is_there_although_the_program_was_killed(kept: Kept) -> None:
-    """Another connection reads the file as a new process would."""
+def test_what_was_waited_for_is_there_although_the_program_was_killed(kept: Kept, tmp_path: Path) -> None:
+    """A copy of the files is what a new process would find."""
 
     async def run() -> None:
         with kept.open() as (database, _):
             database.put("a", saved())
             await database.written()
-            other = tables.Tables(kept.path)
-            assert other.latest() == {"a": saved()}
-            other.close()
+            shutil.copytree(kept.folder, tmp_path / "copy")
 
     asyncio.run(run())
+    other = tables.Tables(tmp_path / "copy" / FILE_NAME)
+    assert other.latest() == {"a": saved()}
+    other.close()
 
 
 def test_changes_are_read_by_target_and_time_the_newest_first(kept: Kept) -> None:
@@ -192,28 +195,45 @@ def test_a_file_that_is_damaged_later_is_replaced_with_everything(kept: Kept, mo
     assert kept.errors == [StoreError.WRITE, StoreError.DAMAGED]
 
 
+@contextmanager
+def full_disk(used: int) -> Iterator[None]:
+    """No file of this process gets longer than this."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (used, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 def test_a_disk_that_was_full_has_everything_later(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for it meanwhile."""
     monkeypatch.setattr("exporter.store.database._RETRY_SECONDS", 0.01)
+    targets = {f"t{number}": saved("x" * 5000 + str(number)) for number in range(40)}
 
     async def run() -> None:
         with kept.open() as (database, _):
-            limit = sqlite3.connect(kept.path)
-            limit.execute("BEGIN EXCLUSIVE")
-            monkeypatch.setattr("exporter.store.database._PATIENCE_SECONDS", 0.01)
-            for number in range(200):
-                database.put(f"t{number % 20}", saved(str(number)), [change()])
-                await database.written()
-            assert database.pending == 20
-            limit.rollback()
-            limit.close()
+            with full_disk(100_000):
+                for name, one in targets.items():
+                    database.put(name, one, [change()])
+                    await database.written()
+                assert database.pending
+                assert kept.errors
             while database.pending:
                 await asyncio.sleep(0.01)
-            assert len(await database.changes(None, NOW, 1000)) == 200
+            assert len(await database.changes(None, NOW, 1000)) == len(targets)
 
     asyncio.run(run())
-    assert kept.content() == {f"t{number % 20}": saved(str(number)) for number in range(180, 200)}
-    assert StoreError.WRITE in kept.errors
+    assert kept.content() == targets
+    assert set(kept.errors) == {StoreError.WRITE}
+
+
+def test_a_start_on_a_full_disk_restores_everything(kept: Kept) -> None:
+    with kept.open() as (database, _):
+        database.put("a", saved())
+    with full_disk(0), kept.open() as (_, found):
+        assert found == {"a": saved()}
+    assert kept.errors == []
 
 
 def test_a_folder_belongs_to_one_process(kept: Kept) -> None:
