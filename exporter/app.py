@@ -28,7 +28,7 @@ from exporter.store import Store
 from exporter.store.database import Database, StoreError
 from exporter.targets import static_targets
 from exporter.web import Sources, make_app, serving
-from exporter.workers import Workers
+from exporter.workers import ProtectionLog, Workers
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,8 @@ class App:
         self._own = OwnMetrics()
         # One for all configurations: scans of the old one may still have open connections and busy workers.
         self._gate = HostGate()
-        self._workers = Workers(on_restart=self._own.worker_restarts.inc)
+        protections = ProtectionLog(self._own.show_protection)
+        self._workers = Workers(on_restart=self._own.worker_restarts.inc, on_start=protections)
         self._keys = KeyIndex()
         self._exposition = Exposition(self._own)
         self.store = store if store is not None else Store(lambda: self._store_failed(StoreError.RECORD))

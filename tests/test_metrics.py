@@ -449,7 +449,9 @@ def test_names_keep_to_the_rules_of_naming() -> None:
 
 
 def test_the_exporters_own_families_are_of_the_contract() -> None:
-    families = list(parse_openmetrics(page_text(exposition(), OPENMETRICS)))
+    metrics = OwnMetrics()
+    metrics.show_protection("seccomp", True)
+    families = list(parse_openmetrics(page_text(Exposition(metrics), OPENMETRICS)))
     own = {family.name: family for family in families if family.name.startswith("tls_posture_")}
     assert set(own) == set(OWN_CONTRACT)
     for name, family in own.items():
@@ -463,6 +465,17 @@ def test_scans_are_counted_from_zero_for_both_outcomes() -> None:
     found = values(parse_text(page_text(exposition())))
     for outcome in ("success", "failure"):
         assert found["tls_posture_exporter_scans_total", frozenset({("outcome", outcome)})] == 0
+
+
+def test_protections_are_shown_once_a_worker_has_started() -> None:
+    metrics = OwnMetrics()
+    series = "tls_posture_exporter_worker_protection{"
+    assert series not in page_text(Exposition(metrics))
+    metrics.show_protection("seccomp", True)
+    metrics.show_protection("landlock", False)
+    page = page_text(Exposition(metrics))
+    assert series + 'protection="seccomp"} 1.0' in page
+    assert series + 'protection="landlock"} 0.0' in page
 
 
 ANSWERING = replace(MODERN, result=replace(MODERN.result, failures=()))

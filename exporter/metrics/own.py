@@ -12,6 +12,7 @@ from exporter.clients.files import shipped_clients
 from exporter.model import Family, Label, Unit
 from exporter.software.files import shipped_table
 from exporter.store.database import StoreError
+from exporter.workers.protection import PROTECTIONS
 
 SERVER_EOL = "server-eol"
 """The table of releases and their ends of support, as a value of the label `data`."""
@@ -76,6 +77,13 @@ WORKER_RESTARTS = Family(
     example=0,
     kind="counter",
 )
+WORKER_PROTECTION = Family(
+    "tls_posture_exporter_worker_protection",
+    "Whether the kernel enforces this protection in the worker that started last",
+    Unit.FLAG,
+    "no worker has started",
+    labels=(Label("protection", "which protection of the kernel", PROTECTIONS),),
+)
 RUNNING = Family("tls_posture_exporter_scans_running", "Scans that are running", Unit.COUNT, NEVER, example=4)
 WAITING = Family(
     "tls_posture_exporter_scans_waiting", "Scans that are due and wait for a place", Unit.COUNT, NEVER, example=0
@@ -139,6 +147,7 @@ OWN_FAMILIES = (
     *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, DATA_TIMESTAMP, TARGETS, SCANS, SCAN_DURATION),
     *(WORKER_RESTARTS, RUNNING, WAITING, LAG, STORE_ERRORS, STORE_PENDING, RESTORED),
     *(LOOP_LAG, OLDEST_FACT, NEXT_DUE),
+    *(WORKER_RESTARTS, WORKER_PROTECTION, RUNNING, WAITING, LAG),
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
@@ -185,6 +194,7 @@ class OwnMetrics:
             SCAN_DURATION.name, SCAN_DURATION.help, buckets=DURATION_BUCKETS_SECONDS, registry=self.registry
         )
         self.worker_restarts = self._counter(WORKER_RESTARTS)
+        self.worker_protection = self._gauge(WORKER_PROTECTION)
         self.running = self._gauge(RUNNING)
         self.waiting = self._gauge(WAITING)
         self.lag = self._gauge(LAG)
@@ -196,6 +206,10 @@ class OwnMetrics:
         self.loop_lag = Histogram(LOOP_LAG.name, LOOP_LAG.help, buckets=LAG_BUCKETS_SECONDS, registry=self.registry)
         self.oldest_fact = Maybe(OLDEST_FACT, self.registry)
         self.next_due = Maybe(NEXT_DUE, self.registry)
+
+    def show_protection(self, name: str, on: bool) -> None:
+        """Set whether workers have this protection."""
+        self.worker_protection.labels(name).set(on)
 
     def _gauge(self, family: Family) -> Gauge:
         return Gauge(family.name, family.help, [label.name for label in family.labels], registry=self.registry)

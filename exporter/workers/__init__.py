@@ -2,9 +2,11 @@
 
 A worker has no network. The main process opens the connections that a job needs, through the same gate, proxy and
 STARTTLS dialogue as all others, and relays their bytes. So limits and counts apply to them too. Messages from a worker
-are checked for their form only. This is not a sandbox: a worker that was taken over still has the rights of its user.
+are checked for their form only. A worker gives up all rights that it does not need before its first job, see
+`lockdown`.
 """
 
 from exporter.workers.pool import WorkerLimits, Workers
+from exporter.workers.protection import ProtectionLog
 
-__all__ = ["WorkerLimits", "Workers"]
+__all__ = ["ProtectionLog", "WorkerLimits", "Workers"]

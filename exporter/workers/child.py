@@ -2,7 +2,8 @@
 
     python -m exporter.workers.child MODULE MEMORY_BYTES
 
-MODULE has `JOBS`: name -> function of the job's arguments and a `Network`; its result must fit into JSON.
+MODULE has `JOBS`: name -> function of the job's arguments and a `Network`; its result must fit into JSON. MODULE loads
+all that its jobs need: before the first job, the process is locked down.
 """
 
 import ctypes
@@ -12,17 +13,19 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, BinaryIO, NoReturn, Self
 
+from exporter.workers.lockdown import lock_down
+from exporter.workers.protection import Protection, to_json
 from exporter.workers.wire import HEAD, MAX_PAYLOAD_BYTES, Ending, FrameKind, frame, read_head
 
 Job = Callable[[Mapping[str, Any], "Network"], object]
 
 MAX_FILES = 64
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_PDEATHSIG = 1
 """linux/prctl.h"""
 
 
@@ -158,10 +161,9 @@ class Pipes:
 
 
 def _limit(memory_bytes: int) -> None:
-    """End with the main process, gain no privileges, write no core file, and limit files and memory."""
+    """End with the main process, write no core file, and limit files and memory."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     for what, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, MAX_FILES),
@@ -182,9 +184,9 @@ def _own_pipes() -> Pipes:
     return Pipes(incoming, outgoing)
 
 
-def serve(pipes: Pipes, jobs: Mapping[str, Job]) -> NoReturn:
-    """Do one job after the other."""
-    pipes.say(FrameKind.READY)
+def serve(pipes: Pipes, jobs: Mapping[str, Job], protections: Sequence[Protection]) -> NoReturn:
+    """Report the protections, and do one job after the other."""
+    pipes.say(FrameKind.READY, to_json(protections))
     while True:
         _, payload = pipes.hear()
         job = json.loads(payload)
@@ -202,7 +204,8 @@ def main() -> NoReturn:
     _limit(int(sys.argv[2]))
     if os.getppid() != parent:
         sys.exit(0)  # the main process ended before prctl took effect
-    serve(pipes, importlib.import_module(sys.argv[1]).JOBS)
+    jobs = importlib.import_module(sys.argv[1]).JOBS
+    serve(pipes, jobs, lock_down())
 
 
 if __name__ == "__main__":

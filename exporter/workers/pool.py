@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from exporter.errors import ProbeError
 from exporter.model import Reason
 from exporter.workers.process import Connect, Worker, WorkerBrokenError
+from exporter.workers.protection import Protection
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,10 @@ class WorkerLimits:
 class Workers:
     """Runs jobs of one module in separate processes.
 
+    Args:
+        on_restart: called when a worker crashed or was killed.
+        on_start: gets the protections of each worker that has started.
+
     Attributes:
         restarts: number of workers that crashed or were killed; planned replacements do not count.
     """
@@ -48,10 +53,12 @@ class Workers:
         module: str = "exporter.workers.attacks",
         limits: WorkerLimits | None = None,
         on_restart: Callable[[], None] = lambda: None,
+        on_start: Callable[[tuple[Protection, ...]], None] = lambda _: None,
     ) -> None:
         self._module = module
         self._limits = limits or WorkerLimits()
         self._on_restart = on_restart
+        self._on_start = on_start
         self._places = asyncio.Semaphore(self._limits.most)
         self._idle: list[Worker] = []
         self._leaving: dict[Worker, asyncio.TimerHandle] = {}
@@ -90,10 +97,12 @@ class Workers:
             self._drop(worker)
         try:
             async with asyncio.timeout(START_SECONDS):
-                return await Worker.start(self._module, self._limits.memory_bytes)
+                worker = await Worker.start(self._module, self._limits.memory_bytes)
         except (WorkerBrokenError, TimeoutError) as error:
             self._on_restart()
             raise _mapped(error, "start", START_SECONDS) from error
+        self._on_start(worker.protections)
+        return worker
 
     def _give_back(self, worker: Worker) -> None:
         if worker.jobs_done >= self._limits.jobs_each:

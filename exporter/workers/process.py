@@ -15,6 +15,7 @@ from typing import Self
 import exporter
 from exporter.errors import ProbeError
 from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError, PeerSlowError
+from exporter.workers.protection import Protection, from_json
 from exporter.workers.wire import HEAD, BrokenFrameError, Ending, FrameKind, frame, read_head
 
 Connect = Callable[[], AbstractAsyncContextManager[Connection]]
@@ -44,6 +45,7 @@ class Worker:
 
     Attributes:
         jobs_done: number of jobs that it has finished.
+        protections: what it has reported at its start.
     """
 
     def __init__(self, process: Process) -> None:
@@ -51,6 +53,7 @@ class Worker:
         self._errors = b""
         self._listener = asyncio.create_task(self._listen(), name=f"errors of worker {process.pid}")
         self.jobs_done = 0
+        self.protections: tuple[Protection, ...] = ()
 
     @classmethod
     async def start(cls, module: str, memory_bytes: int) -> Self:
@@ -68,9 +71,10 @@ class Worker:
             raise WorkerBrokenError(f"cannot be started: {error}") from error
         worker = cls(process)
         try:
-            kind, _ = await worker._hear()
+            kind, payload = await worker._hear()
             if kind is not FrameKind.READY:
                 raise WorkerBrokenError(f"started with a {kind.name} frame")
+            worker.protections = _protections(payload)
         except BaseException:
             await worker.end()
             raise
@@ -193,6 +197,13 @@ class Worker:
         # If another process holds the pipes open, the transport would keep them open too. There is no public way to
         # close it.
         self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _protections(payload: bytes) -> tuple[Protection, ...]:
+    try:
+        return from_json(payload)
+    except ValueError as error:
+        raise WorkerBrokenError("started without a report of its protections") from error
 
 
 def _result(payload: bytes) -> object:

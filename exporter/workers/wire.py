@@ -1,6 +1,7 @@
 """The messages between the main process and a worker: frames of a length, a kind and bytes, all bounded.
 
-They contain no pickles. So a compromised worker can lie about its server, but do nothing else by its messages.
+They contain no pickles. By its messages, a compromised worker can lie about its server and send that server a limited
+number of bytes. Where `lockdown` is in force, a worker can do nothing else.
 """
 
 import struct
@@ -25,7 +26,7 @@ class FrameKind(IntEnum):
     """The bytes were sent."""
 
     READY = 16
-    """The worker accepts jobs."""
+    """The worker accepts jobs; the payload is JSON, see `protection`."""
     CONNECT = 17
     """It wants a connection to the server; the previous one is closed."""
     SEND = 18

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from exporter.workers.child import Network
 from exporter.workers.wire import HEAD, MAX_PAYLOAD_BYTES, FrameKind
+from tests.support import intrusion
 
 LIBC = ctypes.CDLL(None)
 PyLIBC = ctypes.PyDLL(None)  # its calls keep the interpreter's lock, as native code that hangs does
@@ -83,6 +84,16 @@ def starts_another(arguments: Mapping[str, Any], _network: Network) -> NoReturn:
     Path(arguments["file"]).write_text(str(child.pid))
     while True:
         pass
+
+
+def runs(arguments: Mapping[str, Any], _network: Network) -> object:
+    """Run any program, as an attacker does who has taken over the worker; return what its `result` is then."""
+    names: dict[str, Any] = {"parent": os.getppid()} | vars(intrusion)
+    try:
+        exec(arguments["program"], names)  # noqa: S102 - that is its purpose
+    except OSError as error:
+        return type(error).__name__
+    return names["result"]
 
 
 def eats_memory(_arguments: Mapping[str, Any], _network: Network) -> NoReturn:
@@ -175,7 +186,7 @@ JOBS = {
     job.__name__: job
     for job in (
         *(echo, pid, fetch, connect_twice, segfault, abort, raises, leaves, stuck_in_native_code, spins),
-        *(starts_another, eats_memory, eats_native_memory, floods_errors, prints, garbage, announces_too_much),
+        *(runs, starts_another, eats_memory, eats_native_memory, floods_errors, prints, garbage, announces_too_much),
         *(no_json, deep_json, out_of_turn, sends_without_connection, half_a_frame),
         *(asks_without_end, connects_without_end, sends_without_end),
     )

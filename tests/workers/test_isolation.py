@@ -1,6 +1,7 @@
 """Workers that crash, hang, eat memory and lie, under a whole daemon: the others do not notice."""
 
 import asyncio
+import logging
 import subprocess
 import sys
 import time
@@ -86,6 +87,29 @@ def test_bad_workers_cost_their_own_probe_alone(evil_app: EvilApp) -> None:
         assert report.result.probes["handshake"], "what the other probes saw is there"
     assert max(pauses) < 10, "a stuck worker, which stays for 15 s, does not stop the event loop"
     assert not children()
+
+
+def test_the_daemon_shows_how_its_workers_are_protected(evil_app: EvilApp, caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> str:
+        async with scripted_server(STACK) as seen:
+            app = evil_app.make(seen.port, ("segfault", *FINE[:2]))
+            assert "worker_protection{" not in text(app)
+            app.start()
+            try:
+                async with asyncio.timeout(100):
+                    while len(app.reports()) < 3:
+                        await asyncio.sleep(0.02)
+                return text(app)
+            finally:
+                await app.stop()
+
+    with caplog.at_level(logging.INFO, "exporter"):
+        page = asyncio.run(run())
+    assert 'tls_posture_exporter_worker_protection{protection="seccomp"} 1.0' in page
+    assert 'tls_posture_exporter_worker_protection{protection="landlock"}' in page
+    logged = [record.getMessage() for record in caplog.records if "protections" in record.getMessage()]
+    assert len(logged) == 1, "one line, however many workers start"
+    assert "seccomp is on" in logged[0]
 
 
 def test_a_daemon_that_stops_takes_its_workers_along(evil_app: EvilApp) -> None:

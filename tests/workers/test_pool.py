@@ -18,6 +18,7 @@ from exporter.workers.process import MOST_CONNECTIONS, MOST_SENT_BYTES
 from tests.support.plain import Handler, drip, plain_server
 
 EVIL = "tests.support.evil_jobs"
+UNPROTECTED = "tests.support.refusing_kernels.neither"
 LIMITS = WorkerLimits(most=2, jobs_each=50, memory_bytes=256 << 20, idle_seconds=60.0)
 
 
@@ -30,9 +31,9 @@ async def nowhere() -> AsyncIterator[Connection]:
 class Pool:
     """Workers with misbehaving jobs, and how often one was started anew."""
 
-    def __init__(self, limits: WorkerLimits = LIMITS) -> None:
+    def __init__(self, limits: WorkerLimits = LIMITS, module: str = EVIL) -> None:
         self.restarts = 0
-        self.workers = Workers(EVIL, limits, on_restart=self._count)
+        self.workers = Workers(module, limits, on_restart=self._count)
 
     def _count(self) -> None:
         self.restarts += 1
@@ -41,9 +42,9 @@ class Pool:
         return await self.workers.run(name, arguments, nowhere, seconds)
 
 
-def with_pool(test: Callable[[Pool], Awaitable[None]], limits: WorkerLimits = LIMITS) -> Pool:
+def with_pool(test: Callable[[Pool], Awaitable[None]], limits: WorkerLimits = LIMITS, module: str = EVIL) -> Pool:
     """Run the test; whatever it did, no process, no thread and no descriptor is left."""
-    pool = Pool(limits)
+    pool = Pool(limits, module)
 
     async def run() -> None:
         await pool.run("echo")  # threads and descriptors of the first start stay
@@ -163,7 +164,7 @@ def test_what_a_late_worker_started_ends_with_it(tmp_path: Path) -> None:
         while not gone(int((tmp_path / "pid").read_text())):
             await asyncio.sleep(0.01)
 
-    with_pool(test)
+    with_pool(test, module=UNPROTECTED)
 
 
 @pytest.mark.parametrize("job", ["floods_errors", "prints"])
