@@ -7,16 +7,18 @@ never hides what was seen.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 from OpenSSL import SSL, crypto
 
 from exporter.credentials import Credentials, read_credentials
 from exporter.errors import ProbeError
-from exporter.model import ClientAuthentication, ClientCertificate, Reason
+from exporter.model import ClientAuthentication, ClientCertificate, Reason, Target
 from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError
 from exporter.net.openssl import Noted, make_context, restrict_signatures
 from exporter.net.service import ready_for_tls
+from exporter.threads import FILES, OPENSSL
 
 T = TypeVar("T")
 
@@ -38,7 +40,7 @@ class TLSSession:
     def __init__(
         self,
         connection: Connection,
-        server_name: str | None,
+        target: Target,
         alpn: list[bytes],
         *,
         credentials: Credentials | None = None,
@@ -50,9 +52,10 @@ class TLSSession:
             ValueError: the signature schemes cannot be restricted to `schemes`.
         """
         self._connection = connection
+        self._owner = target.name
         self._credentials = credentials
         self._noted = Noted()
-        self._completed = self._refused = self._taken = False
+        self._completed = self._refused = self._taken = self._abandoned = False
         self._early = b""
         self.declined = False
         context = make_context(alpn, credentials)
@@ -65,8 +68,8 @@ class TLSSession:
         self._tls = SSL.Connection(context, None)
         self._tls.set_info_callback(self._noted.state)
         self._tls.request_ocsp()
-        if server_name:
-            self._tls.set_tlsext_host_name(server_name.encode("ascii"))
+        if target.server_name:
+            self._tls.set_tlsext_host_name(target.server_name.encode("ascii"))
         self._tls.set_connect_state()
 
     def chain(self) -> tuple[bytes, ...]:
@@ -196,8 +199,7 @@ class TLSSession:
         """Repeat the step, moving bytes between OpenSSL and the connection, until it is done."""
         while True:
             try:
-                # In a thread, because a server can choose parameters that take OpenSSL seconds (a 10000-bit DHE prime).
-                result = await asyncio.to_thread(step)
+                result = await self._step(step)
             except SSL.WantReadError:
                 await self._flush()
                 data = await self._connection.read()
@@ -211,6 +213,20 @@ class TLSSession:
             else:
                 await self._flush()
                 return result
+
+    async def _step(self, step: Callable[[], T]) -> T:
+        """Run the step in a thread, because a server can choose parameters that take OpenSSL long.
+
+        The object of a session is used by one thread at a time. A thread may still use it after a cancelled wait, so
+        no step follows then.
+        """
+        if self._abandoned:
+            raise ProbeError(Reason.INTERNAL, "the session was abandoned during a step")
+        try:
+            return await OPENSSL.run(step, self._owner)
+        except asyncio.CancelledError:
+            self._abandoned = True
+            raise
 
     async def _flush(self) -> None:
         while True:
@@ -243,12 +259,12 @@ class TLSSession:
         return ProbeError(Reason.CLIENT_CERTIFICATE_REQUIRED, f"the server {what}: {detail}")
 
 
-async def _credentials(files: ClientCertificate | None) -> Credentials | None:
+async def _credentials(files: ClientCertificate | None, owner: str) -> Credentials | None:
     """Read the client certificate with each scan, since it may have been renewed."""
     if files is None:
         return None
     try:
-        return await asyncio.to_thread(read_credentials, files.cert_file, files.key_file)
+        return await FILES.run(partial(read_credentials, files.cert_file, files.key_file), owner)
     except (OSError, ValueError) as error:
         # Do not continue without it: a server may show other clients something else than what the target is about.
         raise ProbeError(Reason.INTERNAL, f"the client certificate cannot be used: {error}") from error
@@ -263,6 +279,6 @@ async def tls_session(dialer: Dialer, alpn: list[bytes], schemes: str | None = N
         ValueError: as `TLSSession`, for `schemes`.
     """
     target = dialer.target
-    credentials = await _credentials(target.client_certificate)
+    credentials = await _credentials(target.client_certificate, target.name)
     async with ready_for_tls(dialer, max_bytes=MAX_BYTES, timeouts=4) as connection:
-        yield TLSSession(connection, target.server_name, alpn, credentials=credentials, schemes=schemes)
+        yield TLSSession(connection, target, alpn, credentials=credentials, schemes=schemes)
