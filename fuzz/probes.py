@@ -18,6 +18,7 @@ from exporter.facts.http import HttpFacts, HttpResponse
 from exporter.model import Facts, Reason, Target, TrustFailure
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
+from exporter.net.openssl import ClientOffer
 from exporter.net.records import RecordResolver
 from exporter.net.tls import TLSSession
 from exporter.pki.caa import issuance
@@ -277,7 +278,7 @@ async def _at_once(work: Any, _owner: str) -> Any:  # noqa: ANN401 - as Pool.run
 
 def tls(data: bytes) -> None:
     """A handshake by OpenSSL, until its signature checks stop it, and the chain it has received until then."""
-    session = TLSSession(Peer(pieces(data), end_of(data)), _TARGET, [b"http/1.1"])
+    session = TLSSession(Peer(pieces(data), end_of(data)), _TARGET, ClientOffer(alpn=(b"http/1.1",)))
     with patch.object(OPENSSL, "run", _at_once):
         try:
             run(session.handshake())

@@ -16,7 +16,8 @@ from exporter.credentials import Credentials, read_credentials
 from exporter.errors import ProbeError
 from exporter.model import ClientAuthentication, ClientCertificate, Reason, Target
 from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError
-from exporter.net.openssl import Noted, make_context, restrict_signatures
+from exporter.net.openssl import ClientOffer, Noted, make_context
+from exporter.net.primes import MOST_PRIME_BITS, PrimeReader
 from exporter.net.service import ready_for_tls
 from exporter.threads import FILES, OPENSSL
 
@@ -38,32 +39,21 @@ class TLSSession:
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        target: Target,
-        alpn: list[bytes],
-        *,
-        credentials: Credentials | None = None,
-        schemes: str | None = None,
+        self, connection: Connection, target: Target, offer: ClientOffer, credentials: Credentials | None = None
     ) -> None:
         """Prepare the session.
 
         Raises:
-            ValueError: the signature schemes cannot be restricted to `schemes`.
+            ValueError: the signature schemes of the offer cannot be set.
         """
         self._connection = connection
         self._owner = target.name
         self._credentials = credentials
-        self._noted = Noted()
+        self._noted, self._primes = Noted(), PrimeReader()
         self._completed = self._refused = self._taken = self._abandoned = False
         self._early = b""
         self.declined = False
-        context = make_context(alpn, credentials)
-        if schemes is not None:
-            # Up to TLS 1.2 a server may choose a key exchange without a signature, so it could use any key.
-            context.set_min_proto_version(SSL.TLS1_3_VERSION)
-            if not restrict_signatures(context, schemes):
-                raise ValueError("the signature schemes cannot be restricted")
+        context = make_context(offer, credentials)
         context.set_ocsp_client_callback(self._noted.staple)
         self._tls = SSL.Connection(context, None)
         self._tls.set_info_callback(self._noted.state)
@@ -206,6 +196,7 @@ class TLSSession:
                 if not data:
                     self._tls.bio_shutdown()
                     raise EOFError from None
+                self._check_prime(data)
                 self._tls.bio_write(data)
             except SSL.Error:
                 await self._flush()  # sends the alert
@@ -227,6 +218,17 @@ class TLSSession:
         except asyncio.CancelledError:
             self._abandoned = True
             raise
+
+    def _check_prime(self, data: bytes) -> None:
+        """Check the server's bytes before OpenSSL gets them.
+
+        Raises:
+            ProbeError: `handshake_error`, because the server chose a prime that is too long.
+        """
+        self._primes.feed(data)
+        if self._primes.bits is not None and self._primes.bits > MOST_PRIME_BITS:
+            detail = f"the server chose a Diffie-Hellman prime of {self._primes.bits} bits, which takes too long to use"
+            raise ProbeError(Reason.HANDSHAKE_ERROR, detail)
 
     async def _flush(self) -> None:
         while True:
@@ -271,14 +273,14 @@ async def _credentials(files: ClientCertificate | None, owner: str) -> Credentia
 
 
 @asynccontextmanager
-async def tls_session(dialer: Dialer, alpn: list[bytes], schemes: str | None = None) -> AsyncIterator[TLSSession]:
+async def tls_session(dialer: Dialer, offer: ClientOffer) -> AsyncIterator[TLSSession]:
     """A connection on which the target's STARTTLS dialogue is done, ready for `TLSSession.handshake`.
 
     Raises:
         ProbeError: the connection or the dialogue before TLS failed, or the client certificate cannot be read.
-        ValueError: as `TLSSession`, for `schemes`.
+        ValueError: as `TLSSession`.
     """
     target = dialer.target
     credentials = await _credentials(target.client_certificate, target.name)
     async with ready_for_tls(dialer, max_bytes=MAX_BYTES, timeouts=4) as connection:
-        yield TLSSession(connection, target, alpn, credentials=credentials, schemes=schemes)
+        yield TLSSession(connection, target, offer, credentials)

@@ -18,6 +18,7 @@ from exporter.facts.dns import StsPolicy, StsPolicyFacts
 from exporter.facts.shapes.dns import MTA_STS_POLICY
 from exporter.model import DnsQuestion, HttpOptions, Reason, Target, TrustFailure
 from exporter.net.dial import Dialer
+from exporter.net.openssl import ClientOffer
 from exporter.net.tls import TLSSession, tls_session
 from exporter.pki.parsed import parse
 from exporter.probes.base import Probe, Session
@@ -89,7 +90,7 @@ async def fetch(dialer: Dialer, domain: str, now: datetime) -> StsPolicyFacts:
     """
     until = None
     try:
-        async with tls_session(dialer, alpn=[b"http/1.1"]) as tls:
+        async with tls_session(dialer, ClientOffer(alpn=(b"http/1.1",))) as tls:
             await tls.handshake()
             seen = await read_in_thread(partial(_read, tls.chain(), dialer.target, now), dialer.target)
             until = _next_date(seen, now)

@@ -13,6 +13,8 @@ from exporter.facts.certificate import CertificateFacts, Deployment
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.shapes.certificate import SHAPE
 from exporter.model import ClientAuthentication, Protocol, Reason, TrustFailure
+from exporter.net.openssl import ClientOffer
+from exporter.net.primes import offers_finite_fields
 from exporter.net.tls import tls_session
 from exporter.pki.keys import read_key
 from exporter.pki.parsed import parse
@@ -138,7 +140,8 @@ async def _handshake(session: Session, schemes: str | None = None) -> _Served:
         ValueError: the schemes cannot be restricted.
     """
     failure = None
-    async with tls_session(session.dialer, alpn=[], schemes=schemes) as tls:
+    offer = ClientOffer(schemes=schemes, finite_fields=offers_finite_fields(session.known))
+    async with tls_session(session.dialer, offer) as tls:
         try:
             await tls.handshake()
         except ProbeError as error:

@@ -19,7 +19,7 @@ from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts, ServedChain
 from exporter.facts.shapes.certificate import document, samples
 from exporter.model import Facts, Protocol, Reason, TrustFailure
-from exporter.net import tls
+from exporter.net import openssl
 from exporter.net.openssl import restrict_signatures
 from exporter.probes.certificate import PROBE
 from exporter.probes.certificate.probe import MOST_DEPLOYMENTS
@@ -171,7 +171,7 @@ def test_an_ml_dsa_certificate_is_asked_for_too(tmp_path: Path, monkeypatch: pyt
         offered.append(schemes)
         return restrict_signatures(context, schemes)
 
-    monkeypatch.setattr(tls, "restrict_signatures", note)
+    monkeypatch.setattr(openssl, "restrict_signatures", note)
     with nginx(tmp_path, NEW["nginx"], files(tmp_path, ECDSA)) as port:
         facts, _ = probe(tmp_path, port)
     assert facts.deployments_complete is True
@@ -205,7 +205,7 @@ def test_when_hellos_may_have_missed_some_it_is_told(tmp_path: Path, unsure: dic
 @pytest.mark.real
 def test_without_a_way_to_restrict_schemes_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another pyOpenSSL may not let us: then what TLS 1.3 hides stays unknown."""
-    monkeypatch.setattr(tls, "restrict_signatures", lambda _context, _schemes: False)
+    monkeypatch.setattr(openssl, "restrict_signatures", lambda _context, _schemes: False)
     with nginx(tmp_path, NEW["nginx"], files(tmp_path, RSA, ECDSA)) as port:
         facts, _ = probe(tmp_path, port)
     assert kinds(facts) == ["EC"]
