@@ -15,6 +15,7 @@ from exporter.model import Target, TrustFailure
 from exporter.pki import keys, openssl
 from exporter.pki.chain import is_issuer, read_shape
 from exporter.pki.der import UnreadableError
+from exporter.pki.effort import MOST_SECONDS, effort_seconds
 from exporter.pki.keys import UNKNOWN, PublicKey, read_key
 from exporter.pki.parsed import UNREADABLE, Certificate
 from exporter.pki.trust import TrustVerdict, matches, out_of_time, verify
@@ -48,9 +49,12 @@ def read_deployment(
     """Read and verify a chain (leaf first, at least one) for a service called `name`, at the time `now` (UTC).
 
     Raises:
-        ValueError: one of the certificates cannot be parsed.
+        ValueError: one of the certificates cannot be parsed, or it would take too long to verify the signatures.
     """
     try:
+        seconds = effort_seconds(chain)
+        if seconds > MOST_SECONDS:
+            raise ValueError(f"it would take {seconds:.1f} s to verify the signatures of the chain")
         return _read(chain, name, ca_file, now, stapled)
     except (*UNREADABLE, OpenSSLError) as error:
         raise ValueError(str(error) or type(error).__name__) from error

@@ -35,6 +35,7 @@ from tests.support.certificates import (
     rsa_key,
     run_probe,
     server_context,
+    with_rsa,
 )
 from tests.support.facts import handshake
 from tests.support.plain import plain_server
@@ -235,6 +236,14 @@ def test_the_leaf_of_a_chain_that_is_too_long_is_known(tmp_path: Path, surplus: 
 def served(folder: Path, hellos: Facts, *chain: Issued) -> CertificateFacts:
     context = server_context(pem_file(folder / "served.pem", *chain, key=chain[0]))
     return probe_served(context, hellos, ca_file=str(pem_file(folder / "root.pem", ROOT)))[0]
+
+
+def test_a_chain_that_takes_too_long_to_verify_is_left_out(tmp_path: Path) -> None:
+    """All its certificates have one name, so each may have issued each other, with the slowest keys."""
+    slow = tuple(with_rsa(3072, 3071, serial).der for serial in range(1, 17))
+    facts = served(tmp_path, known([(ECDSA.der(),), slow]), ECDSA)
+    assert kinds(facts) == ["EC"]
+    assert facts.deployments_complete is False
 
 
 @pytest.mark.parametrize(("speaks", "complete"), [(True, True), (False, True), (None, False)])
