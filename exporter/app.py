@@ -155,6 +155,7 @@ class App:
         self._own.running.set(gauges.running)
         self._own.waiting.set(gauges.waiting)
         self._own.lag.set(gauges.lag_seconds)
+        self._own.note_pools()
         return self._exposition.render(accept)
 
     def counts(self) -> tuple[int, int]:

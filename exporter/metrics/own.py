@@ -8,6 +8,7 @@ from exporter import __version__
 from exporter.clients.files import shipped_clients
 from exporter.model import Family, Label, Unit
 from exporter.software.files import shipped_table
+from exporter.threads import POOLS
 
 SERVER_EOL = "server-eol"
 """The table of releases and their ends of support, as a value of the label `data`."""
@@ -77,9 +78,26 @@ WAITING = Family(
 LAG = Family(
     "tls_posture_exporter_scan_lag_seconds", "How late the last due scan started", Unit.SECONDS, NEVER, example=0.2
 )
+_POOL = Label("pool", "kind of the work", tuple(pool.name for pool in POOLS))
+POOL_BUSY = Family(
+    "tls_posture_exporter_pool_threads_busy",
+    "Threads that are busy with a call; if the number does not fall, calls hang",
+    Unit.COUNT,
+    NEVER,
+    labels=(_POOL,),
+    example=1,
+)
+POOL_QUEUE = Family(
+    "tls_posture_exporter_pool_queue",
+    "Calls that wait for a thread",
+    Unit.COUNT,
+    NEVER,
+    labels=(_POOL,),
+    example=0,
+)
 OWN_FAMILIES = (
     *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, DATA_TIMESTAMP, TARGETS, SCANS, SCAN_DURATION),
-    *(WORKER_RESTARTS, RUNNING, WAITING, LAG),
+    *(WORKER_RESTARTS, RUNNING, WAITING, LAG, POOL_BUSY, POOL_QUEUE),
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
@@ -110,6 +128,14 @@ class OwnMetrics:
         self.running = self._gauge(RUNNING)
         self.waiting = self._gauge(WAITING)
         self.lag = self._gauge(LAG)
+        self._pool_busy, self._pool_queue = self._gauge(POOL_BUSY), self._gauge(POOL_QUEUE)
+        self.note_pools()
+
+    def note_pools(self) -> None:
+        """Set the metrics of the pools of threads to what they are now."""
+        for pool in POOLS:
+            self._pool_busy.labels(pool.name).set(pool.busy)
+            self._pool_queue.labels(pool.name).set(pool.queue)
 
     def _gauge(self, family: Family) -> Gauge:
         return Gauge(family.name, family.help, [label.name for label in family.labels], registry=self.registry)
