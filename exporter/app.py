@@ -203,6 +203,7 @@ class App:
         oldest, due = self.store.oldest_fact, self.schedule.next_due()
         self._own.oldest_fact.value = oldest.timestamp() if oldest else None
         self._own.next_due.value = due.timestamp() if due else None
+        self._own.note_pools()
         return self._exposition.render(accept)
 
     def counts(self) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Parsers of the answers to our own hellos."""
 
 from exporter.model import Protocol
+from exporter.net.primes import PrimeReader
 from exporter.pki.keys import key_kind
 from exporter.probes.handshake.hello import Offer
 from exporter.probes.handshake.keyexchange import read_key_exchange
@@ -33,6 +34,16 @@ def flight(data: bytes) -> None:
             _learn(answer, len(data))
         case _:
             pass
+
+
+def prime(data: bytes) -> None:
+    """The same records, as OpenSSL's client gets them, to the length of the prime in them."""
+    whole, split = PrimeReader(), PrimeReader()
+    whole.feed(data)
+    for part in pieces(data):
+        split.feed(part)
+    assert whole.bits == split.bits, "the result depends on how the bytes are split"
+    assert whole.bits is None or whole.bits <= 8 * len(data)
 
 
 def _fed(*parts: bytes) -> tuple[Answer | None, type[Exception] | None]:

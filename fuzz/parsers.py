@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from exporter.net.proxy import DIALOGUES as PROXY_DIALOGUES
 from exporter.net.starttls import DIALOGUES
 from fuzz.dialogues import proxy, starttls
-from fuzz.handshake import flight, key
+from fuzz.handshake import flight, key, prime
 from fuzz.probes import chain, dns_response, head, hsts, http, http2, tls
 from fuzz.software import fields, greeting
 
@@ -33,6 +33,7 @@ _SLOW_DIALOGUES = {"xmpp", "xmpp-server"}
 
 PARSERS: Mapping[str, Parser] = {
     "flight": Parser(flight, 80),
+    "prime": Parser(prime, 80),
     "key": Parser(key, 100),
     "chain": Parser(chain, 15),
     "tls": Parser(tls, 2),

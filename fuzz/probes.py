@@ -1,6 +1,5 @@
 """Parsers of certificates, HTTP responses and DNS records."""
 
-import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,6 +18,7 @@ from exporter.facts.http import HttpFacts, HttpResponse
 from exporter.model import Facts, Reason, Target, TrustFailure
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
+from exporter.net.openssl import ClientOffer
 from exporter.net.records import RecordResolver
 from exporter.net.tls import TLSSession
 from exporter.pki.caa import issuance
@@ -32,6 +32,7 @@ from exporter.probes.http.http2 import Http2
 from exporter.probes.http.line import MAX_HEAD_BYTES
 from exporter.probes.http.odd import STS, OddHeadError, read_head
 from exporter.probes.http.question import questions
+from exporter.threads import OPENSSL
 from exporter.workers import Workers
 from fuzz.certificates import ROOT_FILE
 from fuzz.memory import NAME, NOW, Peer, end_of, pieces, run
@@ -271,14 +272,14 @@ def _read_chain(served: tuple[Certificate, ...], size: int) -> None:
 _HANDSHAKE_REASONS = {Reason.HANDSHAKE_ERROR, Reason.HANDSHAKE_TIMEOUT, Reason.CLIENT_CERTIFICATE_REQUIRED}
 
 
-async def _at_once(step: Any, *args: Any) -> Any:  # noqa: ANN401 - as asyncio.to_thread
-    return step(*args)
+async def _at_once(work: Any, _owner: str) -> Any:  # noqa: ANN401 - as Pool.run
+    return work()
 
 
 def tls(data: bytes) -> None:
     """A handshake by OpenSSL, until its signature checks stop it, and the chain it has received until then."""
-    session = TLSSession(Peer(pieces(data), end_of(data)), NAME, [b"http/1.1"])
-    with patch.object(asyncio, "to_thread", _at_once):
+    session = TLSSession(Peer(pieces(data), end_of(data)), _TARGET, ClientOffer(alpn=(b"http/1.1",)))
+    with patch.object(OPENSSL, "run", _at_once):
         try:
             run(session.handshake())
         except ProbeError as error:

@@ -211,6 +211,7 @@ def _proxy(scheme: str) -> Iterator[bytes]:
 
 _SEEDS: dict[str, Callable[[str], Iterator[bytes]]] = {
     "flight": _flight,
+    "prime": _flight,
     "key": _key,
     "tls": _flight,
     "chain": _chain,

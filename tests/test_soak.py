@@ -22,6 +22,6 @@ def test_scans_in_a_row_leave_nothing_behind() -> None:
     assert last.workers_kib < GROWTH * max(state.workers_kib for state in states[:2])
     assert max(len(state.workers) for state in states) <= 2
     assert last.descriptors <= second.descriptors
-    assert last.threads <= second.threads + 1  # asyncio's executor adds one when all are busy
+    assert last.threads <= second.threads + 1  # a pool adds one when all are busy
     assert len(frozenset[int]().union(*(state.workers for state in states))) > 1, "none was replaced"
     assert (len(end.workers), end.restarts) == (0, 0)

@@ -12,6 +12,7 @@ from exporter.clients.files import shipped_clients
 from exporter.model import Family, Label, Unit
 from exporter.software.files import shipped_table
 from exporter.store.database import StoreError
+from exporter.threads import POOLS
 from exporter.workers.protection import PROTECTIONS
 
 SERVER_EOL = "server-eol"
@@ -143,10 +144,44 @@ NEXT_DUE = Family(
     "without targets",
     example=1796083200,
 )
+_POOL = Label("pool", "kind of the work", tuple(pool.name for pool in POOLS))
+POOL_BUSY = Family(
+    "tls_posture_exporter_pool_threads_busy",
+    "Threads that are busy with a call; if the number does not fall, calls hang",
+    Unit.COUNT,
+    NEVER,
+    labels=(_POOL,),
+    example=1,
+)
+POOL_QUEUE = Family(
+    "tls_posture_exporter_pool_queue",
+    "Calls that wait for a thread",
+    Unit.COUNT,
+    NEVER,
+    labels=(_POOL,),
+    example=0,
+)
 OWN_FAMILIES = (
-    *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, DATA_TIMESTAMP, TARGETS, SCANS, SCAN_DURATION),
-    *(WORKER_RESTARTS, WORKER_PROTECTION, RUNNING, WAITING, LAG),
-    *(LOOP_LAG, OLDEST_FACT, NEXT_DUE, STORE_ERRORS, STORE_PENDING, RESTORED),
+    BUILD_INFO,
+    RELOAD_SUCCESSFUL,
+    RELOAD_TIMESTAMP,
+    DATA_TIMESTAMP,
+    TARGETS,
+    SCANS,
+    SCAN_DURATION,
+    WORKER_RESTARTS,
+    WORKER_PROTECTION,
+    RUNNING,
+    WAITING,
+    LAG,
+    STORE_ERRORS,
+    STORE_PENDING,
+    RESTORED,
+    LOOP_LAG,
+    OLDEST_FACT,
+    NEXT_DUE,
+    POOL_BUSY,
+    POOL_QUEUE,
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
@@ -209,6 +244,14 @@ class OwnMetrics:
     def show_protection(self, name: str, on: bool) -> None:
         """Set whether workers have this protection."""
         self.worker_protection.labels(name).set(on)
+        self._pool_busy, self._pool_queue = self._gauge(POOL_BUSY), self._gauge(POOL_QUEUE)
+        self.note_pools()
+
+    def note_pools(self) -> None:
+        """Set the metrics of the pools of threads to what they are now."""
+        for pool in POOLS:
+            self._pool_busy.labels(pool.name).set(pool.busy)
+            self._pool_queue.labels(pool.name).set(pool.queue)
 
     def _gauge(self, family: Family) -> Gauge:
         return Gauge(family.name, family.help, [label.name for label in family.labels], registry=self.registry)

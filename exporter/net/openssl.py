@@ -8,6 +8,7 @@ from OpenSSL import SSL
 from exporter.credentials import Credentials
 
 _EVERYTHING = b"ALL:COMPLEMENTOFALL:@SECLEVEL=0"
+_WITHOUT_FINITE_FIELDS = b"ALL:COMPLEMENTOFALL:!kDHE:@SECLEVEL=0"
 
 
 @dataclass(slots=True)
@@ -39,15 +40,39 @@ class Noted:
         return True
 
 
-def make_context(alpn: list[bytes], credentials: Credentials | None) -> SSL.Context:
-    """The most tolerant client that OpenSSL can be, so that a weak server can be examined too."""
+@dataclass(frozen=True, slots=True)
+class ClientOffer:
+    """What a client offers.
+
+    Attributes:
+        alpn: application protocols; none leaves the extension out.
+        schemes: the signature schemes, in OpenSSL's notation; None is OpenSSL's own list. With a list, only TLS 1.3 is
+            offered: up to TLS 1.2 a server may choose a key exchange without a signature, so it could use any key.
+        finite_fields: whether suites with ephemeral finite fields are offered.
+    """
+
+    alpn: tuple[bytes, ...] = ()
+    schemes: str | None = None
+    finite_fields: bool = True
+
+
+def make_context(offer: ClientOffer, credentials: Credentials | None) -> SSL.Context:
+    """The most tolerant client that OpenSSL can be, so that a weak server can be examined too.
+
+    Raises:
+        ValueError: the signature schemes cannot be restricted.
+    """
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(SSL.TLS1_VERSION)
-    context.set_cipher_list(_EVERYTHING)
+    context.set_cipher_list(_EVERYTHING if offer.finite_fields else _WITHOUT_FINITE_FIELDS)
     context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_IGNORE_UNEXPECTED_EOF | SSL.OP_NO_RENEGOTIATION)
     context.set_verify(SSL.VERIFY_NONE)
-    if alpn:
-        context.set_alpn_protos(alpn)
+    if offer.alpn:
+        context.set_alpn_protos(list(offer.alpn))
+    if offer.schemes is not None:
+        context.set_min_proto_version(SSL.TLS1_3_VERSION)
+        if not restrict_signatures(context, offer.schemes):
+            raise ValueError("the signature schemes cannot be restricted")
     if credentials is not None:
         context.use_certificate(credentials.chain[0])
         context.use_privatekey(credentials.key)

@@ -1,13 +1,13 @@
 """Names to addresses by the system's resolver, with the hosts file: what clients on this machine connect to."""
 
-import asyncio
 import socket
-import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from exporter.errors import ProbeError
 from exporter.model import IpProtocol, Reason, is_ip, plain_address
 from exporter.net.resolvconf import ResolvConf
+from exporter.threads import NAMES
 
 Lookup = Callable[[str, int, IpProtocol], Awaitable[tuple[str, ...]]]
 """A function like `resolve_all`; tests replace it."""
@@ -38,8 +38,7 @@ async def resolve_all(host: str, port: int, protocol: IpProtocol) -> tuple[str, 
     The result has at least one address, and none twice. A link-local address includes its interface (`fe80::1%eth0`,
     RFC 4007).
 
-    getaddrinfo cannot be cancelled, and the program waits for the event loop's thread pool when it ends. So getaddrinfo
-    runs in its own daemon thread, which does not delay the end.
+    getaddrinfo cannot be cancelled. It runs in a thread, one for each host at a time.
 
     Raises:
         ProbeError: `dns_nxdomain` if the name does not exist or has no such address, `dns_error` for every other
@@ -47,32 +46,10 @@ async def resolve_all(host: str, port: int, protocol: IpProtocol) -> tuple[str, 
     """
     if is_ip(host):
         return _taken([plain_address(host)], host, protocol)
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[str]] = loop.create_future()
-
-    def settle(addresses: list[str], error: OSError | UnicodeError | None) -> None:
-        if answer.done():
-            return
-        if error is None:
-            answer.set_result(addresses)
-        else:
-            answer.set_exception(error)
-
-    def look_up() -> None:
-        addresses, error = [], None
-        try:
-            found = socket.getaddrinfo(host, port, family=_FAMILIES[protocol], type=socket.SOCK_STREAM)
-            addresses = [_literal(place) for *_, place in found]
-        except (OSError, UnicodeError) as caught:
-            error = caught
-        try:
-            loop.call_soon_threadsafe(settle, addresses, error)
-        except RuntimeError:  # the loop was closed meanwhile, so nobody waits
-            return
-
-    threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True).start()
+    look_up = partial(socket.getaddrinfo, host, port, family=_FAMILIES[protocol], type=socket.SOCK_STREAM)
     try:
-        return _taken(await answer, host, protocol)
+        found = await NAMES.run(look_up, host)
+        return _taken([_literal(place) for *_, place in found], host, protocol)
     except socket.gaierror as error:
         reason = Reason.DNS_NXDOMAIN if error.errno in _MISSING else Reason.DNS_ERROR
         raise ProbeError(reason, f"{host}: {error.strerror}") from error

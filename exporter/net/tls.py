@@ -7,16 +7,19 @@ never hides what was seen.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 from OpenSSL import SSL, crypto
 
 from exporter.credentials import Credentials, read_credentials
 from exporter.errors import ProbeError
-from exporter.model import ClientAuthentication, ClientCertificate, Reason
+from exporter.model import ClientAuthentication, ClientCertificate, Reason, Target
 from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError
-from exporter.net.openssl import Noted, make_context, restrict_signatures
+from exporter.net.openssl import ClientOffer, Noted, make_context
+from exporter.net.primes import MOST_PRIME_BITS, PrimeReader
 from exporter.net.service import ready_for_tls
+from exporter.threads import FILES, OPENSSL
 
 T = TypeVar("T")
 
@@ -36,37 +39,27 @@ class TLSSession:
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        server_name: str | None,
-        alpn: list[bytes],
-        *,
-        credentials: Credentials | None = None,
-        schemes: str | None = None,
+        self, connection: Connection, target: Target, offer: ClientOffer, credentials: Credentials | None = None
     ) -> None:
         """Prepare the session.
 
         Raises:
-            ValueError: the signature schemes cannot be restricted to `schemes`.
+            ValueError: the signature schemes of the offer cannot be set.
         """
         self._connection = connection
+        self._owner = target.name
         self._credentials = credentials
-        self._noted = Noted()
-        self._completed = self._refused = self._taken = False
+        self._noted, self._primes = Noted(), PrimeReader()
+        self._completed = self._refused = self._taken = self._abandoned = False
         self._early = b""
         self.declined = False
-        context = make_context(alpn, credentials)
-        if schemes is not None:
-            # Up to TLS 1.2 a server may choose a key exchange without a signature, so it could use any key.
-            context.set_min_proto_version(SSL.TLS1_3_VERSION)
-            if not restrict_signatures(context, schemes):
-                raise ValueError("the signature schemes cannot be restricted")
+        context = make_context(offer, credentials)
         context.set_ocsp_client_callback(self._noted.staple)
         self._tls = SSL.Connection(context, None)
         self._tls.set_info_callback(self._noted.state)
         self._tls.request_ocsp()
-        if server_name:
-            self._tls.set_tlsext_host_name(server_name.encode("ascii"))
+        if target.server_name:
+            self._tls.set_tlsext_host_name(target.server_name.encode("ascii"))
         self._tls.set_connect_state()
 
     def chain(self) -> tuple[bytes, ...]:
@@ -196,14 +189,14 @@ class TLSSession:
         """Repeat the step, moving bytes between OpenSSL and the connection, until it is done."""
         while True:
             try:
-                # In a thread, because a server can choose parameters that take OpenSSL seconds (a 10000-bit DHE prime).
-                result = await asyncio.to_thread(step)
+                result = await self._step(step)
             except SSL.WantReadError:
                 await self._flush()
                 data = await self._connection.read()
                 if not data:
                     self._tls.bio_shutdown()
                     raise EOFError from None
+                self._check_prime(data)
                 self._tls.bio_write(data)
             except SSL.Error:
                 await self._flush()  # sends the alert
@@ -211,6 +204,31 @@ class TLSSession:
             else:
                 await self._flush()
                 return result
+
+    async def _step(self, step: Callable[[], T]) -> T:
+        """Run the step in a thread, because a server can choose parameters that take OpenSSL long.
+
+        The object of a session is used by one thread at a time. A thread may still use it after a cancelled wait, so
+        no step follows then.
+        """
+        if self._abandoned:
+            raise ProbeError(Reason.INTERNAL, "the session was abandoned during a step")
+        try:
+            return await OPENSSL.run(step, self._owner)
+        except asyncio.CancelledError:
+            self._abandoned = True
+            raise
+
+    def _check_prime(self, data: bytes) -> None:
+        """Check the server's bytes before OpenSSL gets them.
+
+        Raises:
+            ProbeError: `handshake_error`, because the server chose a prime that is too long.
+        """
+        self._primes.feed(data)
+        if self._primes.bits is not None and self._primes.bits > MOST_PRIME_BITS:
+            detail = f"the server chose a Diffie-Hellman prime of {self._primes.bits} bits, which takes too long to use"
+            raise ProbeError(Reason.HANDSHAKE_ERROR, detail)
 
     async def _flush(self) -> None:
         while True:
@@ -243,26 +261,26 @@ class TLSSession:
         return ProbeError(Reason.CLIENT_CERTIFICATE_REQUIRED, f"the server {what}: {detail}")
 
 
-async def _credentials(files: ClientCertificate | None) -> Credentials | None:
+async def _credentials(files: ClientCertificate | None, owner: str) -> Credentials | None:
     """Read the client certificate with each scan, since it may have been renewed."""
     if files is None:
         return None
     try:
-        return await asyncio.to_thread(read_credentials, files.cert_file, files.key_file)
+        return await FILES.run(partial(read_credentials, files.cert_file, files.key_file), owner)
     except (OSError, ValueError) as error:
         # Do not continue without it: a server may show other clients something else than what the target is about.
         raise ProbeError(Reason.INTERNAL, f"the client certificate cannot be used: {error}") from error
 
 
 @asynccontextmanager
-async def tls_session(dialer: Dialer, alpn: list[bytes], schemes: str | None = None) -> AsyncIterator[TLSSession]:
+async def tls_session(dialer: Dialer, offer: ClientOffer) -> AsyncIterator[TLSSession]:
     """A connection on which the target's STARTTLS dialogue is done, ready for `TLSSession.handshake`.
 
     Raises:
         ProbeError: the connection or the dialogue before TLS failed, or the client certificate cannot be read.
-        ValueError: as `TLSSession`, for `schemes`.
+        ValueError: as `TLSSession`.
     """
     target = dialer.target
-    credentials = await _credentials(target.client_certificate)
+    credentials = await _credentials(target.client_certificate, target.name)
     async with ready_for_tls(dialer, max_bytes=MAX_BYTES, timeouts=4) as connection:
-        yield TLSSession(connection, target.server_name, alpn, credentials=credentials, schemes=schemes)
+        yield TLSSession(connection, target, offer, credentials)

@@ -5,10 +5,10 @@ connection to that server, through the target's proxy and within its limits. If 
 unknown. If sending mail servers would not accept it, there is no policy.
 """
 
-import asyncio
 import re
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import h11
 
@@ -18,10 +18,11 @@ from exporter.facts.dns import StsPolicy, StsPolicyFacts
 from exporter.facts.shapes.dns import MTA_STS_POLICY
 from exporter.model import DnsQuestion, HttpOptions, Reason, Target, TrustFailure
 from exporter.net.dial import Dialer
+from exporter.net.openssl import ClientOffer
 from exporter.net.tls import TLSSession, tls_session
 from exporter.pki.parsed import parse
 from exporter.probes.base import Probe, Session
-from exporter.probes.certificate.reading import Chain, read_deployment
+from exporter.probes.certificate.reading import read_deployment, read_in_thread
 from exporter.probes.http.line import MAX_HEAD_BYTES, told_apart, unanswered
 from exporter.probes.http.question import PRODUCT
 
@@ -89,9 +90,9 @@ async def fetch(dialer: Dialer, domain: str, now: datetime) -> StsPolicyFacts:
     """
     until = None
     try:
-        async with tls_session(dialer, alpn=[b"http/1.1"]) as tls:
+        async with tls_session(dialer, ClientOffer(alpn=(b"http/1.1",))) as tls:
             await tls.handshake()
-            seen = await asyncio.to_thread(_read, _chain(tls), dialer.target, now)
+            seen = await read_in_thread(partial(_read, tls.chain(), dialer.target, now), dialer.target)
             until = _next_date(seen, now)
             _check(seen, dialer.target)
             with told_apart():
@@ -104,21 +105,13 @@ async def fetch(dialer: Dialer, domain: str, now: datetime) -> StsPolicyFacts:
         return StsPolicyFacts(domain, None, f"its policy {error}", until=until)
 
 
-def _chain(tls: TLSSession) -> Chain:
-    try:
-        chain = tuple(map(parse, tls.chain()))
-    except ValueError as error:
-        raise ProbeError(Reason.HANDSHAKE_ERROR, f"the chain cannot be parsed: {error}") from error
-    if not chain:
+def _read(served: tuple[bytes, ...], target: Target, now: datetime) -> Deployment:
+    if not served:
         raise ProbeError(Reason.HANDSHAKE_ERROR, "the server sent no certificate")
-    return chain
-
-
-def _read(chain: Chain, target: Target, now: datetime) -> Deployment:
     try:
-        return read_deployment(chain, target.verified_name, target.ca_file, now)
+        return read_deployment(tuple(map(parse, served)), target.verified_name, target.ca_file, now)
     except ValueError as error:
-        raise ProbeError(Reason.HANDSHAKE_ERROR, f"the certificate cannot be parsed: {error}") from error
+        raise ProbeError(Reason.HANDSHAKE_ERROR, f"the certificate cannot be read: {error}") from error
 
 
 def _next_date(seen: Deployment, now: datetime) -> datetime | None:

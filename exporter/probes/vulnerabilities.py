@@ -34,6 +34,7 @@ from exporter.model import ClientCertificate, Facts, Protocol, Reason, Target, h
 from exporter.net.service import ready_for_tls
 from exporter.pki.parsed import parse
 from exporter.probes.base import Probe, Session
+from exporter.threads import FILES
 from exporter.tls.suites import BY_NAME
 
 MAX_BYTES = 262144
@@ -144,7 +145,9 @@ async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Trie
         certificates = session.known.get(CertificateFacts)
         asks = certificates.client_authentication if certificates else None
         arguments |= {"modulus": f"{numbers.n:x}", "exponent": numbers.e, "client_certificates": asks}
-        arguments["client_chain"] = await asyncio.to_thread(_client_chain, session.target.client_certificate)
+        arguments["client_chain"] = await FILES.run(
+            partial(_client_chain, session.target.client_certificate), session.target.name
+        )
     connect = partial(ready_for_tls, session.dialer, max_bytes=MAX_BYTES)
     try:
         async with asyncio.timeout_at(session.deadline - _LEAST_MARGIN_SECONDS):  # no worker may be free for long

@@ -106,6 +106,15 @@ def issue(
     return Issued(builder.sign(signer, signing_hash(signer)), key)
 
 
+def with_rsa(bits: int, exponent_bits: int, serial: int = 1, subject: str = "alike") -> Certificate:
+    """A certificate with the same name as subject and issuer, and an RSA key of this size that nobody can sign with."""
+    key = rsa.RSAPublicNumbers((1 << exponent_bits) - 1, (1 << bits) - 1).public_key()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key).serial_number(serial)
+    builder = builder.not_valid_before(NOW - DAY).not_valid_after(NOW + DAY)
+    return Certificate.of(builder.sign(p256(), hashes.SHA256()))
+
+
 def signing_hash(key: Key) -> hashes.SHA256 | None:
     """The hash of signatures; None for keys whose signature algorithm includes one."""
     return hashes.SHA256() if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) else None

@@ -366,12 +366,21 @@ class Seen:
 
     Attributes:
         most_at_once: connections that were open at the same time.
+        later: what clients sent after the answer to their hellos.
     """
 
     port: int = 0
     hellos: list[Hello] = field(default_factory=list)
     connections: int = 0
     most_at_once: int = 0
+    later: list[bytes] = field(default_factory=list)
+
+    async def end(self) -> list[bytes]:
+        """`later`, as soon as clients have closed all connections; only for scripts that always answer."""
+        async with asyncio.timeout(30):
+            while len(self.later) < len(self.hellos):
+                await asyncio.sleep(0)
+        return self.later
 
 
 def _abort(writer: asyncio.StreamWriter) -> None:
@@ -401,7 +410,7 @@ async def scripted_server(script: Script, *, greet: bytes = b"") -> AsyncIterato
                 case bytes() as reply:
                     writer.write(reply)
                     await writer.drain()
-                    await reader.read()  # until the client stops
+                    seen.later.append(await reader.read())  # until the client stops
                 case End.CLOSE:
                     return
                 case End.RESET:

@@ -6,18 +6,21 @@ The chains are verified after the handshakes, so the facts are kept when verific
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from exporter.errors import ProbeError
 from exporter.facts.certificate import CertificateFacts, Deployment
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.shapes.certificate import SHAPE
 from exporter.model import ClientAuthentication, Protocol, Reason, TrustFailure
+from exporter.net.openssl import ClientOffer
+from exporter.net.primes import offers_finite_fields
 from exporter.net.tls import tls_session
 from exporter.pki.keys import read_key
 from exporter.pki.parsed import parse
 from exporter.probes.base import Probe, Session
 from exporter.probes.certificate.greeting import hear
-from exporter.probes.certificate.reading import Chain, read_deployment
+from exporter.probes.certificate.reading import Chain, read_deployment, read_in_thread
 from exporter.services import greeting_inside_tls
 from exporter.tls.suites import BY_NAME, for_dss, for_ecdsa, signed
 
@@ -75,7 +78,7 @@ class _Served:
 async def _run(session: Session) -> CertificateFacts:
     hellos = _hellos(session)
     first = await _handshake(session)
-    plain, complete = _plain_chains(hellos)
+    plain, complete = await read_in_thread(partial(_plain_chains, hellos), session.target)
     failure = first.failure or ProbeError(Reason.HANDSHAKE_ERROR, "the server sent no certificate")
     if not first.chain and not (plain and failure.reason is Reason.HANDSHAKE_ERROR):
         raise failure
@@ -93,31 +96,32 @@ async def _run(session: Session) -> CertificateFacts:
         distinct.setdefault(one.chain, one)
     chosen = list(distinct.values())[:MOST_DEPLOYMENTS]
     complete = complete and len(chosen) == len(distinct)
-    try:
-        # In a thread: a long chain with many names takes longer than the event loop may wait.
-        facts = await asyncio.to_thread(_read, session, chosen, first.client, complete)
-    except ValueError as error:
-        raise ProbeError(Reason.HANDSHAKE_ERROR, f"the certificate cannot be parsed: {error}") from error
+    facts = await _read(session, chosen, first.client, complete)
     return replace(facts, greeting=first.greeting)
 
 
-def _read(
+async def _read(
     session: Session, served: Sequence[_Served], client: ClientAuthentication | None, complete: bool
 ) -> CertificateFacts:
-    """Read the chains.
+    """Read the chains, each in a call of its own, so that the chains of other targets are read in between.
 
     Unreadable chains are left out, except the first: the others are not what a modern client gets.
+
+    Raises:
+        ProbeError: the first chain cannot be read.
     """
     name, ca_file = session.target.verified_name, session.target.ca_file
     deployments: list[Deployment] = []
     for one in served:
+        read = partial(read_deployment, one.chain, name, ca_file, session.now, one.stapled)
         try:
-            deployment = read_deployment(one.chain, name, ca_file, session.now, one.stapled)
-            deployments.append(_of_a_cut_chain(deployment) if one.cut else deployment)
-        except ValueError:
+            deployment = await read_in_thread(read, session.target)
+        except ValueError as error:
             if not deployments:
-                raise
+                raise ProbeError(Reason.HANDSHAKE_ERROR, f"the certificate cannot be read: {error}") from error
             complete = False
+        else:
+            deployments.append(_of_a_cut_chain(deployment) if one.cut else deployment)
     return CertificateFacts(tuple(deployments), complete, client)
 
 
@@ -136,18 +140,23 @@ async def _handshake(session: Session, schemes: str | None = None) -> _Served:
         ValueError: the schemes cannot be restricted.
     """
     failure = None
-    async with tls_session(session.dialer, alpn=[], schemes=schemes) as tls:
+    offer = ClientOffer(schemes=schemes, finite_fields=offers_finite_fields(session.known))
+    async with tls_session(session.dialer, offer) as tls:
         try:
             await tls.handshake()
         except ProbeError as error:
             failure = error
         try:
-            chain = tuple(map(parse, tls.chain()))
+            chain = await read_in_thread(partial(_parsed, tls.chain()), session.target)
         except ValueError as error:
             raise ProbeError(Reason.HANDSHAKE_ERROR, f"the chain cannot be parsed: {error}") from error
         client = None if schemes else await tls.client_authentication()
         speaks = failure is None and schemes is None and greeting_inside_tls(session.target.protocol)
         return _Served(chain, tls.stapled, client, failure, tls.declined, await hear(tls) if speaks else None)
+
+
+def _parsed(served: Sequence[bytes]) -> Chain:
+    return tuple(map(parse, served))
 
 
 # --- several deployments ----------------------------------------------------------------------------------------------
@@ -170,7 +179,7 @@ def _plain_chains(hellos: HandshakeFacts | None) -> tuple[list[_Served], bool]:
     chains, readable = [], True
     for served in hellos.plain_chains:
         try:
-            chains.append(_Served(tuple(map(parse, served.certificates)), cut=served.cut))
+            chains.append(_Served(_parsed(served.certificates), cut=served.cut))
         except ValueError:
             readable = False
     newest = next((p for p in reversed(hellos.accepted) if p is not Protocol.TLS1_3), None)

@@ -1,8 +1,9 @@
 """Turns a served chain into facts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from hashlib import sha256, sha512
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -10,14 +11,18 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, PublicKeyAlgori
 from OpenSSL.crypto import Error as OpenSSLError
 
 from exporter.facts.certificate import INTRINSIC, CertificateFacts, Deployment, OcspStatus, ServedCertificate
-from exporter.model import TrustFailure
+from exporter.model import Target, TrustFailure
 from exporter.pki import keys, openssl
 from exporter.pki.chain import is_issuer, read_shape
 from exporter.pki.der import UnreadableError
+from exporter.pki.effort import MOST_SECONDS, effort_seconds
 from exporter.pki.keys import UNKNOWN, PublicKey, read_key
 from exporter.pki.parsed import UNREADABLE, Certificate
 from exporter.pki.trust import TrustVerdict, matches, out_of_time, verify
 from exporter.probes.certificate.ocsp import read_stapled, read_until
+from exporter.threads import CERTIFICATES, FILES
+
+T = TypeVar("T")
 
 Chain = tuple[Certificate, ...]
 
@@ -29,15 +34,27 @@ _UNREAD = {
 """The kind of a key is known even when the key is broken, or on an unknown curve."""
 
 
+async def read_in_thread(read: Callable[[], T], target: Target) -> T:
+    """The result of `read()`, in a thread: a long chain with many names takes longer than the event loop may wait.
+
+    A target's own `ca_file` may be on storage that hangs, so it does not use the threads that read other chains.
+    """
+    pool = CERTIFICATES if target.ca_file is None else FILES
+    return await pool.run(read, target.name)
+
+
 def read_deployment(
     chain: Chain, name: str, ca_file: str | None, now: datetime, stapled: bytes | None = None
 ) -> Deployment:
     """Read and verify a chain (leaf first, at least one) for a service called `name`, at the time `now` (UTC).
 
     Raises:
-        ValueError: one of the certificates cannot be parsed.
+        ValueError: one of the certificates cannot be parsed, or it would take too long to verify the signatures.
     """
     try:
+        seconds = effort_seconds(chain)
+        if seconds > MOST_SECONDS:
+            raise ValueError(f"it would take {seconds:.1f} s to verify the signatures of the chain")
         return _read(chain, name, ca_file, now, stapled)
     except (*UNREADABLE, OpenSSLError) as error:
         raise ValueError(str(error) or type(error).__name__) from error

@@ -9,6 +9,8 @@ from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.http import Asked, HttpResponse
 from exporter.model import Facts, Reason
 from exporter.net.dial import Dialer
+from exporter.net.openssl import ClientOffer
+from exporter.net.primes import offers_finite_fields
 from exporter.net.tls import tls_session
 from exporter.probes.http.http1 import Http1
 from exporter.probes.http.http2 import Http2
@@ -32,6 +34,7 @@ class Visit:
         self._dialer = dialer
         self._held = AsyncExitStack()
         self._line: Line | None = None
+        self._finite_fields = offers_finite_fields(known)
         handshake = known.get(HandshakeFacts)
         offered = handshake.alpn if handshake else None
         only_2 = offered is not None and "h2" in offered.names and "http/1.1" not in offered.names
@@ -63,7 +66,8 @@ class Visit:
     async def _connect(self) -> Line:
         self._line = None
         await self._held.aclose()
-        tls = await self._held.enter_async_context(tls_session(self._dialer, alpn=[self._protocol]))
+        offer = ClientOffer(alpn=(self._protocol,), finite_fields=self._finite_fields)
+        tls = await self._held.enter_async_context(tls_session(self._dialer, offer))
         try:
             await tls.handshake()
         except ProbeError as error:

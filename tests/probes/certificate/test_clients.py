@@ -11,6 +11,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from exporter.errors import ProbeError
 from exporter.facts.http import HttpFacts
 from exporter.model import ClientAuthentication, ClientCertificate, Reason, Target
+from exporter.net.openssl import ClientOffer
 from exporter.net.tls import tls_session
 from exporter.probes.http import PROBE as HTTP
 from tests.support.certificates import (
@@ -130,7 +131,7 @@ def test_a_server_that_breaks_off_without_asking_wants_no_certificate() -> None:
 
         async with plain_server(handler) as port:
             session = make_session(make_target(port))
-            async with tls_session(session.dialer, alpn=[]) as tls:
+            async with tls_session(session.dialer, ClientOffer()) as tls:
                 with pytest.raises(ProbeError) as caught:
                     await tls.handshake()
                 assert caught.value.reason is Reason.HANDSHAKE_ERROR

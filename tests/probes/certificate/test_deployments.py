@@ -19,7 +19,7 @@ from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts, ServedChain
 from exporter.facts.shapes.certificate import document, samples
 from exporter.model import Facts, Protocol, Reason, TrustFailure
-from exporter.net import tls
+from exporter.net import openssl
 from exporter.net.openssl import restrict_signatures
 from exporter.probes.certificate import PROBE
 from exporter.probes.certificate.probe import MOST_DEPLOYMENTS
@@ -35,6 +35,7 @@ from tests.support.certificates import (
     rsa_key,
     run_probe,
     server_context,
+    with_rsa,
 )
 from tests.support.facts import handshake
 from tests.support.plain import plain_server
@@ -171,7 +172,7 @@ def test_an_ml_dsa_certificate_is_asked_for_too(tmp_path: Path, monkeypatch: pyt
         offered.append(schemes)
         return restrict_signatures(context, schemes)
 
-    monkeypatch.setattr(tls, "restrict_signatures", note)
+    monkeypatch.setattr(openssl, "restrict_signatures", note)
     with nginx(tmp_path, NEW["nginx"], files(tmp_path, ECDSA)) as port:
         facts, _ = probe(tmp_path, port)
     assert facts.deployments_complete is True
@@ -205,7 +206,7 @@ def test_when_hellos_may_have_missed_some_it_is_told(tmp_path: Path, unsure: dic
 @pytest.mark.real
 def test_without_a_way_to_restrict_schemes_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another pyOpenSSL may not let us: then what TLS 1.3 hides stays unknown."""
-    monkeypatch.setattr(tls, "restrict_signatures", lambda _context, _schemes: False)
+    monkeypatch.setattr(openssl, "restrict_signatures", lambda _context, _schemes: False)
     with nginx(tmp_path, NEW["nginx"], files(tmp_path, RSA, ECDSA)) as port:
         facts, _ = probe(tmp_path, port)
     assert kinds(facts) == ["EC"]
@@ -235,6 +236,14 @@ def test_the_leaf_of_a_chain_that_is_too_long_is_known(tmp_path: Path, surplus: 
 def served(folder: Path, hellos: Facts, *chain: Issued) -> CertificateFacts:
     context = server_context(pem_file(folder / "served.pem", *chain, key=chain[0]))
     return probe_served(context, hellos, ca_file=str(pem_file(folder / "root.pem", ROOT)))[0]
+
+
+def test_a_chain_that_takes_too_long_to_verify_is_left_out(tmp_path: Path) -> None:
+    """All its certificates have one name, so each may have issued each other, with the slowest keys."""
+    slow = tuple(with_rsa(3072, 3071, serial).der for serial in range(1, 17))
+    facts = served(tmp_path, known([(ECDSA.der(),), slow]), ECDSA)
+    assert kinds(facts) == ["EC"]
+    assert facts.deployments_complete is False
 
 
 @pytest.mark.parametrize(("speaks", "complete"), [(True, True), (False, True), (None, False)])
