@@ -240,12 +240,12 @@ class OwnMetrics:
         self.loop_lag = Histogram(LOOP_LAG.name, LOOP_LAG.help, buckets=LAG_BUCKETS_SECONDS, registry=self.registry)
         self.oldest_fact = Maybe(OLDEST_FACT, self.registry)
         self.next_due = Maybe(NEXT_DUE, self.registry)
+        self._pool_busy, self._pool_queue = self._gauge(POOL_BUSY), self._gauge(POOL_QUEUE)
+        self.note_pools()
 
     def show_protection(self, name: str, on: bool) -> None:
         """Set whether workers have this protection."""
         self.worker_protection.labels(name).set(on)
-        self._pool_busy, self._pool_queue = self._gauge(POOL_BUSY), self._gauge(POOL_QUEUE)
-        self.note_pools()
 
     def note_pools(self) -> None:
         """Set the metrics of the pools of threads to what they are now."""
