@@ -56,10 +56,12 @@ class View:
 
     Attributes:
         reading: the file that is being read now; None while none is.
+        reads: how many reads have begun.
     """
 
     def __init__(self) -> None:
         self.reading: str | None = None
+        self.reads = 0
         self._found: dict[str, _Content | OSError] = {}
         self._dated: set[str] = set()
 
@@ -73,17 +75,28 @@ class View:
         if dated:
             self._dated.add(path)
         if path not in self._found:
-            self.reading = path
             try:
-                self._found[path] = _read(path)
+                self._found[path] = self.read_again(path)
             except OSError as error:
                 self._found[path] = error
-            finally:
-                self.reading = None
         found = self._found[path]
         if isinstance(found, OSError):
             raise OSError(found.errno, found.strerror)
         return found
+
+    def read_again(self, path: str) -> _Content:
+        """The file as it is now; it is not kept.
+
+        Raises:
+            OSError: as `read`.
+            ValueError: as `read`.
+        """
+        self.reading = path
+        self.reads += 1
+        try:
+            return _read(path)
+        finally:
+            self.reading = None
 
     def fingerprint(self) -> Fingerprint:
         """All files that were read, and those that could not be read."""
@@ -135,17 +148,15 @@ def read_dated_file(path: str | Path) -> tuple[bytes, float]:
 
 def seen_now(before: Fingerprint, view: View | None = None) -> Fingerprint:
     """The fingerprint of the same files as they are now; reads them one by one and keeps none."""
-    return {path: _seen_now(path, seen, view or View()) for path, seen in before.items()}
+    view = view or View()
+    return {path: _seen_now(path, seen, view) for path, seen in before.items()}
 
 
 def _seen_now(path: str, before: Seen, view: View) -> Seen:
-    view.reading = path
     try:
-        found = _read(path)
+        found = view.read_again(path)
     except OSError:
         return Seen(None)
-    finally:
-        view.reading = None
     return Seen(hashlib.sha256(found.data).digest(), None if before.modified_ns is None else found.modified_ns)
 
 

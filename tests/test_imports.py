@@ -15,8 +15,8 @@ ORDER = (
     *("credentials", "config", "targets", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment"),
-    *("agreement", "judge", "store", "metrics", "publisher", "freshness", "report", "terminal", "web", "app", "demo"),
-    *("cli", "__main__"),
+    *("agreement", "judge", "store", "metrics", "publisher", "freshness", "report", "terminal", "web"),
+    *("reading", "reloading", "signals", "app", "demo", "cli", "__main__"),
 )
 """Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""
 

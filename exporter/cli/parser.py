@@ -36,6 +36,14 @@ def _serve(add: Add) -> None:
         metavar="ADDRESS",
         help=f"address to listen on, repeatable (default {DEFAULT_ADDRESS})",
     )
+    command.add_argument(
+        "--config.auto-reload-interval",
+        dest="poll_every",
+        type=_duration,
+        metavar="DURATION",
+        help="reload when the content of the configuration or of a file that it names changes; looked at this often "
+        "(default: not at all)",
+    )
     command.set_defaults(module="serve")
 
 
@@ -51,7 +59,7 @@ def _scan(add: Add) -> None:
         action="store_true",
         help="below the table, show for each finding that did not pass what the policy asks and what to change",
     )
-    command.add_argument("--timeout", type=_timeout, metavar="DURATION", help="deadline of one scan (default 60s)")
+    command.add_argument("--timeout", type=_duration, metavar="DURATION", help="deadline of one scan (default 60s)")
     command.add_argument(
         "target",
         nargs="*",
@@ -98,7 +106,7 @@ def _config_file(parser: argparse.ArgumentParser, *, required: bool) -> None:
     )
 
 
-def _timeout(text: str) -> timedelta:
+def _duration(text: str) -> timedelta:
     from exporter.config.values import parse_duration  # noqa: PLC0415 - heavy, and needed only where the flag is given
 
     try:

@@ -2,10 +2,13 @@
 
 import argparse
 import asyncio
+from pathlib import Path
 
 from exporter.app import serve
 from exporter.cli import exits
 from exporter.cli.parser import DEFAULT_ADDRESS
+from exporter.config import Config
+from exporter.files import Fingerprint, one_view
 from exporter.policies import read_config
 from exporter.web import parse_address
 
@@ -13,6 +16,13 @@ from exporter.web import parse_address
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal arrives; returns the exit code."""
     addresses = [parse_address(text) for text in options.listen_address or [DEFAULT_ADDRESS]]
-    config = read_config(options.config_file)
-    asyncio.run(serve(options.config_file, config, addresses))
+    config, files = _read(options.config_file)
+    asyncio.run(serve(options.config_file, config, addresses, files=files, poll_every=options.poll_every))
     return exits.OK
+
+
+def _read(path: Path) -> tuple[Config, Fingerprint]:
+    """The configuration, and what it was made of."""
+    with one_view() as view:
+        config = read_config(path)
+    return config, view.fingerprint()

@@ -341,4 +341,5 @@ class Config(Section):
     global_: GlobalSettings = Field(default_factory=GlobalSettings, alias="global")
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     software: SoftwareSettings = Field(default_factory=SoftwareSettings)
+    allow_empty: bool = Field(default=False, strict=True)
     targets: list[TargetSettings] = Field(default_factory=list)

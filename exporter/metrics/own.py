@@ -1,6 +1,7 @@
 """The exporter's own metrics, kept by prometheus_client."""
 
 import platform
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
@@ -35,6 +36,15 @@ RELOAD_TIMESTAMP = Family(
     Unit.TIME,
     NEVER,
     example=1796083200,
+)
+RELOADS = Family(
+    "tls_posture_exporter_config_reloads_total",
+    "Reloads by outcome",
+    Unit.COUNT,
+    NEVER,
+    labels=(Label("outcome", "whether the reload worked", ("success", "failure")),),
+    example=3,
+    kind="counter",
 )
 DATA_TIMESTAMP = Family(
     "tls_posture_exporter_data_timestamp_seconds",
@@ -78,7 +88,7 @@ LAG = Family(
     "tls_posture_exporter_scan_lag_seconds", "How late the last due scan started", Unit.SECONDS, NEVER, example=0.2
 )
 OWN_FAMILIES = (
-    *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, DATA_TIMESTAMP, TARGETS, SCANS, SCAN_DURATION),
+    *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, RELOADS, DATA_TIMESTAMP, TARGETS, SCANS, SCAN_DURATION),
     *(WORKER_RESTARTS, RUNNING, WAITING, LAG),
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
@@ -96,6 +106,9 @@ class OwnMetrics:
         self._gauge(BUILD_INFO).labels(__version__, "", platform.python_version()).set(1)
         self.reload_successful = self._gauge(RELOAD_SUCCESSFUL)
         self.reload_timestamp = self._gauge(RELOAD_TIMESTAMP)
+        self.reloads = self._counter(RELOADS)
+        for outcome in RELOADS.labels[0].values:
+            self.reloads.labels(outcome)
         self.data_timestamp = self._gauge(DATA_TIMESTAMP)
         self.data_timestamp.labels(SERVER_EOL).set(shipped_table().as_of.timestamp())
         self.data_timestamp.labels(CLIENTS).set(shipped_clients().as_of.timestamp())
@@ -110,6 +123,18 @@ class OwnMetrics:
         self.running = self._gauge(RUNNING)
         self.waiting = self._gauge(WAITING)
         self.lag = self._gauge(LAG)
+
+    def note_start(self, now: datetime) -> None:
+        """Record that the first configuration is in use; it counts as the last reload, but not among reloads."""
+        self.reload_successful.set(1)
+        self.reload_timestamp.set(now.timestamp())
+
+    def note_reload(self, now: datetime | None) -> None:
+        """Record a reload that worked now; None for one that failed."""
+        self.reloads.labels("failure" if now is None else "success").inc()
+        self.reload_successful.set(now is not None)
+        if now is not None:
+            self.reload_timestamp.set(now.timestamp())
 
     def _gauge(self, family: Family) -> Gauge:
         return Gauge(family.name, family.help, [label.name for label in family.labels], registry=self.registry)
