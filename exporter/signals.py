@@ -17,17 +17,21 @@ def hangup_waits() -> Iterator[None]:
 
     Without a handler SIGHUP ends a program, and the daemon has a handler only when its event loop runs.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANGUP)
+    before, handler = signal.pthread_sigmask(signal.SIG_BLOCK, _HANGUP), signal.getsignal(signal.SIGHUP)
     try:
         yield
     finally:
         signal.sigtimedwait(_HANGUP, 0)  # one that waits would end the program now
+        signal.signal(signal.SIGHUP, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
 def on_hangup(loop: "AbstractEventLoop", call: Callable[[], object]) -> Iterator[None]:
-    """Call this on the event loop for SIGHUP, while the block runs; for one that waits at once."""
+    """Call this on the event loop for SIGHUP, while the block runs; for one that waits at once.
+
+    Afterwards SIGHUP is ignored, because threads that were started meanwhile do not let it wait.
+    """
     loop.add_signal_handler(signal.SIGHUP, call)
     before = signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANGUP)
     try:
@@ -35,3 +39,4 @@ def on_hangup(loop: "AbstractEventLoop", call: Callable[[], object]) -> Iterator
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)

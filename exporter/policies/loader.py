@@ -103,7 +103,7 @@ def _inherited(path: Path, part: Part, below: tuple[Path, ...]) -> Demands:
     return read_policy(base, below)[1]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)  # it keeps the texts too
 def _part(path: Path, text: str) -> Part:
     document = parse_document(str(path), text)
     data = document.data if isinstance(document.data, dict) else {}
