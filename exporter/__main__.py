@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from exporter.cli.parser import make_parser
 
@@ -9,9 +10,12 @@ from exporter.cli.parser import make_parser
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; its exit code."""
     options = make_parser().parse_args(argv)
-    from exporter.cli.command import run_command  # noqa: PLC0415 - `--version` and `--help` end before this
+    from exporter.signals import hangup_waits  # noqa: PLC0415 - `--version` and `--help` end before this
 
-    return run_command(options)
+    with hangup_waits() if options.module == "serve" else nullcontext():
+        from exporter.cli.command import run_command  # noqa: PLC0415 - takes time
+
+        return run_command(options)
 
 
 if __name__ == "__main__":

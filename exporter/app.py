@@ -1,9 +1,8 @@
-"""The daemon: creates its parts and connects them. It does no work of its own."""
+"""The composition of the daemon: creates its parts and connects them. It does no work of its own."""
 
 import asyncio
 import logging
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,8 @@ from pathlib import Path
 from exporter.backends import Backend, LocalBackend
 from exporter.config import Config
 from exporter.environment import make_resolver, utc_now
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, Problem
+from exporter.files import Fingerprint
 from exporter.fleet import KeyIndex
 from exporter.freshness import Freshness, Hooks
 from exporter.judge import load_judge
@@ -22,12 +22,13 @@ from exporter.net.gate import HostGate
 from exporter.net.resolve import Lookup, resolve_all
 from exporter.policies import read_config
 from exporter.publisher import Publisher, Setup, same_service
+from exporter.reloading import Reloader, Steps, make_reloader
 from exporter.scan import Environment
 from exporter.schedule import Schedule
 from exporter.store import Store
 from exporter.store.database import Database, StoreError
 from exporter.targets import static_targets
-from exporter.web import Sources, make_app, serving
+from exporter.web import Sources
 from exporter.workers import ProtectionLog, Workers
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,17 @@ class Storage:
 
     folder: Path
     retention: timedelta
+
+
+EMPTY = "the list has become empty; set allow_empty: true at the top of the file if that is intended"
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A configuration that was read and checked."""
+
+    config: Config
+    setup: Setup
 
 
 class App:
@@ -107,7 +119,10 @@ class App:
             )
         self.schedule.start()
         self.apply(self._first_config)
+        self._own.note_start(self._now())
         self._own.restored.set(len(self.store.names()))
+        if not self._publisher.setup.targets:
+            log.warning("the configuration has no targets")
         self._tasks = [
             asyncio.create_task(self._when_judged()),
             asyncio.create_task(watch_loop(self._own.loop_lag.observe)),
@@ -128,21 +143,42 @@ class App:
             ConfigError: a policy, or one of `eol_files`, has become invalid since the configuration was read; nothing
                 is changed.
         """
-        before, setup, backend = self._publisher.setup, self._make_setup(config), self._make_backend(config)
-        kept, self._backend = self._publisher.apply(setup), backend
-        # If a name now belongs to another service, that service must not inherit the old place in the schedule.
-        intervals = {name: target.scan_interval for name, target in setup.targets.items()}
-        self.schedule.sync({name: intervals[name] for name in kept})
-        self.schedule.sync(intervals)
+        self._switch(self._load(config))
+
+    def _load(self, config: Config) -> "_Loaded":
+        """What a configuration leads to; reads its policies and tables."""
+        return _Loaded(config, self._make_setup(config))
+
+    def _switch(self, loaded: "_Loaded", changed: Collection[str] = ()) -> None:
+        """Use this configuration, or raise and keep the one before.
+
+        Targets whose trust or client certificate is in a changed file are scanned again soon; their facts stay.
+        """
+        before, setup, backend = self._publisher.setup, loaded.setup, self._make_backend(loaded.config)
+        kept = self._publisher.kept(setup)
+        try:
+            self._reschedule(setup, kept)
+            self._publisher.apply(setup)
+        except Exception:
+            self._reschedule(before, before.targets.keys())
+            raise
+        self._backend = backend
         for name in before.targets.keys() - kept:
             self.freshness.forget(name)
-        self.freshness.follow(intervals)
-        for name in intervals:
+        self.freshness.follow(setup.targets)
+        for name in setup.targets:
             begun = self._publisher.begun_at(name)
             if begun is not None:
                 self.freshness.expect_turn(name, begun)  # a date that has come since is not forgotten
                 self.freshness.judge_soon({name})
-        self._note_reload(setup)
+        self.schedule.scan_again({name for name in kept if not setup.targets[name].files.isdisjoint(changed)})
+        self._note_data(setup)
+
+    def _reschedule(self, setup: Setup, kept: Collection[str]) -> None:
+        """If a name now belongs to another service, that service must not inherit the old place in the schedule."""
+        intervals = {name: target.scan_interval for name, target in setup.targets.items()}
+        self.schedule.sync({name: intervals[name] for name in kept})
+        self.schedule.sync(intervals)
 
     def _make_setup(self, config: Config) -> Setup:
         targets = static_targets(config)
@@ -155,23 +191,32 @@ class App:
         resolver = make_resolver(config)
         return LocalBackend(Environment(self._now, resolver, self._gate, self._lookup, self._workers))
 
-    def _note_reload(self, setup: Setup) -> None:
+    def _note_data(self, setup: Setup) -> None:
         self._own.data_timestamp.labels(SERVER_EOL).set(setup.judge.table.as_of.timestamp())
         self._own.targets.set(len(setup.targets))
-        self._own.reload_successful.set(1)
-        self._own.reload_timestamp.set(self._now().timestamp())
+
+    def _note_reload(self, problem: str | None) -> None:
+        self._own.note_reload(self._now() if problem is None else None)
+        if problem is None:
+            log.info("configuration reloaded: %d targets", self.counts()[0])
+        else:
+            log.error("reload failed, the old configuration stays: %s", problem)
+
+    def reloader(self, path: Path, files: Fingerprint | None = None) -> Reloader["_Loaded"]:
+        """What reloads this configuration file; `files` is what the configuration in use was made of."""
+
+        def use(loaded: _Loaded, changed: Collection[str]) -> None:
+            if self._publisher.setup.targets and not loaded.setup.targets and not loaded.config.allow_empty:
+                raise ConfigError([Problem(str(path), 1, 1, "targets", EMPTY)])
+            self._switch(loaded, changed)
+
+        return make_reloader(Steps(lambda: self._load(read_config(path)), use, self._note_reload), files or {})
 
     async def reload(self, path: Path) -> bool:
-        """Read the file again. An invalid file changes nothing. Returns whether it worked."""
-        try:
-            self.apply(await asyncio.to_thread(read_config, path))
-        except ConfigError as error:
-            self._own.reload_successful.set(0)
-            log.error("reload failed, the old configuration stays: %s", error)
-            return False
+        """Reload once, and wait until all targets are judged. A failure changes nothing. Returns whether it worked."""
+        problem = await self.reloader(path).once()
         await self.freshness.settled()
-        log.info("configuration reloaded: %d targets", self.counts()[0])
-        return True
+        return problem is None
 
     async def _scan(self, name: str) -> None:
         """Scan the target of this name and publish the result."""
@@ -214,9 +259,9 @@ class App:
         """The latest reports of every scanned target, by name; one for each address."""
         return [report for reports in self._publisher.reports() for report in reports]
 
-    def sources(self) -> Sources:
-        """The data of the web pages."""
-        return Sources(metrics=self.metrics, ready=lambda: self._ready, counts=self.counts)
+    def sources(self, reload: Callable[[], Awaitable[str | None]] | None = None) -> Sources:
+        """The data of the web pages; without `reload` there is no configuration file to reload."""
+        return Sources(metrics=self.metrics, ready=lambda: self._ready, counts=self.counts, reload=reload)
 
     async def stop(self) -> None:
         """Stop scanning."""
@@ -235,33 +280,3 @@ def _log_failures(results: Sequence[ScanResult]) -> None:
         where = f"{result.target.name} address={result.address}" if result.address else result.target.name
         for failure in result.failures:
             log.warning("target=%s probe=%s reason=%s %s", where, failure.probe, failure.reason, failure.detail)
-
-
-async def serve(
-    config_file: Path, config: Config, addresses: list[tuple[str, int]], storage: Storage | None = None
-) -> None:
-    """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
-
-    Raises:
-        ExporterError: an address cannot be bound, or the storage cannot be used.
-    """
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    app = App(config, storage=storage)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    reloads: set[asyncio.Task[bool]] = set()  # the loop itself holds tasks weakly
-
-    def reload() -> None:
-        task = asyncio.create_task(app.reload(config_file))
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, reload)
-    async with serving(make_app(app.sources()), addresses) as bound:
-        for host, port in bound:
-            log.info("listening on %s port %d", host, port)
-        app.start()
-        await app.freshness.run(stopping)
-        log.info("stopping")
-        await app.stop()

@@ -1,12 +1,13 @@
 """Client certificates in files. Errors say what is wrong with the files, and never quote their content."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from exporter.files import read_file
 
 Key = (
     rsa.RSAPrivateKey
@@ -52,7 +53,7 @@ def read_chain_file(cert_file: str) -> tuple[x509.Certificate, ...]:
         OSError: it cannot be read.
         ValueError: it contains none, or one that cannot be parsed.
     """
-    data = Path(cert_file).read_bytes()
+    data = read_file(cert_file)
     try:
         return tuple(x509.load_pem_x509_certificates(data))
     except (ValueError, x509.InvalidVersion):
@@ -66,7 +67,7 @@ def read_key_file(key_file: str) -> Key:
         OSError: it cannot be read.
         ValueError: it contains none of a kind that TLS uses, or one with a passphrase.
     """
-    data = Path(key_file).read_bytes()
+    data = read_file(key_file)
     try:
         # The RSA key is not validated: that takes half a second for 4096 bits, in which no other thread runs. It is
         # checked that the key belongs to the certificate; a broken key fails in the handshake.

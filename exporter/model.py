@@ -249,6 +249,12 @@ class Target:
         return self.server_name or without_zone(self.host)
 
     @property
+    def files(self) -> frozenset[str]:
+        """The files that scans of it read: trust, and the client's certificate."""
+        own = self.client_certificate
+        return frozenset(filter(None, (self.ca_file, *((own.cert_file, own.key_file) if own else ()))))
+
+    @property
     def host_is_ip(self) -> bool:
         """Whether `host` is an IP literal, for which neither CAA nor HSTS exists (RFC 8659; RFC 6797, 8.1.1)."""
         return is_ip(self.host)

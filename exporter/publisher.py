@@ -1,13 +1,13 @@
 """What the daemon publishes of each target: its latest reports, judged, stored and rendered."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 
 from exporter.fleet import KeyIndex
 from exporter.judge import Judge, held, seen_after
-from exporter.metrics import Exposition, render_reports, render_target, target_samples
+from exporter.metrics import Exposition, Lines, render_reports, render_target, target_samples
 from exporter.model import Facts, Report, ScanResult, Target
 from exporter.store import Store
 
@@ -46,20 +46,18 @@ class Publisher:
         """Use this setup; returns the names of previous targets that are still the same service.
 
         The other targets are removed with all their series at once. If a name now belongs to another service, that
-        service must not inherit the old facts.
+        service must not inherit the old facts. What can fail comes first, so a failure changes nothing.
         """
-        before = self.setup.targets
-        kept = {name for name, known in before.items() if same_service(setup.targets.get(name), known)}
+        before, kept = self.setup.targets, self.kept(setup)
+        fresh = {name: self._without_results(setup, name) for name in setup.targets if not self._is_known(name, kept)}
         for name in before.keys() - kept:
             self._store.remove(name)
             self._exposition.remove(name)
             self._keys.remove(name)
         self.setup = setup
-        for name, target in setup.targets.items():
-            if self._store.get(name) or self._restore(target):
-                continue
-            samples = target_samples(target, setup.judge.policies_of(target))
-            self._exposition.put(name, render_target(target, samples, full=setup.full))
+        for name, lines in fresh.items():
+            if not self._restore(setup.targets[name]):
+                self._exposition.put(name, lines)
         return kept
 
     def _restore(self, target: Target) -> bool:
@@ -71,6 +69,19 @@ class Publisher:
         if seen:
             self._keys.update(target.name, [replace(one, facts=held(one.facts, target, now)) for one in seen])
         return bool(seen)
+
+    def kept(self, setup: Setup) -> set[str]:
+        """The names of the current targets that are still the same service in this setup."""
+        return {name for name, known in self.setup.targets.items() if same_service(setup.targets.get(name), known)}
+
+    def _is_known(self, name: str, kept: Collection[str]) -> bool:
+        """Whether the target has results that stay."""
+        return (name in kept or name not in self.setup.targets) and self._store.get(name) is not None
+
+    def _without_results(self, setup: Setup, name: str) -> Lines:
+        target = setup.targets[name]
+        samples = target_samples(target, setup.judge.policies_of(target))
+        return render_target(target, samples, full=setup.full)
 
     def begun_at(self, name: str) -> datetime | None:
         """When the latest scan of the target began; None before it has ended."""

@@ -187,18 +187,24 @@ class Schedule:
     def sync(self, intervals: Mapping[str, timedelta]) -> None:
         """Set the targets: new ones are scanned soon, removed ones no more, changed ones at their new interval."""
         for name in self._intervals.keys() - intervals.keys():
+            del self._intervals[name]
             self._forget(name)
         ahead = self._now() - self._zone.now()
         for name, interval in intervals.items():
             known = self._intervals.get(name)
             if known == interval:
                 continue
+            self._intervals[name] = interval  # first, so that another call undoes one that fails here
             trigger = _Every(interval, (phase(name, interval) - ahead).replace(tzinfo=self._zone))
             self._clock.add_job(self._due, trigger, args=[name], id=name, replace_existing=True)
             if known is None:
                 soon = self._zone.now() + first_delay(name, interval, len(intervals))
                 self._clock.add_job(self._due, DateTrigger(soon), args=[name], id=_first_id(name))
-        self._intervals = dict(intervals)
+
+    @property
+    def intervals(self) -> Mapping[str, timedelta]:
+        """The targets with their intervals."""
+        return self._intervals
 
     def next_due(self) -> datetime | None:
         """When the next scan is due, by the system's clock; None without targets."""

@@ -10,6 +10,7 @@ import idna
 
 from exporter.errors import TargetError
 from exporter.model import Proxy, is_ip, plain_address
+from exporter.quoting import quoted, redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ _ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")
 """Names and indexes of interfaces; Linux allows 15 characters (IFNAMSIZ)."""
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.+)")
-_HOST_PORT = re.compile(r"(?:\[(?P<ip6>[^\]]+)\]|(?P<host>[^:/?#\s\[\]]+))(?::(?P<port>[0-9]*))?/?")
+_HOST_PORT = re.compile(r"(?:\[(?P<ip6>[^\]]+)\]|(?P<host>[^:/?#@\s\[\]]+))(?::(?P<port>[0-9]*))?/?")
 
 
 _PROXY_SCHEMES = {"http": "http", "socks5": "socks5", "socks5h": "socks5"}
@@ -139,11 +140,13 @@ def normal_host(text: str) -> str:
     try:
         name = bare if bare.isascii() else idna.encode(bare, uts46=True).decode("ascii")
     except idna.IDNAError as error:
-        raise TargetError(f"{text!r} is not a host name: {error}") from error
+        # The library quotes the text.
+        why = f": {error}" if redacted(text) == text else ""
+        raise TargetError(f"{quoted(text)} is not a host name{why}") from None
     name = name.removesuffix(".").lower()
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
-        raise TargetError(f"{text!r} is neither a host name nor an IP address")
+        raise TargetError(f"{quoted(text)} is neither a host name nor an IP address")
     return name
 
 
@@ -160,12 +163,14 @@ def parse_ehlo_name(text: str) -> str:
     bare = literal[2] if literal else text
     if not is_ip(bare):
         if literal:
-            raise TargetError(f"{text!r} is not an address literal; write [192.0.2.1] or [IPv6:2001:db8::1]")
+            raise TargetError(f"{quoted(text)} is not an address literal; write [192.0.2.1] or [IPv6:2001:db8::1]")
         return normal_host(text)
     usual = address_literal(bare)
     tagged = literal is not None and literal[1] is not None
     if literal is None or tagged is not (":" in bare) or "%" in bare:
-        raise TargetError(f"{text!r} is not a host name; in mail, write this address as {usual} (RFC 5321, 4.1.3)")
+        raise TargetError(
+            f"{quoted(text)} is not a host name; in mail, write this address as {usual} (RFC 5321, 4.1.3)"
+        )
     return usual
 
 
@@ -180,7 +185,7 @@ def _normal_address(text: str) -> str:
     address = ip_address(text)
     zone = address.scope_id if isinstance(address, IPv6Address) else None
     if zone is not None and not _ZONE.fullmatch(zone):  # the standard library accepts anything, also line ends
-        raise TargetError(f"{text!r} is neither a host name nor an IP address")
+        raise TargetError(f"{quoted(text)} is neither a host name nor an IP address")
     return str(address)
 
 
@@ -202,17 +207,17 @@ def parse_service(text: str) -> TargetText:
             protocol = name
         else:
             known = ", ".join([*PROTOCOLS, *(f"{name}+starttls" for name in STARTTLS)])
-            raise TargetError(f"unknown scheme {scheme!r} in {text!r}; known are {known}")
+            raise TargetError(f"unknown scheme {quoted(scheme)} in {quoted(text)}; known are {known}")
     match = _HOST_PORT.fullmatch(f"[{rest}]" if is_ip(rest) and ":" in rest else rest)
     if match is None:
         raise TargetError(
-            f"{text!r} is not a target; write host, host:port or a URL without a path such as imaps://host"
+            f"{quoted(text)} is not a target; write host, host:port or a URL without a path such as imaps://host"
         )
     port: int | None = None
     if match["port"] is not None:
         port = int(match["port"]) if match["port"] and len(match["port"]) < 6 else 0
         if not 1 <= port <= 65535:
-            raise TargetError(f"{match['port']!r} is not a port (1 to 65535) in {text!r}")
+            raise TargetError(f"{quoted(match['port'])} is not a port (1 to 65535) in {quoted(text)}")
     host = normal_host(match["host"] or f"[{match['ip6']}]")
     return TargetText(host, port, protocol, starttls)
 

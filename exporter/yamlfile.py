@@ -13,6 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
 from exporter.errors import ConfigError, Problem
+from exporter.files import read_file
+from exporter.quoting import quoted, redacted, shown
 
 Path_ = tuple[str | int, ...]
 """Keys and indices from the top of the document."""
@@ -94,7 +96,7 @@ class Document:
             if pattern.fullmatch(node.value):
                 return convert(node.value)
         self._unread.add(path)
-        self._note(node, path, f"tag {node.tag.replace(_TAG, '!!')} is unknown, or not for this value")
+        self._note(node, path, f"tag {redacted(node.tag.replace(_TAG, '!!'))} is unknown, or not for this value")
         return None
 
     def _count(self, node: yaml.Node, depth: int) -> None:
@@ -114,7 +116,7 @@ class Document:
             if not isinstance(key, yaml.ScalarNode):
                 self._note(key, path, "a key is text; this one is a list or a mapping")
             elif key.tag not in {f"{_TAG}str", f"{_TAG}merge"}:
-                self._note(key, path, f"the key {key.value!r} is not text; put it in quotes")
+                self._note(key, path, f"the key {quoted(key.value)} is not text; put it in quotes")
             elif key.value in entries:
                 before = entries[key.value][0].start_mark.line + 1
                 self._note(key, (*path, key.value), f"duplicate key, first on line {before}")
@@ -154,8 +156,8 @@ class Document:
 
 
 def dotted(path: Path_) -> str:
-    """`targets.0.host`; a key with unprintable characters is quoted."""
-    return ".".join(text if (text := str(part)).isprintable() else repr(text) for part in path)
+    """`targets.0.host`; a key with unprintable characters is quoted, and a secret in a key is left out."""
+    return ".".join(text if (text := redacted(str(part))).isprintable() else quoted(text) for part in path)
 
 
 def _at(file: str, mark: Any, path: Path_, message: str) -> Problem:  # noqa: ANN401 - two unrelated classes of marks
@@ -169,15 +171,32 @@ def read_document(path: Path) -> Document:
     Raises:
         ConfigError: the file cannot be read, is not YAML, or is YAML made to exhaust its reader.
     """
+    return parse_document(str(path), read_text(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of the file.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not UTF-8.
+    """
     file = str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        return read_file(path).decode("utf-8")
     except OSError as error:
         raise ConfigError([_at(file, None, (), f"cannot be read: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([_at(file, None, (), "is not UTF-8")]) from error
     except ValueError as error:  # a path that no file can have
         raise ConfigError([_at(file, None, (), f"cannot be read: {error}")]) from error
+
+
+def parse_document(file: str, text: str) -> Document:
+    """Parse the text of this file. Messages about its form do not quote it.
+
+    Raises:
+        ConfigError: it is not YAML, or is YAML made to exhaust its reader.
+    """
     try:
         _refuse_depth(file, text)
         return Document(file, yaml.compose(text, Loader=_Loader), len(text) + SPARE_NODES)
@@ -276,6 +295,5 @@ def _message(item: Any) -> str:  # noqa: ANN401 - pydantic_core.ErrorDetails, or
         return "is empty"
     if kind == "string_type" and isinstance(value, dict | list):
         return "is not text"
-    shown = str(value).lower() if isinstance(value, bool) else repr(value)
     template = _MESSAGES.get(kind)
-    return template.format(**item.get("ctx", {}), input=shown) if template else str(item["msg"])
+    return template.format(**item.get("ctx", {}), input=shown(value)) if template else str(item["msg"])

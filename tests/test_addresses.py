@@ -374,7 +374,7 @@ def test_a_reload_that_changes_nothing_of_it_keeps_every_address(fixture: Fixtur
 def test_a_target_that_is_removed_takes_the_series_of_all_addresses_along(fixture: Fixture) -> None:
     async def steps(app: App, _port: int) -> None:
         await until(app, seen(HERE, THERE))
-        fixture.file.write_text("targets: []\n")
+        fixture.file.write_text("allow_empty: true\ntargets: []\n")
         assert await app.reload(fixture.file)
         assert page(app) == {}
         assert app.reports() == []

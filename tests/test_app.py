@@ -1,6 +1,7 @@
 """The parts of the daemon together: reports, series, reload, expiry."""
 
 import asyncio
+import importlib
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from exporter.app import App
 from exporter.clients.files import shipped_clients
 from exporter.config import Config
 from exporter.errors import ConfigError
+from exporter.files import one_view
 from exporter.freshness import JUDGED_EVERY_SECONDS
 from exporter.policies import read_config
 from exporter.software.files import shipped_table
@@ -312,3 +314,124 @@ def test_a_file_that_breaks_between_reading_and_applying_changes_nothing(fixture
         assert 'target="a"' in text(app)
 
     run_app(app, steps)
+
+
+# --- reload -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_list_that_became_empty_is_refused_unless_that_is_allowed(fixture: Fixture) -> None:
+    app = App(fixture.write(entry("a", 443)), now=fixture.clock)
+
+    async def steps() -> None:
+        for emptied in ("targets: []\n", "targets:\n", "global: {}\n", "allow_empty: false\n"):
+            fixture.file.write_text(emptied)
+            problem = await app.reloader(fixture.file).once()
+            assert problem == (
+                f"{fixture.file}:1:1: targets: the list has become empty; "
+                "set allow_empty: true at the top of the file if that is intended"
+            )
+            assert app.counts()[0] == 1
+        fixture.file.write_text("allow_empty: true\n")
+        assert await app.reload(fixture.file)
+        assert app.counts()[0] == 0
+        fixture.file.write_text("targets: []\n")
+        assert await app.reload(fixture.file)  # it has not become empty
+
+    run_app(app, steps)
+
+
+def test_an_empty_list_is_allowed_at_the_start_with_a_warning(
+    fixture: Fixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    fixture.file.write_text("targets: []\n")
+    app = App(read_config(fixture.file), now=fixture.clock)
+
+    async def steps() -> None:
+        assert app.counts() == (0, 0)
+
+    run_app(app, steps)
+    assert "the configuration has no targets" in caplog.text
+
+
+def test_reloads_are_counted_by_outcome(fixture: Fixture) -> None:
+    app = App(fixture.write(entry("a", 443)), now=fixture.clock)
+
+    async def steps() -> None:
+        assert 'tls_posture_exporter_config_reloads_total{outcome="success"} 0.0' in text(app)
+        assert "tls_posture_exporter_config_last_reload_successful 1.0" in text(app)
+        fixture.write(entry("b", 443))
+        assert await app.reload(fixture.file)
+        fixture.file.write_text("[")
+        assert not await app.reload(fixture.file)
+        assert 'tls_posture_exporter_config_reloads_total{outcome="success"} 1.0' in text(app)
+        assert 'tls_posture_exporter_config_reloads_total{outcome="failure"} 1.0' in text(app)
+        assert "tls_posture_exporter_config_last_reload_successful 0.0" in text(app)
+
+    run_app(app, steps)
+
+
+@pytest.mark.parametrize("broken", ["exporter.publisher.render_target", "exporter.schedule.first_delay"])
+def test_a_defect_halfway_leaves_the_old_configuration(
+    fixture: Fixture, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The series of the second new target cannot be rendered, or it cannot be scheduled."""
+
+    async def run() -> None:
+        async with scripted_server(STACK) as server:
+            app = App(fixture.write(entry("a", server.port) + entry("b", server.port)), now=fixture.clock)
+            app.start()
+            await scanned(app, 2)
+            before = text(app)
+            fixture.write(entry("a", server.port) + entry("c", server.port) + entry("d", server.port))
+            module, name = broken.rsplit(".", 1)
+            calls = []
+
+            def fail(*args: object, **more: object) -> object:
+                calls.append(args)
+                if len(calls) == 2:
+                    raise ZeroDivisionError
+                return original(*args, **more)
+
+            original = getattr(importlib.import_module(module), name)
+            monkeypatch.setattr(broken, fail)
+            assert await app.reloader(fixture.file).once() == "internal error: ZeroDivisionError"
+            monkeypatch.undo()
+            assert _about_targets(text(app)) == _about_targets(before)
+            assert len(app.reports()) == 2
+            assert app.schedule.intervals == dict.fromkeys("ab", timedelta(hours=1))
+            assert await app.reload(fixture.file)
+            assert {report.target.name for report in app.reports()} == {"a"}
+            await app.stop()
+
+    asyncio.run(run())
+
+
+def _about_targets(page: str) -> list[str]:
+    return [line for line in page.splitlines() if 'target="' in line]
+
+
+def test_a_target_is_scanned_again_when_the_content_of_its_trust_changes(fixture: Fixture) -> None:
+    async def run() -> None:
+        async with scripted_server(STACK) as one, scripted_server(STACK) as two:
+            trust = fixture.file.parent / "ca.pem"
+            trust.write_text("one")
+            text_of_both = entry("a", one.port, f", ca_file: {trust}") + entry("b", two.port)
+            with one_view() as view:
+                config = fixture.write(text_of_both)
+            app = App(config, now=fixture.clock)
+            app.start()
+            await scanned(app, 2)
+            reloader = app.reloader(fixture.file, view.fingerprint())
+            began = {report.target.name: report.result.started_at for report in app.reports()}
+            others = two.connections
+            trust.write_text("two")
+            assert await reloader.once() is None
+            assert len(app.reports()) == 2  # the facts stay meanwhile
+            async with asyncio.timeout(20):
+                while app.reports()[0].result.started_at == began["a"]:
+                    await asyncio.sleep(0.02)
+            assert app.reports()[1].result.started_at == began["b"]
+            assert two.connections == others
+            await app.stop()
+
+    asyncio.run(run())

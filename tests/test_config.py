@@ -1,5 +1,6 @@
 """Valid configuration files and their results. The invalid ones are in `test_config_bad.py`."""
 
+import errno
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -306,8 +307,15 @@ def test_paths_start_at_the_folder_of_the_file(elsewhere: Path, section: str, ab
 
 
 def test_a_file_that_may_not_be_read_is_a_problem(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
-    with pytest.raises(ConfigError, match=r"2:12: global\.ca_file: .*/sub/ca\.pem cannot be read$"):
+    config, opens = elsewhere / "config.yaml", os.open
+
+    def refuse(path: str, flags: int) -> int:
+        if path == str(config):
+            return opens(path, flags)
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(ConfigError, match=r"2:12: global\.ca_file: .*/sub/ca\.pem cannot be read: Permission denied$"):
         _load(elsewhere, "global:\n  ca_file: sub/ca.pem\n")
 
 
@@ -388,7 +396,7 @@ def test_problems_are_placed_by_line_and_column_counted_from_one(tmp_path: Path)
 def test_a_file_that_is_not_there_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file or directory"):
         read_config(tmp_path / "config.yaml")
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot be read: it is a directory"):
         read_config(tmp_path)
 
 

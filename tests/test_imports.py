@@ -10,13 +10,12 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *("ternary", "model", "errors", "services", "yamlfile", "threads", "software", "tls", "pki", "facts", "clients"),
-    *("credentials", "config", "targets", "schedule"),
+    *("quoting", "files", "ternary", "model", "errors", "services", "yamlfile", "threads"),
+    *("software", "tls", "pki", "facts", "clients", "credentials", "config", "targets", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment"),
     *("agreement", "judge", "store", "metrics", "publisher", "freshness", "looplag", "report", "terminal", "web"),
-    *("app", "demo"),
-    *("cli", "__main__"),
+    *("reading", "reloading", "signals", "app", "daemon", "demo", "cli", "__main__"),
 )
 """Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""
 

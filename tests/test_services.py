@@ -92,7 +92,7 @@ def test_every_starttls_service_is_a_scheme(name: str) -> None:
         ("smtp+tls://mail.example.com", "unknown scheme 'smtp[+]tls'"),
         ("[www.example.com]:443", "neither a host name nor an IP address"),
         ("[192.0.2.1]:443", "neither a host name nor an IP address"),
-        ("user@www.example.com", "neither a host name nor an IP address"),
+        ("user@www.example.com", "is not a target"),
     ],
 )
 def test_what_is_no_target_is_refused_with_the_reason(text: str, message: str) -> None:

@@ -134,3 +134,35 @@ def test_an_address_in_use_is_a_plain_error() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ExporterError, match=f"cannot listen on 127.0.0.1:{port}"):
             _serve_on(("127.0.0.1", port))
+
+
+@pytest.mark.parametrize(
+    ("problem", "status", "body"),
+    [
+        (None, 200, b"The configuration was reloaded.\n"),
+        ("a:1:1: b", 500, b"The reload failed, the old configuration stays:\na:1:1: b\n"),
+    ],
+)
+def test_a_reload_answers_whether_it_worked_and_why_not(problem: str | None, status: int, body: bytes) -> None:
+    async def reload() -> str | None:
+        return problem
+
+    sources = Sources(lambda _accept: (b"", "text/plain"), lambda: True, lambda: (0, 0), reload)
+    answer = asyncio.run(_ask(sources, "POST", "/-/reload", {}))
+    assert (answer.status, answer.body) == (status, body)
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+def test_only_post_reloads(method: str) -> None:
+    async def reload() -> str | None:
+        raise AssertionError
+
+    sources = Sources(lambda _accept: (b"", "text/plain"), lambda: True, lambda: (0, 0), reload)
+    answer = asyncio.run(_ask(sources, method, "/-/reload", {}))
+    assert answer.status == 405
+    assert answer.headers["allow"] == "POST"
+
+
+def test_without_a_configuration_file_there_is_nothing_to_reload() -> None:
+    assert ask("/-/reload", method="POST").status == 404

@@ -51,6 +51,14 @@ def _serve(add: Add) -> None:
         metavar="DURATION",
         help="how long the history is kept (default 400d)",
     )
+    command.add_argument(
+        "--config.auto-reload-interval",
+        dest="poll_every",
+        type=_interval,
+        metavar="DURATION",
+        help="reload when the content of the configuration or of a file that it names changes; looked at this often "
+        "(default: not at all)",
+    )
     command.set_defaults(module="serve")
 
 
@@ -111,6 +119,13 @@ def _config_file(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument(
         "--config.file", dest="config_file", type=Path, required=required, metavar="FILE", help="configuration (YAML)"
     )
+
+
+def _interval(text: str) -> timedelta:
+    value = _duration(text)
+    if value < timedelta(seconds=1):
+        raise argparse.ArgumentTypeError(f"{text!r} is too short for an interval; the shortest is 1s")
+    return value
 
 
 def _duration(text: str) -> timedelta:

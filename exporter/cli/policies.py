@@ -3,9 +3,10 @@
 import argparse
 
 from exporter.cli import exits
-from exporter.config.values import is_policy_path
+from exporter.config.values import checked_path, is_policy_path
 from exporter.errors import ExporterError
 from exporter.policies import Policy, load_policy, shipped, wrong_policy
+from exporter.yamlfile import read_text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -16,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"{name}  {policy.title} ({policy.version})")
         return exits.OK
     policy = named_policy(options.name)
-    print(policy.file.read_text(encoding="utf-8"), end="")
+    print(read_text(policy.file), end="")
     return exits.OK
 
 
@@ -30,4 +31,8 @@ def named_policy(policy: str) -> Policy:
         wrong = wrong_policy(policy)
         if wrong:
             raise ExporterError(wrong)
-    return load_policy(policy)
+        return load_policy(policy)
+    try:
+        return load_policy(checked_path(policy))
+    except ValueError as error:
+        raise ExporterError(str(error)) from None

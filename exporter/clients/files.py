@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from exporter.clients.client import Client, ClientKind, ClientLimits, ClientTable, Source
 from exporter.errors import ConfigError
 from exporter.model import Protocol
+from exporter.quoting import quoted
 from exporter.yamlfile import StrictForm, read_document, validate
 
 SHIPPED = Path(str(files("exporter"))) / "data" / "clients.yaml"
@@ -23,7 +24,7 @@ _CODES = re.compile(r"[0-9A-F]{4}(?: [0-9A-F]{4})*")
 
 def _read_codes(text: object) -> tuple[int, ...]:
     if not isinstance(text, str) or not _CODES.fullmatch(text):
-        raise ValueError(f"{text!r} is not a list of codes such as C02B C02F")
+        raise ValueError(f"{quoted(text)} is not a list of codes such as C02B C02F")
     codes = tuple(int(code, 16) for code in text.split())
     if len(set(codes)) < len(codes):
         raise ValueError("names a code twice")
@@ -84,7 +85,7 @@ class _ClientTableForm(StrictForm):
     def _sourced(self) -> Self:
         for name, client in self.clients.items():
             if client.source not in self.sources:
-                raise ValueError(f"{name}: there is no source {client.source!r}")
+                raise ValueError(f"{name}: there is no source {quoted(client.source)}")
         return self
 
 
@@ -147,7 +148,7 @@ def _known(name: str) -> str:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else "docs/clients.md lists the known clients"
-        raise ValueError(f"unknown client {name!r}; {hint}")
+        raise ValueError(f"unknown client {quoted(name)}; {hint}")
     return name
 
 

@@ -10,6 +10,7 @@ from exporter.config.across import PolicyName, problems_across
 from exporter.config.sections import Config
 from exporter.config.values import PolicyCheck, Surroundings
 from exporter.errors import ConfigError
+from exporter.files import one_view
 from exporter.yamlfile import read_document, validate
 
 __all__ = ["Config", "load_config"]
@@ -21,10 +22,11 @@ def load_config(path: Path, wrong_policy: PolicyCheck, policy_name: PolicyName) 
     Raises:
         ConfigError: with every problem of the file.
     """
-    document = read_document(path)
-    config, problems = validate(document, Config, Surroundings(path.resolve().parent, wrong_policy))
-    if config is not None:
-        problems += problems_across(config, document, policy_name)
+    with one_view():  # thousands of targets can name the same file
+        document = read_document(path)
+        config, problems = validate(document, Config, Surroundings(path.absolute().parent, wrong_policy))
+        if config is not None:
+            problems += problems_across(config, document, policy_name)
     if problems or config is None:
         raise ConfigError(problems)
     return config

@@ -9,6 +9,7 @@ from exporter.config.sections import Config, ScanSettings
 from exporter.config.values import DIRECT, NEVER, SYSTEM
 from exporter.errors import Problem
 from exporter.model import Addresses, IpProtocol, ip_version, is_ip
+from exporter.quoting import quoted
 from exporter.yamlfile import Document
 
 PolicyName = Callable[[str], str]
@@ -30,7 +31,7 @@ def _duplicates(config: Config, document: Document) -> list[Problem]:
         name = target.effective_name
         if name in first:
             line = document.problem(("targets", first[name]), "").line
-            message = f"duplicate target {name!r}, first on line {line}; give one of them another name"
+            message = f"duplicate target {quoted(name)}, first on line {line}; give one of them another name"
             problems.append(document.problem(("targets", index), message))
         first.setdefault(name, index)
     return problems
@@ -87,7 +88,7 @@ def _unknown_stores(config: Config, document: Document) -> list[Problem]:
         if name is not None and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-            problems.append(document.problem((*section, "trust_store"), f"unknown trust store {name!r}; {hint}"))
+            problems.append(document.problem((*section, "trust_store"), f"unknown trust store {quoted(name)}; {hint}"))
     return problems
 
 
@@ -100,7 +101,7 @@ def _out_of_reach(config: Config, document: Document) -> list[Problem]:
         protocol = target.ip_protocol or config.global_.ip_protocol
         if is_ip(address) and not protocol.takes(address):
             whose = "" if target.ip_protocol else "the global "
-            message = f"{address!r} is an IPv{ip_version(address)} address, but {whose}ip_protocol is {protocol}"
+            message = f"{quoted(address)} is an IPv{ip_version(address)} address, but {whose}ip_protocol is {protocol}"
             problems.append(document.problem(("targets", index, key), message))
     return problems
 
@@ -135,6 +136,8 @@ def _policies_twice(config: Config, document: Document, policy_name: PolicyName)
         for index, policy in enumerate(settings.policies or ()):
             name = names[policy] = names.get(policy) or policy_name(policy)
             if name in seen:
-                problems.append(document.problem((*section, "policies", index), f"policy {name!r} is there twice"))
+                problems.append(
+                    document.problem((*section, "policies", index), f"policy {quoted(name)} is there twice")
+                )
             seen.add(name)
     return problems

@@ -36,11 +36,11 @@ from exporter.config.values import (
     Surroundings,
     TableFile,
     readable_file,
-    shown,
 )
 from exporter.credentials import read_chain_file, read_credentials, read_key_file
 from exporter.errors import TargetError
 from exporter.model import Addresses, IpProtocol, is_ip
+from exporter.quoting import quoted, shown
 from exporter.services import (
     BY_PORT,
     PROTOCOLS,
@@ -139,7 +139,7 @@ class MetricsSettings(Section):
     @classmethod
     def _known(cls, value: str) -> str:
         if value not in {"default", "full"}:
-            raise ValueError(f"{value!r} is not one of default, full")
+            raise ValueError(f"{quoted(value)} is not one of default, full")
         return value
 
 
@@ -265,7 +265,7 @@ class TargetSettings(ScanSettings):
         try:
             return cls(host=service.host, port=service.port, starttls=service.starttls, protocol=protocol)
         except ValidationError as error:
-            raise TargetError(f"{text!r}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
+            raise TargetError(f"{quoted(text)}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
 
     @field_validator("host", "server_name", "connect_address", "mail_domain")
     @classmethod
@@ -282,14 +282,14 @@ class TargetSettings(ScanSettings):
     def _known(cls, value: str | None, info: ValidationInfo) -> str | None:
         known = list(STARTTLS if info.field_name == "starttls" else PROTOCOLS)
         if value is not None and value not in known:
-            raise ValueError(f"{value!r} is not one of {', '.join(known)}")
+            raise ValueError(f"{quoted(value)} is not one of {', '.join(known)}")
         return value
 
     @field_validator("mail_domain")
     @classmethod
     def _domain(cls, value: str | None) -> str | None:
         if value is not None and is_ip(value):
-            raise ValueError(f"{value!r} is an IP address; mail domains are DNS names")
+            raise ValueError(f"{quoted(value)} is an IP address; mail domains are DNS names")
         return value
 
     @field_validator("distribution")
@@ -303,7 +303,7 @@ class TargetSettings(ScanSettings):
     @classmethod
     def _no_address(cls, value: str | None) -> str | None:
         if value is not None and is_ip(value):
-            raise ValueError(f"{value!r} is an IP address; server names are DNS names (RFC 6066, 3)")
+            raise ValueError(f"{quoted(value)} is an IP address; server names are DNS names (RFC 6066, 3)")
         return value
 
     @model_validator(mode="after")
@@ -341,4 +341,5 @@ class Config(Section):
     global_: GlobalSettings = Field(default_factory=GlobalSettings, alias="global")
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     software: SoftwareSettings = Field(default_factory=SoftwareSettings)
+    allow_empty: bool = Field(default=False, strict=True)
     targets: list[TargetSettings] = Field(default_factory=list)

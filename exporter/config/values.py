@@ -1,6 +1,5 @@
 """Values of the configuration file: durations, ports, names, paths. Each type reports what is wrong with a text."""
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +16,9 @@ from pydantic import (
 )
 
 from exporter.errors import ConfigError
+from exporter.files import read_file
 from exporter.model import Addresses, IpProtocol, is_ip
+from exporter.quoting import quoted, redacted, shown
 from exporter.software.files import read_products
 
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
@@ -75,14 +76,14 @@ def parse_duration(text: object) -> timedelta:
     # Floats, because an integer of thousands of digits raises. Such a float is infinite.
     seconds = sum(float(number or 0) * unit for number, unit in zip(match.groups(), _UNITS_SECONDS, strict=True))
     if not 0 < seconds <= _LONGEST_SECONDS:
-        raise ValueError(f"{text!r} is out of range; a duration is longer than zero and at most ten years")
+        raise ValueError(f"{quoted(text)} is out of range; a duration is longer than zero and at most ten years")
     return timedelta(seconds=seconds)
 
 
 def _interval(text: object) -> timedelta:
     value = parse_duration(text)
     if value < SHORTEST_INTERVAL:
-        raise ValueError(f"{text!r} is too short for an interval; the shortest is {SHORTEST_INTERVAL.seconds}s")
+        raise ValueError(f"{quoted(text)} is too short for an interval; the shortest is {SHORTEST_INTERVAL.seconds}s")
     return value
 
 
@@ -93,7 +94,7 @@ def _interval_or_never(text: object) -> timedelta | str:
 def _gap(text: object) -> timedelta:
     value = timedelta(0) if text == "0s" else parse_duration(text)
     if value > LONGEST_GAP:
-        raise ValueError(f"{text!r} is too long for a gap; the longest is {LONGEST_GAP.seconds}s")
+        raise ValueError(f"{quoted(text)} is too long for a gap; the longest is {LONGEST_GAP.seconds}s")
     return value
 
 
@@ -115,31 +116,16 @@ def _count(value: object) -> object:
 
 def _address(value: str) -> str:
     if not is_ip(value):
-        raise ValueError(f"{value!r} is not an IP address")
+        raise ValueError(f"{quoted(value)} is not an IP address")
     return value
 
 
 def _label_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name.startswith("__"):
-        raise ValueError(f"{name!r} is not a label name")
+        raise ValueError(f"{quoted(name)} is not a label name")
     if name in RESERVED_LABELS:
-        raise ValueError(f"{name!r} is a label that the exporter or Prometheus sets")
+        raise ValueError(f"{quoted(name)} is a label that the exporter or Prometheus sets")
     return name
-
-
-def shown(value: object) -> str:
-    """A value as the file writes it."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case None:
-            return "null"
-        case dict():
-            return "a mapping"
-        case list():
-            return "a list"
-        case _:
-            return repr(value)
 
 
 def _one_of(kind: type[StrEnum]) -> Callable[[object], object]:
@@ -203,24 +189,26 @@ class Surroundings:
 
 
 def readable_file(text: str, info: ValidationInfo) -> str:
-    """The absolute path of an existing file; unchanged where it is not known what it is relative to.
+    """The absolute path of a file that can be read; unchanged where it is not known what it is relative to.
 
     Raises:
-        ValueError: it does not exist or cannot be read.
+        ValueError: it does not exist, cannot be read, or is not a regular file of limited size.
     """
     if not isinstance(info.context, Surroundings):
         return text
     path = absolute_path(text, info.context.folder)
-    if not os.path.isfile(path):  # noqa: PTH113 - the method of Path raises where this returns False
-        raise ValueError(f"there is no file {path}")
-    if not os.access(path, os.R_OK):
-        raise ValueError(f"{path} cannot be read")
+    try:
+        read_file(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"there is no file {path}") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     return path
 
 
 def _store_name(name: str) -> str:
     if not name or name == SYSTEM:
-        raise ValueError(f"{name!r} cannot be the name of a trust store of your own")
+        raise ValueError(f"{quoted(name)} cannot be the name of a trust store of your own")
     return name
 
 
@@ -270,7 +258,7 @@ MAX_HTTP_TEXT = 1000
 def _fits(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if not pattern.fullmatch(value):
-            raise ValueError(f"{value!r} is not {what}")
+            raise ValueError(f"{quoted(value)} is not {what}")
         if len(value) > MAX_HTTP_TEXT:
             raise ValueError(f"is too long; at most {MAX_HTTP_TEXT} characters")
         return value
@@ -317,6 +305,15 @@ def absolute_path(text: str, folder: Path) -> str:
     Raises:
         ValueError: it is not a path.
     """
-    if "\0" in text:
-        raise ValueError(f"{text!r} is not a path")
-    return str(folder / text)
+    return str(folder / checked_path(text))
+
+
+def checked_path(text: str) -> str:
+    """The same text.
+
+    Raises:
+        ValueError: it is not a path, or is a URL by its look. Messages about a URL must not show its password.
+    """
+    if "\0" in text or "://" in text or redacted(text) != text:
+        raise ValueError(f"{quoted(text)} is not a path")
+    return text

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -43,6 +44,15 @@ RELOAD_TIMESTAMP = Family(
     Unit.TIME,
     NEVER,
     example=1796083200,
+)
+RELOADS = Family(
+    "tls_posture_exporter_config_reloads_total",
+    "Reloads by outcome",
+    Unit.COUNT,
+    NEVER,
+    labels=(Label("outcome", "whether the reload worked", ("success", "failure")),),
+    example=3,
+    kind="counter",
 )
 DATA_TIMESTAMP = Family(
     "tls_posture_exporter_data_timestamp_seconds",
@@ -165,6 +175,7 @@ OWN_FAMILIES = (
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,
+    RELOADS,
     DATA_TIMESTAMP,
     TARGETS,
     SCANS,
@@ -217,6 +228,9 @@ class OwnMetrics:
         self._gauge(BUILD_INFO).labels(__version__, "", platform.python_version()).set(1)
         self.reload_successful = self._gauge(RELOAD_SUCCESSFUL)
         self.reload_timestamp = self._gauge(RELOAD_TIMESTAMP)
+        self.reloads = self._counter(RELOADS)
+        for outcome in RELOADS.labels[0].values:
+            self.reloads.labels(outcome)
         self.data_timestamp = self._gauge(DATA_TIMESTAMP)
         self.data_timestamp.labels(SERVER_EOL).set(shipped_table().as_of.timestamp())
         self.data_timestamp.labels(CLIENTS).set(shipped_clients().as_of.timestamp())
@@ -252,6 +266,18 @@ class OwnMetrics:
         for pool in POOLS:
             self._pool_busy.labels(pool.name).set(pool.busy)
             self._pool_queue.labels(pool.name).set(pool.queue)
+
+    def note_start(self, now: datetime) -> None:
+        """Record that the first configuration is in use; it counts as the last reload, but not among reloads."""
+        self.reload_successful.set(1)
+        self.reload_timestamp.set(now.timestamp())
+
+    def note_reload(self, now: datetime | None) -> None:
+        """Record a reload that worked now; None for one that failed."""
+        self.reloads.labels("failure" if now is None else "success").inc()
+        self.reload_successful.set(now is not None)
+        if now is not None:
+            self.reload_timestamp.set(now.timestamp())
 
     def _gauge(self, family: Family) -> Gauge:
         return Gauge(family.name, family.help, [label.name for label in family.labels], registry=self.registry)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dns.asyncresolver import Resolver
 
+from exporter.files import read_file
 from exporter.model import is_ip
 from exporter.net.nameservers import make_resolver
 
@@ -40,7 +41,7 @@ def read_resolv_conf(path: Path = RESOLV_CONF) -> ResolvConf:
     machine's own name is searched, if it has one.
     """
     try:
-        text = path.read_bytes().decode("utf-8", "replace")
+        text = read_file(path).decode("utf-8", "replace")
     except OSError:
         text = ""
     nameservers: list[str] = []

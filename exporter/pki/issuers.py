@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
+from exporter.files import read_file
 from exporter.pki.der import element
 from exporter.pki.parsed import UNREADABLE, Certificate, parse
 
@@ -40,7 +41,7 @@ def read_pem(path: str) -> Iterator[bytes]:
     Raises:
         OSError: the file cannot be read.
     """
-    for text in _PEM.findall(Path(path).read_bytes()):
+    for text in _PEM.findall(read_file(path)):
         with suppress(ValueError):
             yield element(base64.b64decode(text)).whole
 

@@ -16,6 +16,7 @@ from OpenSSL import crypto
 from service_identity import CertificateError, VerificationError
 from service_identity.hazmat import DNS_ID, DNSPattern, verify_service_identity
 
+from exporter.files import read_file
 from exporter.model import TrustFailure, is_ip, without_zone
 from exporter.pki import openssl
 from exporter.pki.issuers import Edition, lacks_intermediate, read_anchors, read_edition, read_pem
@@ -66,7 +67,7 @@ def _anchors(path: str, _edition: Edition) -> tuple[crypto.X509, ...] | None:
     None if the file is empty, or holds something that only OpenSSL interprets correctly, such as a certificate with its
     own trust settings (`TRUSTED CERTIFICATE`). The file is read again when it changes.
     """
-    blocks = list(_BLOCK.finditer(Path(path).read_bytes()))
+    blocks = list(_BLOCK.finditer(read_file(path)))
     if not blocks or any(block[1] not in _PLAIN for block in blocks):
         return None
     try:

@@ -1,7 +1,6 @@
 """Reads policies: the file, the file that it extends, and all mistakes in both."""
 
 import difflib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,13 +11,17 @@ from typing import Any
 from exporter.checks.registry import CHECKS
 from exporter.config.values import is_policy_path
 from exporter.errors import ConfigError, Problem
+from exporter.files import read_file
 from exporter.judging.check import Demand
 from exporter.model import Severity
 from exporter.policies.form import Header, policy_form
-from exporter.yamlfile import Document, read_document, validate
+from exporter.quoting import quoted
+from exporter.yamlfile import Document, parse_document, read_text, validate
 
 Demands = Mapping[str, tuple[Demand, ...]]
 _WORST_FIRST = list(Severity)
+_POLICY_KEYS = frozenset({"checks", "extends"})
+"""A file is taken for a policy if it has one of these. Messages quote only such files."""
 MOST_BELOW = 16
 """Maximum number of policies that extend each other in a chain."""
 
@@ -54,7 +57,9 @@ def unknown_policy(name: str) -> str | None:
     if name in names:
         return None
     near = difflib.get_close_matches(name, names, n=1)
-    return f"unknown policy {name!r}; " + (f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}")
+    return f"unknown policy {quoted(name)}; " + (
+        f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+    )
 
 
 def read_policy(path: Path, below: tuple[Path, ...] = ()) -> tuple[Header, Demands]:
@@ -65,7 +70,7 @@ def read_policy(path: Path, below: tuple[Path, ...] = ()) -> tuple[Header, Deman
     Raises:
         ConfigError: one of the files cannot be used; the error names all problems.
     """
-    part = _part(path, _state(path))
+    part = _part(path, read_text(path))
     problems, inherited = list(part.problems), {}
     if part.extends is not None:
         try:
@@ -85,8 +90,10 @@ def _inherited(path: Path, part: Part, below: tuple[Path, ...]) -> Demands:
         if wrong is not None:
             raise ConfigError([replace(part.place, message=wrong)])
     base = path.parent / extends if is_policy_path(extends) else shipped()[extends]
-    if not os.path.isfile(base):  # noqa: PTH113 - the method of Path raises where this says no
-        raise ConfigError([replace(part.place, message=f"{extends!r} is not a file")])
+    try:
+        read_file(base)
+    except (OSError, ValueError):
+        raise ConfigError([replace(part.place, message=f"{quoted(extends)} is not a file")]) from None
     same = [one.resolve() == base.resolve() for one in below]
     if any(same):
         circle = " extends ".join(one.name for one in (*below[same.index(True) :], base))
@@ -96,22 +103,13 @@ def _inherited(path: Path, part: Part, below: tuple[Path, ...]) -> Demands:
     return read_policy(base, below)[1]
 
 
-def _state(path: Path) -> tuple[int, ...]:
-    """A value that changes when the file does.
-
-    The modification time alone is the same for all files of an image.
-    """
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return ()  # reading the file reports the problem
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
-
-
-@lru_cache(maxsize=256)
-def _part(path: Path, _state: tuple[int, ...]) -> Part:
-    document = read_document(path)
+@lru_cache(maxsize=64)  # it keeps the texts too
+def _part(path: Path, text: str) -> Part:
+    document = parse_document(str(path), text)
     data = document.data if isinstance(document.data, dict) else {}
+    if not _POLICY_KEYS & data.keys():
+        # A path may lead to any file that the exporter can read. Its content is nobody's concern, keys included.
+        raise ConfigError([Problem(str(path), 1, 1, "", "is not a policy file")])
     checks = data.get("checks")
     named = (
         frozenset(check.name for check in CHECKS if check.name in checks)

@@ -3,6 +3,7 @@
 import difflib
 import re
 
+from exporter.quoting import quoted
 from exporter.software.packages import AMAZON, DEBIAN, RHEL, UBUNTU
 from exporter.software.shown import Package
 
@@ -21,9 +22,9 @@ def parse_distribution(text: str) -> Package:
     """
     parts = _FORM.fullmatch(text)
     if parts is None:
-        raise ValueError(f"{text!r} is not a distribution and its release, such as debian 12")
+        raise ValueError(f"{quoted(text)} is not a distribution and its release, such as debian 12")
     if parts[1] not in DISTRIBUTIONS:
         near = difflib.get_close_matches(parts[1], DISTRIBUTIONS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(DISTRIBUTIONS)}"
-        raise ValueError(f"{parts[1]!r} is not a known distribution; {hint}")
+        raise ValueError(f"{quoted(parts[1])} is not a known distribution; {hint}")
     return Package(parts[1], parts[2])

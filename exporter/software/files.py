@@ -18,6 +18,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
 
 from exporter.errors import ConfigError, Problem
+from exporter.files import read_dated_file
+from exporter.quoting import quoted
 from exporter.software.packages import DEBIAN
 from exporter.software.support import Carried, End, PartOf, Product, SupportTable
 from exporter.yamlfile import StrictForm, read_document, validate
@@ -36,7 +38,7 @@ def _read_end(value: object) -> object:
     try:
         return date.fromisoformat(str(value))
     except ValueError:
-        raise ValueError(f"{value!r} is neither a date such as 2026-11-22 nor true or false") from None
+        raise ValueError(f"{quoted(value)} is neither a date such as 2026-11-22 nor true or false") from None
 
 
 def _read_name(value: object) -> object:
@@ -243,8 +245,8 @@ def _product(as_of: datetime, releases: Sequence[_Release]) -> Product:
 def _read_json(path: Path) -> tuple[Any, datetime]:
     """The document, and when the file was written."""
     try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text), datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        data, written_at = read_dated_file(path)
+        return json.loads(data.decode("utf-8")), datetime.fromtimestamp(written_at, UTC)
     except OSError as error:
         problem = Problem(str(path), 1, 1, "", f"cannot be read: {error.strerror}")
     except UnicodeDecodeError:
@@ -278,4 +280,4 @@ def _chosen(product: str, end: End, extended: End | None) -> End:
 def _unrecognised(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return f"is about {name!r}, which is not a known product; {hint}"
+    return f"is about {quoted(name)}, which is not a known product; {hint}"

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import socket
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from exporter import __version__
 from exporter.errors import ExporterError
+from exporter.web.lifecycle import reload_route
 
 _GZIP_FROM_BYTES = 1024
 _GZIP_LEVEL = 1
@@ -56,11 +57,13 @@ class Sources:
         metrics: `Accept` header -> body and content type.
         ready: whether the configuration is loaded and the schedule runs.
         counts: number of targets, and how many of them have been scanned.
+        reload: reads the configuration again; returns why that failed, None if it worked. None without a file.
     """
 
     metrics: Callable[[str], tuple[bytes, str]]
     ready: Callable[[], bool]
     counts: Callable[[], tuple[int, int]]
+    reload: Callable[[], Awaitable[str | None]] | None = None
 
 
 def make_app(sources: Sources) -> Starlette:
@@ -100,6 +103,7 @@ def make_app(sources: Sources) -> Starlette:
         Route("/metrics", metrics),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
+        *([] if sources.reload is None else [reload_route(sources.reload)]),
     ]
     return Starlette(routes=routes)
 

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
+
+from exporter.cli.parser import make_parser
 
 STANDARD = {"asyncio", "dataclasses", "inspect", "json", "logging", "ssl", "typing"}
 """Parts of the standard library that cost as much as all that is needed here."""
@@ -37,3 +40,18 @@ def test_a_question_about_the_program_loads_the_parser_and_nothing_else_of_ours(
     foreign = {name.split(".")[0] for name in names} - {"exporter"} - sys.stdlib_module_names
     assert foreign == set()
     assert names & STANDARD == set()
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("1s", 1), ("5m", 300)])
+def test_the_files_are_polled_at_an_interval_that_is_off_by_default(text: str, seconds: int) -> None:
+    serve = ["serve", "--config.file=a.yaml"]
+    assert make_parser().parse_args(serve).poll_every is None
+    options = make_parser().parse_args([*serve, f"--config.auto-reload-interval={text}"])
+    assert options.poll_every == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["0s", "1ms", "30", ""])
+def test_an_interval_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["serve", "--config.file=a.yaml", f"--config.auto-reload-interval={text}"])
+    assert "--config.auto-reload-interval" in capsys.readouterr().err

@@ -1,0 +1,62 @@
+"""The life of the daemon: from its start to a signal."""
+
+import asyncio
+import logging
+import signal
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from exporter.app import App, Storage
+from exporter.config import Config
+from exporter.files import Fingerprint
+from exporter.signals import on_hangup
+from exporter.web import make_app, serving
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How the daemon runs.
+
+    Attributes:
+        config_file: where reloads read the configuration.
+        addresses: where to listen.
+        storage: where results are kept; None keeps them in memory.
+        poll_every: how often the files of the configuration are polled for changes; None does not poll them.
+    """
+
+    config_file: Path
+    addresses: list[tuple[str, int]]
+    storage: Storage | None = None
+    poll_every: timedelta | None = None
+
+
+async def serve(launch: Launch, config: Config, files: Fingerprint) -> None:
+    """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+
+    Args:
+        launch: how to run it.
+        config: the first configuration.
+        files: what the first configuration was made of.
+
+    Raises:
+        ExporterError: an address cannot be bound, or the storage cannot be used.
+    """
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    app = App(config, storage=launch.storage)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    reloader = app.reloader(launch.config_file, files)
+    with on_hangup(loop, reloader.request):
+        async with serving(make_app(app.sources(reloader.reload)), launch.addresses) as bound:
+            for host, port in bound:
+                log.info("listening on %s port %d", host, port)
+            app.start()
+            reloader.start(launch.poll_every)
+            await app.freshness.run(stopping)
+            log.info("stopping")
+            await reloader.stop()
+            await app.stop()
