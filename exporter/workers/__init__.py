@@ -5,6 +5,6 @@ STARTTLS dialogue as all others, and relays their bytes. So limits and counts ap
 are checked for their form only. This is not a sandbox: a worker that was taken over still has the rights of its user.
 """
 
-from exporter.workers.pool import WorkerLimits, Workers
+from exporter.workers.pool import NoWorkerError, Turn, WorkerLimits, Workers
 
-__all__ = ["WorkerLimits", "Workers"]
+__all__ = ["NoWorkerError", "Turn", "WorkerLimits", "Workers"]
