@@ -57,7 +57,7 @@ class App:
         self._own = OwnMetrics()
         # One for all configurations: scans of the old one may still have open connections and busy workers.
         self._gate = HostGate()
-        self._workers = Workers(on_restart=self._own.worker_restarts.inc)
+        self._workers = Workers(on_restart=self._own.worker_restarts.inc, on_not_tried=self._own.attacks_not_tried.inc)
         self._keys = KeyIndex()
         self._exposition = Exposition(self._own)
         self._publisher = Publisher(store if store is not None else MemoryStore(), self._exposition, self._keys, now)
@@ -95,6 +95,7 @@ class App:
         intervals = {name: target.scan_interval for name, target in setup.targets.items()}
         self.schedule.sync({name: intervals[name] for name in kept})
         self.schedule.sync(intervals)
+        self.schedule.forgive({name for name in kept if setup.targets[name] != before.targets[name]})
         for name in before.targets.keys() - kept:
             self.freshness.forget(name)
         self.freshness.follow(intervals)
@@ -134,13 +135,13 @@ class App:
         log.info("configuration reloaded: %d targets", self.counts()[0])
         return True
 
-    async def _scan(self, name: str) -> None:
-        """Scan the target of this name and publish the result."""
+    async def _scan(self, name: str, late: Callable[[], None]) -> bool | None:
+        """Scan the target of this name and publish the result; see `exporter.dispatch.Run`."""
         scanned, begun = self._publisher.setup.targets[name], asyncio.get_running_loop().time()
-        found = await self._backend.run(scanned, self._publisher.known(scanned))
+        found = await self._backend.run(scanned, self._publisher.known(scanned), late)
         target = self._publisher.setup.targets.get(name)
         if target is None or not same_service(target, scanned):
-            return  # removed or changed during the scan: the results are about something else
+            return None  # removed or changed during the scan: the results are about something else
         results = [replace(result, target=target) for result in found]
         success = all(result.success for result in results)
         self._own.scans.labels("success" if success else "failure").inc()
@@ -148,13 +149,11 @@ class App:
         _log_failures(results)
         self.freshness.judge_soon(self._publisher.take(results))
         self.freshness.scanned(name, min(result.started_at for result in results), success=success)
+        return success
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Body and content type of `/metrics`."""
-        gauges = self.schedule.gauges
-        self._own.running.set(gauges.running)
-        self._own.waiting.set(gauges.waiting)
-        self._own.lag.set(gauges.lag_seconds)
+        self._own.set_schedule(self.schedule.gauges)
         return self._exposition.render(accept)
 
     def counts(self) -> tuple[int, int]:

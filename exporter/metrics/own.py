@@ -6,6 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Plat
 
 from exporter import __version__
 from exporter.clients.files import shipped_clients
+from exporter.dispatch import Gauges
+from exporter.lanes import Lane
 from exporter.model import Family, Label, Unit
 from exporter.software.files import shipped_table
 
@@ -74,12 +76,54 @@ RUNNING = Family("tls_posture_exporter_scans_running", "Scans that are running",
 WAITING = Family(
     "tls_posture_exporter_scans_waiting", "Scans that are due and wait for a place", Unit.COUNT, NEVER, example=0
 )
+LANES = (
+    Label(
+        "lane",
+        "whether the last scan of the target was successful and quick; slow is also one that takes long now",
+        tuple(Lane),
+    ),
+)
+LANE_RUNNING = Family(
+    "tls_posture_exporter_lane_scans_running",
+    "Scans that are running, by lane",
+    Unit.COUNT,
+    NEVER,
+    labels=LANES,
+    example=4,
+)
+LANE_WAITING = Family(
+    "tls_posture_exporter_lane_scans_waiting",
+    "Scans that are due and wait for a place, by lane",
+    Unit.COUNT,
+    NEVER,
+    labels=LANES,
+    example=0,
+)
+BACKED_OFF = Family(
+    "tls_posture_exporter_targets_backed_off",
+    "Targets that failed three times in a row, and are scanned at every second interval",
+    Unit.COUNT,
+    NEVER,
+    example=1,
+)
+ATTACKS_NOT_TRIED = Family(
+    "tls_posture_exporter_attacks_not_tried_total",
+    "Attacks that a scan did not try because no worker was free in its time; the next scan tries them",
+    Unit.COUNT,
+    NEVER,
+    example=0,
+    kind="counter",
+)
 LAG = Family(
-    "tls_posture_exporter_scan_lag_seconds", "How late the last due scan started", Unit.SECONDS, NEVER, example=0.2
+    "tls_posture_exporter_scan_lag_seconds",
+    "How late the last due scan started, without scans of the slow lane",
+    Unit.SECONDS,
+    NEVER,
+    example=0.2,
 )
 OWN_FAMILIES = (
     *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, DATA_TIMESTAMP, TARGETS, SCANS, SCAN_DURATION),
-    *(WORKER_RESTARTS, RUNNING, WAITING, LAG),
+    *(WORKER_RESTARTS, ATTACKS_NOT_TRIED, RUNNING, WAITING, LANE_RUNNING, LANE_WAITING, BACKED_OFF, LAG),
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
@@ -107,9 +151,23 @@ class OwnMetrics:
             SCAN_DURATION.name, SCAN_DURATION.help, buckets=DURATION_BUCKETS_SECONDS, registry=self.registry
         )
         self.worker_restarts = self._counter(WORKER_RESTARTS)
-        self.running = self._gauge(RUNNING)
-        self.waiting = self._gauge(WAITING)
-        self.lag = self._gauge(LAG)
+        self.attacks_not_tried = self._counter(ATTACKS_NOT_TRIED)
+        self._running, self._waiting, self._lag = self._gauge(RUNNING), self._gauge(WAITING), self._gauge(LAG)
+        self._lane_running, self._lane_waiting = self._gauge(LANE_RUNNING), self._gauge(LANE_WAITING)
+        self._backed_off = self._gauge(BACKED_OFF)
+        for lane in Lane:
+            self._lane_running.labels(lane)
+            self._lane_waiting.labels(lane)
+
+    def set_schedule(self, gauges: Gauges) -> None:
+        """Show the state of the schedule."""
+        self._running.set(gauges.running)
+        self._waiting.set(gauges.waiting)
+        self._lag.set(gauges.lag_seconds)
+        self._backed_off.set(gauges.backed_off)
+        for lane in Lane:
+            self._lane_running.labels(lane).set(gauges.running_by_lane[lane])
+            self._lane_waiting.labels(lane).set(gauges.waiting_by_lane[lane])
 
     def _gauge(self, family: Family) -> Gauge:
         return Gauge(family.name, family.help, [label.name for label in family.labels], registry=self.registry)
