@@ -248,7 +248,7 @@ class Dialer:
         self.until: float | None = None
         self._gate = gate
         self._lookup = lookup
-        self._found: Sequence[str] | None = None
+        self._found: Sequence[str] | ProbeError | None = None
         self._address: str | None = None
         self._proxy_address: str | None = None
         self._resolving = asyncio.Lock()
@@ -271,8 +271,14 @@ class Dialer:
                 pass
 
     async def _resolve(self, host: str, port: int) -> Sequence[str]:
+        """The addresses to try; a scan asks for them once."""
         if self._found is None:
-            self._found = _in_turn(await self._lookup(host, port, self.target.ip_protocol))
+            try:
+                self._found = _in_turn(await self._lookup(host, port, self.target.ip_protocol))
+            except ProbeError as error:
+                self._found = error
+        if isinstance(self._found, ProbeError):
+            raise self._found
         return self._found
 
     @asynccontextmanager
