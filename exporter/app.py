@@ -24,7 +24,7 @@ from exporter.policies import read_config
 from exporter.publisher import Publisher, Setup, same_service
 from exporter.reloading import Reloader, Steps, make_reloader
 from exporter.scan import Environment
-from exporter.schedule import Schedule
+from exporter.schedule import Past, Schedule
 from exporter.store import Store
 from exporter.store.database import Database, StoreError
 from exporter.targets import static_targets
@@ -83,7 +83,11 @@ class App:
         # One for all configurations: scans of the old one may still have open connections and busy workers.
         self._gate = HostGate()
         protections = ProtectionLog(self._own.show_protection)
-        self._workers = Workers(on_restart=self._own.worker_restarts.inc, on_start=protections)
+        self._workers = Workers(
+            on_restart=self._own.worker_restarts.inc,
+            on_start=protections,
+            on_not_tried=self._own.attacks_not_tried.inc,
+        )
         self._keys = KeyIndex()
         self._exposition = Exposition(self._own)
         self.store = store if store is not None else Store(lambda: self._store_failed(StoreError.RECORD))
@@ -163,6 +167,7 @@ class App:
             self._reschedule(before, before.targets.keys())
             raise
         self._backend = backend
+        self.schedule.forgive({name for name in kept if setup.targets[name] != before.targets[name]})
         for name in before.targets.keys() - kept:
             self.freshness.forget(name)
         self.freshness.follow(setup.targets)
@@ -178,7 +183,8 @@ class App:
         """If a name now belongs to another service, that service must not inherit the old place in the schedule."""
         intervals = {name: target.scan_interval for name, target in setup.targets.items()}
         self.schedule.sync({name: intervals[name] for name in kept})
-        self.schedule.sync(intervals)
+        restored = self._publisher.restored(setup).items()
+        self.schedule.sync(intervals, {name: Past(saved.begun_at, saved.failures) for name, saved in restored})
 
     def _make_setup(self, config: Config) -> Setup:
         targets = static_targets(config)
@@ -218,32 +224,31 @@ class App:
         await self.freshness.settled()
         return problem is None
 
-    async def _scan(self, name: str) -> None:
-        """Scan the target of this name and publish the result."""
+    async def _scan(self, name: str, late: Callable[[], None]) -> bool | None:
+        """Scan the target of this name and publish the result; see `exporter.dispatch.Run`."""
         scanned, begun = self._publisher.setup.targets[name], asyncio.get_running_loop().time()
-        found = await self._backend.run(scanned, self._publisher.known(scanned))
+        found = await self._backend.run(scanned, self._publisher.known(scanned), late)
         target = self._publisher.setup.targets.get(name)
         if target is None or not same_service(target, scanned):
-            return  # removed or changed during the scan: the results are about something else
+            return None  # removed or changed during the scan: the results are about something else
         results = [replace(result, target=target) for result in found]
         success = all(result.success for result in results)
+        failures = 0 if success else self.schedule.failures(name) + 1
         self._own.scans.labels("success" if success else "failure").inc()
         self._own.scan_duration.observe(asyncio.get_running_loop().time() - begun)
         _log_failures(results)
-        self.freshness.judge_soon(await self._publisher.take(results))
+        self.freshness.judge_soon(await self._publisher.take(results, failures))
         if not same_service(self._publisher.setup.targets.get(name), scanned):
-            return
+            return None
         self.freshness.scanned(name, min(result.started_at for result in results), success=success)
+        return success
 
     def _store_failed(self, error: StoreError) -> None:
         self._own.store_errors.labels(error).inc()
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Body and content type of `/metrics`."""
-        gauges = self.schedule.gauges
-        self._own.running.set(gauges.running)
-        self._own.waiting.set(gauges.waiting)
-        self._own.lag.set(gauges.lag_seconds)
+        self._own.set_schedule(self.schedule.gauges)
         self._own.store_pending.set(self.store.pending)
         oldest, due = self.store.oldest_fact, self.schedule.next_due()
         self._own.oldest_fact.value = oldest.timestamp() if oldest else None

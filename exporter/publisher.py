@@ -10,6 +10,7 @@ from exporter.judge import Judge, held, seen_after
 from exporter.metrics import Exposition, Lines, render_reports, render_target, target_samples
 from exporter.model import Facts, Report, ScanResult, Target
 from exporter.store import Store
+from exporter.store.saved import Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,11 @@ class Publisher:
         samples = target_samples(target, setup.judge.policies_of(target))
         return render_target(target, samples, full=setup.full)
 
+    def restored(self, setup: Setup) -> dict[str, Saved]:
+        """What is known from before the start of targets of this setup, by name."""
+        found = {name: self._store.restored(target, service_key(target)) for name, target in setup.targets.items()}
+        return {name: saved for name, saved in found.items() if saved is not None}
+
     def begun_at(self, name: str) -> datetime | None:
         """When the latest scan of the target began; None before it has ended."""
         saved = self._store.get(name)
@@ -93,11 +99,11 @@ class Publisher:
         now = self._now()
         return {one.address: held(one.facts, target, now) for one in self._store.seen(target)}
 
-    async def take(self, results: Sequence[ScanResult], failures: int = 0) -> set[str]:
+    async def take(self, results: Sequence[ScanResult], failures: int) -> set[str]:
         """Judge, store and show the results of a scan of one target.
 
         Returns the other targets whose verdict may change. The results are shown when they are on disk: what was shown
-        is there after a restart.
+        is there after a restart. `failures` is how many scans have failed in a row, including this one.
         """
         target, setup, now = results[0].target, self.setup, self._now()
         seen = seen_after(results, now, self._store.seen(target))

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,6 +27,7 @@ from exporter.model import (
 )
 from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
+from exporter.net.patience import Patience
 from exporter.net.records import RecordResolver
 from exporter.net.resolve import Lookup, resolve_all
 from exporter.probes.base import Probe, Session
@@ -65,7 +67,10 @@ class Environment:
 
 
 async def scan_addresses(
-    target: Target, environment: Environment, known: Known = MappingProxyType({})
+    target: Target,
+    environment: Environment,
+    known: Known = MappingProxyType({}),
+    late: Callable[[], None] = lambda: None,
 ) -> tuple[ScanResult, ...]:
     """Scan the target as its `addresses` says, within its `scan_timeout`: a result for each address, at least one.
 
@@ -75,12 +80,21 @@ async def scan_addresses(
     time, so that one without an answer leaves the others theirs. If no address is known, there is one result without an
     address.
 
+    `late` is called, at most once, if the server takes long (`exporter.net.patience`).
+
     Raises nothing except for cancellation.
     """
+    with Patience(late) as patience:
+        return await _scan_addresses(target, environment, known, patience)
+
+
+async def _scan_addresses(
+    target: Target, environment: Environment, known: Known, patience: Patience
+) -> tuple[ScanResult, ...]:
     host = target.connect_address or target.host
     by_proxy = target.proxy is not None and not is_ip(host)  # the name is the proxy's to resolve
     if target.addresses is Addresses.ONE or by_proxy:
-        return (await scan(target, environment, known.get(None, Facts())),)
+        return (await _scan(target, environment, Facts(), known.get(None, Facts()), patience),)
     loop = asyncio.get_running_loop()
     started, deadline = environment.now(), loop.time() + target.scan_timeout.total_seconds()
     ask = partial(environment.lookup, host, target.port, target.ip_protocol)
@@ -93,7 +107,7 @@ async def scan_addresses(
         share = (deadline - loop.time()) / (len(chosen) - len(results))
         hurried = replace(target, scan_timeout=timedelta(seconds=max(0, round(share, 1))))
         of_address = known.get(address, Facts())
-        result = await _scan(hurried, replace(environment, lookup=_only(address)), of_name, of_address)
+        result = await _scan(hurried, replace(environment, lookup=_only(address)), of_name, of_address, patience)
         results.append(replace(result, target=target, address=address, addresses_found=len(found)))
         of_name = result.facts.without(probe.kind for probe in PROBES if not probe.of_name).over(of_name)
     return tuple(results)
@@ -140,13 +154,17 @@ async def scan(target: Target, environment: Environment, known: Facts | None = N
     time ended before it was done, its partial facts count, the other probes run, and the scan is not a success. Facts
     that are known and not due again are not asked for. Raises nothing except for cancellation.
     """
-    return await _scan(target, environment, Facts(), known or Facts())
+    with Patience() as patience:
+        return await _scan(target, environment, Facts(), known or Facts(), patience)
 
 
-async def _scan(target: Target, environment: Environment, of_name: Facts, known: Facts) -> ScanResult:
+async def _scan(
+    target: Target, environment: Environment, of_name: Facts, known: Facts, patience: Patience
+) -> ScanResult:
     """As `scan`; facts about the name from this same scan are part of the result."""
+    dialer = Dialer(target, environment.gate, environment.lookup, patience)
+    await _wait_turn(dialer)
     started = environment.now()
-    dialer = Dialer(target, environment.gate, environment.lookup)
     facts, failures, outcome = Facts(), [], {}
     begun, seconds = asyncio.get_running_loop().time(), target.scan_timeout.total_seconds()
     deadline = begun + seconds
@@ -196,6 +214,16 @@ async def _scan(target: Target, environment: Environment, of_name: Facts, known:
         bytes_received=dialer.traffic.received,
         elapsed_seconds=asyncio.get_running_loop().time() - begun,
     )
+
+
+async def _wait_turn(dialer: Dialer) -> None:
+    """Wait for other scans of the same address before the time of this scan begins, but not for ever.
+
+    Otherwise silent ports of an address could use up the time of a healthy one.
+    """
+    with suppress(TimeoutError, ProbeError):  # an error of the name will come again
+        async with asyncio.timeout(dialer.target.scan_timeout.total_seconds()):
+            await dialer.wait_turn()
 
 
 def _ends(probe: Probe[Any], deadline: float, seconds: float) -> tuple[float, float]:

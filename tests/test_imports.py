@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
     *("quoting", "files", "ternary", "model", "errors", "services", "yamlfile", "threads"),
-    *("software", "tls", "pki", "facts", "clients", "credentials", "config", "targets", "schedule"),
+    *("software", "tls", "pki", "facts", "clients", "credentials", "config", "targets"),
+    *("lanes", "monotonic", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment"),
     *("agreement", "judge", "store", "metrics", "publisher", "freshness", "looplag", "report", "terminal", "web"),

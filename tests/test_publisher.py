@@ -70,7 +70,7 @@ SEEN = facts(handshake())
 def test_facts_stay_with_the_service_that_they_are_of(after: list[Target], kept: bool) -> None:
     shown = Shown()
     assert shown.apply(ONE) == set()
-    asyncio.run(shown.publisher.take([result(SEEN, target=ONE)]))
+    asyncio.run(shown.publisher.take([result(SEEN, target=ONE)], 0))
     assert shown.apply(*after) == ({"one"} if kept else set())
     assert bool(shown.store.get("one")) is kept
     assert bool(shown.lines('tls_posture_protocol_accepted{target="one"')) is kept
@@ -91,7 +91,7 @@ def test_a_target_shows_its_configuration_before_its_first_scan_and_nothing_seen
 def test_a_change_of_the_configuration_shows_when_the_target_is_judged_again() -> None:
     shown = Shown()
     shown.apply(ONE)
-    asyncio.run(shown.publisher.take([result(SEEN, target=ONE)]))
+    asyncio.run(shown.publisher.take([result(SEEN, target=ONE)], 0))
     assert not shown.lines("tls_posture_contradictory_answers{")
     shown.apply(ONE, full=True)
     shown.publisher.judge_again("one")

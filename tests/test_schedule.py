@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import logging
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.schedule import EPOCH, Schedule, first_delay, phase, share
+from exporter.monotonic import EPOCH
+from exporter.schedule import Schedule, first_delay, phase, share
 from tests.support.clock import FeignedLoop, run_in_feigned_time
 
 SECOND = timedelta(seconds=1)
@@ -55,7 +57,7 @@ class Runs:
             self.release.set()
         self.changed = asyncio.Condition()
 
-    async def run(self, name: str) -> None:
+    async def run(self, name: str, _late: Callable[[], None]) -> bool:
         self.names.append(name)
         self.running += 1
         self.most = max(self.most, self.running)
@@ -65,6 +67,7 @@ class Runs:
             await self.release.wait()
         finally:
             self.running -= 1
+        return True
 
     async def until(self, count: int) -> None:
         async with asyncio.timeout(10), self.changed:
@@ -161,10 +164,11 @@ def test_a_scan_that_raises_does_not_end_its_worker(caplog: pytest.LogCaptureFix
     async def run() -> list[str]:
         runs = Runs()
 
-        async def sometimes(name: str) -> None:
-            await runs.run(name)
+        async def sometimes(name: str, late: Callable[[], None]) -> bool:
+            await runs.run(name, late)
             if name == "bad":
                 raise RuntimeError("bug")
+            return True
 
         schedule = Schedule(sometimes, workers=1, now=now)
         schedule.start()
@@ -197,7 +201,7 @@ def test_a_target_that_comes_back_does_not_wait_for_the_end_of_its_old_scan() ->
     async def run() -> None:
         begun, finish = asyncio.Semaphore(0), asyncio.Event()
 
-        async def slow_to_end(_name: str) -> None:
+        async def slow_to_end(_name: str, _late: Callable[[], None]) -> None:
             begun.release()
             while not finish.is_set():
                 with contextlib.suppress(asyncio.CancelledError):
@@ -237,7 +241,7 @@ def test_stop_gives_up_on_a_scan_that_ignores_it() -> None:
     async def run() -> bool:
         started, finish = asyncio.Event(), asyncio.Event()
 
-        async def stubborn(_name: str) -> None:
+        async def stubborn(_name: str, _late: Callable[[], None]) -> None:
             started.set()
             while not finish.is_set():
                 with contextlib.suppress(asyncio.CancelledError):
@@ -274,9 +278,10 @@ class Day:
     def _now(self) -> datetime:
         return datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=asyncio.get_running_loop().time()) + self.ahead
 
-    async def _scan(self, name: str) -> None:
+    async def _scan(self, name: str, _late: Callable[[], None]) -> bool:
         self.scans[name].append(asyncio.get_running_loop().time())
         await asyncio.sleep(self._takes.total_seconds())
+        return True
 
     def live(self, *steps: tuple[timedelta, timedelta]) -> list[float]:
         """The steps: how long to wait, and by how much the clock is set then. Gives when each was taken."""

@@ -68,7 +68,9 @@ class Servers:
         self._now = now
         self._serves = serves
 
-    async def run(self, target: Target, _known: Mapping[str | None, Facts]) -> tuple[ScanResult, ...]:
+    async def run(
+        self, target: Target, _known: Mapping[str | None, Facts], _late: Callable[[], None]
+    ) -> tuple[ScanResult, ...]:
         begun = self._now()
         self.scans.append(begun)
         seen = self._serves(begun)

@@ -10,6 +10,8 @@ from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.clients.files import shipped_clients
+from exporter.dispatch import Gauges
+from exporter.lanes import Lane
 from exporter.model import Family, Label, Unit
 from exporter.software.files import shipped_table
 from exporter.store.database import StoreError
@@ -99,8 +101,50 @@ RUNNING = Family("tls_posture_exporter_scans_running", "Scans that are running",
 WAITING = Family(
     "tls_posture_exporter_scans_waiting", "Scans that are due and wait for a place", Unit.COUNT, NEVER, example=0
 )
+LANES = (
+    Label(
+        "lane",
+        "whether the last scan of the target was successful and quick; slow is also one that takes long now",
+        tuple(Lane),
+    ),
+)
+LANE_RUNNING = Family(
+    "tls_posture_exporter_lane_scans_running",
+    "Scans that are running, by lane",
+    Unit.COUNT,
+    NEVER,
+    labels=LANES,
+    example=4,
+)
+LANE_WAITING = Family(
+    "tls_posture_exporter_lane_scans_waiting",
+    "Scans that are due and wait for a place, by lane",
+    Unit.COUNT,
+    NEVER,
+    labels=LANES,
+    example=0,
+)
+BACKED_OFF = Family(
+    "tls_posture_exporter_targets_backed_off",
+    "Targets that failed three times in a row, and are scanned at every second interval",
+    Unit.COUNT,
+    NEVER,
+    example=1,
+)
+ATTACKS_NOT_TRIED = Family(
+    "tls_posture_exporter_attacks_not_tried_total",
+    "Attacks that a scan did not try because no worker was free in its time; the next scan tries them",
+    Unit.COUNT,
+    NEVER,
+    example=0,
+    kind="counter",
+)
 LAG = Family(
-    "tls_posture_exporter_scan_lag_seconds", "How late the last due scan started", Unit.SECONDS, NEVER, example=0.2
+    "tls_posture_exporter_scan_lag_seconds",
+    "How late the last due scan started, without scans of the slow lane",
+    Unit.SECONDS,
+    NEVER,
+    example=0.2,
 )
 STORE_ERRORS = Family(
     "tls_posture_exporter_store_errors_total",
@@ -184,6 +228,10 @@ OWN_FAMILIES = (
     WORKER_PROTECTION,
     RUNNING,
     WAITING,
+    LANE_RUNNING,
+    LANE_WAITING,
+    BACKED_OFF,
+    ATTACKS_NOT_TRIED,
     LAG,
     STORE_ERRORS,
     STORE_PENDING,
@@ -243,9 +291,6 @@ class OwnMetrics:
         )
         self.worker_restarts = self._counter(WORKER_RESTARTS)
         self.worker_protection = self._gauge(WORKER_PROTECTION)
-        self.running = self._gauge(RUNNING)
-        self.waiting = self._gauge(WAITING)
-        self.lag = self._gauge(LAG)
         self.store_errors = self._counter(STORE_ERRORS)
         for error in STORE_ERROR_KINDS:
             self.store_errors.labels(error)
@@ -256,6 +301,23 @@ class OwnMetrics:
         self.next_due = Maybe(NEXT_DUE, self.registry)
         self._pool_busy, self._pool_queue = self._gauge(POOL_BUSY), self._gauge(POOL_QUEUE)
         self.note_pools()
+        self.attacks_not_tried = self._counter(ATTACKS_NOT_TRIED)
+        self._running, self._waiting, self._lag = self._gauge(RUNNING), self._gauge(WAITING), self._gauge(LAG)
+        self._lane_running, self._lane_waiting = self._gauge(LANE_RUNNING), self._gauge(LANE_WAITING)
+        self._backed_off = self._gauge(BACKED_OFF)
+        for lane in Lane:
+            self._lane_running.labels(lane)
+            self._lane_waiting.labels(lane)
+
+    def set_schedule(self, gauges: Gauges) -> None:
+        """Show the state of the schedule."""
+        self._running.set(gauges.running)
+        self._waiting.set(gauges.waiting)
+        self._lag.set(gauges.lag_seconds)
+        self._backed_off.set(gauges.backed_off)
+        for lane in Lane:
+            self._lane_running.labels(lane).set(gauges.running_by_lane[lane])
+            self._lane_waiting.labels(lane).set(gauges.waiting_by_lane[lane])
 
     def show_protection(self, name: str, on: bool) -> None:
         """Set whether workers have this protection."""

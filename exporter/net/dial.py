@@ -18,6 +18,7 @@ from itertools import zip_longest
 from exporter.errors import ProbeError
 from exporter.model import Proxy, Reason, Target, ip_version
 from exporter.net.gate import HostGate
+from exporter.net.patience import Patience
 from exporter.net.proxy import Dialogue, ProxyError, dialogue
 from exporter.net.resolve import Lookup, resolve, resolve_all
 
@@ -232,10 +233,14 @@ class Dialer:
         greeting: the greeting of the server before TLS, as first received.
         slowest_dialogue_seconds: longest of the dialogues that led to TLS; None before the first.
         until: time of the event loop by which the current caller wants to finish; None if it has no limit.
+        patience: the time that the scan spends on the server.
     """
 
-    def __init__(self, target: Target, gate: HostGate, lookup: Lookup = resolve_all) -> None:
+    def __init__(
+        self, target: Target, gate: HostGate, lookup: Lookup = resolve_all, patience: Patience | None = None
+    ) -> None:
         self.target = target
+        self.patience = patience or Patience()
         self.connections = 0
         self.traffic = Traffic()
         self.greeting: str | None = None
@@ -243,13 +248,38 @@ class Dialer:
         self.until: float | None = None
         self._gate = gate
         self._lookup = lookup
+        self._found: Sequence[str] | ProbeError | None = None
         self._address: str | None = None
         self._proxy_address: str | None = None
         self._resolving = asyncio.Lock()
 
     def towards(self, target: Target) -> "Dialer":
         """A dialer for a server that is related to this target, with the same gate and its own counts."""
-        return Dialer(target, self._gate)
+        return Dialer(target, self._gate, patience=self.patience)
+
+    async def wait_turn(self) -> None:
+        """Wait until the address of the target has a free place for it. Whoever comes first then gets that place.
+
+        Raises:
+            ProbeError: the name does not resolve.
+        """
+        target = self.target
+        host = target.connect_address or target.host
+        address = host if target.proxy is not None else (await self._resolve(host, target.port))[0]
+        with self.patience.waiting():
+            async with self._gate.admit(address, target.connections_per_host, port=target.port):
+                pass
+
+    async def _resolve(self, host: str, port: int) -> Sequence[str]:
+        """The addresses to try; a scan asks for them once."""
+        if self._found is None:
+            try:
+                self._found = _in_turn(await self._lookup(host, port, self.target.ip_protocol))
+            except ProbeError as error:
+                self._found = error
+        if isinstance(self._found, ProbeError):
+            raise self._found
+        return self._found
 
     @asynccontextmanager
     async def connect(self, *, max_bytes: int, port: int | None = None) -> AsyncIterator[Connection]:
@@ -272,8 +302,7 @@ class Dialer:
             return await self._enter(held, host, port, max_bytes)
         async with self._resolving:
             if self._address is None:
-                found = await self._lookup(host, port, self.target.ip_protocol)
-                return await self._choose(held, _in_turn(found), port, max_bytes)
+                return await self._choose(held, await self._resolve(host, port), port, max_bytes)
         return await self._enter(held, self._address, port, max_bytes)
 
     async def _choose(self, held: AsyncExitStack, addresses: Sequence[str], port: int, max_bytes: int) -> Connection:
@@ -294,8 +323,10 @@ class Dialer:
     async def _enter(self, held: AsyncExitStack, address: str, port: int, max_bytes: int) -> Connection:
         """Open a connection that is closed, with its place in the gate freed, when `held` ends."""
         target = self.target
-        place = self._gate.admit(address, target.connections_per_host, target.connection_gap_seconds)
-        await held.enter_async_context(place)
+        place = self._gate.admit(address, target.connections_per_host, target.connection_gap_seconds, port=port)
+        with self.patience.waiting():
+            await held.enter_async_context(place)
+        held.enter_context(self.patience.busy())
         if target.proxy is None:
             connection = await self._open(address, port, max_bytes)
         else:

@@ -1,10 +1,20 @@
-"""Limit, over all targets and scans, how many connections one address has at once and how soon they follow."""
+"""Limit, over all targets and scans, how many connections one address has at once and how soon they follow.
+
+Ports of one address share its places by time: a free place goes to the port that has held places for the shortest time.
+So a port that keeps each connection open in silence does not keep the others waiting. Most scans open one connection
+after the other. So the place of a port that has held places for a shorter time than those that wait is kept for it for
+a moment.
+"""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import NamedTuple
+
+KEPT_SECONDS = 0.1
+"""How long a place is kept: what a scan does between two connections takes some milliseconds."""
 
 
 class _Visitor(NamedTuple):
@@ -15,33 +25,94 @@ class _Visitor(NamedTuple):
     gap_seconds: float
 
 
+@dataclass(slots=True)
+class _Port:
+    """One port: its open connections, how long it has held places, and those waiting for one, first come, first served.
+
+    Attributes:
+        held_seconds: time of all its connections together, until `counted_at`.
+        kept_until: until this time its last place is kept for it.
+    """
+
+    active: int = 0
+    held_seconds: float = 0.0
+    counted_at: float = 0.0
+    kept_until: float = 0.0
+    waiting: deque[_Visitor] = field(default_factory=deque)
+
+    def count(self, now: float) -> float:
+        """Add the time since the last count; returns the sum."""
+        self.held_seconds += self.active * (now - self.counted_at)
+        self.counted_at = now
+        return self.held_seconds
+
+    def drop_gone(self) -> None:
+        """Remove those at the front that wait no longer."""
+        while self.waiting and self.waiting[0].ready.done():
+            self.waiting.popleft()
+
+
 class _Door:
-    """One address: its open connections and those waiting for a place, first come, first served.
+    """One address: its ports, and when the next connection may begin.
 
     Attributes:
         shut_until: time of the event loop before which nobody is let in.
         timer: calls the gate at that time; None if nothing needs it.
     """
 
-    __slots__ = ("active", "shut_until", "timer", "waiting")
+    __slots__ = ("ports", "shut_until", "timer")
 
     def __init__(self) -> None:
-        self.active = 0
         self.shut_until = 0.0
         self.timer: asyncio.TimerHandle | None = None
-        self.waiting: deque[_Visitor] = deque()
+        self.ports: dict[int, _Port] = {}
+
+    @property
+    def active(self) -> int:
+        """Open connections."""
+        return sum(port.active for port in self.ports.values())
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody waits."""
+        return any(port.waiting for port in self.ports.values())
+
+    def port(self, number: int, now: float) -> _Port:
+        """The port of this number. A new one does not get what the others have used before it came."""
+        if number not in self.ports:
+            least = min((port.count(now) for port in self.ports.values()), default=0.0)
+            self.ports[number] = _Port(held_seconds=least, counted_at=now)
+        return self.ports[number]
 
     def let_in(self, now: float) -> None:
         """Give free places to those that wait."""
-        while self.waiting and (self.waiting[0].ready.done() or self._takes(self.waiting[0], now)):
-            visitor = self.waiting.popleft()
-            if not visitor.ready.done():
-                self.active += 1
-                self.shut_until = now + visitor.gap_seconds
-                visitor.ready.set_result(None)
+        for port in self.ports.values():
+            port.drop_gone()
+        while ports := [port for port in self.ports.values() if port.waiting]:
+            port = min(ports, key=lambda port: port.count(now))
+            visitor = port.waiting[0]
+            if self.active + self._kept_from(port, now) >= visitor.limit or now < self.shut_until:
+                return  # others may not go first, or one that wants the address for itself would never get it
+            port.waiting.popleft()
+            port.active += 1
+            port.kept_until = now
+            self.shut_until = now + visitor.gap_seconds
+            visitor.ready.set_result(None)
+            port.drop_gone()
 
-    def _takes(self, visitor: _Visitor, now: float) -> bool:
-        return self.active < visitor.limit and now >= self.shut_until
+    def _kept_from(self, port: _Port, now: float) -> int:
+        """Places that this port may not have yet: they are kept for ports that have held places for a shorter time."""
+        return sum(
+            one.kept_until > now and not one.waiting and one.count(now) < port.held_seconds
+            for one in self.ports.values()
+        )
+
+    def opens_at(self, now: float) -> float | None:
+        """When somebody could be let in although nobody leaves; None if that is at no later time."""
+        if now < self.shut_until:
+            return self.shut_until
+        kept = [port.kept_until for port in self.ports.values() if port.kept_until > now]
+        return min(kept) if kept and self.waiting else None
 
 
 class HostGate:
@@ -51,14 +122,16 @@ class HostGate:
         self._doors: dict[str, _Door] = {}
 
     @asynccontextmanager
-    async def admit(self, address: str, limit: int, gap_seconds: float = 0.0) -> AsyncIterator[None]:
+    async def admit(self, address: str, limit: int, gap_seconds: float = 0.0, port: int = 0) -> AsyncIterator[None]:
         """Wait until fewer than `limit` connections to the address are open, then hold one place.
 
         The next connection, of this scan or another, has to wait `gap_seconds` from then on.
         """
+        loop = asyncio.get_running_loop()
         door = self._doors.setdefault(address, _Door())
-        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        door.waiting.append(_Visitor(ready, limit, gap_seconds))
+        ready: asyncio.Future[None] = loop.create_future()
+        of_port = door.port(port, loop.time())
+        of_port.waiting.append(_Visitor(ready, limit, gap_seconds))
         self._tend(address, door)
         try:
             await ready
@@ -66,7 +139,9 @@ class HostGate:
         finally:
             # If cancelled while waiting, `ready` holds no place. If cancelled just after it was let in, it holds one.
             if ready.done() and not ready.cancelled():
-                door.active -= 1
+                of_port.count(loop.time())
+                of_port.active -= 1
+                of_port.kept_until = loop.time() + KEPT_SECONDS
             else:
                 ready.cancel()
             self._tend(address, door)
@@ -82,8 +157,9 @@ class HostGate:
         if door.timer is not None:
             door.timer.cancel()
             door.timer = None
-        if now < door.shut_until:
+        opens_at = door.opens_at(now)
+        if opens_at is not None:
             if door.waiting or not door.active:
-                door.timer = loop.call_at(door.shut_until, self._tend, address, door)
+                door.timer = loop.call_at(opens_at, self._tend, address, door)
         elif not door.active and not door.waiting:
             self._doors.pop(address, None)

@@ -36,6 +36,7 @@ from exporter.pki.parsed import parse
 from exporter.probes.base import Probe, Session
 from exporter.threads import FILES
 from exporter.tls.suites import BY_NAME
+from exporter.workers import NoWorkerError, Turn
 
 MAX_BYTES = 262144
 """Maximum bytes of one connection: enough for a long chain, and for Heartbleed's answer of 64 KiB."""
@@ -43,6 +44,9 @@ TRY_SECONDS = 40.0
 """Time limit of one attack. ROBOT takes 25 connections or more, and a server may delay the answer on each."""
 _MARGIN_SECONDS, _LEAST_MARGIN_SECONDS = 2.0, 0.5
 """Time left of a scan after the last try, so that its result can be reported; less where it waited for a worker."""
+_LEAST_SHARE, _LEAST_SECONDS = 0.25, 10.0
+"""The smaller of the two is the part of the remaining time that a try needs. It is not begun with less after a wait for
+a worker."""
 MOST_KEY_BITS, MOST_EXPONENT_BITS = 16384, 64
 """OPENSSL_RSA_MAX_MODULUS_BITS and OPENSSL_RSA_MAX_PUBEXP_BITS (rsa.h). No client accepts larger ones, and a worker
 would take minutes."""
@@ -104,6 +108,8 @@ async def _run(session: Session) -> VulnerabilityFacts:
     for attack in _wanted(session.target, session.known, session.now):
         try:
             outcome = await _try(session, handshake, attack)
+        except NoWorkerError:  # the others would have to wait too; they stay due, so the next scan tries them
+            break
         except ProbeError as error:
             failure = failure or error
             if attack in tried:  # a failed try counts too, or a server that keeps changing is tried each time
@@ -127,7 +133,8 @@ def _latest(outcome: Tried, before: Tried | None) -> Tried:
 
 
 async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Tried:
-    seconds = min(TRY_SECONDS, session.seconds_left() - _MARGIN_SECONDS)
+    left = session.seconds_left()
+    seconds = min(TRY_SECONDS, left - _MARGIN_SECONDS)
     if seconds <= 0:
         raise ProbeError(Reason.DEADLINE_EXCEEDED, f"{attack}: no time is left to try it")
     protocol = next(p for p in TRIED_PROTOCOLS if handshake.protocols.get(p) and _fits(handshake, attack, p))
@@ -149,11 +156,14 @@ async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Trie
             partial(_client_chain, session.target.client_certificate), session.target.name
         )
     connect = partial(ready_for_tls, session.dialer, max_bytes=MAX_BYTES)
+    least = min(_LEAST_SHARE * left, _LEAST_SECONDS)
+    start_by = asyncio.get_running_loop().time() + left - least
+    turn = Turn(session.target.name, start_by, session.dialer.patience.waiting)
     try:
-        async with asyncio.timeout_at(session.deadline - _LEAST_MARGIN_SECONDS):  # no worker may be free for long
-            return _outcome(await session.workers.run(attack, arguments, connect, seconds), session.now)
+        async with asyncio.timeout_at(session.deadline - _LEAST_MARGIN_SECONDS):  # it may have waited for a worker
+            return _outcome(await session.workers.run(attack, arguments, connect, seconds, turn), session.now)
     except TimeoutError as error:
-        raise ProbeError(Reason.DEADLINE_EXCEEDED, f"{attack}: not done before the end of the scan") from error
+        raise NoWorkerError from error
 
 
 def _client_chain(files: ClientCertificate | None) -> list[str]:

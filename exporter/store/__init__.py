@@ -46,10 +46,16 @@ class Store:
         """The latest of each target, by name."""
         return dict(self._latest)
 
+    def restored(self, target: Target, service: str) -> Saved | None:
+        """What was restored of this target and is not adopted yet."""
+        saved = self._restored.get(target.name)
+        return saved if saved is not None and saved.service == service else None
+
     def adopt(self, target: Target, service: str) -> tuple[Seen, ...]:
         """What was restored of this target, which is the latest of it from now on; empty if there is nothing."""
-        saved = self._restored.pop(target.name, None)
-        if saved is None or saved.service != service:
+        saved = self.restored(target, service)
+        self._restored.pop(target.name, None)
+        if saved is None:
             return ()
         self._latest[target.name] = saved
         seen = self.seen(target)

@@ -6,7 +6,7 @@ are checked for their form only. A worker gives up all rights that it does not n
 `lockdown`.
 """
 
-from exporter.workers.pool import WorkerLimits, Workers
+from exporter.workers.pool import NoWorkerError, Turn, WorkerLimits, Workers
 from exporter.workers.protection import ProtectionLog
 
-__all__ = ["ProtectionLog", "WorkerLimits", "Workers"]
+__all__ = ["NoWorkerError", "ProtectionLog", "Turn", "WorkerLimits", "Workers"]

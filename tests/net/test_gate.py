@@ -172,6 +172,75 @@ def test_one_who_gives_up_during_the_gap_leaves_the_place_to_the_next() -> None:
     assert run_in_feigned_time(run()) == [0, 10]
 
 
+# --- ports of one address ---------------------------------------------------------------------------------------------
+
+
+def test_a_port_that_holds_each_place_long_does_not_keep_the_others_waiting() -> None:
+    """Forty connections of a healthy port wait for one of each silent port, not for one after each of their own."""
+    order: list[int] = []
+
+    async def run() -> float:
+        gate = HostGate()
+
+        async def scan(port: int, connections: int, stay: float) -> float:
+            for _ in range(connections):
+                async with gate.admit(ADDRESS, 1, port=port):
+                    order.append(port)
+                    await asyncio.sleep(stay)
+            return asyncio.get_running_loop().time()
+
+        silent = [asyncio.create_task(scan(port, 12, 5)) for port in (1, 2, 3)]
+        await asyncio.sleep(0)
+        ended = await scan(443, 40, 0.1)
+        await asyncio.gather(*silent)
+        return ended
+
+    assert run_in_feigned_time(run()) <= 4 * 5 + 40 * 0.1 + 5
+
+
+def test_a_port_that_comes_later_shares_from_then_on() -> None:
+    """It does not get what the other has used before."""
+    order: list[int] = []
+
+    async def run() -> None:
+        gate = HostGate()
+
+        async def scan(port: int, connections: int) -> None:
+            for _ in range(connections):
+                async with gate.admit(ADDRESS, 1, port=port):
+                    order.append(port)
+                    await asyncio.sleep(1)
+
+        first = [asyncio.create_task(scan(1, 20)), asyncio.create_task(scan(1, 20))]
+        await asyncio.sleep(9.5)
+        await asyncio.gather(scan(2, 5), *first)
+
+    run_in_feigned_time(run())
+    came = order.index(2)
+    assert order[came : came + 10].count(2) in {5, 4}
+
+
+def test_all_ports_of_an_address_together_have_its_places() -> None:
+    inside = most = 0
+
+    async def run() -> None:
+        gate = HostGate()
+
+        async def come(port: int) -> None:
+            nonlocal inside, most
+            async with gate.admit(ADDRESS, 3, port=port):
+                inside += 1
+                most = max(most, inside)
+                await asyncio.sleep(1)
+                inside -= 1
+
+        await asyncio.gather(*(come(number % 7) for number in range(40)))
+        assert not gate._doors  # noqa: SLF001 - as above
+
+    run_in_feigned_time(run())
+    assert most == 3
+
+
 visits = st.tuples(st.integers(0, 20), st.integers(0, 6), st.none() | st.integers(0, 40))
 """When one comes, how long it stays, and when it gives up."""
 
@@ -188,7 +257,7 @@ def test_whoever_comes_and_gives_up_limit_and_gap_hold_and_nothing_stays(
         async def come(when: int, stay: int) -> None:
             nonlocal inside
             await asyncio.sleep(when)
-            async with gate.admit(ADDRESS, limit, gap):
+            async with gate.admit(ADDRESS, limit, gap, port=stay % 3):
                 starts.append(asyncio.get_running_loop().time())
                 inside += 1
                 try:

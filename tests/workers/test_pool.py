@@ -13,7 +13,7 @@ from exporter.model import Reason, Target
 from exporter.net.dial import Connection, Dialer
 from exporter.net.gate import HostGate
 from exporter.net.service import ready_for_tls
-from exporter.workers import WorkerLimits, Workers
+from exporter.workers import NoWorkerError, Turn, WorkerLimits, Workers
 from exporter.workers.process import MOST_CONNECTIONS, MOST_SENT_BYTES
 from tests.support.plain import Handler, drip, plain_server
 
@@ -226,6 +226,74 @@ def test_no_more_workers_than_places() -> None:
         assert len(children()) <= 2
 
     with_pool(test)
+
+
+# --- fairness between owners ------------------------------------------------------------------------------------------
+
+
+async def told(pool: Pool, owner: str, job: str = "echo", start_by: float | None = None) -> object:
+    return await pool.workers.run(job, {}, nowhere, 600.0, Turn(owner, start_by))
+
+
+def test_two_owners_of_endless_jobs_do_not_keep_the_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.workers.pool.QUICK_SECONDS", 0.2)
+
+    async def test(pool: Pool) -> None:
+        hostile = [asyncio.create_task(told(pool, f"hostile{n}", "spins")) for n in range(4)]
+        try:
+            await asyncio.sleep(0)
+            async with asyncio.timeout(120):
+                answers = await asyncio.gather(*(told(pool, f"healthy{n}") for n in range(10)))
+            assert answers == [{}] * 10
+            assert not any(task.done() for task in hostile)
+            assert len(children()) <= 2
+        finally:
+            for task in hostile:
+                task.cancel()
+            await asyncio.wait(hostile)
+
+    with_pool(test)
+
+
+def test_the_next_job_of_an_owner_whose_last_one_was_slow_waits_for_the_slow_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("exporter.workers.pool.QUICK_SECONDS", 0.1)
+
+    async def test(pool: Pool) -> None:
+        with pytest.raises(ProbeError):
+            await pool.workers.run("spins", {}, nowhere, 1.0, Turn("hostile"))
+        other = asyncio.create_task(told(pool, "other", "spins"))
+        try:
+            async with asyncio.timeout(60):
+                while not pool.workers.slow_jobs:
+                    await asyncio.sleep(0.01)
+            with pytest.raises(NoWorkerError):
+                await told(pool, "hostile", start_by=asyncio.get_running_loop().time())
+            assert await told(pool, "healthy") == {}
+        finally:
+            other.cancel()
+            await asyncio.wait({other})
+        assert await told(pool, "hostile") == {}
+
+    with_pool(test)
+
+
+def test_a_job_that_may_not_begin_any_more_is_not_begun() -> None:
+    left_out: list[int] = []
+
+    async def run() -> None:
+        workers = Workers(EVIL, WorkerLimits(most=1), on_not_tried=lambda: left_out.append(1))
+        running = asyncio.create_task(workers.run("spins", {}, nowhere, 600.0))
+        await asyncio.sleep(0)
+        with pytest.raises(NoWorkerError):
+            await workers.run("echo", {}, nowhere, 1.0, Turn(start_by=asyncio.get_running_loop().time()))
+        running.cancel()
+        await asyncio.wait({running})
+        await workers.close()
+
+    asyncio.run(run())
+    assert left_out == [1]
 
 
 def test_a_worker_that_cannot_be_started_is_a_failed_probe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,18 @@
 """The exchanges with one server in one scan: sends hellos, counts them, and keeps what the answers show."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
+from exporter.errors import ProbeError
 from exporter.facts.handshake import HandshakeFacts
-from exporter.model import Protocol
+from exporter.model import Protocol, Reason
 from exporter.net.dial import Dialer
 from exporter.probes.handshake.answers import refuses_alpn
 from exporter.probes.handshake.consistency import Consistency
-from exporter.probes.handshake.exchange import NoAnswer, Unanswered, exchange_again
+from exporter.probes.handshake.exchange import SILENCE, NoAnswer, Unanswered, exchange_again
 from exporter.probes.handshake.hello import KEY_SHARE_GROUPS, Offer, client_hello, ssl2_client_hello
+from exporter.probes.handshake.life import SHORT_LIST, shows_life
 from exporter.probes.handshake.observations import Observations
 from exporter.probes.handshake.query import HelloQuery
 from exporter.probes.handshake.quirks import ServerQuirks
@@ -18,8 +21,6 @@ from exporter.probes.handshake.server_hello import Answer, ServerHello
 from exporter.tls.parameters import APPLICATION_PROTOCOLS
 from exporter.tls.suites import VERSION_CODES
 
-SHORT_LIST = 63
-"""Suites of one short list. Some servers do not read past the 64th, and the renegotiation signal takes one place."""
 _MOST_BROKEN_FLIGHTS = 2
 """After so many flights that ended before ServerHelloDone, no message after a ServerHello is waited for."""
 
@@ -35,6 +36,7 @@ class Conversation:
         notes: what went wrong, for a person to read.
         connections_by_purpose: purpose -> connections opened for it.
         no_answers: all ways in which the server did not answer.
+        heard: set once something was heard from the server, be it the end of a connection.
         answered: it has spoken TLS (or SSL 2) at least once.
         accepted_any: it has accepted a hello at least once.
     """
@@ -49,6 +51,7 @@ class Conversation:
         self.notes: list[str] = []
         self.connections_by_purpose: Counter[str] = Counter()
         self.no_answers: set[NoAnswer] = set()
+        self.heard = asyncio.Event()
         self.answered = False
         self.accepted_any = False
 
@@ -129,16 +132,52 @@ class Conversation:
         return () if self.leaves_out_alpn else seen_last(APPLICATION_PROTOCOLS, self.observations.alpn)
 
     async def _send(self, query: HelloQuery, hello: bytes) -> Answer | Unanswered:
-        answer = await exchange_again(
+        first = not self._reached
+        answer = await self._exchange(query, hello, retry_silence=not first)
+        self._reached = True
+        if first and isinstance(answer, Unanswered) and answer.cause is NoAnswer.TIMEOUT:
+            await self._require_life(query)
+            answer = await self._exchange(query, hello, retry_silence=False)
+        self._keep(query, answer)
+        return answer
+
+    async def _require_life(self, query: HelloQuery) -> None:
+        """Find out whether the server answers any hello, after silence from the beginning.
+
+        Raises:
+            ProbeError: it does not.
+        """
+        if not await shows_life(self._dialer, self.target_name, lambda: self._count(query)):
+            asked = self.connections_by_purpose.total()
+            raise ProbeError(
+                Reason.HANDSHAKE_TIMEOUT,
+                f"the server did not answer in time: silent to {asked} hellos of all protocols",
+            )
+        self._hear()
+
+    def _hear(self) -> None:
+        self.heard.set()
+        self._dialer.patience.answered()
+
+    def _count(self, query: HelloQuery) -> None:
+        self.connections_by_purpose.update([query.purpose])
+
+    async def _exchange(self, query: HelloQuery, hello: bytes, *, retry_silence: bool) -> Answer | Unanswered:
+        return await exchange_again(
             self._dialer,
             hello,
             reached=self._reached,
+            retry_silence=retry_silence,
             # Where this seems to be how the server refuses, one try is enough: the proof at the end repeats it.
             retry_ended=not self.quirks.refuses_by_closing,
             read_rest=self.quirks.broken_flights < _MOST_BROKEN_FLIGHTS,
-            count=lambda: self.connections_by_purpose.update([query.purpose]),
+            count=lambda: self._count(query),
         )
-        self._reached = True
+
+    def _keep(self, query: HelloQuery, answer: Answer | Unanswered) -> None:
+        """Remember how the server answered."""
+        if not isinstance(answer, Unanswered) or answer.cause not in SILENCE:
+            self._hear()
         if isinstance(answer, Unanswered):
             self.no_answers.add(answer.cause)
             self.note(f"{query.protocol}: the server {answer}")
@@ -146,4 +185,3 @@ class Conversation:
             self.answered = True
         if isinstance(answer, ServerHello) and answer.version < VERSION_CODES[Protocol.TLS1_3]:
             self.quirks.broken_flights += not answer.rest.complete and answer.rest.alert is None
-        return answer

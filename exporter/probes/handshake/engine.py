@@ -121,6 +121,7 @@ class Engine:
         if until is None:
             return
         await asyncio.sleep((until - asyncio.get_running_loop().time()) * _SLOW)
+        await self._conversation.heard.wait()
         for protocol in (Protocol.TLS1_3, Protocol.TLS1_0, Protocol.TLS1_1, Protocol.SSL3):
             suites = TLS13_SUITES if protocol is Protocol.TLS1_3 else CLASSIC_SUITES
             answers = [await offer_once(self._conversation, protocol, suites) for _ in range(1 + REPEATS)]

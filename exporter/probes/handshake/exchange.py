@@ -25,6 +25,8 @@ class NoAnswer(Enum):
     MALFORMED = "answered with broken TLS"
 
 
+SILENCE = frozenset({NoAnswer.TIMEOUT, NoAnswer.NO_CONNECTION})
+"""Nothing was heard from the server."""
 CONNECTION_ENDED = frozenset({NoAnswer.CLOSED, NoAnswer.RESET})
 """How servers refuse that send no alert. Each can have another cause, so it needs a proof (`refusal_proof`)."""
 
@@ -77,6 +79,7 @@ async def exchange_again(  # noqa: PLR0913 - all that decides about a second try
     hello: bytes,
     *,
     reached: bool,
+    retry_silence: bool = True,
     retry_ended: bool = True,
     read_rest: bool = True,
     count: Callable[[], None] = lambda: None,
@@ -84,7 +87,8 @@ async def exchange_again(  # noqa: PLR0913 - all that decides about a second try
     """As `exchange`, with a second try when nothing was answered: one lost packet must not decide anything.
 
     Once the server has been reached, a connection that fails is one more way of not answering. `count` is called for
-    each try. Without `retry_ended`, there is no second try after the server ended the connection.
+    each try. Without `retry_ended`, there is no second try after the server ended the connection; without
+    `retry_silence`, there is none after silence.
 
     Raises:
         ProbeError: the server has not been reached before, and this connection failed.
@@ -103,5 +107,7 @@ async def exchange_again(  # noqa: PLR0913 - all that decides about a second try
         if outcome.cause in {NoAnswer.NOT_TLS, NoAnswer.MALFORMED}:
             break  # it did answer, and would answer in the same way again
         if outcome.cause in CONNECTION_ENDED and not retry_ended:
+            break
+        if outcome.cause is NoAnswer.TIMEOUT and not retry_silence:
             break
     return outcome

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from exporter.model import Protocol
 from exporter.probes.handshake.answers import INAPPROPRIATE_FALLBACK, accepts
-from exporter.probes.handshake.conversation import SHORT_LIST, Conversation
+from exporter.probes.handshake.conversation import Conversation
+from exporter.probes.handshake.life import SHORT_LIST
 from exporter.probes.handshake.protocol_result import ProtocolResult
 from exporter.probes.handshake.query import FALLBACK, HelloQuery
 from exporter.probes.handshake.server_hello import Alert

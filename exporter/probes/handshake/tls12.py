@@ -6,8 +6,9 @@ from itertools import pairwise
 
 from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.cipher_order import find_cipher_order, order_revealing_list, order_shown
-from exporter.probes.handshake.conversation import SHORT_LIST, Conversation
+from exporter.probes.handshake.conversation import Conversation
 from exporter.probes.handshake.enumeration import AnyEnumeration, Enumeration, SuiteChoices, enumerate_all
+from exporter.probes.handshake.life import SHORT_LIST
 from exporter.probes.handshake.protocol_result import ProtocolResult
 from exporter.probes.handshake.query import GROUPS, HelloQuery
 from exporter.probes.handshake.server_hello import ServerHello

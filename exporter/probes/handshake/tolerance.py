@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from exporter.model import Protocol
 from exporter.probes.handshake.answers import REFUSALS, UNRECOGNIZED_NAME
-from exporter.probes.handshake.conversation import SHORT_LIST, Conversation
+from exporter.probes.handshake.conversation import Conversation
+from exporter.probes.handshake.life import SHORT_LIST
 from exporter.probes.handshake.server_hello import Alert, ServerHello
 from exporter.tls.suites import CLASSIC_SUITES
 

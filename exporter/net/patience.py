@@ -1,0 +1,82 @@
+"""Notices that a server takes long, by the time that a scan spends on the server."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Self
+
+FIRST_ANSWER_SECONDS = 2.0
+"""A server that is not down answers its first hello sooner: also where each round trip takes half a second, and where
+the first packet is lost, which TCP sends again after one second (RFC 6298, 2.1)."""
+SCAN_SECONDS = 60.0
+"""Half the default `scan_timeout`. A scan of a server that is 0.3 s away takes about 40 s."""
+
+
+class Patience:
+    """Calls a function once: when the first answer takes long, or when all of the scan takes long.
+
+    Time in which the scan waits only for this exporter (a place in the gate, or a worker) does not count.
+    """
+
+    def __init__(self, late: Callable[[], None] = lambda: None) -> None:
+        self._late = late
+        self._limit = FIRST_ANSWER_SECONDS
+        self._spent = 0.0
+        self._since: float | None = None
+        self._waiting = self._active = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        self._update()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = True
+        self._update()
+
+    def answered(self) -> None:
+        """The server has answered for the first time."""
+        if self._limit != SCAN_SECONDS:
+            self._limit = SCAN_SECONDS
+            self._update()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """The caller waits for this exporter. The time counts only if another part of the scan is busy."""
+        self._waiting += 1
+        self._update()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            self._update()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """The caller asks the server, so the time counts although others may wait."""
+        self._active += 1
+        self._update()
+        try:
+            yield
+        finally:
+            self._active -= 1
+            self._update()
+
+    def _update(self) -> None:
+        """Add up the time until now, and set the timer for the rest of the limit."""
+        if self._ended and self._timer is None:
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._since is not None:
+            self._spent += now - self._since
+        counts = not self._ended and (self._active > 0 or self._waiting == 0)
+        self._since = now if counts else None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_later(max(0.0, self._limit - self._spent), self._expire) if counts else None
+
+    def _expire(self) -> None:
+        self._ended, self._timer = True, None
+        self._late()

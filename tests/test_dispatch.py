@@ -1,0 +1,208 @@
+"""Fairness on the schedule: what fails or is silent costs others nothing, and is asked less often itself."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from exporter.dispatch import FAILURES_BEFORE_BACK_OFF
+from exporter.lanes import Lane
+from exporter.net.patience import FIRST_ANSWER_SECONDS
+from exporter.schedule import Schedule
+from tests.support.clock import run_in_feigned_time
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+SILENT_SECONDS, HEALTHY_SECONDS = 65.0, 1.0
+"""How long a scan of a server took that never says a word, when silence was asked for as long as anything else."""
+
+
+class Fleet:
+    """Targets on a schedule in feigned time.
+
+    Attributes:
+        begun: when the scans of each target began that were not cancelled, in seconds.
+        tried: the same, with scans that gave up their place.
+        most: scans at once.
+        failing: targets that fail at once.
+    """
+
+    def __init__(self, healthy: int, silent: int, *, places: int = 10) -> None:
+        self.healthy = [f"healthy{n}.example" for n in range(healthy)]
+        self.silent = [f"silent{n}.example" for n in range(silent)]
+        self.failing: set[str] = set()
+        self.begun: dict[str, list[float]] = {name: [] for name in (*self.healthy, *self.silent)}
+        self.tried: dict[str, list[float]] = {name: [] for name in self.begun}
+        self.running = self.most = 0
+        self.schedule = Schedule(self._scan, workers=places, now=self._now)
+
+    def _now(self) -> datetime:
+        return datetime(2026, 11, 30, tzinfo=UTC) + timedelta(seconds=asyncio.get_running_loop().time())
+
+    async def _scan(self, name: str, late: Callable[[], None]) -> bool:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self.tried[name].append(began)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        silent = name in self.silent
+        timer = loop.call_later(FIRST_ANSWER_SECONDS, late) if silent else None
+        try:
+            await asyncio.sleep(0 if name in self.failing else SILENT_SECONDS if silent else HEALTHY_SECONDS)
+        finally:
+            self.running -= 1
+            if timer:
+                timer.cancel()
+        self.begun[name].append(began)
+        return not silent and name not in self.failing
+
+    def live(self, interval: timedelta, lasts: timedelta, then: Callable[[], None] = lambda: None) -> None:
+        async def run() -> None:
+            self.schedule.start()
+            self.schedule.sync(dict.fromkeys(self.begun, interval))
+            await asyncio.sleep(lasts.total_seconds())
+            then()
+            assert await self.schedule.stop(MINUTE)
+
+        run_in_feigned_time(run())
+
+    def gaps(self, names: Collection[str]) -> list[float]:
+        """Times between the starts of two scans, the first counted from the start of the schedule."""
+        times = [[0.0, *self.begun[name]] for name in names]
+        return [later - earlier for one in times for earlier, later in pairwise(one)]
+
+
+@pytest.mark.parametrize("places", [2, 10])
+def test_two_hundred_silent_targets_keep_no_healthy_one_waiting(places: int) -> None:
+    """In each round, the first included, in which nothing is known of any target."""
+    fleet = Fleet(20, 200, places=places)
+    interval = 10 * MINUTE
+    fleet.live(interval, HOUR)
+    for name in fleet.healthy:
+        rounds = [int(time // interval.total_seconds()) for time in fleet.begun[name]]
+        assert set(range(6)) <= set(rounds), name
+    # A target is due twice within its first interval: at the start and at its phase. Later it is due each interval.
+    assert max(fleet.gaps(fleet.healthy)) <= 1.5 * interval.total_seconds() + 60
+    assert fleet.most <= places
+
+
+def test_the_first_round_costs_a_healthy_target_seconds_for_each_silent_one_and_not_minutes() -> None:
+    fleet = Fleet(20, 200)
+    fleet.live(HOUR, 10 * MINUTE)
+    assert max(fleet.begun[name][0] for name in fleet.healthy) < 200 * FIRST_ANSWER_SECONDS / 7 + 60
+
+
+def test_silent_targets_are_scanned_to_the_end_all_the_same() -> None:
+    fleet = Fleet(20, 30)
+    fleet.live(HOUR, 2 * HOUR)
+    assert all(fleet.begun[name] for name in fleet.silent)
+
+
+def test_new_targets_do_not_wait_for_silent_ones_that_are_known() -> None:
+    """Nor do known ones for a crowd of new ones."""
+    fleet = Fleet(40, 200)
+    late_comers, everything = fleet.healthy[20:], dict.fromkeys(fleet.begun, HOUR)
+
+    async def run() -> None:
+        fleet.schedule.start()
+        fleet.schedule.sync({name: HOUR for name in everything if name not in late_comers})
+        await asyncio.sleep(1800)
+        fleet.schedule.sync(everything)
+        await asyncio.sleep(60)
+        assert await fleet.schedule.stop(MINUTE)
+
+    run_in_feigned_time(run())
+    assert all(fleet.begun[name] for name in late_comers)
+
+
+def test_a_silent_target_that_nobody_waits_for_is_not_broken_off() -> None:
+    fleet = Fleet(0, 1, places=1)
+    fleet.live(HOUR, 5 * MINUTE)
+    assert fleet.tried == fleet.begun
+    assert fleet.begun["silent0.example"]
+
+
+def test_a_scan_that_gave_up_its_place_begins_again_once_and_ends() -> None:
+    fleet = Fleet(5, 1, places=1)
+    fleet.live(HOUR, 10 * MINUTE)
+    assert 1 <= len(fleet.tried["silent0.example"]) <= 2
+    assert len(fleet.begun["silent0.example"]) == 1
+    assert all(fleet.begun[name] for name in fleet.healthy)
+
+
+def test_what_waits_and_runs_is_shown_by_lane() -> None:
+    fleet = Fleet(0, 12, places=6)
+    shown = []
+    fleet.live(HOUR, timedelta(seconds=50), lambda: shown.append(fleet.schedule.gauges))
+    (gauges,) = shown
+    # The last four to come have their places still, since nobody waits who could be quick.
+    assert gauges.running_by_lane == {Lane.HEALTHY: 0, Lane.NEW: 4, Lane.SLOW: 2}
+    assert gauges.waiting_by_lane == {Lane.HEALTHY: 0, Lane.NEW: 0, Lane.SLOW: 6}
+
+
+def test_the_lag_is_that_of_targets_that_are_not_slow() -> None:
+    fleet = Fleet(1, 20, places=3)
+    shown = []
+    fleet.live(HOUR, 30 * MINUTE, lambda: shown.append(fleet.schedule.gauges.lag_seconds))
+    assert shown[0] < 2 * 20 * FIRST_ANSWER_SECONDS + 60
+
+
+# --- back-off ---------------------------------------------------------------------------------------------------------
+
+
+def failing(count: int = 1) -> Fleet:
+    fleet = Fleet(count, 0)
+    fleet.failing = set(fleet.healthy)
+    return fleet
+
+
+def test_what_fails_is_scanned_at_every_second_interval_after_some_failures() -> None:
+    fleet = failing()
+    shown = []
+    fleet.live(HOUR, 24 * HOUR, lambda: shown.append(fleet.schedule.gauges.backed_off))
+    times = fleet.begun["healthy0.example"]
+    gaps = [round(later - earlier) for earlier, later in pairwise(times)]
+    assert set(gaps[1 : FAILURES_BEFORE_BACK_OFF - 1]) <= {3600}
+    assert set(gaps[FAILURES_BEFORE_BACK_OFF:]) == {7200}
+    assert shown == [1]
+
+
+def test_no_target_that_fails_goes_longer_than_two_intervals_without_a_scan() -> None:
+    """The alert TLSPostureScanStale would fire."""
+    fleet = failing(50)
+    fleet.live(HOUR, 24 * HOUR)
+    assert max(fleet.gaps(fleet.healthy)) <= 7201
+
+
+def _after_failures(change: Callable[[Fleet], None]) -> list[int]:
+    """Times between the scans after a day of failures and a change."""
+    fleet = failing()
+
+    async def run() -> None:
+        fleet.schedule.start()
+        fleet.schedule.sync({"healthy0.example": HOUR})
+        await asyncio.sleep(24 * 3600)
+        change(fleet)
+        await asyncio.sleep(12 * 3600)
+        assert await fleet.schedule.stop(MINUTE)
+
+    run_in_feigned_time(run())
+    times = [time for time in fleet.begun["healthy0.example"] if time > 24 * 3600]
+    return [round(later - earlier) for earlier, later in pairwise(times)]
+
+
+def test_the_first_success_ends_the_back_off() -> None:
+    gaps = _after_failures(lambda fleet: fleet.failing.clear())
+    assert set(gaps) == {3600}
+
+
+def test_a_change_of_the_configuration_ends_it_until_the_target_has_failed_again() -> None:
+    gaps = _after_failures(lambda fleet: fleet.schedule.forgive({"healthy0.example"}))
+    assert gaps[:2] == [3600, 3600]
+    assert gaps[-1] == 7200
+
+
+def test_another_interval_ends_it_too() -> None:
+    gaps = _after_failures(lambda fleet: fleet.schedule.sync({"healthy0.example": HOUR / 2}))
+    assert gaps[0] == 1800
