@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *("ternary", "model", "errors", "services", "yamlfile", "software", "tls", "pki", "facts", "clients"),
+    *("ternary", "model", "errors", "shortage", "services", "yamlfile", "software", "tls", "pki", "facts", "clients"),
     *("credentials", "config", "targets", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment"),

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from exporter.errors import ProbeError
 from exporter.model import IpProtocol, Reason, is_ip, plain_address
 from exporter.net.resolvconf import ResolvConf
+from exporter.shortage import raise_shortage, shortage_of
 
 Lookup = Callable[[str, int, IpProtocol], Awaitable[tuple[str, ...]]]
 """A function like `resolve_all`; tests replace it."""
@@ -44,6 +45,7 @@ async def resolve_all(host: str, port: int, protocol: IpProtocol) -> tuple[str, 
     Raises:
         ProbeError: `dns_nxdomain` if the name does not exist or has no such address, `dns_error` for every other
             failure.
+        ShortageError: this machine has no descriptor, memory or thread for it.
     """
     if is_ip(host):
         return _taken([plain_address(host)], host, protocol)
@@ -64,20 +66,43 @@ async def resolve_all(host: str, port: int, protocol: IpProtocol) -> tuple[str, 
             found = socket.getaddrinfo(host, port, family=_FAMILIES[protocol], type=socket.SOCK_STREAM)
             addresses = [_literal(place) for *_, place in found]
         except (OSError, UnicodeError) as caught:
-            error = caught
+            error = _shortage() or caught
         try:
             loop.call_soon_threadsafe(settle, addresses, error)
         except RuntimeError:  # the loop was closed meanwhile, so nobody waits
             return
 
-    threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True).start()
+    _start(threading.Thread(target=look_up, name=f"resolve-{host}", daemon=True))
     try:
         return _taken(await answer, host, protocol)
     except socket.gaierror as error:
+        raise_shortage(error, f"{host}: cannot resolve")
         reason = Reason.DNS_NXDOMAIN if error.errno in _MISSING else Reason.DNS_ERROR
         raise ProbeError(reason, f"{host}: {error.strerror}") from error
     except (OSError, UnicodeError) as error:
+        raise_shortage(error, f"{host}: cannot resolve")
         raise ProbeError(Reason.DNS_ERROR, f"{host}: {error}") from error
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise_shortage(error, "cannot resolve a name")
+        raise
+
+
+def _shortage() -> OSError | None:
+    """The error of opening a socket now, if it is ours.
+
+    getaddrinfo needs descriptors for the hosts file and for its questions. Without them it says EAI_AGAIN, or what the
+    part that still worked says.
+    """
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+    except OSError as error:
+        return error if shortage_of(error) else None
+    return None
 
 
 async def searched_name(host: str, port: int, protocol: IpProtocol, conf: ResolvConf) -> str | None:

@@ -17,6 +17,7 @@ from exporter.model import ClientAuthentication, ClientCertificate, Reason
 from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError
 from exporter.net.openssl import Noted, make_context, restrict_signatures
 from exporter.net.service import ready_for_tls
+from exporter.shortage import raise_shortage
 
 T = TypeVar("T")
 
@@ -250,6 +251,7 @@ async def _credentials(files: ClientCertificate | None) -> Credentials | None:
     try:
         return await asyncio.to_thread(read_credentials, files.cert_file, files.key_file)
     except (OSError, ValueError) as error:
+        raise_shortage(error, "cannot read the client certificate")
         # Do not continue without it: a server may show other clients something else than what the target is about.
         raise ProbeError(Reason.INTERNAL, f"the client certificate cannot be used: {error}") from error
 

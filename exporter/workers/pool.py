@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
+from exporter.shortage import ShortageError
 from exporter.workers.process import Connect, Worker, WorkerBrokenError
 
 log = logging.getLogger(__name__)
@@ -63,13 +64,14 @@ class Workers:
         Raises:
             ProbeError: `worker_crashed`; `deadline_exceeded` if the job took longer than `seconds`; what `connect`
                 raised.
+            ShortageError: this machine could not start a worker, or open a connection for it.
         """
         async with self._places:
             worker = await self._take()
             try:
                 async with asyncio.timeout(seconds):
                     result = await worker.run(name, arguments, connect)
-            except ProbeError:
+            except (ProbeError, ShortageError):
                 self._give_back(worker)
                 raise
             except (WorkerBrokenError, TimeoutError) as error:
