@@ -25,7 +25,7 @@ from exporter.scan import Environment
 from exporter.schedule import Schedule
 from exporter.store import MemoryStore, Store
 from exporter.targets import static_targets
-from exporter.web import Sources, make_app, serving
+from exporter.web import Cut, Sources, Watch, WebLimits, descriptors_reserved, make_app, open_files, serving
 from exporter.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -169,6 +169,14 @@ class App:
         """The data of the web pages."""
         return Sources(metrics=self.metrics, ready=lambda: self._ready, counts=self.counts)
 
+    def watch(self) -> Watch:
+        """Counts web connections."""
+
+        def count(reason: Cut) -> None:
+            self._own.web_cut.labels(reason).inc()
+
+        return Watch(self._own.web_connections.set, count)
+
     async def stop(self) -> None:
         """Stop scanning."""
         self._ready = False
@@ -183,6 +191,16 @@ def _log_failures(results: Sequence[ScanResult]) -> None:
         where = f"{result.target.name} address={result.address}" if result.address else result.target.name
         for failure in result.failures:
             log.warning("target=%s probe=%s reason=%s %s", where, failure.probe, failure.reason, failure.detail)
+
+
+def _web_limits(scans: int) -> WebLimits:
+    """The limits that leave enough descriptors for this many scans at once."""
+    limits, files = WebLimits.within(open_files(), scans), open_files()
+    if files < limits.connections + descriptors_reserved(scans):
+        log.warning(
+            "a limit of %d open files is too low for %d scans at once: raise it, or lower their number", files, scans
+        )
+    return limits
 
 
 async def serve(config_file: Path, config: Config, addresses: list[tuple[str, int]]) -> None:
@@ -204,7 +222,8 @@ async def serve(config_file: Path, config: Config, addresses: list[tuple[str, in
         task.add_done_callback(reloads.discard)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
-    async with serving(make_app(app.sources()), addresses) as bound:
+    limits = _web_limits(config.global_.max_concurrent_scans)
+    async with serving(make_app(app.sources()), addresses, limits=limits, watch=app.watch()) as bound:
         for host, port in bound:
             log.info("listening on %s port %d", host, port)
         app.start()

@@ -1,12 +1,16 @@
 """The exporter's own metrics, kept by prometheus_client."""
 
 import platform
+from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.clients.files import shipped_clients
 from exporter.model import Family, Label, Unit
+from exporter.shortage import SHORTAGES, Resource
 from exporter.software.files import shipped_table
 
 SERVER_EOL = "server-eol"
@@ -77,13 +81,53 @@ WAITING = Family(
 LAG = Family(
     "tls_posture_exporter_scan_lag_seconds", "How late the last due scan started", Unit.SECONDS, NEVER, example=0.2
 )
+WEB_CONNECTIONS = Family(
+    "tls_posture_exporter_web_connections", "Open connections of HTTP clients", Unit.COUNT, NEVER, example=3
+)
+WEB_CUT = Family(
+    "tls_posture_exporter_web_connections_cut_total",
+    "Connections of HTTP clients that were refused or cut off because of a limit",
+    Unit.COUNT,
+    NEVER,
+    labels=(
+        Label(
+            "reason",
+            "refused or evicted where there were too many, cut off where a request or a response took too long, or "
+            "where a request was too large",
+            ("refused", "evicted", "request_timeout", "response_timeout", "request_too_large"),
+        ),
+    ),
+    example=0,
+    kind="counter",
+)
+LOCAL_ERRORS = Family(
+    "tls_posture_exporter_local_resource_errors_total",
+    "Errors because this machine had not enough of a resource; they say nothing about targets",
+    Unit.COUNT,
+    NEVER,
+    labels=(Label("resource", "what was missing", tuple(Resource)),),
+    example=0,
+    kind="counter",
+)
 OWN_FAMILIES = (
     *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, DATA_TIMESTAMP, TARGETS, SCANS, SCAN_DURATION),
     *(WORKER_RESTARTS, RUNNING, WAITING, LAG),
+    *(WEB_CONNECTIONS, WEB_CUT, LOCAL_ERRORS),
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
 DURATION_BUCKETS_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+class _LocalErrors(Collector):
+    """The counts of this process, which are kept where the errors are found."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """See `prometheus_client.registry.Collector`."""
+        family = CounterMetricFamily(LOCAL_ERRORS.name, LOCAL_ERRORS.help, labels=[LOCAL_ERRORS.labels[0].name])
+        for resource in Resource:
+            family.add_metric([resource], SHORTAGES.counts[resource])
+        yield family
 
 
 class OwnMetrics:
@@ -110,6 +154,11 @@ class OwnMetrics:
         self.running = self._gauge(RUNNING)
         self.waiting = self._gauge(WAITING)
         self.lag = self._gauge(LAG)
+        self.web_connections = self._gauge(WEB_CONNECTIONS)
+        self.web_cut = self._counter(WEB_CUT)
+        for reason in WEB_CUT.labels[0].values:
+            self.web_cut.labels(reason)
+        self.registry.register(_LocalErrors())
 
     def _gauge(self, family: Family) -> Gauge:
         return Gauge(family.name, family.help, [label.name for label in family.labels], registry=self.registry)
