@@ -1,6 +1,8 @@
 """What `Accept` and `Accept-Encoding` ask for, by their weights."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.metrics.negotiation import prefers_gzip, prefers_openmetrics
 
@@ -67,3 +69,9 @@ def test_openmetrics_is_for_those_who_prefer_it(accept: str, openmetrics: bool) 
 )
 def test_gzip_is_for_those_who_prefer_it(accept_encoding: str, gzip: bool) -> None:
     assert prefers_gzip(accept_encoding) is gzip
+
+
+@given(st.text() | st.text("gzipapplicationopenmetrics-text/*;,=q01. "))
+def test_a_field_of_any_content_is_read(field: str) -> None:
+    assert prefers_gzip(field) in {True, False}
+    assert prefers_openmetrics(field) in {True, False}

@@ -248,3 +248,41 @@ def test_local_ports_that_are_all_in_use_are_ours_and_a_missing_address_is_not()
     if said == "not allowed":
         pytest.skip("this machine allows no network of its own")
     assert said == ["ports", "connect_error"]
+
+
+@pytest.mark.real
+def test_neither_a_plain_port_nor_the_dns_is_blamed_for_missing_descriptors() -> None:
+    said = asyncio.run(
+        in_a_process(
+            0,
+            """
+            import dns.name, dns.rdatatype
+            from exporter.net.dial import Dialer
+            from exporter.net.gate import HostGate
+            from exporter.net.records import LookupFailedError
+            from exporter.probes.http.plain import ask_plain
+
+            async def outcome(step):
+                try:
+                    return (await step).reason
+                except ShortageError as error:
+                    return error.resource
+                except LookupFailedError:
+                    return "lookup failed"
+
+            async def main():
+                dialer = Dialer(make_target(1), HostGate())
+                resolver = make_environment().resolver
+                question = dns.name.from_text("test.example"), dns.rdatatype.CAA
+                held = leave(0)
+                found = [await outcome(ask_plain(dialer, 1)), await outcome(resolver.ask(*question))]
+                for one in held:
+                    os.close(one)
+                found += [await outcome(ask_plain(dialer, 1)), await outcome(resolver.ask(*question))]
+                print(json.dumps(found))
+
+            asyncio.run(main())
+            """,
+        )
+    )
+    assert said == ["descriptors", "descriptors", "connect_refused", "lookup failed"]

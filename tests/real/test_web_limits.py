@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real
 
 SCRAPER = "127.0.9.1"
 WAIT_SECONDS = 200
-MOST_LINES = 60
+MOST_LINES = 100
 """In the log of the daemon: its start, and one line a minute for each kind of trouble."""
 NOT_WEB_DESCRIPTORS = 208
 """What `exporter.web.limits` reserves for ten scans at once."""
@@ -188,12 +188,15 @@ def test_a_low_limit_of_descriptors_leaves_enough_for_scans(tmp_path: Path, web_
 
 
 def test_a_limit_that_is_far_too_low_costs_one_line_a_minute(tmp_path: Path, web_server: int) -> None:
-    """With 40 descriptors, even the few connections that are always allowed use up all of them."""
+    """With 30 descriptors, even the few connections that are always allowed use up all of them."""
 
     async def run() -> None:
         async with daemon(tmp_path, web_server, "ulimit -n 30;") as exporter:
             clients = Clients(exporter.port)
             try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    while (await ask_on(exporter.port, "/-/ready")).status != 200:
+                        await asyncio.sleep(0.1)
                 await clients.idle(200)
                 async with asyncio.timeout(WAIT_SECONDS):
                     while not any("not enough descriptors" in line for line in exporter.lines()):
