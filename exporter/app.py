@@ -28,7 +28,7 @@ from exporter.schedule import Past, Schedule
 from exporter.store import Store
 from exporter.store.database import Database, StoreError
 from exporter.targets import static_targets
-from exporter.web import Sources
+from exporter.web import Cut, Sources, Watch
 from exporter.workers import ProtectionLog, Workers
 
 log = logging.getLogger(__name__)
@@ -267,6 +267,14 @@ class App:
     def sources(self, reload: Callable[[], Awaitable[str | None]] | None = None) -> Sources:
         """The data of the web pages; without `reload` there is no configuration file to reload."""
         return Sources(metrics=self.metrics, ready=lambda: self._ready, counts=self.counts, reload=reload)
+
+    def watch(self) -> Watch:
+        """Counts web connections."""
+
+        def count(reason: Cut) -> None:
+            self._own.web_cut.labels(reason).inc()
+
+        return Watch(self._own.web_connections.set, count)
 
     async def stop(self) -> None:
         """Stop scanning."""

@@ -11,7 +11,7 @@ from exporter.app import App, Storage
 from exporter.config import Config
 from exporter.files import Fingerprint
 from exporter.signals import on_hangup
-from exporter.web import make_app, serving
+from exporter.web import WebLimits, descriptors_reserved, make_app, open_files, serving
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,9 @@ async def serve(launch: Launch, config: Config, files: Fingerprint) -> None:
         loop.add_signal_handler(number, stopping.set)
     reloader = app.reloader(launch.config_file, files)
     with on_hangup(loop, reloader.request):
-        async with serving(make_app(app.sources(reloader.reload)), launch.addresses) as bound:
+        site = make_app(app.sources(reloader.reload))
+        limits = _web_limits(config.global_.max_concurrent_scans)
+        async with serving(site, launch.addresses, limits=limits, watch=app.watch()) as bound:
             for host, port in bound:
                 log.info("listening on %s port %d", host, port)
             app.start()
@@ -60,3 +62,13 @@ async def serve(launch: Launch, config: Config, files: Fingerprint) -> None:
             log.info("stopping")
             await reloader.stop()
             await app.stop()
+
+
+def _web_limits(scans: int) -> WebLimits:
+    """The limits that leave enough descriptors for this many scans at once."""
+    limits, files = WebLimits.within(open_files(), scans), open_files()
+    if files < limits.connections + descriptors_reserved(scans):
+        log.warning(
+            "a limit of %d open files is too low for %d scans at once: raise it, or lower their number", files, scans
+        )
+    return limits

@@ -32,6 +32,7 @@ from exporter.net.records import RecordResolver
 from exporter.net.resolve import Lookup, resolve_all
 from exporter.probes.base import Probe, Session
 from exporter.probes.registry import PROBES
+from exporter.shortage import ShortageError, raise_shortage
 from exporter.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -253,5 +254,19 @@ async def _attempt(
     except Exception as error:
         if limit.expired():
             return None, Failure(probe, Reason.DEADLINE_EXCEEDED, f"not done within {target.scan_timeout}")
+        shortage = _as_shortage(error, target)
+        if shortage is not None:
+            return None, Failure(probe, Reason.INTERNAL, str(shortage))
         log.exception("probe %s of %s", probe, target.name)
         return None, Failure(probe, Reason.INTERNAL, f"{type(error).__name__}: {error}")
+
+
+def _as_shortage(error: Exception, target: Target) -> ShortageError | None:
+    """The error, if this machine had not enough of something. It has been counted and logged."""
+    if isinstance(error, ShortageError):
+        return error
+    try:
+        raise_shortage(error, f"scan of {target.name}")
+    except ShortageError as shortage:
+        return shortage
+    return None

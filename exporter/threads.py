@@ -147,5 +147,8 @@ NAMES = Pool("names", 32)
 """getaddrinfo, which takes up to half a minute if name servers do not answer (resolv.conf(5): 5 s, 2 attempts, 3
 servers). Scans that run at the same time wait for one name each; there are 10 by default."""
 
-POOLS = (OPENSSL, CERTIFICATES, FILES, NAMES)
-"""All pools of scans."""
+COMPRESSION = Pool("compression", 2)
+"""Compression of pages of metrics: one thread for each format."""
+
+POOLS = (OPENSSL, CERTIFICATES, FILES, NAMES, COMPRESSION)
+"""All pools."""

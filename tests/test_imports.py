@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *("quoting", "files", "ternary", "model", "errors", "services", "yamlfile", "threads"),
+    *("quoting", "files", "ternary", "model", "errors", "shortage", "services", "yamlfile", "threads"),
     *("software", "tls", "pki", "facts", "clients", "credentials", "config", "targets"),
     *("lanes", "monotonic", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
@@ -74,7 +74,11 @@ def test_a_module_imports_only_from_its_left(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["exporter", "exporter.ternary", "exporter.model", "exporter.schedule", "exporter.threads", "exporter.logs"]
+    "name",
+    [
+        *("exporter", "exporter.ternary", "exporter.model", "exporter.lanes", "exporter.monotonic"),
+        *("exporter.threads", "exporter.logs"),
+    ],
 )
 def test_these_import_nothing_of_ours(name: str) -> None:
     assert IMPORTS[name] == set()

@@ -18,8 +18,6 @@ from exporter.threads import POOLS, Pool
 PACKAGE = Path(__file__).parent.parent / "exporter"
 SECONDS = 30.0
 """Limit for what happens at once, on a machine that is busy."""
-ELSEWHERE = {Path("app.py"), Path("web/__init__.py")}
-"""The parts that no scan uses: the reload, and the compression of an answer."""
 
 
 class Hung:
@@ -210,6 +208,4 @@ def _calls(file: Path) -> set[str]:
 
 @pytest.mark.parametrize("file", [file.relative_to(PACKAGE) for file in sorted(PACKAGE.rglob("*.py"))], ids=str)
 def test_nothing_of_a_scan_uses_the_threads_of_asyncio(file: Path) -> None:
-    if file in ELSEWHERE:
-        return
     assert not _calls(PACKAGE / file) & {"to_thread", "run_in_executor", "ThreadPoolExecutor"}

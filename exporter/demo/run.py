@@ -50,7 +50,7 @@ async def _run(app: App, console: Console, addresses: list[tuple[str, int]], *, 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with serving(make_app(app.sources()), addresses) as bound:
+    async with serving(make_app(app.sources()), addresses, watch=app.watch()) as bound:
         app.start()
         try:
             async with asyncio.timeout(_FIRST_SCANS_SECONDS):

@@ -33,6 +33,7 @@ from exporter.metrics.families import (
     SCAN_SUCCESS,
     TARGET_INFO,
 )
+from exporter.metrics.negotiation import prefers_openmetrics
 from exporter.metrics.own import CLIENTS, OWN_FAMILIES, SERVER_EOL, OwnMetrics
 from exporter.model import Family, Report, Sample, Target, Verdict
 from exporter.policies import Policy
@@ -212,7 +213,7 @@ class Exposition:
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Body and content type: OpenMetrics where the `Accept` header asks for it, else the text format 0.0.4."""
-        openmetrics = "application/openmetrics-text" in accept
+        openmetrics = prefers_openmetrics(accept)
         own = generate_openmetrics(self.own.registry) if openmetrics else generate_latest(self.own.registry)
         end = b"# EOF\n" if openmetrics else b""
         targets = target_text(self._targets.values()).encode(errors="replace")  # a lone surrogate must not end a scrape

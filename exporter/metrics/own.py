@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -13,6 +14,7 @@ from exporter.clients.files import shipped_clients
 from exporter.dispatch import Gauges
 from exporter.lanes import Lane
 from exporter.model import Family, Label, Unit
+from exporter.shortage import SHORTAGES, Resource
 from exporter.software.files import shipped_table
 from exporter.store.database import StoreError
 from exporter.threads import POOLS
@@ -215,6 +217,34 @@ POOL_QUEUE = Family(
     labels=(_POOL,),
     example=0,
 )
+WEB_CONNECTIONS = Family(
+    "tls_posture_exporter_web_connections", "Open connections of HTTP clients", Unit.COUNT, NEVER, example=3
+)
+WEB_CUT = Family(
+    "tls_posture_exporter_web_connections_cut_total",
+    "Connections of HTTP clients that were refused or cut off because of a limit",
+    Unit.COUNT,
+    NEVER,
+    labels=(
+        Label(
+            "reason",
+            "refused or evicted where there were too many, cut off where a request or a response took too long, or "
+            "where a request was too large",
+            ("refused", "evicted", "request_timeout", "response_timeout", "request_too_large"),
+        ),
+    ),
+    example=0,
+    kind="counter",
+)
+LOCAL_ERRORS = Family(
+    "tls_posture_exporter_local_resource_errors_total",
+    "Errors because this machine had not enough of a resource; they say nothing about targets",
+    Unit.COUNT,
+    NEVER,
+    labels=(Label("resource", "what was missing", tuple(Resource)),),
+    example=0,
+    kind="counter",
+)
 OWN_FAMILIES = (
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
@@ -241,6 +271,9 @@ OWN_FAMILIES = (
     NEXT_DUE,
     POOL_BUSY,
     POOL_QUEUE,
+    WEB_CONNECTIONS,
+    WEB_CUT,
+    LOCAL_ERRORS,
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
@@ -264,6 +297,17 @@ class Maybe(Collector):
         """See `prometheus_client`."""
         if self.value is not None:
             yield GaugeMetricFamily(self._family.name, self._family.help, value=self.value)
+
+
+class _LocalErrors(Collector):
+    """The counts of this process, which are kept where the errors are found."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """See `prometheus_client.registry.Collector`."""
+        family = CounterMetricFamily(LOCAL_ERRORS.name, LOCAL_ERRORS.help, labels=[LOCAL_ERRORS.labels[0].name])
+        for resource in Resource:
+            family.add_metric([resource], SHORTAGES.counts[resource])
+        yield family
 
 
 class OwnMetrics:
@@ -308,6 +352,12 @@ class OwnMetrics:
         for lane in Lane:
             self._lane_running.labels(lane)
             self._lane_waiting.labels(lane)
+
+        self.web_connections = self._gauge(WEB_CONNECTIONS)
+        self.web_cut = self._counter(WEB_CUT)
+        for reason in WEB_CUT.labels[0].values:
+            self.web_cut.labels(reason)
+        self.registry.register(_LocalErrors())
 
     def set_schedule(self, gauges: Gauges) -> None:
         """Show the state of the schedule."""

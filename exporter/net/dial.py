@@ -21,6 +21,7 @@ from exporter.net.gate import HostGate
 from exporter.net.patience import Patience
 from exporter.net.proxy import Dialogue, ProxyError, dialogue
 from exporter.net.resolve import Lookup, resolve, resolve_all
+from exporter.shortage import Resource, ShortageError, raise_shortage, short_of
 
 READ_SIZE = 16384
 MOST_UNREAD = 16
@@ -118,6 +119,7 @@ class Connection:
                 ended the read.
             PeerResetError: the connection was reset.
             PeerFloodError: more than `max_bytes` were received in all.
+            ShortageError: this machine has no memory for it.
         """
         data, self._first = self._first, b""
         if not data:
@@ -137,6 +139,7 @@ class Connection:
         except TimeoutError as error:
             raise (PeerSlowError if cut_short else PeerSilentError) from error
         except OSError as error:
+            raise_shortage(error, "cannot receive")
             raise PeerResetError from error
         self._traffic.received += len(data)
         return data
@@ -147,6 +150,7 @@ class Connection:
         Raises:
             PeerSilentError: the peer did not accept it within the time limit.
             PeerResetError: the connection was reset.
+            ShortageError: this machine has no memory for it.
         """
         try:
             sent = self._send(data)
@@ -156,6 +160,7 @@ class Connection:
         except TimeoutError as error:
             raise PeerSilentError from error
         except OSError as error:
+            raise_shortage(error, "cannot send")
             raise PeerResetError from error
 
     def _send(self, data: bytes | memoryview) -> int:
@@ -222,6 +227,21 @@ def _in_turn(addresses: Sequence[str]) -> list[str]:
     other = [address for address in addresses if ip_version(address) != ip_version(addresses[0])]
     turns = zip_longest(first, other)
     return [address for turn in turns for address in turn if address is not None][:MOST_TRIES]
+
+
+def _has_source_address(address: str) -> bool:
+    """Whether this machine has an address from which it can reach that one.
+
+    connect(2) says EADDRNOTAVAIL without one, and also when all local ports are in use. UDP has ports of its own, and
+    connecting a UDP socket sends nothing.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((address, 9))
+        except OSError:
+            return False
+    return True
 
 
 class Dialer:
@@ -291,6 +311,7 @@ class Dialer:
         Raises:
             ProbeError: the name does not resolve, or no connection is established (`connect_*`). A proxy that does not
                 work says nothing about the target, which is `connect_error`.
+            ShortageError: this machine has no descriptor, memory or port for it.
         """
         async with AsyncExitStack() as held:
             yield await self._reach(held, port or self.target.port, max_bytes)
@@ -308,6 +329,7 @@ class Dialer:
     async def _choose(self, held: AsyncExitStack, addresses: Sequence[str], port: int, max_bytes: int) -> Connection:
         """Connect to the first address that accepts; all later connections of this scan go there too."""
         failures: list[ProbeError] = []
+        shortage: ShortageError | None = None
         for address in addresses:
             async with AsyncExitStack() as tried:
                 try:
@@ -315,9 +337,14 @@ class Dialer:
                 except ProbeError as error:
                     failures.append(error)
                     continue
+                except ShortageError as error:
+                    shortage = error
+                    continue
                 self._address = address
                 held.push_async_exit(tried.pop_all())
                 return connection
+        if shortage is not None:  # an address that was not tried may accept connections
+            raise shortage
         raise ProbeError(failures[0].reason, "; ".join(failure.detail for failure in failures)) from failures[0]
 
     async def _enter(self, held: AsyncExitStack, address: str, port: int, max_bytes: int) -> Connection:
@@ -365,6 +392,9 @@ class Dialer:
         except ConnectionRefusedError as error:
             raise ProbeError(Reason.CONNECT_REFUSED, f"{where}: refused") from error
         except OSError as error:
+            raise_shortage(error, f"{where}: cannot connect")
+            if error.errno == errno.EADDRNOTAVAIL and _has_source_address(address):
+                raise short_of(Resource.PORTS, f"{where}: cannot connect: {error.strerror}") from error
             timed_out = error.errno == errno.ETIMEDOUT
             reason = Reason.CONNECT_TIMEOUT if timed_out else Reason.CONNECT_ERROR
             raise ProbeError(reason, f"{where}: {error.strerror or error}") from error

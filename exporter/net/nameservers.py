@@ -20,6 +20,7 @@ from dns.nameserver import Do53Nameserver, Nameserver
 from dns.rdatatype import RdataType
 
 from exporter.model import plain_address
+from exporter.shortage import raise_shortage
 
 PAYLOAD_BYTES = 1232
 """Largest DNS message over UDP that is not fragmented anywhere (DNS flag day 2020). Longer ones come over TCP."""
@@ -56,6 +57,7 @@ async def ask_servers(resolver: Resolver, name: Name, kind: RdataType, *, valida
 
     Raises:
         LookupFailedError: no server gave an answer; says what each of them did.
+        ShortageError: this machine has no descriptor, memory or port for it.
     """
     servers, limit = [_server(one, resolver.port) for one in resolver.nameservers], _Limit(resolver)
     said: list[str] = []
@@ -69,6 +71,7 @@ async def ask_servers(resolver: Resolver, name: Name, kind: RdataType, *, valida
                 said.append(f"{server} did not answer in time")
                 silent.append(server)
             except (dns.exception.DNSException, OSError, EOFError, LookupFailedError) as error:
+                raise_shortage(error, f"{server}: cannot ask")
                 said.append(f"{server}: {str(error) or type(error).__name__}")
         # Silence may come from something on the path that drops EDNS (RFC 6891, 6.2.2).
         servers, edns = silent, validating or not edns

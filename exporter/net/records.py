@@ -123,6 +123,7 @@ class RecordResolver:
 
         Raises:
             LookupFailedError: an error, silence, or a response that is not an answer.
+            ShortageError: this machine could not ask; that is not cached.
         """
         self._look()
         key, since = (name.canonicalize(), kind), self._clock()

@@ -11,6 +11,7 @@ from dns.asyncresolver import Resolver
 from exporter.files import read_file
 from exporter.model import is_ip
 from exporter.net.nameservers import make_resolver
+from exporter.shortage import raise_shortage
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 MOST_NAMESERVERS = 3
@@ -39,10 +40,14 @@ def read_resolv_conf(path: Path = RESOLV_CONF) -> ResolvConf:
 
     The environment (LOCALDOMAIN, RES_OPTIONS) has precedence over the file. Without a search list, the domain of this
     machine's own name is searched, if it has one.
+
+    Raises:
+        ShortageError: this machine has no descriptor for it.
     """
     try:
         text = read_file(path).decode("utf-8", "replace")
-    except OSError:
+    except OSError as error:
+        raise_shortage(error, f"cannot read {path}")
         text = ""
     nameservers: list[str] = []
     search, options = [socket.gethostname().partition(".")[2]], ""
@@ -79,8 +84,9 @@ class SystemResolver:
         state = self._state()
         if state == self._seen:
             return None
-        self._seen = state
-        return self.read()
+        resolver = self.read()
+        self._seen = state  # not before: a file that could not be read now is read again
+        return resolver
 
     def _state(self) -> tuple[int, ...] | None:
         """Values that change with the file; symbolic links are followed."""

@@ -3,10 +3,12 @@
 import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 from exporter.errors import ProbeError
 from exporter.model import IpProtocol, Reason, is_ip, plain_address
 from exporter.net.resolvconf import ResolvConf
+from exporter.shortage import raise_shortage, shortage_of
 from exporter.threads import NAMES
 
 Lookup = Callable[[str, int, IpProtocol], Awaitable[tuple[str, ...]]]
@@ -43,18 +45,47 @@ async def resolve_all(host: str, port: int, protocol: IpProtocol) -> tuple[str, 
     Raises:
         ProbeError: `dns_nxdomain` if the name does not exist or has no such address, `dns_error` for every other
             failure.
+        ShortageError: this machine has no descriptor, memory or thread for it.
     """
     if is_ip(host):
         return _taken([plain_address(host)], host, protocol)
-    look_up = partial(socket.getaddrinfo, host, port, family=_FAMILIES[protocol], type=socket.SOCK_STREAM)
     try:
-        found = await NAMES.run(look_up, host)
+        found = await NAMES.run(partial(_look_up, host, port, protocol), host)
         return _taken([_literal(place) for *_, place in found], host, protocol)
     except socket.gaierror as error:
+        raise_shortage(error, f"{host}: cannot resolve")
         reason = Reason.DNS_NXDOMAIN if error.errno in _MISSING else Reason.DNS_ERROR
         raise ProbeError(reason, f"{host}: {error.strerror}") from error
     except (OSError, UnicodeError) as error:
+        raise_shortage(error, f"{host}: cannot resolve")
         raise ProbeError(Reason.DNS_ERROR, f"{host}: {error}") from error
+    except RuntimeError as error:
+        raise_shortage(error, "cannot resolve a name")
+        raise
+
+
+def _look_up(host: str, port: int, protocol: IpProtocol) -> list[tuple[Any, ...]]:
+    """What getaddrinfo says, or the error that is ours."""
+    try:
+        return socket.getaddrinfo(host, port, family=_FAMILIES[protocol], type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        ours = _shortage()
+        if ours is not None:
+            raise ours from error
+        raise
+
+
+def _shortage() -> OSError | None:
+    """The error of opening a socket now, if it is ours.
+
+    getaddrinfo needs descriptors for the hosts file and for its questions. Without them it says EAI_AGAIN, or what the
+    part that still worked says.
+    """
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+    except OSError as error:
+        return error if shortage_of(error) else None
+    return None
 
 
 async def searched_name(host: str, port: int, protocol: IpProtocol, conf: ResolvConf) -> str | None:

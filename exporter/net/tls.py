@@ -19,6 +19,7 @@ from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError
 from exporter.net.openssl import ClientOffer, Noted, make_context
 from exporter.net.primes import MOST_PRIME_BITS, PrimeReader
 from exporter.net.service import ready_for_tls
+from exporter.shortage import raise_shortage
 from exporter.threads import FILES, OPENSSL
 
 T = TypeVar("T")
@@ -268,6 +269,7 @@ async def _credentials(files: ClientCertificate | None, owner: str) -> Credentia
     try:
         return await FILES.run(partial(read_credentials, files.cert_file, files.key_file), owner)
     except (OSError, ValueError) as error:
+        raise_shortage(error, "cannot read the client certificate")
         # Do not continue without it: a server may show other clients something else than what the target is about.
         raise ProbeError(Reason.INTERNAL, f"the client certificate cannot be used: {error}") from error
 

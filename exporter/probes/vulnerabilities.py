@@ -34,6 +34,7 @@ from exporter.model import ClientCertificate, Facts, Protocol, Reason, Target, h
 from exporter.net.service import ready_for_tls
 from exporter.pki.parsed import parse
 from exporter.probes.base import Probe, Session
+from exporter.shortage import raise_shortage
 from exporter.threads import FILES
 from exporter.tls.suites import BY_NAME
 from exporter.workers import NoWorkerError, Turn
@@ -168,11 +169,13 @@ async def _try(session: Session, handshake: HandshakeFacts, attack: str) -> Trie
 
 def _client_chain(files: ClientCertificate | None) -> list[str]:
     """DER certificates in hexadecimal; none where the file cannot be read, which the certificate probe reports."""
-    with suppress(OSError, ValueError):
+    try:
         chain = read_chain_file(files.cert_file) if files else ()
-        encoded = [certificate.public_bytes(Encoding.DER).hex() for certificate in chain]
-        return encoded if sum(map(len, encoded)) <= MOST_CHAIN_DIGITS else encoded[:1]
-    return []
+    except (OSError, ValueError) as error:
+        raise_shortage(error, "cannot read the client certificate")
+        return []
+    encoded = [certificate.public_bytes(Encoding.DER).hex() for certificate in chain]
+    return encoded if sum(map(len, encoded)) <= MOST_CHAIN_DIGITS else encoded[:1]
 
 
 def _suites(handshake: HandshakeFacts, attack: str, protocol: Protocol) -> tuple[str, ...]:

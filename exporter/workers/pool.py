@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from exporter.errors import ProbeError
 from exporter.lanes import Lane, Lanes, Place
 from exporter.model import Reason
+from exporter.shortage import ShortageError
 from exporter.workers.process import Connect, Worker, WorkerBrokenError
 from exporter.workers.protection import Protection
 
@@ -115,6 +116,7 @@ class Workers:
             NoWorkerError: no worker was free before `turn.start_by`.
             ProbeError: `worker_crashed`; `deadline_exceeded` if the job took longer than `seconds`; what `connect`
                 raised.
+            ShortageError: this machine could not start a worker, or open a connection for it.
         """
         lane = Lane.SLOW if turn.owner in self._slow_owners else Lane.HEALTHY
         while True:
@@ -122,7 +124,7 @@ class Workers:
                 worker = await self._take()
                 try:
                     result = await self._run(place, seconds, worker.run(name, arguments, connect))
-                except ProbeError:
+                except (ProbeError, ShortageError):
                     self._give_back(worker)
                     raise
                 except (WorkerBrokenError, TimeoutError) as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Self
 import exporter
 from exporter.errors import ProbeError
 from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError, PeerSlowError
+from exporter.shortage import Resource, ShortageError, raise_shortage, short_of
 from exporter.workers.protection import Protection, from_json
 from exporter.workers.wire import HEAD, BrokenFrameError, Ending, FrameKind, frame, read_head
 
@@ -61,6 +63,7 @@ class Worker:
 
         Raises:
             WorkerBrokenError: it did not start.
+            ShortageError: this machine has no descriptor, memory or process for it.
         """
         command = (sys.executable, "-P", "-m", "exporter.workers.child", module, str(memory_bytes))
         try:
@@ -68,6 +71,9 @@ class Worker:
                 *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment(), start_new_session=True
             )
         except OSError as error:
+            raise_shortage(error, "cannot start a worker")
+            if error.errno == errno.EAGAIN:  # fork(2)
+                raise short_of(Resource.PROCESSES, f"cannot start a worker: {error.strerror}") from error
             raise WorkerBrokenError(f"cannot be started: {error}") from error
         worker = cls(process)
         try:
@@ -85,10 +91,10 @@ class Worker:
 
         Raises:
             WorkerBrokenError: the worker cannot be used any more.
-            ProbeError: a connection for the job failed; the worker can be used again.
+            ProbeError, ShortageError: a connection for the job failed; the worker can be used again.
         """
         await self._say(FrameKind.JOB, json.dumps({"name": name, "arguments": dict(arguments)}).encode())
-        failure: ProbeError | None = None
+        failure: ProbeError | ShortageError | None = None
         connections = sent = 0
         async with AsyncExitStack() as held:
             connection: Connection | None = None
@@ -104,11 +110,15 @@ class Worker:
                         try:
                             connection = await held.enter_async_context(connect())
                             await self._say(FrameKind.OPENED)
-                        except ProbeError as error:
+                        except (ProbeError, ShortageError) as error:
                             failure, connection = failure or error, None
                             await self._close(Ending.UNREACHABLE)
                     case FrameKind.SEND | FrameKind.RECEIVE if connection is not None:
-                        await self._relay(connection, kind, payload)
+                        try:
+                            await self._relay(connection, kind, payload)
+                        except ShortageError as error:
+                            failure = failure or error
+                            await self._close(Ending.CUT_OFF)
                     case FrameKind.CLOSE:
                         await held.aclose()
                         connection = None

@@ -20,6 +20,7 @@ from exporter.pki.keys import UNKNOWN, PublicKey, read_key
 from exporter.pki.parsed import UNREADABLE, Certificate
 from exporter.pki.trust import TrustVerdict, matches, out_of_time, verify
 from exporter.probes.certificate.ocsp import read_stapled, read_until
+from exporter.shortage import raise_shortage
 from exporter.threads import CERTIFICATES, FILES
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ def read_deployment(
 
     Raises:
         ValueError: one of the certificates cannot be parsed, or it would take too long to verify the signatures.
+        ShortageError: this machine has no descriptor for the trust store.
     """
     try:
         seconds = effort_seconds(chain)
@@ -100,6 +102,7 @@ def _verdict(chain: Chain, linked: Chain, ca_file: str | None, now: datetime) ->
     except UnreadableError as error:
         return None, str(error)
     except (OSError, ValueError) as error:
+        raise_shortage(error, "cannot read the trust store")
         return None, f"trust store: {error}"
     return verdict, verdict.detail
 

@@ -23,7 +23,11 @@ _OPEN = "clients read its Location in different ways"
 
 
 async def ask_plain(dialer: Dialer, port: int) -> PlainAnswer:
-    """Ask this port of the scanned address. Raises nothing: the answer contains the reason of a failure."""
+    """Ask this port of the scanned address. The answer contains the reason of a failure of the server.
+
+    Raises:
+        ShortageError: this machine could not ask.
+    """
     target = dialer.target
     try:
         async with dialer.connect(max_bytes=_MAX_BYTES, port=port) as connection:

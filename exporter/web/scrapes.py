@@ -1,0 +1,61 @@
+"""The page of metrics for many scrapers at once: one rendering and one compression for all who ask together.
+
+Compression runs in threads of its own, so that scans, which use other threads, cannot delay it.
+"""
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from functools import partial
+from weakref import WeakSet
+
+from exporter.metrics.negotiation import OPENMETRICS, prefers_openmetrics
+from exporter.threads import COMPRESSION
+
+GZIP_LEVEL = 1
+"""Level 1 costs a sixth of the time of level 9, for a tenth more bytes (measured on 59 MB of series)."""
+FRESH_SECONDS = 1.0
+"""A page is given to everybody who asks within this time. Prometheus scrapes every 15 s or slower as a rule."""
+MOST_PAGES = 6
+"""If clients are still reading so many pages, which may have 60 MB each, a page is given out for `STALE_SECONDS`."""
+STALE_SECONDS = 15.0
+
+
+class Page:
+    """One rendering of the metrics.
+
+    Attributes:
+        body: not compressed.
+        at: time of the loop.
+    """
+
+    def __init__(self, body: bytes, content_type: str, at: float) -> None:
+        self.body, self.content_type, self.at = body, content_type, at
+        self._packed: asyncio.Future[bytes] | None = None
+
+    async def packed(self) -> bytes:
+        """The body compressed by gzip, once."""
+        if self._packed is None:
+            self._packed = asyncio.ensure_future(COMPRESSION.run(partial(gzip.compress, self.body, GZIP_LEVEL), self))
+        return await asyncio.shield(self._packed)  # a client that leaves does not end it for the others
+
+
+class Scrapes:
+    """Pages by format."""
+
+    def __init__(self, render: Callable[[str], tuple[bytes, str]]) -> None:
+        self._render = render
+        self._newest: dict[str, Page] = {}
+        self._alive: WeakSet[Page] = WeakSet()
+
+    def page(self, accept: str) -> Page:
+        """A page in the format that this `Accept` header asks for."""
+        form, now = OPENMETRICS if prefers_openmetrics(accept) else "", asyncio.get_running_loop().time()
+        newest = self._newest.get(form)
+        seconds = FRESH_SECONDS if len(self._alive) < MOST_PAGES else STALE_SECONDS
+        if newest is not None and now - newest.at < seconds:
+            return newest
+        page = Page(*self._render(form), at=now)
+        self._newest[form] = page
+        self._alive.add(page)
+        return page

@@ -1,0 +1,154 @@
+"""The HTTP server: binds addresses, accepts connections within limits, and stops."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import cast
+
+import uvicorn
+from starlette.applications import Starlette
+
+from exporter.errors import ExporterError
+from exporter.threads import NAMES
+from exporter.web.accepting import Acceptor
+from exporter.web.connections import Connections, Watch, network_of
+from exporter.web.limits import WebLimits
+from exporter.web.protocol import LimitedProtocol
+
+BACKLOG = 1024
+"""Connections that the system holds until they are accepted. After a burst that is longer, new clients have to wait a
+second until they send another SYN."""
+_SWEEP_TICKS = 5
+"""How often connections that are overdue are looked for, in ticks of uvicorn, of which a second has ten."""
+
+
+class _WebServer(uvicorn.Server):
+    """uvicorn with our limits, and without its own signal handling: the program stops everything in one place."""
+
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self._connections = connections
+        self._opening: set[asyncio.Task[None]] = set()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Capture none."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections on these sockets, which listen already."""
+        await self.lifespan.startup()
+        acceptors = [Acceptor(listener, self._welcome) for listener in sockets or []]
+        self.servers = cast("list[asyncio.base_events.Server]", acceptors)
+        self.started = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """See `uvicorn.Server`; it is called ten times a second."""
+        if counter % _SWEEP_TICKS == 0:
+            self._connections.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
+    def _welcome(self, connection: socket.socket, peer: object) -> None:
+        network = network_of(peer)
+        if not self._connections.admit(network):
+            connection.close()
+            return
+        protocol = LimitedProtocol(self.config, self.server_state, self.lifespan.state, self._connections, network)
+        self._connections.add(protocol)
+        task = asyncio.create_task(self._open(connection, protocol))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: socket.socket, protocol: LimitedProtocol) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, connection)
+        except OSError:  # it has ended already
+            self._connections.remove(protocol)
+            connection.close()
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Parse `host:port`, `:port` (every address) or `[::1]:port`.
+
+    Raises:
+        ExporterError: it is none of them.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:
+        raise ExporterError(f"{text!r} is not an address to listen on; write :19443, 127.0.0.1:19443 or [::1]:19443")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if ":" in bare and bare == host:
+        raise ExporterError(f"{text!r}: write an IPv6 address in brackets")
+    return bare, int(port)
+
+
+@asynccontextmanager
+async def serving(
+    app: Starlette,
+    addresses: Sequence[tuple[str, int]],
+    *,
+    sockets: Sequence[socket.socket] = (),
+    limits: WebLimits | None = None,
+    watch: Watch | None = None,
+) -> AsyncIterator[list[tuple[str, int]]]:
+    """Serve the application on every address while the block runs; yields the bound addresses (port 0 resolved).
+
+    `sockets` listen already; they are served too, and closed at the end.
+
+    Raises:
+        ExporterError: an address cannot be bound.
+    """
+    listeners = [*sockets, *await _bind_all(addresses)]
+    limits = limits or WebLimits()
+    connections = Connections(limits, watch or Watch())
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=2,
+        loop="none",
+        server_header=False,
+        headers=[("X-Content-Type-Options", "nosniff")],
+        h11_max_incomplete_event_size=limits.head_bytes,
+        timeout_keep_alive=cast("int", limits.idle_seconds),  # which uvicorn gives to call_later
+    )
+    server = _WebServer(config, connections)
+    task = asyncio.create_task(server.serve(sockets=listeners), name="web")
+    try:
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        yield [cast("tuple[str, int]", s.getsockname()[:2]) for s in listeners]
+    finally:
+        server.should_exit = True
+        await asyncio.wait({task}, timeout=4)
+        connections.close()
+        for bound in listeners:
+            bound.close()
+
+
+async def _bind_all(addresses: Sequence[tuple[str, int]]) -> list[socket.socket]:
+    listeners: list[socket.socket] = []
+    for host, port in addresses:
+        try:
+            listeners.append(await _bind(host, port))
+        except OSError as error:
+            for bound in listeners:
+                bound.close()
+            raise ExporterError(f"cannot listen on {host or '*'}:{port}: {error.strerror or error}") from error
+    return listeners
+
+
+async def _bind(host: str, port: int) -> socket.socket:
+    if not host:
+        try:
+            return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
+        except (OSError, ValueError):
+            return socket.create_server(("0.0.0.0", port), backlog=BACKLOG)  # noqa: S104 - `:port` means every address
+    found = await NAMES.run(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM), host)
+    family, *_, address = found[0]
+    return socket.create_server(address[:2], family=family, backlog=BACKLOG)
