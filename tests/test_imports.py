@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *("ternary", "model", "errors", "services", "yamlfile", "software", "tls", "pki", "facts", "clients"),
+    *("text", "ternary", "model", "errors", "services", "yamlfile", "software", "tls", "pki", "facts", "clients"),
     *("credentials", "config", "targets", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment"),
@@ -73,7 +73,7 @@ def test_a_module_imports_only_from_its_left(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["exporter", "exporter.ternary", "exporter.model", "exporter.schedule", "exporter.logs"]
+    "name", ["exporter", "exporter.text", "exporter.ternary", "exporter.model", "exporter.schedule", "exporter.logs"]
 )
 def test_these_import_nothing_of_ours(name: str) -> None:
     assert IMPORTS[name] == set()
