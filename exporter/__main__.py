@@ -4,10 +4,12 @@ import sys
 from collections.abc import Sequence
 
 from exporter.cli.parser import make_parser
+from exporter.cli.standard_files import open_closed_files
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; its exit code."""
+    open_closed_files()
     options = make_parser().parse_args(argv)
     from exporter.cli.command import run_command  # noqa: PLC0415 - `--version` and `--help` end before this
 

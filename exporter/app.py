@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,13 +15,15 @@ from exporter.errors import ConfigError
 from exporter.fleet import KeyIndex
 from exporter.freshness import Freshness, Hooks
 from exporter.judge import load_judge
+from exporter.logs import dropped_lines
 from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics
-from exporter.model import CLOCK_TOLERANCE, Report, ScanResult
+from exporter.model import CLOCK_TOLERANCE, Report
 from exporter.net.gate import HostGate
 from exporter.net.resolve import Lookup, resolve_all
 from exporter.policies import read_config
 from exporter.publisher import Publisher, Setup, same_service
 from exporter.scan import Environment
+from exporter.scan_log import log_scan
 from exporter.schedule import Schedule
 from exporter.store import MemoryStore, Store
 from exporter.targets import static_targets
@@ -145,8 +147,8 @@ class App:
         success = all(result.success for result in results)
         self._own.scans.labels("success" if success else "failure").inc()
         self._own.scan_duration.observe(asyncio.get_running_loop().time() - begun)
-        _log_failures(results)
         self.freshness.judge_soon(self._publisher.take(results))
+        log_scan(self._publisher.latest(name))
         self.freshness.scanned(name, min(result.started_at for result in results), success=success)
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
@@ -155,6 +157,7 @@ class App:
         self._own.running.set(gauges.running)
         self._own.waiting.set(gauges.waiting)
         self._own.lag.set(gauges.lag_seconds)
+        self._own.count_dropped_lines(dropped_lines())
         return self._exposition.render(accept)
 
     def counts(self) -> tuple[int, int]:
@@ -176,13 +179,6 @@ class App:
             log.warning("some scans did not end in time")
         await self._workers.close()
         self.freshness.stop()
-
-
-def _log_failures(results: Sequence[ScanResult]) -> None:
-    for result in results:
-        where = f"{result.target.name} address={result.address}" if result.address else result.target.name
-        for failure in result.failures:
-            log.warning("target=%s probe=%s reason=%s %s", where, failure.probe, failure.reason, failure.detail)
 
 
 async def serve(config_file: Path, config: Config, addresses: list[tuple[str, int]]) -> None:

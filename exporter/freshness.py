@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from exporter.logs import fields
 from exporter.schedule import share
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ class Freshness:
         try:
             self.judge_soon(self._hooks.judge(name))
         except Exception:  # a named border: a bug in one target must not keep the others from being judged
-            log.exception("judgement of %s", name)
+            log.exception("judgement failed", extra=fields(target=name))
 
     async def settled(self) -> None:
         """Wait until all waiting targets are judged."""

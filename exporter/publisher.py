@@ -101,6 +101,10 @@ class Publisher:
         """The first date after `since` that was seen of the target and changes a verdict; None without one."""
         return self.setup.judge.next_turn(self._store.get(name), self.setup.targets[name], since)
 
+    def latest(self, name: str) -> Sequence[Report]:
+        """The latest reports of this target; none before its first scan has ended."""
+        return self._store.get(name)
+
     def reports(self) -> list[Sequence[Report]]:
         """The latest reports of every scanned target, by name; one report for each address."""
         return list(self._store.all())

@@ -15,6 +15,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.date import DateTrigger
 
+from exporter.logs import fields
+
 log = logging.getLogger(__name__)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -287,7 +289,7 @@ class Schedule:
         try:
             await self._run(name)
         except Exception:  # a named border: one scan's bug must not end its worker
-            log.exception("scan of %s", name)
+            log.exception("scan failed", extra=fields(target=name))
 
     async def stop(self, within: timedelta) -> bool:
         """Stop the clock, cancel what runs, and wait for it; True if all of it ended in time."""

@@ -110,7 +110,9 @@ def test_a_judgement_that_fails_does_not_keep_others_from_theirs(caplog: pytest.
             assert sorted(around.judged) == sorted(["bad", "good", name]), "also the second time"
 
     asyncio.run(run())
-    assert [record.message for record in caplog.records] == ["judgement of bad"] * 2
+    assert [(record.message, record.fields) for record in caplog.records] == [  # type: ignore[attr-defined]
+        ("judgement failed", {"target": "bad"})
+    ] * 2
 
 
 def test_those_that_a_judgement_changes_something_for_are_judged_as_well() -> None:

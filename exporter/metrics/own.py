@@ -77,9 +77,17 @@ WAITING = Family(
 LAG = Family(
     "tls_posture_exporter_scan_lag_seconds", "How late the last due scan started", Unit.SECONDS, NEVER, example=0.2
 )
+LOG_LINES_DROPPED = Family(
+    "tls_posture_exporter_log_lines_dropped_total",
+    "Log lines that could not be written, or came faster than they are read",
+    Unit.COUNT,
+    NEVER,
+    example=0,
+    kind="counter",
+)
 OWN_FAMILIES = (
     *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, DATA_TIMESTAMP, TARGETS, SCANS, SCAN_DURATION),
-    *(WORKER_RESTARTS, RUNNING, WAITING, LAG),
+    *(WORKER_RESTARTS, RUNNING, WAITING, LAG, LOG_LINES_DROPPED),
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
@@ -110,6 +118,12 @@ class OwnMetrics:
         self.running = self._gauge(RUNNING)
         self.waiting = self._gauge(WAITING)
         self.lag = self._gauge(LAG)
+        self._log_lines_dropped, self._dropped_lines = self._counter(LOG_LINES_DROPPED), 0
+
+    def count_dropped_lines(self, total: int) -> None:
+        """Set how many log lines were dropped since the start."""
+        self._log_lines_dropped.inc(max(0, total - self._dropped_lines))
+        self._dropped_lines = total
 
     def _gauge(self, family: Family) -> Gauge:
         return Gauge(family.name, family.help, [label.name for label in family.labels], registry=self.registry)
