@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,9 @@ from exporter.publisher import Publisher, Setup, same_service
 from exporter.scan import Environment
 from exporter.scan_log import log_scan
 from exporter.schedule import Schedule
+from exporter.stopping import stop_by_signals
 from exporter.store import MemoryStore, Store
+from exporter.systemd import Notifier
 from exporter.targets import static_targets
 from exporter.web import Sources, make_app, serving
 from exporter.workers import Workers
@@ -164,6 +167,10 @@ class App:
         """Number of targets, and number of scanned targets."""
         return len(self._publisher.setup.targets), len(self._publisher.reports())
 
+    def status(self) -> str:
+        """One line for the operator."""
+        return "{} targets, {} of them scanned since the start".format(*self.counts())
+
     def reports(self) -> list[Report]:
         """The latest reports of every scanned target, by name; one for each address."""
         return [report for reports in self._publisher.reports() for report in reports]
@@ -181,29 +188,41 @@ class App:
         self.freshness.stop()
 
 
-async def serve(config_file: Path, config: Config, addresses: list[tuple[str, int]]) -> None:
+async def serve(
+    config_file: Path,
+    config: Config,
+    addresses: list[tuple[str, int]],
+    passed: Sequence[socket.socket],
+    notifier: Notifier,
+) -> None:
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+
+    It listens on the addresses, and on sockets that it was passed.
 
     Raises:
         ExporterError: an address cannot be bound.
     """
     loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
+    stopping = stop_by_signals()
     app = App(config)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
     reloads: set[asyncio.Task[bool]] = set()  # the loop itself holds tasks weakly
 
     def reload() -> None:
+        notifier.reloading(loop.time())
         task = asyncio.create_task(app.reload(config_file))
         reloads.add(task)
+        task.add_done_callback(lambda _: notifier.ready())
         task.add_done_callback(reloads.discard)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
-    async with serving(make_app(app.sources()), addresses) as bound:
+    async with serving(make_app(app.sources()), addresses, passed) as bound:
         for host, port in bound:
             log.info("listening on %s port %d", host, port)
         app.start()
+        notifier.ready()
+        telling = asyncio.create_task(notifier.run(app.status), name="systemd")
         await app.freshness.run(stopping)
         log.info("stopping")
+        notifier.stopping()
+        telling.cancel()
         await app.stop()

@@ -55,6 +55,7 @@ class Freshness:
         self._tries_left: dict[str, int] = {}
         self._to_judge: set[str] = set()
         self._judging: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Event | None = None
 
     def follow(self, names: Collection[str]) -> None:
         """Judge exactly these targets every minute, each at a second of its own."""
@@ -112,8 +113,10 @@ class Freshness:
             await self._judging
 
     async def judge_at(self, second: int) -> None:
-        """Judge the targets of this second of `JUDGED_EVERY_SECONDS`."""
+        """Judge the targets of this second of `JUDGED_EVERY_SECONDS`, unless the daemon is stopping."""
         for name in self._at_second.get(second, ()):
+            if self._stopping is not None and self._stopping.is_set():
+                return
             self._judge(name)
             await asyncio.sleep(0)
 
@@ -135,6 +138,7 @@ class Freshness:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Judge all targets in turn, and scan them when a date has come, until `stopping` is set."""
+        self._stopping = stopping
         loop = asyncio.get_running_loop()
         begun = loop.time()
         for second in itertools.count():

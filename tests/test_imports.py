@@ -15,7 +15,7 @@ ORDER = (
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment"),
     *("agreement", "judge", "store", "metrics", "publisher", "freshness", "scan_log", "report", "terminal", "web"),
-    *("app", "demo", "cli", "__main__"),
+    *("stopping", "systemd", "app", "demo", "cli", "__main__"),
 )
 """Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""
 

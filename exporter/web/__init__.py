@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import socket
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -126,13 +126,17 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def serving(app: Starlette, addresses: list[tuple[str, int]]) -> AsyncIterator[list[tuple[str, int]]]:
-    """Serve the application on every address while the block runs; yields the bound addresses (port 0 resolved).
+async def serving(
+    app: Starlette, addresses: list[tuple[str, int]], passed: Sequence[socket.socket] = ()
+) -> AsyncIterator[list[tuple[str, int]]]:
+    """Serve the application on every address, and on sockets that listen already, while the block runs.
+
+    Yields the bound addresses (port 0 resolved).
 
     Raises:
         ExporterError: an address cannot be bound.
     """
-    sockets = []
+    sockets = list(passed)
     for host, port in addresses:
         try:
             sockets.append(await _bind(host, port))
