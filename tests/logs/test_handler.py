@@ -3,11 +3,13 @@
 import asyncio
 import fcntl
 import gc
+import json
 import logging
 import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EIO, ENOSPC, EPIPE
@@ -235,3 +237,24 @@ def test_dropped_lines_are_those_of_the_program(monkeypatch: pytest.MonkeyPatch)
             assert dropped_lines() == before + 1
     with suppress(OSError):
         os.close(writing)
+
+
+@pytest.mark.usefixtures("_logging_restored")
+def test_a_warning_of_a_library_names_each_target_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def parse() -> None:
+        warnings.warn("a negative serial number", stacklevel=1)  # Python itself shows it once for this line
+
+    async def scan(target: str) -> None:
+        with about(target=target):
+            for _ in range(3):
+                await asyncio.to_thread(parse)
+
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        with logging_to_stderr("info", "json"):
+            asyncio.run(scan("a"))
+            asyncio.run(scan("b"))
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    shown = [(line["target"], line["msg"].startswith("repeated 2 more times")) for line in lines]
+    assert shown == [("a", False), ("b", False), ("a", True), ("b", True)]
+    assert all("a negative serial number" in line["msg"] for line in lines)

@@ -138,3 +138,31 @@ def test_it_ends_at_its_limit_when_something_hangs() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
     assert done.returncode == 128 + signal.SIGTERM
+
+
+_STUCK = """
+import asyncio, sys, threading
+from exporter import __main__, app
+
+class Stuck(app.App):
+    def start(self):
+        super().start()
+        asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+
+app.App = Stuck
+sys.exit(__main__.main())
+"""
+
+
+def test_a_thread_that_is_busy_does_not_delay_the_end(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _STUCK, "serve", f"--config.file={_config(tmp_path)}"]
+    command.append(f"--web.listen-address=127.0.0.1:{free_port()}")
+    with (tmp_path / "log").open("wb") as log:
+        process = start(command, log)
+    try:
+        wait_for("the daemon", 60, lambda: "listening" in (tmp_path / "log").read_text())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0, "not cut off, which has another code"
+    finally:
+        end(process)
+    assert (tmp_path / "log").read_text().endswith("msg=stopping\n")
