@@ -12,7 +12,7 @@ from exporter.logs.about import current
 from exporter.logs.repeats import Repeats
 
 MOST_BYTES = 1 << 20
-"""Most bytes that wait to be written. Lines beyond that are dropped."""
+"""Most bytes that wait to be written. Lines beyond that are dropped; half of it is for warnings and errors only."""
 
 
 class LineHandler(logging.Handler):
@@ -69,7 +69,8 @@ class LineHandler(logging.Handler):
 
     def _put(self, record: logging.LogRecord) -> None:
         line = f"{self.format(record)}\n".encode()
-        if self._put_bytes - self._taken_bytes + len(line) > MOST_BYTES:
+        most = MOST_BYTES if record.levelno >= logging.WARNING else MOST_BYTES // 2
+        if self._put_bytes - self._taken_bytes + len(line) > most:
             self._refused += 1
             return
         self._put_bytes += len(line)

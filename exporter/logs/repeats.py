@@ -2,8 +2,10 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from exporter.logs.about import Field
 
 PASS, WITHIN_SECONDS = 5, 60.0
 """The first few records of a kind within a minute are logged; the others are only counted."""
@@ -21,12 +23,22 @@ _SHOWN_CHARACTERS = 500
 Kind = tuple[object, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is kept of a record: not its exception, whose trace would keep the objects of a scan in memory."""
+
+    name: str
+    level: int
+    message: str
+    fields: Mapping[str, Field]
+
+
 @dataclass(slots=True)
 class _Window:
     ends: float
     passed: int = 0
     held: int = 0
-    last: logging.LogRecord | None = None
+    what: _Held | None = None
 
 
 class Repeats:
@@ -48,7 +60,9 @@ class Repeats:
         if window.passed < most:
             window.passed += 1
             return True
-        window.held, window.last = window.held + 1, record
+        window.held += 1
+        if window.what is None:
+            window.what = _Held(record.name, record.levelno, record.getMessage(), getattr(record, "fields", {}))
         return False
 
     def summaries(self, *, of_all: bool = False) -> list[logging.LogRecord]:
@@ -62,7 +76,7 @@ class Repeats:
             ended += [self._windows.pop(kind) for kind in over]
             first = min((window.ends for window in list(self._windows.values())), default=float("inf"))
             self._next_end = max(first, now + LOOKED_AT_SECONDS)
-        return [_summary(window.last, window.held) for window in ended if window.last is not None]
+        return [_summary(window.what, window.held) for window in ended if window.what is not None]
 
     def seconds_left(self) -> float | None:
         """Time until the next kind's time is over; None if nothing is counted."""
@@ -78,8 +92,8 @@ def _kind(record: logging.LogRecord) -> Kind:
     return record.name, record.levelno, template, str(first)[:_SHOWN_CHARACTERS], str(about)[:_SHOWN_CHARACTERS], kind
 
 
-def _summary(last: logging.LogRecord, count: int) -> logging.LogRecord:
+def _summary(of: _Held, count: int) -> logging.LogRecord:
     times = f"{count} more time{'' if count == 1 else 's'}"
-    made = logging.LogRecord(last.name, last.levelno, "", 0, "repeated %s: %s", (times, last.getMessage()), None)
-    made.fields = getattr(last, "fields", {})
+    made = logging.LogRecord(of.name, of.level, "", 0, "repeated %s: %s", (times, of.message), None)
+    made.fields = of.fields
     return made

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from exporter.logs import repeats
-from exporter.logs.repeats import MOST_KINDS, PASS, WITHIN_SECONDS, Repeats
+from exporter.logs.repeats import PASS, WITHIN_SECONDS, Repeats
 
 
 class Clock:
@@ -106,13 +106,14 @@ def test_a_warning_of_a_library_comes_once_a_day_for_each_target(limit: Repeats,
     assert said(limit) == ["repeated 2 more times: a negative serial number"] * 2
 
 
-def test_kinds_without_end_take_no_memory_without_end(limit: Repeats) -> None:
-    for number in range(3 * MOST_KINDS):
-        for _ in range(PASS + 1):
-            limit.admits(record("%s", f"kind {number}"))
-        limit.summaries()
-    kinds = [text for text in said(limit, of_all=True) if text.startswith("repeated 1 more time")]
-    assert len(kinds) == MOST_KINDS
+def test_kinds_without_end_take_no_memory_without_end(limit: Repeats, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "MOST_KINDS", 10)
+    told: list[str] = []
+    for number in range(100):
+        admitted(limit, PASS + 1, record("%s", f"kind {number}"))
+        told += said(limit)
+    assert told == [f"repeated 1 more time: kind {number}" for number in range(90)], "the first to come goes first"
+    assert len(said(limit, of_all=True)) == 10
 
 
 def test_the_time_left_is_that_of_the_first_to_end(limit: Repeats, clock: Clock) -> None:
