@@ -40,9 +40,10 @@ def unsafe(shown: str) -> set[str]:
 
 def written_by(text: str) -> Report:
     """A report of a server that puts this text wherever it can."""
+    header = text.encode("latin-1", "replace").decode("latin-1")  # as responses are decoded
     seen = facts(
         certificate(subject=text, issuer=text, subject_alternative_names=(text,)),
-        showing(http_everywhere(text), ("server", text), ("x-powered-by", text)),
+        showing(http_everywhere(header), ("server", header), ("x-powered-by", header)),
     )
     remedy = Remedy(text, (text,), text)
     finding = Finding("check", Verdict.FAIL, Severity.INFO, text, {text: (text,)}, asked=text, sources=(text,))
