@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 from exporter.cli.parser import make_parser
+from exporter.cli.standard_files import open_closed_files
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; its exit code."""
+    open_closed_files()
     options = make_parser().parse_args(argv)
     from exporter.signals import hangup_waits  # noqa: PLC0415 - `--version` and `--help` end before this
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,15 +15,17 @@ from exporter.files import Fingerprint
 from exporter.fleet import KeyIndex
 from exporter.freshness import Freshness, Hooks
 from exporter.judge import load_judge
+from exporter.logs import dropped_lines
 from exporter.looplag import watch_loop
 from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics
-from exporter.model import CLOCK_TOLERANCE, Report, ScanResult
+from exporter.model import CLOCK_TOLERANCE, Report
 from exporter.net.gate import HostGate
 from exporter.net.resolve import Lookup, resolve_all
 from exporter.policies import read_config
 from exporter.publisher import Publisher, Setup, same_service
 from exporter.reloading import Reloader, Steps, make_reloader
 from exporter.scan import Environment
+from exporter.scan_log import log_scan
 from exporter.schedule import Past, Schedule
 from exporter.store import Store
 from exporter.store.database import Database, StoreError
@@ -105,8 +107,10 @@ class App:
         self.freshness = Freshness(hooks, now)
         self._ready = False
 
-    def start(self) -> None:
+    def start(self, ready: Callable[[], None] = lambda: None) -> None:
         """Restore what is stored, and start the schedule. Needs the running loop.
+
+        `ready` is called when everything that was restored is shown.
 
         Raises:
             ExporterError: the storage cannot be used.
@@ -128,14 +132,15 @@ class App:
         if not self._publisher.setup.targets:
             log.warning("the configuration has no targets")
         self._tasks = [
-            asyncio.create_task(self._when_judged()),
+            asyncio.create_task(self._when_judged(ready)),
             asyncio.create_task(watch_loop(self._own.loop_lag.observe)),
         ]
 
-    async def _when_judged(self) -> None:
+    async def _when_judged(self, ready: Callable[[], None]) -> None:
         """Be ready when what was restored is judged: a page with some targets would look as if the others were gone."""
         await self.freshness.settled()
         self._ready = True
+        ready()
 
     def apply(self, config: Config) -> None:
         """Use this configuration: removed targets disappear with all their series at once.
@@ -236,8 +241,9 @@ class App:
         failures = 0 if success else self.schedule.failures(name) + 1
         self._own.scans.labels("success" if success else "failure").inc()
         self._own.scan_duration.observe(asyncio.get_running_loop().time() - begun)
-        _log_failures(results)
-        self.freshness.judge_soon(await self._publisher.take(results, failures))
+        reports, affected = await self._publisher.take(results, failures)
+        log_scan(reports)
+        self.freshness.judge_soon(affected)
         if not same_service(self._publisher.setup.targets.get(name), scanned):
             return None
         self.freshness.scanned(name, min(result.started_at for result in results), success=success)
@@ -254,11 +260,16 @@ class App:
         self._own.oldest_fact.value = oldest.timestamp() if oldest else None
         self._own.next_due.value = due.timestamp() if due else None
         self._own.note_pools()
+        self._own.count_dropped_lines(dropped_lines())
         return self._exposition.render(accept)
 
     def counts(self) -> tuple[int, int]:
         """Number of targets, and number of scanned targets."""
         return len(self._publisher.setup.targets), len(self.store.names())
+
+    def status(self) -> str:
+        """One line for the operator."""
+        return "{} targets, {} of them scanned since the start".format(*self.counts())
 
     def reports(self) -> list[Report]:
         """The latest reports of every scanned target, by name; one for each address."""
@@ -286,10 +297,3 @@ class App:
         await self._workers.close()
         self.freshness.stop()
         self.store.close(WRITE_WITHIN)
-
-
-def _log_failures(results: Sequence[ScanResult]) -> None:
-    for result in results:
-        where = f"{result.target.name} address={result.address}" if result.address else result.target.name
-        for failure in result.failures:
-            log.warning("target=%s probe=%s reason=%s %s", where, failure.probe, failure.reason, failure.detail)

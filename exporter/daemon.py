@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-import signal
+import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from exporter.app import App, Storage
 from exporter.config import Config
 from exporter.files import Fingerprint
 from exporter.signals import on_hangup
+from exporter.stopping import stop_by_signals
+from exporter.systemd import Notifier
 from exporter.web import WebLimits, descriptors_reserved, make_app, open_files, serving
 
 log = logging.getLogger(__name__)
@@ -23,43 +26,52 @@ class Launch:
     Attributes:
         config_file: where reloads read the configuration.
         addresses: where to listen.
+        passed: sockets that listen already.
         storage: where results are kept; None keeps them in memory.
         poll_every: how often the files of the configuration are polled for changes; None does not poll them.
     """
 
     config_file: Path
     addresses: list[tuple[str, int]]
+    passed: Sequence[socket.socket] = ()
     storage: Storage | None = None
     poll_every: timedelta | None = None
 
 
-async def serve(launch: Launch, config: Config, files: Fingerprint) -> None:
+async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: Notifier) -> None:
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
 
     Args:
         launch: how to run it.
         config: the first configuration.
         files: what the first configuration was made of.
+        notifier: tells systemd about the state.
 
     Raises:
         ExporterError: an address cannot be bound, or the storage cannot be used.
     """
     loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
+    stopping = stop_by_signals()
     app = App(config, storage=launch.storage)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
     reloader = app.reloader(launch.config_file, files)
-    with on_hangup(loop, reloader.request):
+
+    def hang_up() -> None:
+        notifier.reloading(loop.time())
+        reloader.request().add_done_callback(lambda _: notifier.ready())
+
+    with on_hangup(loop, hang_up):
         site = make_app(app.sources(reloader.reload))
         limits = _web_limits(config.global_.max_concurrent_scans)
-        async with serving(site, launch.addresses, limits=limits, watch=app.watch()) as bound:
+        async with serving(site, launch.addresses, sockets=launch.passed, limits=limits, watch=app.watch()) as bound:
             for host, port in bound:
                 log.info("listening on %s port %d", host, port)
-            app.start()
+            app.start(ready=notifier.ready)
             reloader.start(launch.poll_every)
+            telling = asyncio.create_task(notifier.run(app.status), name="systemd")
             await app.freshness.run(stopping)
             log.info("stopping")
+            notifier.stopping()
+            telling.cancel()
             await reloader.stop()
             await app.stop()
 

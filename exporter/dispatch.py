@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 
 from exporter.lanes import Lane, Lanes, Place
+from exporter.logs import fields
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +193,7 @@ class Dispatcher:
         try:
             return await self._run(name, late)
         except Exception:  # a named border: one scan's bug must not end the others
-            log.exception("scan of %s", name)
+            log.exception("scan failed", extra=fields(target=name))
             return False
 
     def _ended(self, name: str, place: Place, task: asyncio.Task[bool | None]) -> None:

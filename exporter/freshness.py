@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from exporter.logs import fields
 from exporter.schedule import share
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Freshness:
         self._tries_left: dict[str, int] = {}
         self._to_judge: set[str] = set()
         self._judging: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Event | None = None
 
     def follow(self, names: Collection[str]) -> None:
         """Judge exactly these targets every minute, each at a second of its own."""
@@ -107,7 +109,7 @@ class Freshness:
         try:
             self.judge_soon(self._hooks.judge(name))
         except Exception:  # a named border: a bug in one target must not keep the others from being judged
-            log.exception("judgement of %s", name)
+            log.exception("judgement failed", extra=fields(target=name))
 
     async def settled(self) -> None:
         """Wait until all waiting targets are judged."""
@@ -115,8 +117,10 @@ class Freshness:
             await self._judging
 
     async def judge_at(self, second: int) -> None:
-        """Judge the targets of this second of `JUDGED_EVERY_SECONDS`."""
+        """Judge the targets of this second of `JUDGED_EVERY_SECONDS`, unless the daemon is stopping."""
         for name in self._at_second.get(second, ()):
+            if self._stopping is not None and self._stopping.is_set():
+                return
             self._judge(name)
             await asyncio.sleep(0)
 
@@ -138,6 +142,7 @@ class Freshness:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Judge all targets in turn, and scan them when a date has come, until `stopping` is set."""
+        self._stopping = stopping
         loop = asyncio.get_running_loop()
         begun = loop.time()
         for second in itertools.count():

@@ -99,11 +99,15 @@ class Publisher:
         now = self._now()
         return {one.address: held(one.facts, target, now) for one in self._store.seen(target)}
 
-    async def take(self, results: Sequence[ScanResult], failures: int) -> set[str]:
+    async def take(self, results: Sequence[ScanResult], failures: int) -> tuple[Sequence[Report], set[str]]:
         """Judge, store and show the results of a scan of one target.
 
-        Returns the other targets whose verdict may change. The results are shown when they are on disk: what was shown
-        is there after a restart. `failures` is how many scans have failed in a row, including this one.
+        Returns the reports, and the other targets whose verdict may change. The results are shown when they are on
+        disk: what was shown is there after a restart.
+
+        Args:
+            results: one for each address.
+            failures: how many scans have failed in a row, including this one.
         """
         target, setup, now = results[0].target, self.setup, self._now()
         seen = seen_after(results, now, self._store.seen(target))
@@ -115,11 +119,11 @@ class Publisher:
         finally:
             self._unwritten.discard(target.name)
         if self.setup is not setup or self._store.get(target.name) is not saved:
-            return self.judge_again(target.name)
-        return self._show(reports)
+            return reports, self.judge_again(target.name)
+        return reports, self._show(reports)
 
     def judge_again(self, name: str) -> set[str]:
-        """Judge the facts of the target again now and show the result; returns the other targets as `take`."""
+        """Judge the target again now and show the result; returns the other targets whose verdict may change."""
         target = self.setup.targets.get(name)
         seen = self._store.seen(target) if target and name not in self._unwritten else ()
         if target is None or not seen:

@@ -11,6 +11,7 @@ from exporter.facts.form import entries
 from exporter.grade import REVISION, Grade, Letter
 from exporter.model import MOST_ADDRESSES, Disagreement, Failure, Finding, Reason, Report, Severity, Verdict
 from exporter.probes.registry import PROBES
+from exporter.text import escaped_lines
 
 
 class _Form(BaseModel):
@@ -233,7 +234,7 @@ def report_form(report: Report) -> ReportForm:
 def reports_json(reports: Iterable[Report]) -> str:
     """The document that `scan --format=json` prints."""
     form = ReportsForm(schema_version=1, reports=[report_form(report) for report in reports])
-    return form.model_dump_json(indent=2)
+    return escaped_lines(form.model_dump_json(indent=2))  # unprintable characters are inside of strings only
 
 
 def json_schema() -> dict[str, Any]:

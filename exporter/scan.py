@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from exporter.errors import ProbeError
+from exporter.logs import about, fields
 from exporter.model import (
     MOST_ADDRESSES,
     Addresses,
@@ -85,7 +86,7 @@ async def scan_addresses(
 
     Raises nothing except for cancellation.
     """
-    with Patience(late) as patience:
+    with about(target=target.name), Patience(late) as patience:
         return await _scan_addresses(target, environment, known, patience)
 
 
@@ -103,25 +104,26 @@ async def _scan_addresses(
     if failure is not None or found is None:
         return (_unresolved(target, started, environment.now(), failure),)
     results: list[ScanResult] = []
-    chosen, of_name = _chosen(target, found), Facts()
+    chosen, of_name = _chosen(found), Facts()
     for address in chosen:
         share = (deadline - loop.time()) / (len(chosen) - len(results))
         hurried = replace(target, scan_timeout=timedelta(seconds=max(0, round(share, 1))))
         of_address = known.get(address, Facts())
-        result = await _scan(hurried, replace(environment, lookup=_only(address)), of_name, of_address, patience)
+        with about(address=address):
+            result = await _scan(hurried, replace(environment, lookup=_only(address)), of_name, of_address, patience)
         results.append(replace(result, target=target, address=address, addresses_found=len(found)))
         of_name = result.facts.without(probe.kind for probe in PROBES if not probe.of_name).over(of_name)
     return tuple(results)
 
 
-def _chosen(target: Target, addresses: Sequence[str]) -> list[str]:
+def _chosen(addresses: Sequence[str]) -> list[str]:
     """The addresses to scan, IPv4 first and by number. If there are too many, the same few are chosen each time.
 
     The system's order may change with every answer. With that order, each scan would choose other addresses and drop
     the previous ones.
     """
     if len(addresses) > MOST_ADDRESSES:
-        log.warning("target=%s has %d addresses, %d of them are scanned", target.name, len(addresses), MOST_ADDRESSES)
+        log.warning("the target has %d addresses, %d of them are scanned", len(addresses), MOST_ADDRESSES)
     stable = sorted(addresses, key=lambda address: hashlib.sha256(address.encode()).digest())[:MOST_ADDRESSES]
     return sorted(stable, key=lambda address: (ip_version(address), int(ip_address(address)), address))
 
@@ -257,7 +259,7 @@ async def _attempt(
         shortage = _as_shortage(error, target)
         if shortage is not None:
             return None, Failure(probe, Reason.INTERNAL, str(shortage))
-        log.exception("probe %s of %s", probe, target.name)
+        log.exception("probe failed", extra=fields(probe=probe))
         return None, Failure(probe, Reason.INTERNAL, f"{type(error).__name__}: {error}")
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from exporter.grade import Grade, Letter
 from exporter.model import MOST_ADDRESSES, Disagreement, Failure, Finding, Report, Verdict
+from exporter.text import escaped
 
 _MARKS = {
     Verdict.PASS: ("pass", "green"),
@@ -25,18 +26,13 @@ ANY_SERVER = "any"
 """The `server` of a remedy that is not for the configuration of a specific server."""
 
 
-def _plain(text: str) -> str:
-    """The text with control characters as escapes, because part of it was written by the server."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
-
-
 def _evidence(finding: Finding) -> str:
     """Evidence that the summary does not contain, one line for each group."""
     lines = []
     for group, items in finding.evidence.items():
         if not all(item in finding.summary for item in items):
             more = f" and {len(items) - _SHOWN_ITEMS} more" if len(items) > _SHOWN_ITEMS else ""
-            lines.append(_plain(f"{group}: {', '.join(items[:_SHOWN_ITEMS])}{more}"))
+            lines.append(escaped(f"{group}: {', '.join(items[:_SHOWN_ITEMS])}{more}"))
     return "\n".join(lines)
 
 
@@ -75,10 +71,10 @@ def _table(failures: Sequence[Failure], findings: Sequence[Finding]) -> Table:
     table.add_column("Why", overflow="fold")
     for failure in failures:
         why = f"{failure.reason}: {failure.detail}"
-        table.add_row(Text(f"({failure.probe})"), Text("failed", style="yellow"), Text(_plain(why)))
+        table.add_row(Text(f"({failure.probe})"), Text("failed", style="yellow"), Text(escaped(why)))
     for finding in findings:
         mark, style = _MARKS[finding.verdict]
-        why_text = Text(_plain(finding.summary))
+        why_text = Text(escaped(finding.summary))
         evidence = "" if finding.verdict is Verdict.PASS else _evidence(finding)
         if evidence:
             why_text.append(f"\n{evidence}", style="dim")
@@ -98,16 +94,16 @@ def _explanation(finding: Finding) -> Iterator[RenderableType]:
     yield Text.assemble((finding.check, "bold"), "  ", (mark, style), "  ", (finding.severity, "dim"))
     seen = [finding.summary, *(f"{group}: {', '.join(items)}" for group, items in finding.evidence.items())]
     for label, lines in (("seen", seen), ("asked", [finding.asked]), ("source", finding.sources)):
-        yield _labelled(label, "\n".join(map(_plain, lines)))
+        yield _labelled(label, "\n".join(map(escaped, lines)))
     shared = _shared([remedy.note for remedy in finding.remedy])
     if shared:
-        yield _labelled("change", _plain(shared))
+        yield _labelled("change", escaped(shared))
     for remedy in finding.remedy:
         server = "" if remedy.server == ANY_SERVER else remedy.server
         note = remedy.note.removeprefix(shared).strip()
         if server or note:
-            yield _labelled("" if shared else "change", _plain(": ".join(part for part in (server, note) if part)))
-        yield from (Text(_plain(f"{_INDENT}{line}"), style="cyan", no_wrap=True) for line in remedy.lines)
+            yield _labelled("" if shared else "change", escaped(": ".join(part for part in (server, note) if part)))
+        yield from (Text(escaped(f"{_INDENT}{line}"), style="cyan", no_wrap=True) for line in remedy.lines)
 
 
 def _shared(notes: Sequence[str]) -> str:
@@ -129,10 +125,10 @@ def _labelled(label: str, text: str) -> Table:
 
 def _differences(disagreement: Disagreement) -> Iterator[Text]:
     """The fact, and below it the value at each address."""
-    yield Text.assemble(("addresses disagree", "bold yellow"), " on ", _plain(disagreement.fact))
+    yield Text.assemble(("addresses disagree", "bold yellow"), " on ", escaped(disagreement.fact))
     for address, parts in disagreement.said.items():
         said = "; ".join(f"{part}: {value or 'none'}" for part, value in parts.items())
-        yield Text(_plain(f"  {address}  {said}"), style="dim")
+        yield Text(escaped(f"  {address}  {said}"), style="dim")
 
 
 def _of_all_addresses(report: Report) -> Iterator[Text]:
@@ -165,7 +161,7 @@ def _print_report(console: Console, report: Report, *, explain: bool) -> None:
     result, several = report.result, len(report.policies) > 1
     address = f"  {report.address}" if report.address is not None else ""
     line = Text.assemble(
-        (_plain(report.target.name), "bold"), address, "  ", _verdict(report.compliant), _grade(report)
+        (escaped(report.target.name), "bold"), address, "  ", _verdict(report.compliant), _grade(report)
     )
     policies = f"{len(report.policies)} policies" if several else f"policy {', '.join(report.policies)}"
     line.append(f"  {policies}, {result.connections} connections, {result.duration_seconds:.1f} s", style="dim")

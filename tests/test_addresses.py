@@ -131,7 +131,7 @@ def test_a_name_with_very_many_addresses_shows_the_same_few_each_time(caplog: py
         first, second = asyncio.run(run())
     assert first == second
     assert len(first) == MOST_ADDRESSES
-    assert "target=test has 100 addresses, 16 of them are scanned" in caplog.messages
+    assert "the target has 100 addresses, 16 of them are scanned" in caplog.messages
 
 
 @pytest.mark.parametrize("reason", [Reason.DNS_NXDOMAIN, Reason.DNS_ERROR])

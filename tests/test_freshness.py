@@ -99,6 +99,24 @@ def test_after_a_standstill_all_are_judged_once_and_not_for_every_minute_of_it()
     assert set(seconds) == set(range(JUDGED_EVERY_SECONDS))
 
 
+def test_it_ends_between_two_judgements_of_one_second() -> None:
+    class Stopping(Around):
+        stopping = asyncio.Event()
+
+        def judge(self, name: str) -> Collection[str]:
+            self.stopping.set()
+            return super().judge(name)
+
+    around = Stopping()
+
+    async def run() -> None:
+        around.fresh.follow([f"t{number}" for number in range(100 * JUDGED_EVERY_SECONDS)])
+        await around.fresh.run(around.stopping)
+
+    run_in_feigned_time(run())
+    assert len(around.judged) == 1
+
+
 def test_a_judgement_that_fails_does_not_keep_others_from_theirs(caplog: pytest.LogCaptureFixture) -> None:
     around = Around()
 
@@ -110,7 +128,9 @@ def test_a_judgement_that_fails_does_not_keep_others_from_theirs(caplog: pytest.
             assert sorted(around.judged) == sorted(["bad", "good", name]), "also the second time"
 
     asyncio.run(run())
-    assert [record.message for record in caplog.records] == ["judgement of bad"] * 2
+    assert [(record.message, record.fields) for record in caplog.records] == [  # type: ignore[attr-defined]
+        ("judgement failed", {"target": "bad"})
+    ] * 2
 
 
 def test_those_that_a_judgement_changes_something_for_are_judged_as_well() -> None:

@@ -179,7 +179,8 @@ def test_a_scan_that_raises_does_not_end_its_worker(caplog: pytest.LogCaptureFix
         return runs.names
 
     asyncio.run(run())
-    assert "scan of bad" in caplog.text
+    record = caplog.records[0]
+    assert (record.message, record.fields) == ("scan failed", {"target": "bad"})  # type: ignore[attr-defined]
 
 
 def test_a_clock_that_is_set_back_does_not_stop_the_scans() -> None:

@@ -8,12 +8,23 @@ from pathlib import Path
 from exporter import __version__
 
 DEFAULT_ADDRESS = ":19443"
+EXIT_CODES = """exit codes:
+  0    done; `scan`: every target complies; `serve`: ended by SIGTERM or SIGINT
+  1    `scan`: a target does not comply
+  2    wrong usage or configuration, or an address cannot be listened on
+  3    `scan`: a target could not be scanned, or not everything is known; any command: an internal error
+  130  `serve`: SIGINT came twice, or the end took more than 9 s; other commands: SIGINT
+  141  the reader of standard output has closed it
+  143  `serve`: SIGTERM came twice, or the end took more than 9 s"""
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser. Its result has the subcommand's module as `module`, a name in `exporter.cli`."""
     parser = argparse.ArgumentParser(
-        prog="tls-posture-exporter", description="Prometheus exporter for the transport security of TLS services."
+        prog="tls-posture-exporter",
+        description="Prometheus exporter for the transport security of TLS services.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -29,12 +40,19 @@ Add = Callable[..., argparse.ArgumentParser]
 def _serve(add: Add) -> None:
     command = add("serve", parents=[_logging("info")], help="scan the configured targets and serve /metrics")
     _config_file(command, required=True)
-    command.add_argument(
+    where = command.add_mutually_exclusive_group()
+    where.add_argument(
         "--web.listen-address",
         dest="listen_address",
         action="append",
         metavar="ADDRESS",
         help=f"address to listen on, repeatable (default {DEFAULT_ADDRESS})",
+    )
+    where.add_argument(
+        "--web.systemd-socket",
+        dest="systemd_socket",
+        action="store_true",
+        help="listen on the sockets that systemd passes (socket activation) instead of addresses",
     )
     command.add_argument(
         "--storage.path",

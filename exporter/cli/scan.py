@@ -2,12 +2,12 @@
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from exporter.cli import exits
+from exporter.cli.output import complain
 from exporter.cli.policies import named_policy
 from exporter.config import Config
 from exporter.config.sections import TargetSettings
@@ -87,7 +87,7 @@ def _meant(text: str, known: Sequence[Target], config: Config) -> Sequence[Targe
     if others := [target for target in known if target.host == service.host]:
         listed = ", ".join(f"{other.name} ({other.starttls or other.protocol})" for other in others)
         message = f"{text} is none of the configured targets of this host ({listed}); only global settings apply to it"
-        print(f"tls-posture-exporter: {message}", file=sys.stderr)
+        complain(f"tls-posture-exporter: {message}")
     target = make_target(TargetSettings.from_text(text), config.global_)
     return [target if config.global_.scan_timeout else replace(target, scan_timeout=DEFAULT_TIMEOUT)]
 

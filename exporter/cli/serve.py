@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import os
 from pathlib import Path
+from typing import NoReturn
 
 from exporter.app import Storage
 from exporter.cli import exits
@@ -10,19 +12,30 @@ from exporter.cli.parser import DEFAULT_ADDRESS
 from exporter.config import Config
 from exporter.daemon import Launch, serve
 from exporter.files import Fingerprint, one_view
+from exporter.logs import finish
 from exporter.policies import read_config
+from exporter.systemd import Notifier, passed_sockets
 from exporter.web import parse_address, raise_open_files
 
 
-def run(options: argparse.Namespace) -> int:
-    """Serve until a signal arrives; returns the exit code."""
-    addresses = [parse_address(text) for text in options.listen_address or [DEFAULT_ADDRESS]]
+def run(options: argparse.Namespace) -> NoReturn:
+    """Serve until a signal arrives, and end the process."""
+    notifier = Notifier.of(os.environ, os.getpid())
+    passed = passed_sockets(os.environ, os.getpid()) if options.systemd_socket else []
+    addresses = [parse_address(text) for text in options.listen_address or ([] if passed else [DEFAULT_ADDRESS])]
     config, files = _read(options.config_file)
     raise_open_files()
     storage = Storage(options.storage_path, options.storage_retention) if options.storage_path else None
-    launch = Launch(options.config_file, addresses, storage, options.poll_every)
-    asyncio.run(serve(launch, config, files))
-    return exits.OK
+    launch = Launch(options.config_file, addresses, passed, storage, options.poll_every)
+
+    async def serve_and_leave() -> NoReturn:
+        await serve(launch, config, files, notifier)
+        # All is closed. Python itself would now wait for each thread, which may be busy with a hostile server, and free
+        # each object: that takes seconds with the facts of thousands of targets.
+        finish()
+        os._exit(exits.OK)
+
+    asyncio.run(serve_and_leave())
 
 
 def _read(path: Path) -> tuple[Config, Fingerprint]:

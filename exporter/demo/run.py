@@ -1,7 +1,6 @@
 """Runs the demonstration: the same daemon as `serve`, with its own servers."""
 
 import asyncio
-import signal
 import tempfile
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from exporter.demo.servers import (
 from exporter.environment import utc_now
 from exporter.errors import ExporterError
 from exporter.policies import read_config
+from exporter.stopping import stop_by_signals
 from exporter.terminal import print_reports
 from exporter.web import make_app, serving
 
@@ -46,10 +46,7 @@ async def demo(console: Console, addresses: list[tuple[str, int]], *, once: bool
 
 
 async def _run(app: App, console: Console, addresses: list[tuple[str, int]], *, once: bool) -> int:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = stop_by_signals()
     async with serving(make_app(app.sources()), addresses, watch=app.watch()) as bound:
         app.start()
         try:

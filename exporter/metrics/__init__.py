@@ -38,6 +38,7 @@ from exporter.metrics.own import CLIENTS, OWN_FAMILIES, SERVER_EOL, OwnMetrics
 from exporter.model import Family, Report, Sample, Target, Verdict
 from exporter.policies import Policy
 from exporter.probes.registry import PROBES
+from exporter.text import escaped
 
 __all__ = [
     "ADDRESS_FAMILIES",
@@ -153,12 +154,13 @@ def number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+def _quoted(text: str) -> str:
+    """A label value: first made visible, then with the escapes of the exposition formats, which readers undo."""
+    return escaped(text).replace("\\", r"\\").replace('"', r"\"")
 
 
 def _line(sample: Sample, base: Mapping[str, str]) -> str:
-    labels = ",".join(f'{name}="{_escaped(str(value))}"' for name, value in {**base, **sample.labels}.items())
+    labels = ",".join(f'{name}="{_quoted(str(value))}"' for name, value in {**base, **sample.labels}.items())
     return f"{sample.family.name}{{{labels}}} {number(sample.value)}\n"
 
 
@@ -216,7 +218,7 @@ class Exposition:
         openmetrics = prefers_openmetrics(accept)
         own = generate_openmetrics(self.own.registry) if openmetrics else generate_latest(self.own.registry)
         end = b"# EOF\n" if openmetrics else b""
-        targets = target_text(self._targets.values()).encode(errors="replace")  # a lone surrogate must not end a scrape
+        targets = target_text(self._targets.values()).encode()
         body = own.removesuffix(b"# EOF\n") + targets + end
         return body, OPENMETRICS_CONTENT_TYPE if openmetrics else CONTENT_TYPE_PLAIN_0_0_4
 

@@ -245,6 +245,14 @@ LOCAL_ERRORS = Family(
     example=0,
     kind="counter",
 )
+LOG_LINES_DROPPED = Family(
+    "tls_posture_exporter_log_lines_dropped_total",
+    "Log lines that could not be written, or came faster than they are read",
+    Unit.COUNT,
+    NEVER,
+    example=0,
+    kind="counter",
+)
 OWN_FAMILIES = (
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
@@ -274,6 +282,7 @@ OWN_FAMILIES = (
     WEB_CONNECTIONS,
     WEB_CUT,
     LOCAL_ERRORS,
+    LOG_LINES_DROPPED,
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
@@ -352,12 +361,17 @@ class OwnMetrics:
         for lane in Lane:
             self._lane_running.labels(lane)
             self._lane_waiting.labels(lane)
-
         self.web_connections = self._gauge(WEB_CONNECTIONS)
         self.web_cut = self._counter(WEB_CUT)
         for reason in WEB_CUT.labels[0].values:
             self.web_cut.labels(reason)
         self.registry.register(_LocalErrors())
+        self._log_lines_dropped, self._dropped_lines = self._counter(LOG_LINES_DROPPED), 0
+
+    def count_dropped_lines(self, total: int) -> None:
+        """Set how many log lines were dropped since the start."""
+        self._log_lines_dropped.inc(max(0, total - self._dropped_lines))
+        self._dropped_lines = total
 
     def set_schedule(self, gauges: Gauges) -> None:
         """Show the state of the schedule."""

@@ -3,13 +3,12 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logs import JsonFormatter, LogfmtFormatter, set_up_logging
+from exporter.logs import JsonFormatter, LogfmtFormatter, logging_to_stderr
 from tests.support.facts import steady
 
 HOSTILE = [
@@ -103,21 +102,6 @@ def test_printable_text_outside_ascii_stays_readable() -> None:
     assert "münchen 中" in LogfmtFormatter().format(record("münchen 中"))
 
 
-@pytest.fixture
-def _logging_restored() -> Iterator[None]:
-    root = logging.getLogger()
-    loggers = [root, *(logging.getLogger(name) for name in ("exporter", "apscheduler", "uvicorn"))]
-    before = [(logger, logger.level) for logger in loggers]
-    handlers = list(root.handlers)
-    root.handlers = []  # basicConfig would close those of the test runner
-    logging.captureWarnings(False)  # a test that ran the program may have left it on
-    yield
-    logging.captureWarnings(False)
-    root.handlers = handlers
-    for logger, level in before:
-        logger.setLevel(level)
-
-
 @pytest.mark.usefixtures("_logging_restored")
 @pytest.mark.parametrize(
     ("level", "shown"),
@@ -131,9 +115,9 @@ def _logging_restored() -> Iterator[None]:
 def test_our_own_lines_are_shown_from_the_level_on(
     level: str, shown: set[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    set_up_logging(level, "logfmt")
-    for each in ("debug", "info", "warning", "error"):
-        getattr(logging.getLogger("exporter.app"), each)("word")
+    with logging_to_stderr(level, "logfmt"):
+        for each in ("debug", "info", "warning", "error"):
+            getattr(logging.getLogger("exporter.app"), each)("word")
     output = capsys.readouterr()
     assert {logfmt_fields(line)["level"] for line in output.err.splitlines()} == shown
     assert output.out == ""
@@ -142,9 +126,9 @@ def test_our_own_lines_are_shown_from_the_level_on(
 @pytest.mark.usefixtures("_logging_restored")
 @pytest.mark.parametrize("library", ["apscheduler.scheduler", "uvicorn.error", "asyncio"])
 def test_libraries_are_heard_from_warning_on(library: str, capsys: pytest.CaptureFixture[str]) -> None:
-    set_up_logging("debug", "json")
-    logging.getLogger(library).info("chatter")
-    logging.getLogger(library).warning("trouble")
+    with logging_to_stderr("debug", "json"):
+        logging.getLogger(library).info("chatter")
+        logging.getLogger(library).warning("trouble")
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["msg"] == "trouble"
 
@@ -153,8 +137,8 @@ def test_libraries_are_heard_from_warning_on(library: str, capsys: pytest.Captur
 def test_a_warning_of_a_library_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        set_up_logging("info", "json")
-        warnings.warn("a serial number\nthat is negative", stacklevel=1)
+        with logging_to_stderr("info", "json"):
+            warnings.warn("a serial number\nthat is negative", stacklevel=1)
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["logger"] == "py.warnings"
     assert "a serial number\nthat is negative" in json.loads(line)["msg"]
