@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak oracles pictures clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak hostile oracles pictures clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -79,6 +79,10 @@ bench: setup
 # Complete scans in a row, with attacks, and the memory that they leave (bench/README.md); some 5 minutes.
 soak: setup
 	$(BIN)/python -m bench.soak $(SOAK_FLAGS)
+
+# Hostile servers next to healthy ones, all scanned by the daemon at once (tests/hostile/README.md); some ten minutes.
+hostile: setup
+	$(BIN)/python -m tests.hostile $(HOSTILE_FLAGS)
 
 # Compares ours with other scanners on many servers and on vulnerable ones, and our grade with that of testssl.sh
 # (oracles/README.md); two hours. TESTSSL=PATH uses another testssl.sh for the grade.
