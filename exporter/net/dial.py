@@ -9,6 +9,7 @@ the host's name instead of its address.
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -192,6 +193,16 @@ class Connection:
         self._socket.close()
 
 
+def not_connected(where: str, error: OSError) -> ProbeError:
+    """The error for a connection that the system could not open, in the system's words.
+
+    asyncio replaces these words by its own, which have the address only (3.11, `selector_events._sock_connect_cb`).
+    """
+    timed_out = error.errno == errno.ETIMEDOUT
+    reason = Reason.CONNECT_TIMEOUT if timed_out else Reason.CONNECT_ERROR
+    return ProbeError(reason, f"{where}: {os.strerror(error.errno) if error.errno else error}")
+
+
 async def _tunnel(connection: Connection, talk: Dialogue) -> bytes:
     """Run the proxy's dialogue; returns the first bytes of the target.
 
@@ -334,6 +345,4 @@ class Dialer:
         except ConnectionRefusedError as error:
             raise ProbeError(Reason.CONNECT_REFUSED, f"{where}: refused") from error
         except OSError as error:
-            timed_out = error.errno == errno.ETIMEDOUT
-            reason = Reason.CONNECT_TIMEOUT if timed_out else Reason.CONNECT_ERROR
-            raise ProbeError(reason, f"{where}: {error.strerror or error}") from error
+            raise not_connected(where, error) from error
