@@ -80,7 +80,7 @@ def run(
             seen.append(one)
             enough = until_scanned and number == rounds
             _watch(one, pace, daemon, scraper, ends_early=enough, before=seen)
-            one.usage = usage(daemon.pid)
+            one.usage = usage(daemon.process.pid)
             tell(f"round {number}: {len(one.scans)} targets scanned, {one.usage}")
         scraper.stop()
         log = daemon.log.read_text(errors="replace")
@@ -125,6 +125,7 @@ def _watch(
     targets, page = len(daemon.hostile) + len(daemon.healthy), ""
     while time.time() < one.began_at + pace.interval and not (ends_early and len(one.scans) == targets):
         time.sleep(LOOK_EVERY_SECONDS)
+        daemon.check()
         if scraper.page is page:
             continue
         page = scraper.page

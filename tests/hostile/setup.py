@@ -1,6 +1,7 @@
 """Starts the farm, its healthy neighbours and the daemon that scans them all."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,11 +45,15 @@ class Pace:
 class Running:
     """The daemon with its targets; `log` is the file with its lines."""
 
-    pid: int
+    process: subprocess.Popen[bytes]
     port: int
     log: Path
     hostile: tuple[Behaviour, ...]
     healthy: tuple[str, ...]
+
+    def check(self) -> None:
+        """Fail if the daemon has ended."""
+        assert self.process.poll() is None, self.log.read_text(errors="replace")[-2000:]
 
 
 @contextmanager
@@ -69,7 +74,7 @@ def everything(folder: Path, pace: Pace, only: Sequence[str] = ()) -> Iterator[R
         config.write_text("\n".join(lines) + "\n")
         command = [sys.executable, "-m", "exporter", "serve", f"--config.file={config}"]
         with running([*command, f"--web.listen-address=127.0.0.1:{port}"], log, port=port) as process:
-            yield Running(process.pid, port, log, hostile, tuple(healthy))
+            yield Running(process, port, log, hostile, tuple(healthy))
 
 
 def _made(folder: Path) -> Path:
@@ -84,8 +89,10 @@ def _farm(folder: Path, what: str) -> Iterator[dict[str, int]]:
     ports = folder / f"{what}.json"
     command = [sys.executable, "-m", "tests.hostile.farm", str(folder), what]
     root = str(Path(__file__).parents[2])
-    with running(command, folder / f"{what}.log", environment={"PYTHONPATH": root}):
-        wait_for(f"the farm's {what}", START_SECONDS, ports.exists)
+    log = folder / f"{what}.log"
+    with running(command, log, environment={"PYTHONPATH": root}) as process:
+        wait_for(f"the farm's {what}", START_SECONDS, lambda: ports.exists() or process.poll() is not None)
+        assert process.poll() is None, log.read_text(errors="replace")[-2000:]
         yield json.loads(ports.read_text())
 
 
