@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills oracles pictures clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills hostile oracles pictures clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -83,6 +83,10 @@ soak: setup
 # Kills the daemon two hundred times (KILLS) at random moments and compares what it shows; some 15 minutes.
 kills: setup
 	KILLS=$${KILLS:-200} $(BIN)/pytest -q tests/real/test_kills.py
+
+# Hostile servers next to healthy ones, all scanned by the daemon at once (tests/hostile/README.md); some ten minutes.
+hostile: setup
+	$(BIN)/python -m tests.hostile $(HOSTILE_FLAGS)
 
 # Compares ours with other scanners on many servers and on vulnerable ones, and our grade with that of testssl.sh
 # (oracles/README.md); two hours. TESTSSL=PATH uses another testssl.sh for the grade.

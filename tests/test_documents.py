@@ -11,7 +11,12 @@ from tests.test_imports import ORDER
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = {
     str(file.relative_to(ROOT)): file.read_text(encoding="utf-8")
-    for file in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"))
+    for file in (
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("*/README.md"),
+        *ROOT.glob("tests/*/README.md"),
+    )
 }
 CODE = re.compile(r"`([^`\s]+)`")
 PLACEHOLDER = "NAME"

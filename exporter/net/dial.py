@@ -9,6 +9,7 @@ the host's name instead of its address.
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -196,6 +197,16 @@ class Connection:
                 if not rest:
                     break
         self._socket.close()
+
+
+def not_connected(where: str, error: OSError) -> ProbeError:
+    """The error for a connection that the system could not open, in the system's words.
+
+    asyncio replaces these words by its own, which have the address only (3.11, `selector_events._sock_connect_cb`).
+    """
+    timed_out = error.errno == errno.ETIMEDOUT
+    reason = Reason.CONNECT_TIMEOUT if timed_out else Reason.CONNECT_ERROR
+    return ProbeError(reason, f"{where}: {os.strerror(error.errno) if error.errno else error}")
 
 
 async def _tunnel(connection: Connection, talk: Dialogue) -> bytes:
@@ -395,6 +406,4 @@ class Dialer:
             raise_shortage(error, f"{where}: cannot connect")
             if error.errno == errno.EADDRNOTAVAIL and _has_source_address(address):
                 raise short_of(Resource.PORTS, f"{where}: cannot connect: {error.strerror}") from error
-            timed_out = error.errno == errno.ETIMEDOUT
-            reason = Reason.CONNECT_TIMEOUT if timed_out else Reason.CONNECT_ERROR
-            raise ProbeError(reason, f"{where}: {error.strerror or error}") from error
+            raise not_connected(where, error) from error

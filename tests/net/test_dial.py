@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -10,7 +11,15 @@ import pytest
 
 from exporter.errors import ProbeError
 from exporter.model import Reason, ScanResult
-from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError, Traffic
+from exporter.net.dial import (
+    Connection,
+    Dialer,
+    PeerFloodError,
+    PeerResetError,
+    PeerSilentError,
+    Traffic,
+    not_connected,
+)
 from exporter.net.gate import HostGate
 from exporter.net.resolve import resolve
 from exporter.scan import scan
@@ -90,6 +99,27 @@ def connect_failure(**changes: object) -> Reason:
     with pytest.raises(ProbeError) as caught:
         asyncio.run(run())
     return caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "words"),
+    [
+        (
+            OSError(errno.EHOSTUNREACH, "Connect call failed ('192.0.2.1', 443)"),
+            Reason.CONNECT_ERROR,
+            "No route to host",
+        ),
+        (OSError(errno.ETIMEDOUT, "Connect call failed ('192.0.2.1', 443)"), Reason.CONNECT_TIMEOUT, "timed out"),
+        (OSError("no number"), Reason.CONNECT_ERROR, "no number"),
+    ],
+)
+def test_connections_that_are_not_opened_fail_in_the_words_of_the_system(
+    error: OSError, reason: Reason, words: str
+) -> None:
+    """The first two as asyncio raises them."""
+    failure = not_connected("192.0.2.1 port 443", error)
+    assert (failure.reason, failure.detail.startswith("192.0.2.1 port 443: ")) == (reason, True)
+    assert words in failure.detail
 
 
 def test_a_closed_port_refuses() -> None:

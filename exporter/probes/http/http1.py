@@ -135,6 +135,8 @@ class Http1:
             data = await self._stream.read()
             if self._client.their_state is h11.SEND_RESPONSE:
                 self._said += data
+                if not self._said:
+                    raise unanswered()
             self._client.receive_data(data)
 
 

@@ -140,6 +140,12 @@ def test_what_is_no_response_is_an_error(pki: Pki, pieces: list[bytes], reason: 
     assert caught.value.reason is reason
 
 
+def test_a_close_without_a_response_is_called_that(pki: Pki) -> None:
+    with pytest.raises(ProbeError) as caught:
+        fetch(pki)
+    assert caught.value.detail == "the server closed the connection without a response"
+
+
 def test_a_server_that_never_answers_times_out(pki: Pki) -> None:
     with pytest.raises(ProbeError) as caught:
         fetch(pki, close=False)
