@@ -254,6 +254,7 @@ class App:
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Body and content type of `/metrics`."""
+        self._own.time.set(self._now().timestamp())
         self._own.set_schedule(self.schedule.gauges)
         self._own.store_pending.set(self.store.pending)
         oldest, due = self.store.oldest_fact, self.schedule.next_due()

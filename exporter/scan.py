@@ -164,13 +164,20 @@ async def scan(target: Target, environment: Environment, known: Facts | None = N
 async def _scan(
     target: Target, environment: Environment, of_name: Facts, known: Facts, patience: Patience
 ) -> ScanResult:
-    """As `scan`; facts about the name from this same scan are part of the result."""
+    """As `scan`; facts about the name from this same scan are part of the result.
+
+    All times of the result are counted from its start, so a clock that is set meanwhile does not change their order.
+    """
     dialer = Dialer(target, environment.gate, environment.lookup, patience)
     await _wait_turn(dialer)
     started = environment.now()
     facts, failures, outcome = Facts(), [], {}
     begun, seconds = asyncio.get_running_loop().time(), target.scan_timeout.total_seconds()
     deadline = begun + seconds
+
+    def now() -> datetime:
+        return started + timedelta(seconds=asyncio.get_running_loop().time() - begun)
+
     for probe in PROBES:
         if not probe.applies(target):
             continue
@@ -196,7 +203,7 @@ async def _scan(
         told, failure = await _attempt(probe.name, target, partial(probe.run, session), limit)
         outcome[probe.name] = failure is None or (probe is PROBES[0] and told is not None)
         if told is not None:
-            facts = facts.with_part(told, environment.now())
+            facts = facts.with_part(told, now())
         if failure is not None:
             failures.append(failure)
             if probe is PROBES[0] and not _was_slow(failure, dialer):
@@ -207,7 +214,7 @@ async def _scan(
     return ScanResult(
         target=target,
         started_at=started,
-        ended_at=environment.now(),
+        ended_at=now(),
         facts=facts,
         probes=outcome,
         failures=tuple(failures),

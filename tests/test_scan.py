@@ -1,24 +1,28 @@
 """A complete scan: probes are independent, failures have their reasons, and deadlines apply."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from exporter.errors import ProbeError
+from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Reason, ScanResult
 from exporter.probes import certificate, handshake, http
 from exporter.probes.base import Session
 from exporter.probes.registry import PROBES
 from exporter.scan import scan
+from tests.support.certificates import HOST, dns, issue, pem_file, server_context
 from tests.support.plain import Handler, plain_server
 from tests.support.processes import free_port
 from tests.support.scripted import End, Script, Stack, alert, scripted_server
-from tests.support.targets import make_environment, make_target
+from tests.support.targets import NOW, make_environment, make_target
 
 
 def scan_port(port: int, **changes: object) -> ScanResult:
@@ -150,3 +154,27 @@ def test_a_bug_in_a_probe_is_a_failure_of_that_probe(
 def test_the_mandatory_probes_are_those_of_the_server_itself() -> None:
     assert [probe.name for probe in PROBES if probe.mandatory] == ["handshake", "certificate", "http"]
     assert PROBES[:3] == (handshake.PROBE, certificate.PROBE, http.PROBE)
+
+
+@pytest.mark.parametrize("step", [timedelta(seconds=-30), timedelta(days=-365), timedelta(days=365)])
+def test_a_clock_that_is_set_during_a_scan_does_not_mix_up_what_it_saw(tmp_path: Path, step: timedelta) -> None:
+    """The certificate probe uses hellos of this scan only, and knows them by their time."""
+    authority = issue("Test CA", ca=True)
+    leaf = issue(HOST, authority, names=dns(HOST))
+    context = server_context(pem_file(tmp_path / "server.pem", leaf, key=leaf))
+    times = itertools.chain([NOW], itertools.repeat(NOW + step))
+
+    async def run() -> ScanResult:
+        server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+        target = make_target(server.sockets[0].getsockname()[1], host=HOST)
+        async with server:
+            return await scan(target, replace(make_environment(), now=lambda: next(times)))
+
+    result = asyncio.run(run())
+    seen = [result.facts.seen_at(kind) for kind in (HandshakeFacts, CertificateFacts)]
+    in_order = [result.started_at, *(at for at in seen if at), result.ended_at]
+    assert len(in_order) == 4
+    assert in_order == sorted(in_order)
+    certificates = result.facts.get(CertificateFacts)
+    assert certificates is not None
+    assert certificates.deployments_complete

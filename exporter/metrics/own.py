@@ -66,6 +66,13 @@ DATA_TIMESTAMP = Family(
     labels=(Label("data", "which data: releases of software and their ends, or TLS clients", (SERVER_EOL, CLIENTS)),),
     example=1795910400,
 )
+TIME = Family(
+    "tls_posture_exporter_time_seconds",
+    "System clock of the exporter, by which all its times are",
+    Unit.TIME,
+    NEVER,
+    example=1796083200,
+)
 TARGETS = Family("tls_posture_exporter_targets", "Number of targets", Unit.COUNT, NEVER, example=20)
 SCANS = Family(
     "tls_posture_exporter_scans_total",
@@ -259,6 +266,7 @@ OWN_FAMILIES = (
     RELOAD_TIMESTAMP,
     RELOADS,
     DATA_TIMESTAMP,
+    TIME,
     TARGETS,
     SCANS,
     SCAN_DURATION,
@@ -335,6 +343,7 @@ class OwnMetrics:
         self.data_timestamp = self._gauge(DATA_TIMESTAMP)
         self.data_timestamp.labels(SERVER_EOL).set(shipped_table().as_of.timestamp())
         self.data_timestamp.labels(CLIENTS).set(shipped_clients().as_of.timestamp())
+        self.time = self._gauge(TIME)
         self.targets = self._gauge(TARGETS)
         self.scans = self._counter(SCANS)
         for outcome in SCANS.labels[0].values:

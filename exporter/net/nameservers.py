@@ -3,6 +3,7 @@
 This module decides how a question is sent (EDNS, TCP, time) and which responses are answers. It has no cache.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import cast
@@ -123,8 +124,12 @@ async def _send(server: Nameserver, query: QueryMessage, limit: _Limit) -> Query
     over_tcp = server.is_always_max_size()
     while (seconds := limit.seconds) > 0:
         try:
-            response = await server.async_query(query, seconds, None, 0, over_tcp, _BACKEND)
+            # dnspython counts the time by the system's clock, which may be set back meanwhile.
+            async with asyncio.timeout(seconds):
+                response = await server.async_query(query, seconds, None, 0, over_tcp, _BACKEND)
             return cast("QueryMessage", response)
+        except TimeoutError:
+            break
         except dns.message.Truncated:
             if over_tcp:
                 raise

@@ -34,7 +34,8 @@ _PATIENCE_SECONDS = 2.0
 """How long a result waits to be written before it is shown; a disk that hangs must not stop scans."""
 _RETRY_SECONDS = 5.0
 _LOGGED_EVERY_SECONDS = 60.0
-_CLEANED_EVERY_SECONDS = 86_400.0
+_CLEANED_EVERY_SECONDS = 3_600.0
+"""How often the tables are asked whether they have to be cleaned."""
 
 
 class StoreError(StrEnum):
@@ -235,7 +236,10 @@ class Database:
     def _clean(self, tables: Tables) -> None:
         if monotonic() - self._cleaned_at >= _CLEANED_EVERY_SECONDS:
             self._cleaned_at = monotonic()
-            tables.clean(self._now() - self._retention)
+            try:
+                tables.clean(self._now(), self._retention)
+            except sqlite3.Error as error:  # the batch is written
+                self._report(StoreError.WRITE, "%s could not be cleaned: %s", self._path, error)
 
     def _opened(self) -> Tables:
         """The tables; those of a new file if the file had to be set aside.

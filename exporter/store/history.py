@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 from exporter.facts.certificate import CertificateFacts
 from exporter.facts.handshake import HandshakeFacts
 from exporter.grade import Grade
-from exporter.model import Protocol, Report, Verdict
+from exporter.model import CLOCK_TOLERANCE, Protocol, Report, Verdict
 from exporter.store.form import UnreadableRecordError
 
 Value = Any
@@ -122,11 +122,16 @@ def _certificates(facts: CertificateFacts) -> Value:
 
 
 def states_after(before: States, values: Mapping[StateKey, Value], at: datetime) -> States:
-    """The states after these values were seen. Keys without a value are dropped, as those of a removed policy are."""
-    return {
-        key: known if (known := before.get(key)) is not None and known.value == value else State(value, at)
-        for key, value in values.items()
-    }
+    """The states after these values were seen. Keys without a value are dropped, as those of a removed policy are.
+
+    A state that is since a time in the future is since now: the clock was set back.
+    """
+    return {key: _state_after(before.get(key), value, at) for key, value in values.items()}
+
+
+def _state_after(before: State | None, value: Value, at: datetime) -> State:
+    same = before is not None and before.value == value and before.since <= at + CLOCK_TOLERANCE
+    return before if before is not None and same else State(value, at)
 
 
 def changes(target: str, address: str | None, before: States, after: States) -> tuple[StateChange, ...]:

@@ -6,9 +6,10 @@ a failure of the machine the last commits may be missing, but the file is whole 
 
 import os
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic_core import from_json, to_json
@@ -34,6 +35,12 @@ CREATE TABLE changes (
 CREATE INDEX changes_by_target ON changes (target, at);
 CREATE INDEX changes_by_time ON changes (at);
 """
+_CLEANED = "CREATE TABLE IF NOT EXISTS cleaned (at REAL NOT NULL)"
+"""When the tables were cleaned for the last time; at most one row."""
+_CLEANED_AFTER = timedelta(days=1)
+_LONGEST_PAUSE = timedelta(days=8)
+"""A clock that is further than this after the last cleaning was perhaps set, and is not believed yet. An exporter that
+scans and writes once a week only is cleaned too."""
 _MOST_PENDING_CHANGES = 100_000
 """Changes that wait for a disk without space. Those after them are lost; some 20 MB."""
 
@@ -117,9 +124,8 @@ class Tables:
         Raises:
             sqlite3.Error: nothing was written.
         """
-        execute, many = self._connection.execute, self._connection.executemany
-        execute("BEGIN IMMEDIATE")
-        try:
+        many = self._connection.executemany
+        with self._transaction():
             many("DELETE FROM latest WHERE target = ?", [(name,) for name in batch.targets])
             many("DELETE FROM targets WHERE name = ?", [(name,) for name, one in batch.targets.items() if one is None])
             saved = [(name, one) for name, one in batch.targets.items() if one is not None]
@@ -136,28 +142,48 @@ class Tables:
                 ],
             )
             many("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)", map(_change_row, batch.changes))
-            execute("COMMIT")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All that is done in this block is committed, or nothing."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):  # SQLite may have rolled back already
-                execute("ROLLBACK")
+                self._connection.execute("ROLLBACK")
             raise
 
-    def clean(self, until: datetime) -> None:
-        """Delete what is older than this: changes, and targets that were not scanned since."""
-        old = (until.timestamp(),)
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.execute("DELETE FROM changes WHERE at < ?", old)
-        self._connection.execute(
-            "DELETE FROM latest WHERE target IN (SELECT name FROM targets WHERE saved_at < ?)", old
-        )
-        self._connection.execute("DELETE FROM targets WHERE saved_at < ?", old)
-        self._connection.execute("COMMIT")
+    def clean(self, now: datetime, retention: timedelta) -> None:
+        """Once a day, delete what is older than this: changes, and targets that were not scanned since.
+
+        After a leap of the clock nothing is deleted for a day, because the clock may be set back soon.
+        """
+        self._connection.execute(_CLEANED)
+        row = self._connection.execute("SELECT at FROM cleaned").fetchone()
+        passed = now - _time(row[0]) if row else None
+        if passed is not None and timedelta(0) <= passed < _CLEANED_AFTER:
+            return
+        with self._transaction():
+            if passed is not None and _CLEANED_AFTER <= passed <= _LONGEST_PAUSE:
+                self._delete_before((now - retention).timestamp())
+            self._connection.execute("DELETE FROM cleaned")
+            self._connection.execute("INSERT INTO cleaned VALUES (?)", (now.timestamp(),))
+
+    def _delete_before(self, until: float) -> None:
+        execute = self._connection.execute
+        execute("DELETE FROM changes WHERE at < ?", (until,))
+        execute("DELETE FROM latest WHERE target IN (SELECT name FROM targets WHERE saved_at < ?)", (until,))
+        execute("DELETE FROM targets WHERE saved_at < ?", (until,))
 
     def changes(self, target: str | None, since: datetime, limit: int) -> list[StateChange]:
-        """The latest changes since then, the newest first; of one target, or of all."""
+        """The latest changes since then, the newest first; of one target, or of all.
+
+        The newest is the one that was written last. A clock that was wrong for a while gave it another time.
+        """
         rows = self._connection.execute(
-            "SELECT * FROM changes WHERE at >= ?1 AND (?2 IS NULL OR target = ?2) "
-            "ORDER BY at DESC, rowid DESC LIMIT ?3",
+            "SELECT * FROM changes WHERE at >= ?1 AND (?2 IS NULL OR target = ?2) ORDER BY rowid DESC LIMIT ?3",
             (since.timestamp(), target, limit),
         )
         return [

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
@@ -174,6 +175,26 @@ def test_servers_say_in_these_ways_that_there_is_nothing(none: Reply) -> None:
             return found
 
     assert asyncio.run(run()) == 0
+
+
+def test_a_clock_that_is_set_back_does_not_prolong_a_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
+    true, ahead = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: true() + ahead[0])
+
+    def other(query: Message) -> Message:
+        """An answer to another question, which is passed over; the wait for the right one goes on."""
+        ahead[0] = -86_400.0
+        response = GOOD(query)
+        response.id ^= 1
+        return response
+
+    async def run() -> int:
+        async with scripted(other) as (first, asked), scripted(GOOD) as (second, _), asyncio.timeout(30):
+            found = count(await ask(at(first, second)))
+            assert asked
+            return found
+
+    assert asyncio.run(run()) == 1
 
 
 def test_a_port_that_nobody_listens_on_is_passed_over() -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.support.targets import NOW
 
 WITHIN = timedelta(seconds=60)
 RETENTION = timedelta(days=400)
+HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
 
 
 def saved(text: str = "x", **changes: Any) -> Saved:  # noqa: ANN401 - any field of Saved
@@ -40,6 +41,7 @@ class Kept:
     Attributes:
         errors: that were reported.
         everything: what is in memory.
+        now: the system's clock.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,10 +49,11 @@ class Kept:
         self.path = self.folder / FILE_NAME
         self.errors: list[StoreError] = []
         self.everything: dict[str, Saved] = {}
+        self.now = NOW
 
     def make(self) -> Database:
         return Database(
-            self.folder, RETENTION, now=lambda: NOW, failed=self.errors.append, everything=lambda: self.everything
+            self.folder, RETENTION, now=lambda: self.now, failed=self.errors.append, everything=lambda: self.everything
         )
 
     @contextmanager
@@ -105,8 +108,8 @@ def test_changes_are_read_by_target_and_time_the_newest_first(kept: Kept) -> Non
 
     async def run() -> None:
         with kept.open() as (database, _):
-            database.put("a", saved(), [old, change()])
             database.put("b", saved(), [older])
+            database.put("a", saved(), [old, change()])
             await database.written()
             assert await database.changes(None, NOW - timedelta(days=9), 10) == [change(), old, older]
             assert await database.changes("a", NOW - timedelta(days=9), 10) == [change(), old]
@@ -115,24 +118,71 @@ def test_changes_are_read_by_target_and_time_the_newest_first(kept: Kept) -> Non
     asyncio.run(run())
 
 
-def test_what_is_older_than_the_retention_is_deleted(kept: Kept) -> None:
-    with kept.open() as (database, _):
-        database.put("a", saved(), [change(age=RETENTION + timedelta(seconds=1)), change()])
+def started(kept: Kept, now: datetime) -> list[StateChange]:
+    """The changes that a daemon keeps that starts now, scans target `b`, and ends."""
 
-    async def run() -> None:
-        with kept.open() as (database, found):
-            assert found == {"a": saved()}
+    async def run() -> list[StateChange]:
+        kept.now = now
+        with kept.open() as (database, _):
             database.put("b", saved())
             await database.written()
-            assert await database.changes(None, NOW - 2 * RETENTION, 10) == [change()]
+            return await database.changes(None, datetime.fromtimestamp(0, UTC), 10)
 
-    asyncio.run(run())
+    return asyncio.run(run())
+
+
+def test_what_is_older_than_the_retention_is_deleted_each_day(kept: Kept) -> None:
+    old, young = change(age=RETENTION - HOUR), change()
+    with kept.open() as (database, _):
+        database.put("a", saved(), [old, young])
+    assert started(kept, NOW + 23 * HOUR) == [young, old]
+    assert started(kept, NOW + DAY) == [young]
     with sqlite3.connect(kept.path) as connection:
         connection.execute("UPDATE targets SET saved_at = 0 WHERE name = 'a'")
     connection.close()
-    with kept.open() as (database, _):
-        database.put("b", saved())
+    assert set(kept.content()) == {"a", "b"}
+    started(kept, NOW + 2 * DAY)
     assert kept.content() == {"b": saved()}
+
+
+@pytest.mark.parametrize("leap", [YEAR, -YEAR, 20 * YEAR])
+def test_a_clock_that_is_wrong_for_less_than_a_day_deletes_nothing(kept: Kept, leap: timedelta) -> None:
+    """However often the daemon starts meanwhile."""
+    seen = change()
+    with kept.open() as (database, _):
+        database.put("a", saved(), [seen])
+    for hours in (1, 2, 24):
+        assert started(kept, NOW + leap + hours * HOUR) == [seen]
+    for hours in (25, 26, 49):
+        assert started(kept, NOW + hours * HOUR) == [seen]
+    assert set(kept.content()) == {"a", "b"}
+
+
+def test_after_a_long_pause_what_is_old_is_deleted_a_day_later(kept: Kept) -> None:
+    with kept.open() as (database, _):
+        database.put("a", saved(), [change()])
+    assert started(kept, NOW + 2 * YEAR) == [change()]
+    assert started(kept, NOW + 2 * YEAR + DAY) == []
+
+
+def test_what_cannot_be_cleaned_is_written_once(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    def clean(*_arguments: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(tables.Tables, "clean", clean)
+    with kept.open() as (database, _):
+        database.put("a", saved(), [change()])
+    assert started(kept, NOW) == [change()]
+    assert set(kept.errors) == {StoreError.WRITE}
+
+
+def test_the_newest_change_is_the_last_one_although_the_clock_was_ahead(kept: Kept) -> None:
+    ahead, after = change(age=-YEAR), change(age=-HOUR)
+    with kept.open() as (database, _):
+        database.put("a", saved(), [change()])
+        database.put("a", saved(), [ahead])
+        database.put("a", saved(), [after])
+    assert started(kept, NOW) == [after, ahead, change()]
 
 
 def damage(path: Path) -> None:

@@ -1,6 +1,6 @@
 """What counts as a change, and since when something is as it is."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -34,6 +34,15 @@ def changed(before: Report, after: Report) -> dict[StateKey, tuple[object, objec
     assert all(then[one.key].since == LATER for one in found)
     assert all(state == first[key] for key, state in then.items() if key not in {one.key for one in found})
     return {one.key: (one.before, one.after) for one in found}
+
+
+@pytest.mark.parametrize(("ahead", "since"), [(timedelta(days=365), LATER), (timedelta(seconds=1), None)])
+def test_nothing_is_as_it_is_since_a_time_to_come(ahead: timedelta, since: datetime | None) -> None:
+    """The clock was set back. By a second it is set all the time."""
+    before = {HSTS: State("pass", LATER + ahead)}
+    after = states_after(before, {HSTS: "pass"}, LATER)
+    assert after == {HSTS: State("pass", since or LATER + ahead)}
+    assert changes("t", None, before, after) == ()
 
 
 def good(*parts: object) -> Facts:
