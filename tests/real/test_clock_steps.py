@@ -137,10 +137,9 @@ def server(tmp_path: Path) -> Iterator[int]:
         yield port
 
 
-@pytest.mark.parametrize("stored", [False, True], ids=["memory", "storage"])
-def test_scans_go_on_and_no_alert_is_untrue_when_the_clock_is_set(tmp_path: Path, server: int, stored: bool) -> None:
+def test_scans_go_on_and_no_alert_is_untrue_when_the_clock_is_set(tmp_path: Path, server: int) -> None:
     """With Prometheus on another machine, an alert says of a clock that is ahead that one of the two is wrong."""
-    daemon = Daemon(tmp_path, server, *([f"--storage.path={tmp_path}/data"] if stored else []))
+    daemon = Daemon(tmp_path, server, f"--storage.path={tmp_path}/data")
     histories, expected_alerts = dict[str, list[Scrape]](), dict[str, set[str]]()
     with daemon.running():
         before = daemon.settle()
