@@ -29,7 +29,7 @@ _KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenFile:
     """A file as it was read.
 
     Attributes:
@@ -41,7 +41,7 @@ class Seen:
     modified_ns: int | None = None
 
 
-Fingerprint = Mapping[str, Seen]
+Fingerprint = Mapping[str, SeenFile]
 """Path -> the file as it was read, for all files that something was made of."""
 
 
@@ -102,10 +102,10 @@ class View:
         """All files that were read, and those that could not be read."""
         return {path: self._seen(path, found) for path, found in self._found.items()}
 
-    def _seen(self, path: str, found: _Content | OSError) -> Seen:
+    def _seen(self, path: str, found: _Content | OSError) -> SeenFile:
         if isinstance(found, OSError):
-            return Seen(None)
-        return Seen(hashlib.sha256(found.data).digest(), found.modified_ns if path in self._dated else None)
+            return SeenFile(None)
+        return SeenFile(hashlib.sha256(found.data).digest(), found.modified_ns if path in self._dated else None)
 
 
 _VIEW: ContextVar[View | None] = ContextVar("view", default=None)
@@ -152,12 +152,12 @@ def seen_now(before: Fingerprint, view: View | None = None) -> Fingerprint:
     return {path: _seen_now(path, seen, view) for path, seen in before.items()}
 
 
-def _seen_now(path: str, before: Seen, view: View) -> Seen:
+def _seen_now(path: str, before: SeenFile, view: View) -> SeenFile:
     try:
         found = view.read_again(path)
     except OSError:
-        return Seen(None)
-    return Seen(hashlib.sha256(found.data).digest(), None if before.modified_ns is None else found.modified_ns)
+        return SeenFile(None)
+    return SeenFile(hashlib.sha256(found.data).digest(), None if before.modified_ns is None else found.modified_ns)
 
 
 def _through_view(path: str | Path, *, dated: bool) -> _Content:

@@ -1,5 +1,6 @@
 """Parsers of certificates, HTTP responses and DNS records."""
 
+import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -218,6 +219,11 @@ def dns_response(data: bytes) -> None:
     _looked_up(mta_sts.PROBE, data)
 
 
+async def _run(probe: Probe[F], session: Session) -> F:
+    """The probe in a task, because the time of a lookup is limited."""
+    return await probe.run(session)
+
+
 def _looked_up(probe: Probe[F], data: bytes) -> F | None:
     """The probe's facts if a name server always sends these bytes; None if the probe fails."""
     resolver = dns.asyncresolver.Resolver(configure=False)
@@ -225,7 +231,7 @@ def _looked_up(probe: Probe[F], data: bytes) -> F | None:
     records, target = RecordResolver(resolver, validating=True), replace(_TARGET, mail_domain=NAME)
     session = Session(target, Dialer(target, HostGate()), records, NOW, Workers(), known=Facts(), deadline=0.0)
     try:
-        facts = run(probe.run(session))
+        facts = asyncio.run(_run(probe, session))
     except ProbeError as error:
         assert error.reason is Reason.DNS_ERROR  # noqa: PT017 - no test of pytest
         return None

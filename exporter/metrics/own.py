@@ -67,7 +67,7 @@ DATA_TIMESTAMP = Family(
     example=1795910400,
 )
 TIME = Family(
-    "tls_posture_exporter_time_seconds",
+    "tls_posture_exporter_clock_timestamp_seconds",
     "System clock of the exporter, by which all its times are",
     Unit.TIME,
     NEVER,

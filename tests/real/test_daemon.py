@@ -163,8 +163,8 @@ def test_sigterm_ends_it_within_ten_seconds_even_with_scans_running(tmp_path: Pa
         assert time.monotonic() - began < 10
     log = (tmp_path / "exporter.log").read_text()
     assert "Traceback" not in log
-    assert 'level=info logger=exporter.app msg="listening on 127.0.0.1 port' in log
-    assert log.splitlines()[-1].endswith("level=info logger=exporter.app msg=stopping")
+    assert 'level=info logger=exporter.daemon msg="listening on 127.0.0.1 port' in log
+    assert log.splitlines()[-1].endswith("level=info logger=exporter.daemon msg=stopping")
 
 
 def _silent_config() -> str:

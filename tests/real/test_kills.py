@@ -182,7 +182,7 @@ def test_a_daemon_that_is_killed_forgets_nothing_and_scans_nothing_early(
     for name in ("good", "weak"):
         (tmp_path / name).mkdir()
     head = (
-        f"global:\n  scan_interval: {INTERVAL.seconds}s\n  ca_file: {pki.bundle}\n"
+        f"global:\n  scan_interval: {INTERVAL.seconds}s\n  max_age: 1d\n  ca_file: {pki.bundle}\n"
         "  resolver: {nameservers: [127.0.0.1], port: 9, timeout: 100ms}\ntargets:\n"
     )
 

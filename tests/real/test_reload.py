@@ -13,27 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hung import HANGING
 from tests.support.processes import end, free_port, running, start, wait_for
 from tests.support.servers import HOST, SEED_NGINX, make_pki, nginx
 
 pytestmark = pytest.mark.real
-
-HANGING = """
-import os, sys, time
-opens, hung = os.open, sys.argv.pop(1)
-
-def open_slowly(path, flags, *more, **named):
-    while os.path.dirname(os.path.realpath(path)) == hung and os.path.exists(hung + "/hangs"):
-        open_waits = opens(hung + "/waits", os.O_WRONLY | os.O_CREAT)
-        os.close(open_waits)
-        time.sleep(0.05)
-    return opens(path, flags, *more, **named)
-
-os.open = open_slowly
-from exporter.__main__ import main
-sys.exit(main())
-"""
-"""The daemon, for which files in one folder cannot be opened while that has a file `hangs`: storage that hangs."""
 
 
 class Folder:
@@ -103,6 +87,10 @@ class Folder:
 
     def has(self, name: str) -> bool:
         return f'target="{name}"' in self.get()
+
+    def shows(self, name: str) -> None:
+        """Wait for the target: scrapes of one second share a page."""
+        wait_for(f"target {name}", 60, lambda: self.has(name))
 
 
 RELOADS = 'tls_posture_exporter_config_reloads_total{outcome="success"}'
@@ -246,7 +234,7 @@ def test_a_failed_reload_answers_with_the_reason(folder: Folder) -> None:
             folder.get("/-/reload")
         folder.put(folder.text("b"))
         assert folder.post_reload()[0] == 200
-        assert folder.has("b")
+        folder.shows("b")
 
 
 def test_a_poll_follows_the_swap_of_a_config_map_and_every_file_that_is_named(tmp_path: Path) -> None:

@@ -142,14 +142,14 @@ def test_it_ends_at_its_limit_when_something_hangs() -> None:
 
 _STUCK = """
 import asyncio, sys, threading
-from exporter import __main__, app
+from exporter import __main__, app, daemon
 
 class Stuck(app.App):
-    def start(self):
-        super().start()
+    def start(self, *arguments, **named):
+        super().start(*arguments, **named)
         asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
 
-app.App = Stuck
+daemon.App = Stuck
 sys.exit(__main__.main())
 """
 

@@ -19,7 +19,7 @@ from tests.support.processes import find_program
 RULES = Path(__file__).parent.parent.parent / "prometheus" / "tls-posture.rules.yaml"
 _MOVING = (
     "tls_posture_last_scan_timestamp_seconds",
-    "tls_posture_exporter_time_seconds",
+    "tls_posture_exporter_clock_timestamp_seconds",
     "tls_posture_exporter_oldest_fact_timestamp_seconds",
     "tls_posture_exporter_next_due_timestamp_seconds",
 )

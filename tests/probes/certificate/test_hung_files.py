@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from contextlib import suppress
+import threading
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,17 +21,25 @@ HUNG = 7
 SECONDS = 30.0
 
 
-def release(fifo: Path) -> None:
-    """End one read of the FIFO, as if the file were empty."""
-    with suppress(OSError):  # nothing reads it
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+class Storage:
+    """Files under this name cannot be opened until `works` is set."""
+
+    def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.works, opens = threading.Event(), os.open
+
+        def open_slowly(path: Any, *arguments: Any, **named: Any) -> int:  # noqa: ANN401 - of os.open
+            if str(path) == name:
+                self.works.wait()
+            return opens(path, *arguments, **named)
+
+        monkeypatch.setattr("exporter.files.os.open", open_slowly)
 
 
-async def until_hung(fifo: Path, tasks: list[asyncio.Task[CertificateFacts]]) -> None:
+async def until_hung(tasks: list[asyncio.Task[CertificateFacts]]) -> None:
     """Wait until a thread hangs for each task."""
     async with asyncio.timeout(SECONDS):
         while FILES.busy < len(tasks):
-            assert not any(task.done() for task in tasks), fifo
+            assert not any(task.done() for task in tasks)
             await asyncio.sleep(0.01)
 
 
@@ -39,11 +48,13 @@ async def probe(target: Target) -> CertificateFacts:
 
 
 @pytest.mark.parametrize("kind", ["ca_file", "client_certificate"])
-def test_hung_files_of_some_targets_do_not_stop_the_others(tmp_path: Path, kind: str) -> None:
-    """A FIFO that nobody writes to stands for a file on storage that hangs."""
-    leaf, fifo = issue(HOST, names=dns(HOST)), tmp_path / "fifo"
-    os.mkfifo(fifo)
-    value = str(fifo) if kind == "ca_file" else ClientCertificate(str(fifo), str(fifo))
+def test_hung_files_of_some_targets_do_not_stop_the_others(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaf, hung_file = issue(HOST, names=dns(HOST)), str(tmp_path / "hung.pem")
+    Path(hung_file).touch()
+    storage = Storage(hung_file, monkeypatch)
+    value = hung_file if kind == "ca_file" else ClientCertificate(hung_file, hung_file)
     context = server_context(pem_file(tmp_path / "leaf.pem", leaf, key=leaf))
 
     async def run() -> CertificateFacts:
@@ -51,7 +62,7 @@ def test_hung_files_of_some_targets_do_not_stop_the_others(tmp_path: Path, kind:
         target = partial(make_target, server.sockets[0].getsockname()[1])
         hung = [asyncio.create_task(probe(target(name=f"hung {n}", **{kind: value}))) for n in range(HUNG)]
         try:
-            await until_hung(fifo, hung)
+            await until_hung(hung)
             async with asyncio.timeout(SECONDS):
                 facts = await probe(target(name="healthy"))
             assert (FILES.busy, CERTIFICATES.busy, CERTIFICATES.queue) == (HUNG, 0, 0)
@@ -61,9 +72,9 @@ def test_hung_files_of_some_targets_do_not_stop_the_others(tmp_path: Path, kind:
             for task in hung:
                 task.cancel()
             await asyncio.wait(hung)
+            storage.works.set()
             async with asyncio.timeout(SECONDS):
                 while FILES.busy:
-                    release(fifo)
                     await asyncio.sleep(0.01)
             server.close()
 
