@@ -179,7 +179,8 @@ class App:
         for name in setup.targets:
             begun = self._publisher.begun_at(name)
             if begun is not None:
-                self.freshness.expect_turn(name, begun)  # a date that has come since is not forgotten
+                # A date that has come since is not forgotten. The clock may have been set back.
+                self.freshness.expect_turn(name, min(begun, self._now()))
                 self.freshness.judge_soon({name})
         self.schedule.scan_again({name for name in kept if not setup.targets[name].files.isdisjoint(changed)})
         self._note_data(setup)

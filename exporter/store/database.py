@@ -270,8 +270,7 @@ class Database:
 
     def _set_aside(self, kind: StoreError, error: Exception) -> None:
         self._is_new = True
-        stamp = self._now().strftime("%Y%m%dT%H%M%SZ")
-        aside = self._path.with_name(f"{FILE_NAME}.{kind}-{stamp}")
+        aside = self._free_name(f"{FILE_NAME}.{kind}-{self._now():%Y%m%dT%H%M%SZ}")
         try:
             for suffix in ("-wal", "-shm", ""):  # the file itself last: until then it is found again
                 with suppress(FileNotFoundError):
@@ -279,6 +278,11 @@ class Database:
         except OSError as problem:
             raise sqlite3.OperationalError(f"{self._path} cannot be set aside: {problem}") from error
         self._report(kind, "%s was set aside as %s: %s", self._path, aside.name, error)
+
+    def _free_name(self, name: str) -> Path:
+        """This name in the folder, with a number if it is taken."""
+        names = (name, *(f"{name}.{number}" for number in range(2, 1000)))
+        return next(path for one in names if not (path := self._folder / one).exists())
 
     def _report(self, kind: StoreError, message: str, *arguments: object) -> None:
         self._failed(kind)

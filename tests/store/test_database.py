@@ -219,6 +219,16 @@ def test_a_file_that_cannot_be_used_is_set_aside_as_it_is(kept: Kept, harm: Any,
     assert aside.read_bytes() == before
 
 
+def test_files_that_are_set_aside_in_the_same_second_do_not_replace_each_other(kept: Kept) -> None:
+    for number in range(3):
+        kept.folder.mkdir(exist_ok=True)
+        kept.path.write_bytes(b"not a database %d" % number * 1000)
+        with kept.open():
+            pass
+    asides = [one for one in kept.folder.glob(f"{FILE_NAME}.damaged-*") if not one.name.endswith(("-wal", "-shm"))]
+    assert len({one.read_bytes() for one in asides}) == 3
+
+
 def test_a_file_that_is_damaged_later_is_replaced_with_everything(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     write, broken = tables.Tables.write, threading.Event()
 
