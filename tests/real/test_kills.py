@@ -7,6 +7,7 @@ import asyncio
 import os
 import random
 import re
+import shutil
 import signal
 import sys
 import time
@@ -16,11 +17,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from exporter.monotonic import EPOCH
 from exporter.schedule import phase
 from exporter.store.database import FILE_NAME
+from exporter.store.history import StateChange
 from exporter.store.saved import Saved
 from exporter.store.tables import Tables
 from tests.support.processes import end, free_port, start
@@ -113,12 +117,19 @@ class Daemon:
         self.process.wait()
         end(self.process)
 
-    def stored(self) -> Mapping[str, Saved]:
-        tables = Tables(self.storage / FILE_NAME)
-        try:
-            return tables.latest()
-        finally:
-            tables.close()
+    def stored(self) -> tuple[Mapping[str, Saved], list[StateChange]]:
+        """What the next start will find: the latest of each target, and the history.
+
+        Read from a copy: closing a database writes its log into the file, and the start has to do without that.
+        """
+        with TemporaryDirectory() as folder:
+            for file in self.storage.glob(f"{FILE_NAME}*"):
+                shutil.copy(file, folder)
+            tables = Tables(Path(folder) / FILE_NAME)
+            try:
+                return tables.latest(), tables.changes(None, EPOCH, 100)
+            finally:
+                tables.close()
 
 
 def constant(samples: Samples) -> Samples:
@@ -153,7 +164,8 @@ async def kill_often(daemon: Daemon, fronts: Mapping[str, Front]) -> str:
         await asyncio.sleep(chance.random() * 2)
         before = await daemon.samples()
         daemon.kill()
-        stored = daemon.stored()
+        stored, changes = daemon.stored()
+        assert changes == [], f"after {number} kills"
         await asyncio.sleep(0.1)  # connections that were on their way
         for each in fronts.values():
             each.times.clear()
