@@ -164,7 +164,7 @@ class App:
         Targets whose trust or client certificate is in a changed file are scanned again soon; their facts stay.
         """
         before, setup, backend = self._publisher.setup, loaded.setup, self._make_backend(loaded.config)
-        kept = self._publisher.kept(setup)
+        kept, restored = self._publisher.kept(setup), self._publisher.restored(setup)
         try:
             self._reschedule(setup, kept)
             self._publisher.apply(setup)
@@ -182,6 +182,8 @@ class App:
                 # A date that has come since is not forgotten. The clock may have been set back.
                 self.freshness.expect_turn(name, min(begun, self._now()))
                 self.freshness.judge_soon({name})
+        # What cannot be read is not known: these targets do not wait until they are due.
+        self.schedule.scan_again({name for name in restored if self._publisher.begun_at(name) is None})
         self.schedule.scan_again({name for name in kept if not setup.targets[name].files.isdisjoint(changed)})
         self._note_data(setup)
 

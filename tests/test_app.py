@@ -3,13 +3,14 @@
 import asyncio
 import importlib
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from exporter.app import App
+from exporter.app import App, Storage
 from exporter.clients.files import shipped_clients
 from exporter.config import Config
 from exporter.errors import ConfigError
@@ -17,6 +18,7 @@ from exporter.files import one_view
 from exporter.freshness import JUDGED_EVERY_SECONDS
 from exporter.policies import read_config
 from exporter.software.files import shipped_table
+from exporter.store.database import FILE_NAME
 from tests.support.plain import plain_server
 from tests.support.scripted import End, Stack, alert, scripted_server
 
@@ -432,6 +434,41 @@ def test_a_target_is_scanned_again_when_the_content_of_its_trust_changes(fixture
                     await asyncio.sleep(0.02)
             assert app.reports()[1].result.started_at == began["b"]
             assert two.connections == others
+            await app.stop()
+
+    asyncio.run(run())
+
+
+def scan_time(page: str) -> float:
+    """When the last scan of the first target ended; 0 if there was none."""
+    family = "tls_posture_last_scan_timestamp_seconds{"
+    return next((float(line.split()[-1]) for line in page.splitlines() if line.startswith(family)), 0)
+
+
+@pytest.mark.parametrize(("column", "kept"), [("seen", False), ("states", True)])
+def test_a_record_that_cannot_be_read_does_not_stop_its_target(fixture: Fixture, column: str, kept: bool) -> None:
+    storage = Storage(fixture.file.parent / "storage", timedelta(days=400))
+
+    async def run() -> None:
+        async with scripted_server(STACK) as server:
+            config = fixture.write(entry("a", server.port))
+            app = App(config, storage=storage, now=fixture.clock)
+            app.start()
+            await scanned(app, 1)
+            await app.stop()
+            with sqlite3.connect(storage.folder / FILE_NAME) as connection:
+                connection.execute(f"UPDATE latest SET {column} = x'00'")  # noqa: S608 - a column of the test
+            connection.close()
+            app, restarted = App(config, storage=storage, now=fixture.clock), fixture.clock()
+            app.start()
+            await app.freshness.settled()
+            assert ("tls_posture_scan_success{" in text(app)) is kept
+            assert 'tls_posture_exporter_store_errors_total{error="record"} 1.0' in text(app)
+            app.schedule.scan_again({"a"} if kept else ())  # what is not known is scanned without being asked
+            async with asyncio.timeout(20):
+                while scan_time(text(app)) < restarted.timestamp():
+                    await asyncio.sleep(0.02)
+            assert 'tls_posture_exporter_store_errors_total{error="record"} 1.0' in text(app)
             await app.stop()
 
     asyncio.run(run())

@@ -78,8 +78,7 @@ class Store:
         try:
             return tuple(unpack(record.seen, target) for record in saved.records)
         except UnreadableRecordError as error:  # by another version: as if the target had not been scanned
-            log.error("target=%s cannot be restored: %s", target.name, error)
-            self._unreadable()
+            self._note_unreadable(target.name, error)
             del self._latest[target.name]
             return ()
 
@@ -102,7 +101,7 @@ class Store:
         saved = self._latest[name]
         records, changed = [], list[StateChange]()
         for record, report in zip(saved.records, reports, strict=True):
-            before = unpack_states(record.states)
+            before = self._states_of(name, record)
             states = states_after(before, values_of(report), at)
             changed += changes(name, record.address, before, states)
             records.append(record if states == before else replace(record, states=pack_states(states)))
@@ -122,7 +121,19 @@ class Store:
 
     def _states(self, name: str) -> dict[str | None, States]:
         saved = self._latest.get(name)
-        return {one.address: unpack_states(one.states) for one in saved.records} if saved else {}
+        return {one.address: self._states_of(name, one) for one in saved.records} if saved else {}
+
+    def _states_of(self, name: str, record: Record) -> States:
+        """The states of a record; none if they cannot be read, so that they begin anew."""
+        try:
+            return unpack_states(record.states)
+        except UnreadableRecordError as error:
+            self._note_unreadable(name, error)
+            return {}
+
+    def _note_unreadable(self, name: str, error: UnreadableRecordError) -> None:
+        log.error("target=%s cannot be restored: %s", name, error)
+        self._unreadable()
 
     def _save(self, name: str, saved: Saved, changed: Sequence[StateChange]) -> None:
         self._latest[name] = saved

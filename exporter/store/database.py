@@ -96,7 +96,7 @@ class Database:
         """
         self._lock_folder()
         try:
-            latest = self._opened().latest()
+            latest = self._opened().latest(self._unreadable)
         except sqlite3.Error as error:
             if _code(error) in _NO_ACCESS:
                 self._unlock()
@@ -105,6 +105,9 @@ class Database:
             latest = {}
         self._thread.start()
         return latest
+
+    def _unreadable(self, name: str, error: Exception) -> None:
+        self._report(StoreError.RECORD, "target=%s cannot be restored: %s", name, error)
 
     def _lock_folder(self) -> None:
         try:

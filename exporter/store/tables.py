@@ -6,11 +6,12 @@ a failure of the machine the last commits may be missing, but the file is whole 
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic_core import from_json, to_json
 
@@ -81,6 +82,7 @@ class Tables:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.text_factory = lambda text: text.decode(errors="replace")  # one damaged row is not all of them
         try:
             self._prepare()
         except BaseException:
@@ -107,16 +109,23 @@ class Tables:
         """Close the file."""
         self._connection.close()
 
-    def latest(self) -> dict[str, Saved]:
-        """The latest of each target, by name."""
-        records: dict[str, list[Record]] = {}
-        for target, _, address, seen, states in self._connection.execute("SELECT * FROM latest ORDER BY target, place"):
-            records.setdefault(target, []).append(Record(address or None, seen, states))
-        return {
-            name: Saved(service, _time(begun_at), failures, tuple(records[name]))
-            for name, service, begun_at, failures, _ in self._connection.execute("SELECT * FROM targets")
-            if name in records
-        }
+    def latest(self, unreadable: Callable[[str, Exception], None] = lambda _name, _error: None) -> dict[str, Saved]:
+        """The latest of each target, by name.
+
+        Args:
+            unreadable: called with the name of each target that is left out because a row of it is damaged.
+        """
+        rows: dict[str, list[tuple[Any, ...]]] = {}
+        for target, *row in self._connection.execute("SELECT * FROM latest ORDER BY target, place"):
+            rows.setdefault(target, []).append(tuple(row))
+        latest = {}
+        for name, *row in self._connection.execute("SELECT * FROM targets"):
+            if name in rows:
+                try:
+                    latest[name] = _saved(row, rows[name])
+                except (TypeError, ValueError, OverflowError, OSError) as error:
+                    unreadable(name, error)
+        return latest
 
     def write(self, batch: Batch, now: datetime) -> None:
         """Write all of it, or nothing.
@@ -190,6 +199,24 @@ class Tables:
             StateChange(name, address or None, parse_key(what), from_json(before), from_json(after), _time(at))
             for at, name, address, what, before, after in rows
         ]
+
+
+def _saved(row: Sequence[Any], records: Iterable[Sequence[Any]]) -> Saved:
+    """What is kept of a target, from its row of `targets` and its rows of `latest`, without the name.
+
+    SQLite does not enforce the types of columns, and `quick_check` does not look at values.
+
+    Raises:
+        TypeError: a value has another type.
+        ValueError, OverflowError, OSError: a time is out of range.
+    """
+    service, begun_at, failures, _ = row
+    saved = Saved(
+        service, _time(begun_at), failures, tuple(Record(where or None, *both) for _, where, *both in records)
+    )
+    if not (isinstance(failures, int) and all(isinstance(one.seen + one.states, bytes) for one in saved.records)):
+        raise TypeError("a value has the wrong type")
+    return saved
 
 
 def _time(seconds: float) -> datetime:

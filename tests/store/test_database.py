@@ -255,6 +255,42 @@ def test_a_file_that_is_damaged_later_is_replaced_with_everything(kept: Kept, mo
     assert kept.errors == [StoreError.WRITE, StoreError.DAMAGED]
 
 
+def execute(path: Path, statement: str) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(statement)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "UPDATE targets SET begun_at = 1e300 WHERE name = 'a'",
+        "UPDATE targets SET begun_at = 'soon' WHERE name = 'a'",
+        "UPDATE targets SET failures = 'many' WHERE name = 'a'",
+        "UPDATE latest SET seen = 'text' WHERE target = 'a'",
+        "UPDATE latest SET states = 1 WHERE target = 'a'",
+    ],
+)
+def test_a_damaged_row_costs_its_target_only(kept: Kept, damaged: str) -> None:
+    with kept.open() as (database, _):
+        database.put("a", saved())
+        database.put("b", saved())
+    execute(kept.path, damaged)
+    assert kept.content() == {"b": saved()}
+    assert kept.errors == [StoreError.RECORD]
+    with kept.open() as (database, _):
+        database.put("a", saved("new"))
+    assert kept.content() == {"a": saved("new"), "b": saved()}
+
+
+def test_text_that_is_damaged_leaves_the_rest_readable(kept: Kept) -> None:
+    with kept.open() as (database, _):
+        database.put("a", saved())
+        database.put("b", saved())
+    execute(kept.path, "UPDATE targets SET service = CAST(x'ff' AS TEXT) WHERE name = 'a'")
+    assert kept.content() == {"a": saved(service="\ufffd"), "b": saved()}
+
+
 @contextmanager
 def full_disk(used: int) -> Iterator[None]:
     """No file of this process gets longer than this."""
