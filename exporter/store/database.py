@@ -29,7 +29,10 @@ T = TypeVar("T")
 
 FILE_NAME = "exporter.db"
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_NO_ACCESS = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}
+_OTHER_TABLES = sqlite3.SQLITE_ERROR
+"""The file has other tables than a file of its version has. Seen when it is opened only."""
+_NO_ACCESS = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY}
+"""At the start these end the program: results that cannot be read now must not be replaced by new ones."""
 _PATIENCE_SECONDS = 2.0
 """How long a result waits to be written before it is shown; a disk that hangs must not stop scans."""
 _RETRY_SECONDS = 5.0
@@ -256,7 +259,7 @@ class Database:
             except NewerVersionError as error:
                 self._set_aside(StoreError.NEWER, error)
             except sqlite3.Error as error:
-                if _code(error) not in _DAMAGED:
+                if _code(error) not in {*_DAMAGED, _OTHER_TABLES}:
                     raise
                 self._set_aside(StoreError.DAMAGED, error)
         if self._tables is None:

@@ -4,6 +4,7 @@ A write is one transaction. What is committed survives the end of the process at
 a failure of the machine the last commits may be missing, but the file is whole (`synchronous=NORMAL`).
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,6 +37,11 @@ CREATE TABLE changes (
 CREATE INDEX changes_by_target ON changes (target, at);
 CREATE INDEX changes_by_time ON changes (at);
 """
+_COLUMNS = {
+    "targets": "name, service, begun_at, failures, saved_at",
+    "latest": "target, place, address, seen, states",
+    "changes": "at, target, address, what, before, after",
+}
 _CLEANED = "CREATE TABLE IF NOT EXISTS cleaned (at REAL NOT NULL)"
 """When the tables were cleaned for the last time; at most one row."""
 _CLEANED_AFTER = timedelta(days=1)
@@ -79,8 +85,7 @@ class Tables:
             NewerVersionError: a newer version of this program wrote the file; it is not changed.
             sqlite3.Error: the file cannot be used.
         """
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        _create(path)
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.text_factory = lambda text: text.decode(errors="replace")  # one damaged row is not all of them
         try:
@@ -104,6 +109,8 @@ class Tables:
             raise error
         if version == 0:
             self._connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        for table, columns in _COLUMNS.items():  # fails where the schema is another one
+            self._connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608 - constants
 
     def close(self) -> None:
         """Close the file."""
@@ -199,6 +206,23 @@ class Tables:
             StateChange(name, address or None, parse_key(what), from_json(before), from_json(after), _time(at))
             for at, name, address, what, before, after in rows
         ]
+
+
+def _create(path: Path) -> None:
+    """Create the file where it does not exist, for its owner only.
+
+    Raises:
+        sqlite3.Error: it cannot be created.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as problem:
+        error = sqlite3.OperationalError(f"it cannot be created: {problem.strerror}")
+        full = problem.errno in {errno.ENOSPC, errno.EDQUOT}
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL if full else sqlite3.SQLITE_CANTOPEN
+        raise error from problem
 
 
 def _saved(row: Sequence[Any], records: Iterable[Sequence[Any]]) -> Saved:

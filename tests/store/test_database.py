@@ -1,6 +1,8 @@
 """What is written is there after any end, and trouble with the disk stops nothing."""
 
 import asyncio
+import errno
+import os
 import resource
 import shutil
 import sqlite3
@@ -185,6 +187,12 @@ def test_the_newest_change_is_the_last_one_although_the_clock_was_ahead(kept: Ke
     assert started(kept, NOW) == [after, ahead, change()]
 
 
+def execute(path: Path, statement: str) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(statement)
+    connection.close()
+
+
 def damage(path: Path) -> None:
     path.write_bytes(b"not a database" * 1000)
 
@@ -201,9 +209,23 @@ def make_newer(path: Path) -> None:
     connection.close()
 
 
+def drop_a_table(path: Path) -> None:
+    execute(path, "DROP TABLE latest")
+
+
+def reset_the_version(path: Path) -> None:
+    execute(path, "PRAGMA user_version = 0")
+
+
 @pytest.mark.parametrize(
     ("harm", "error"),
-    [(damage, StoreError.DAMAGED), (damage_pages, StoreError.DAMAGED), (make_newer, StoreError.NEWER)],
+    [
+        (damage, StoreError.DAMAGED),
+        (damage_pages, StoreError.DAMAGED),
+        (drop_a_table, StoreError.DAMAGED),
+        (reset_the_version, StoreError.DAMAGED),
+        (make_newer, StoreError.NEWER),
+    ],
 )
 def test_a_file_that_cannot_be_used_is_set_aside_as_it_is(kept: Kept, harm: Any, error: StoreError) -> None:  # noqa: ANN401
     with kept.open() as (database, _):
@@ -253,12 +275,6 @@ def test_a_file_that_is_damaged_later_is_replaced_with_everything(kept: Kept, mo
     asyncio.run(run())
     assert kept.content() == kept.everything
     assert kept.errors == [StoreError.WRITE, StoreError.DAMAGED]
-
-
-def execute(path: Path, statement: str) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute(statement)
-    connection.close()
 
 
 @pytest.mark.parametrize(
@@ -335,6 +351,40 @@ def test_a_start_on_a_full_disk_restores_everything(kept: Kept) -> None:
 def test_a_folder_belongs_to_one_process(kept: Kept) -> None:
     with kept.open(), pytest.raises(ExporterError, match="in use by another process"):
         kept.make().open()
+
+
+def test_a_file_that_somebody_reads_at_the_start_is_an_error_and_loses_nothing(kept: Kept) -> None:
+    with kept.open() as (database, _):
+        database.put("a", saved())
+    reader = sqlite3.connect(kept.path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM targets").fetchall()
+    with pytest.raises(ExporterError, match="locked"):
+        kept.make().open()
+    reader.close()
+    assert kept.content() == {"a": saved()}
+
+
+@pytest.mark.parametrize(("code", "is_full"), [(errno.ENOSPC, True), (errno.EACCES, False)])
+def test_a_file_that_cannot_be_created(kept: Kept, monkeypatch: pytest.MonkeyPatch, code: int, is_full: bool) -> None:
+    """A full disk has space later. Missing rights are an error at the start."""
+    open_file, blocked = os.open, [True]
+
+    def refuse(path: Any, *arguments: Any) -> int:  # noqa: ANN401
+        if blocked and path == kept.path:
+            raise OSError(code, os.strerror(code))
+        return open_file(path, *arguments)
+
+    monkeypatch.setattr("exporter.store.tables.os.open", refuse)
+    if not is_full:
+        with pytest.raises(ExporterError, match="cannot be created"):
+            kept.make().open()
+        return
+    with kept.open() as (database, found):
+        assert found == {}
+        blocked.clear()
+        database.put("a", saved())
+    assert kept.content() == {"a": saved()}
 
 
 @pytest.mark.parametrize("blocked", ["data", f"data/{FILE_NAME}"])
