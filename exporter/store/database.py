@@ -243,7 +243,7 @@ class Database:
         if monotonic() - self._cleaned_at >= _CLEANED_EVERY_SECONDS:
             self._cleaned_at = monotonic()
             try:
-                tables.clean(self._now(), self._retention)
+                tables.clean(self._now(), self._retention, self._everything().keys())
             except sqlite3.Error as error:  # the batch is written
                 self._report(StoreError.WRITE, "%s could not be cleaned: %s", self._path, error)
 

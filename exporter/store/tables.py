@@ -7,7 +7,7 @@ a failure of the machine the last commits may be missing, but the file is whole 
 import errno
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -171,8 +171,10 @@ class Tables:
                 self._connection.execute("ROLLBACK")
             raise
 
-    def clean(self, now: datetime, retention: timedelta) -> None:
+    def clean(self, now: datetime, retention: timedelta, used: Collection[str]) -> None:
         """Once a day, delete what is older than this: changes, and targets that were not scanned since.
+
+        Targets that are in use stay: they may be scanned less often than that.
 
         After a leap of the clock nothing is deleted for a day, because the clock may be set back soon.
         """
@@ -183,15 +185,17 @@ class Tables:
             return
         with self._transaction():
             if passed is not None and _CLEANED_AFTER <= passed <= _LONGEST_PAUSE:
-                self._delete_before((now - retention).timestamp())
+                self._delete_before((now - retention).timestamp(), used)
             self._connection.execute("DELETE FROM cleaned")
             self._connection.execute("INSERT INTO cleaned VALUES (?)", (now.timestamp(),))
 
-    def _delete_before(self, until: float) -> None:
-        execute = self._connection.execute
+    def _delete_before(self, until: float, used: Collection[str]) -> None:
+        execute, many = self._connection.execute, self._connection.executemany
         execute("DELETE FROM changes WHERE at < ?", (until,))
-        execute("DELETE FROM latest WHERE target IN (SELECT name FROM targets WHERE saved_at < ?)", (until,))
-        execute("DELETE FROM targets WHERE saved_at < ?", (until,))
+        names = execute("SELECT name FROM targets WHERE saved_at < ?", (until,)).fetchall()
+        old = [(name,) for (name,) in names if name not in used]
+        many("DELETE FROM latest WHERE target = ?", old)
+        many("DELETE FROM targets WHERE name = ?", old)
 
     def changes(self, target: str | None, since: datetime, limit: int) -> list[StateChange]:
         """The latest changes since then, the newest first; of one target, or of all.

@@ -147,6 +147,16 @@ def test_what_is_older_than_the_retention_is_deleted_each_day(kept: Kept) -> Non
     assert kept.content() == {"b": saved()}
 
 
+def test_a_target_in_use_is_not_deleted_however_rarely_it_is_scanned(kept: Kept) -> None:
+    with kept.open() as (database, _):
+        database.put("a", saved())
+        database.put("gone", saved())
+    kept.everything = {"a": saved()}
+    execute(kept.path, "UPDATE targets SET saved_at = 0")
+    started(kept, NOW + DAY)
+    assert set(kept.content()) == {"a", "b"}
+
+
 @pytest.mark.parametrize("leap", [YEAR, -YEAR, 20 * YEAR])
 def test_a_clock_that_is_wrong_for_less_than_a_day_deletes_nothing(kept: Kept, leap: timedelta) -> None:
     """However often the daemon starts meanwhile."""
