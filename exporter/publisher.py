@@ -8,7 +8,7 @@ from hashlib import sha256
 from exporter.fleet import KeyIndex
 from exporter.judge import Judge, held, seen_after
 from exporter.metrics import Exposition, Lines, render_reports, render_target, target_samples
-from exporter.model import Facts, Report, ScanResult, Target
+from exporter.model import Facts, Report, ScanResult, Seen, Target
 from exporter.store import Store
 from exporter.store.saved import Saved
 
@@ -66,10 +66,14 @@ class Publisher:
 
         Its keys are indexed at once: what its neighbours share with it must be known when the first of them is judged.
         """
-        seen, now = self._store.adopt(target, service_key(target)), self._now()
+        seen = self._store.adopt(target, service_key(target))
         if seen:
-            self._keys.update(target.name, [replace(one, facts=held(one.facts, target, now)) for one in seen])
+            self._index(target, seen, self._now())
         return bool(seen)
+
+    def _index(self, target: Target, seen: Sequence[Seen], now: datetime) -> set[str]:
+        """Index the keys of the target; returns the targets whose verdict may change."""
+        return self._keys.update(target.name, [replace(one, facts=held(one.facts, target, now)) for one in seen])
 
     def kept(self, setup: Setup) -> set[str]:
         """The names of the current targets that are still the same service in this setup."""
@@ -111,6 +115,9 @@ class Publisher:
         """
         target, setup, now = results[0].target, self.setup, self._now()
         seen = seen_after(results, now, self._store.seen(target))
+        # First, because addresses of one target are neighbours too: the verdicts are final, and nothing has changed
+        # when they are judged again.
+        affected = self._index(target, seen, now) - {target.name}
         reports = setup.judge.reports(seen, target, now)
         saved = self._store.put(seen, reports, service_key(target), failures, now)
         self._unwritten.add(target.name)
@@ -119,8 +126,8 @@ class Publisher:
         finally:
             self._unwritten.discard(target.name)
         if self.setup is not setup or self._store.get(target.name) is not saved:
-            return reports, self.judge_again(target.name)
-        return reports, self._show(reports)
+            return reports, affected | self.judge_again(target.name)
+        return reports, affected | self._show(reports)
 
     def judge_again(self, name: str) -> set[str]:
         """Judge the target again now and show the result; returns the other targets whose verdict may change."""

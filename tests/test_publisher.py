@@ -1,7 +1,9 @@
 """What is exposed about targets, and what is kept when the configuration changes."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,11 +11,12 @@ from exporter.config import Config
 from exporter.config.sections import TargetSettings
 from exporter.fleet import KeyIndex
 from exporter.metrics import Exposition, OwnMetrics
-from exporter.model import Target
+from exporter.model import Addresses, Protocol, Target
 from exporter.publisher import Publisher, Setup, same_service
 from exporter.store import Store
+from exporter.store.database import Database
 from exporter.targets import make_target as configured_target
-from tests.support.facts import KOPANO, facts, handshake, result
+from tests.support.facts import GOOD_SUITES, KOPANO, certificates, deployment, facts, handshake, result
 from tests.support.judging import judge_by
 from tests.support.targets import NOW, make_target
 
@@ -44,10 +47,12 @@ class Shown:
     def __init__(self) -> None:
         self.store = Store()
         self.exposition = Exposition(OwnMetrics())
-        self.publisher = Publisher(self.store, self.exposition, KeyIndex(), lambda: NOW)
+        self.keys = KeyIndex()
+        self.publisher = Publisher(self.store, self.exposition, self.keys, lambda: NOW)
 
     def apply(self, *targets: Target, full: bool = False) -> set[str]:
-        return self.publisher.apply(Setup({target.name: target for target in targets}, judge_by(KOPANO), full=full))
+        judge = replace(judge_by(KOPANO), neighbours=self.keys.neighbours)
+        return self.publisher.apply(Setup({target.name: target for target in targets}, judge, full=full))
 
     def lines(self, start: str) -> list[str]:
         return [line for line in self.exposition.render("")[0].decode().splitlines() if line.startswith(start)]
@@ -96,3 +101,38 @@ def test_a_change_of_the_configuration_shows_when_the_target_is_judged_again() -
     shown.apply(ONE, full=True)
     shown.publisher.judge_again("one")
     assert shown.lines("tls_posture_contradictory_answers{")
+
+
+def test_addresses_that_share_a_key_are_judged_together_and_change_nothing_later(tmp_path: Path) -> None:
+    """One address accepts SSL 2, and so the other one is open to DROWN from its first verdict on."""
+    target = make_target(name="one", addresses=Addresses.ALL)
+    key = certificates(deployment(key_algorithm="RSA", spki_sha256="ab" * 32))
+    ssl2 = {Protocol.SSL2: ("SSL_CK_RC4_128_WITH_MD5",), **GOOD_SUITES}
+    results = [
+        replace(result(facts(handshake(ssl2, plain_chains=()), key), target=target), address="10.0.0.1"),
+        replace(result(facts(handshake(plain_chains=()), key), target=target), address="10.0.0.2"),
+    ]
+
+    async def run() -> None:
+        shown = Shown()
+        shown.store.use(
+            Database(
+                tmp_path,
+                timedelta(days=400),
+                now=lambda: NOW,
+                failed=lambda _: None,
+                everything=shown.store.everything,
+            )
+        )
+        shown.apply(target)
+        _, affected = await shown.publisher.take(results, 0)
+        assert affected == set()
+        lines = shown.lines('tls_posture_vulnerable{target="one",address="10.0.0.2",vulnerability="drown"')
+        assert [line.split()[-1] for line in lines] == ["1"]
+        assert shown.publisher.judge_again("one") == set()
+        assert shown.store.database
+        await shown.store.written()
+        assert await shown.store.database.changes(None, NOW - timedelta(days=1), 10) == []
+        shown.store.close(timedelta(seconds=60))
+
+    asyncio.run(run())
