@@ -328,6 +328,34 @@ def full_disk(used: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+def test_damage_of_the_history_keeps_the_latest(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found when the history is used. A start does not read all of it."""
+    monkeypatch.setattr("exporter.store.database._RETRY_SECONDS", 0.01)
+    with kept.open() as (database, _):
+        database.put("a", saved(), [change(age=timedelta(seconds=number)) for number in range(500)])
+    with sqlite3.connect(kept.path) as connection:
+        roots = "SELECT rootpage FROM sqlite_master WHERE tbl_name = 'changes'"
+        pages = [number for (number,) in connection.execute(roots)]
+    connection.close()
+    with kept.path.open("r+b") as file:
+        for page in pages:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xff" * 4096)
+
+    async def run() -> None:
+        with kept.open() as (database, found):
+            kept.everything = {**found, "b": saved()}
+            assert found == {"a": saved()}
+            database.put("b", saved(), [change()])
+            while database.pending:
+                await asyncio.sleep(0.01)
+            assert await database.changes(None, NOW, 10) == [change()]
+
+    asyncio.run(run())
+    assert kept.content() == {"a": saved(), "b": saved()}
+    assert kept.errors == [StoreError.WRITE, StoreError.DAMAGED]
+
+
 def test_a_disk_that_was_full_has_everything_later(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for it meanwhile."""
     monkeypatch.setattr("exporter.store.database._RETRY_SECONDS", 0.01)
