@@ -122,7 +122,9 @@ class Database:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._unlock()
-            raise ExporterError(f"{self._folder} is in use by another process") from error
+            if isinstance(error, BlockingIOError):
+                raise ExporterError(f"{self._folder} is in use by another process") from error
+            raise ExporterError(f"cannot lock {self._folder}: {error.strerror or error}") from error
 
     def _unlock(self) -> None:
         os.close(self._lock)

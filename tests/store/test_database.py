@@ -391,6 +391,15 @@ def test_a_folder_belongs_to_one_process(kept: Kept) -> None:
         kept.make().open()
 
 
+def test_a_file_system_without_locks_is_named(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("exporter.store.database.fcntl.flock", refuse)
+    with pytest.raises(ExporterError, match=r"cannot lock .*: No locks available"):
+        kept.make().open()
+
+
 def test_a_file_that_somebody_reads_at_the_start_is_an_error_and_loses_nothing(kept: Kept) -> None:
     with kept.open() as (database, _):
         database.put("a", saved())
