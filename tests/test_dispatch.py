@@ -169,7 +169,7 @@ def test_what_fails_is_scanned_at_every_second_interval_after_some_failures() ->
 
 
 def test_no_target_that_fails_goes_longer_than_two_intervals_without_a_scan() -> None:
-    """The alert TLSPostureScanStale would fire."""
+    """The alert TLSPostureScanStale fires after twice that: waiting in the slow lane takes time, too."""
     fleet = failing(50)
     fleet.live(HOUR, 24 * HOUR)
     assert max(fleet.gaps(fleet.healthy)) <= 7201

@@ -216,6 +216,14 @@ POOL_BUSY = Family(
     labels=(_POOL,),
     example=1,
 )
+POOL_MOST = Family(
+    "tls_posture_exporter_pool_threads_max",
+    "Maximum number of threads",
+    Unit.COUNT,
+    NEVER,
+    labels=(_POOL,),
+    example=4,
+)
 POOL_QUEUE = Family(
     "tls_posture_exporter_pool_queue",
     "Calls that wait for a thread",
@@ -286,6 +294,7 @@ OWN_FAMILIES = (
     OLDEST_FACT,
     NEXT_DUE,
     POOL_BUSY,
+    POOL_MOST,
     POOL_QUEUE,
     WEB_CONNECTIONS,
     WEB_CUT,
@@ -362,6 +371,9 @@ class OwnMetrics:
         self.oldest_fact = Maybe(OLDEST_FACT, self.registry)
         self.next_due = Maybe(NEXT_DUE, self.registry)
         self._pool_busy, self._pool_queue = self._gauge(POOL_BUSY), self._gauge(POOL_QUEUE)
+        most = self._gauge(POOL_MOST)
+        for pool in POOLS:
+            most.labels(pool.name).set(pool.threads)
         self.note_pools()
         self.attacks_not_tried = self._counter(ATTACKS_NOT_TRIED)
         self._running, self._waiting, self._lag = self._gauge(RUNNING), self._gauge(WAITING), self._gauge(LAG)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from exporter.metrics import FAMILIES, OwnMetrics
+from exporter.metrics.own import OWN_FAMILIES
 from exporter.policies import load_policy
 from tests.support.dashboards import SCRAPE_LABELS, Dashboard, each_dashboard, exprs, substituted
 from tests.support.prometheus import read
@@ -22,7 +23,7 @@ PROCESS = {
 LABELS: Mapping[str, set[str]] = {
     **{name: OF_TARGETS | labels for name, labels in CONTRACT.items()},
     **OWN_CONTRACT,
-    **{f"{name}_total": labels for name, labels in OWN_CONTRACT.items()},
+    **{f"{name}{end}": labels for name, labels in OWN_CONTRACT.items() for end in ("_total", "_sum", "_count")},
     **{name: set() for name in BY_PROMETHEUS | PROCESS},
 }
 
@@ -30,6 +31,7 @@ LABELS: Mapping[str, set[str]] = {
 @each_dashboard
 def test_metrics_exist(dashboard: Dashboard) -> None:
     own = {sample.name for family in OwnMetrics().registry.collect() for sample in family.samples}
+    own |= {family.name for family in OWN_FAMILIES}  # also those that are absent at first
     known = {family.name for family in FAMILIES} | own | BY_PROMETHEUS
 
     used = {selector.name for expr in exprs(dashboard) for selector in read(substituted(expr)).selectors}

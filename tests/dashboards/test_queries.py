@@ -262,3 +262,44 @@ def test_an_exporter_that_is_down_is_counted_for_a_day(tmp_path: Path) -> None:
     down: Mapping[Query, Answer] = {(FLEET, "Exporters down"): {NO_LABELS: 1}, (FLEET, "Compliant"): {}}
     assert wrong(tmp_path, {BUILD: seen_today, "up{}": "0", compliant(): seen_today}, down) == ""
     assert wrong(tmp_path, {BUILD: long_ago, "up{}": "0"}, {query: {} for query in down}) == ""
+
+
+def test_a_target_that_failed_is_overdue_after_four_intervals(tmp_path: Path) -> None:
+    """It may be scanned at every second interval only."""
+    now = NOW * 5 * 60
+    series = {}
+    for target, (success, age) in {
+        "fresh": (1, 1.9),
+        "late": (1, 2.1),
+        "backed-off": (0, 3.9),
+        "lost": (0, 4.1),
+    }.items():
+        labels = f'{{target="{target}"}}'
+        series[f"last_scan_timestamp_seconds{labels}"] = str(now - age * 3600)
+        series[f"scan_interval_seconds{labels}"] = "3600"
+        series[f"scan_success{labels}"] = str(success)
+
+    assert wrong(tmp_path, series, {(FLEET, "Overdue scans"): {NO_LABELS: 2}}) == ""
+
+
+def test_calls_that_wait_add_to_the_load_of_a_pool(tmp_path: Path) -> None:
+    of_pools = {"files": (8, 4, 8), "names": (8, 0, 32)}
+    series = {
+        f'exporter_pool_{name}{{pool="{pool}"}}': str(value)
+        for pool, values in of_pools.items()
+        for name, value in zip(("threads_busy", "queue", "threads_max"), values, strict=True)
+    }
+    expression_of = substituted(expression(EXPORTER, "Load of the pools of threads"))
+    expected = [Expected(expression_of, NOW, {'{pool="files"}': 1.5, '{pool="names"}': 0.25})]
+
+    assert evaluate(tmp_path, written_out(series), expected) == ""
+
+
+def test_workers_are_locked_if_seccomp_is_on(tmp_path: Path) -> None:
+    series = {
+        'exporter_worker_protection{protection="seccomp"}': "1",
+        'exporter_worker_protection{protection="landlock"}': "0",
+    }
+    query = EXPORTER, "Exporters", "Workers locked"
+    assert wrong(tmp_path, series, {query: {"": 1}}) == ""
+    assert wrong(tmp_path, {BUILD: "1"}, {query: {}}) == ""

@@ -5,9 +5,9 @@ stable, and a builder library would have to be kept in step with it. The output 
 can compare it.
 
 Three dashboards, each at most 25 panels: `fleet` (all targets, worst first), `target` (one of them), `exporter`
-(whether scans keep up, and their cost). There are no panels about discovery of targets
-(`tls_posture_exporter_discovery_failures_total`) and a store on disk (`tls_posture_exporter_store_errors_total`): the
-exporter has neither so far. Such a panel would always be empty, and an empty panel has to mean something.
+(whether scans keep up, what the daemon waits for and loses, and the cost). There are no panels about discovery of
+targets (`tls_posture_exporter_discovery_failures_total`): the exporter has none so far. Such a panel would always be
+empty, and an empty panel has to mean something.
 
 Operators choose the names of the labels of their targets, so there cannot be a variable for each. An ad hoc filter
 accepts any label: Grafana adds it to every query of the page and offers the existing names and values. A text box would

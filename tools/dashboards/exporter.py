@@ -1,5 +1,6 @@
 """The dashboard of the exporters themselves."""
 
+from tools.dashboards.daemon import daemon
 from tools.dashboards.frame import EXPORTER, dashboard, exporters
 from tools.dashboards.panels import (
     COUNT,
@@ -32,6 +33,10 @@ EXPORTER_KEY = "job, instance"
 DATA_OLD_DAYS, DATA_TOO_OLD_DAYS = 180, 365
 """Age of the table of releases. Software without an announced end counts as maintained for a year after its date."""
 
+NEXT_DUE = "tls_posture_exporter_next_due_timestamp_seconds"
+OLDEST = "tls_posture_exporter_oldest_fact_timestamp_seconds"
+SECCOMP = ALL.series("tls_posture_exporter_worker_protection", 'protection="seccomp"')
+
 RELOADED = ALL.series("tls_posture_exporter_config_last_reload_successful")
 RELOAD_TIME = ALL.series("tls_posture_exporter_config_last_reload_success_timestamp_seconds")
 DATA_TIME = ALL.series("tls_posture_exporter_data_timestamp_seconds")
@@ -62,7 +67,8 @@ def state() -> list[Panel]:
         ),
         number_of(
             "Restarts within a day",
-            "How often exporters were restarted. A restart discards all facts until the next scans. Yellow from 1.",
+            "How often exporters were restarted. Without --storage.path a restart discards all facts until the next "
+            "scans. Yellow from 1.",
             f"sum({restarts})",
             bad_from_one(YELLOW),
             "No data: no exporter was seen within a day",
@@ -95,7 +101,8 @@ def instances() -> Panel:
     return table(
         "Exporters",
         "Red: down, or the last reload of the configuration failed. The shipped data, such as ends of support, is "
-        "yellow when it is older than half a year, and red when it is older than a year.",
+        "yellow when it is older than half a year, and red when it is older than a year. Workers without seccomp are "
+        "yellow; this is not known before a worker has started. The oldest fact is that of any target.",
         [
             Column("State", f"max by ({EXPORTER_KEY}) ({EXPORTERS_UP})", verdict(("down", RED), ("up", GREEN))),
             Column("Version known", version, HIDDEN),
@@ -111,6 +118,9 @@ def instances() -> Panel:
                 plain("unknown", unit="dateTimeAsIso"),
             ),
             Column("Started", f"1000 * max by ({EXPORTER_KEY}) ({STARTED})", plain("unknown", unit="dateTimeAsIso")),
+            Column("Next scan", f"1000 * {by_exporter(NEXT_DUE)}", plain("unknown", unit="dateTimeAsIso")),
+            Column("Oldest fact", f"time() - {by_exporter(OLDEST)}", plain("nothing known", unit="s")),
+            Column("Workers locked", f"min by ({EXPORTER_KEY}) ({SECCOMP})", verdict(("no", YELLOW), ("yes", GREEN))),
             Column("Age of shipped data", data_days, number(old, "unknown", unit="suffix: d")),
         ],
         Frame({"instance": "Exporter", "version": "Version", "python": "Python"}, GRID_WIDTH, 6, sort_by="State"),
@@ -137,21 +147,22 @@ def scans() -> list[Panel]:
         failed_probes((f"sum by (instance) ({probes} == bool 0)", "all of {{instance}}")),
         graph(
             "Lag of the schedule",
-            "How late the last due scan started, by exporter. The dashed lines: from a minute on (yellow) there are "
-            "too few slots for concurrent scans, from five minutes on (red) far too few.",
+            "How late the last due scan started, by exporter, without the lane slow. The dashed lines: from a minute "
+            "on (yellow) there are too few slots for concurrent scans, from five minutes on (red) far too few.",
             [(f"max by (instance) ({ALL.series('tls_posture_exporter_scan_lag_seconds')})", "{{instance}}")],
             Scale("s", steps(GREEN, (60, YELLOW), (300, RED)), {"min": 0}),
             NOTHING,
         ),
         graph(
             "Scans running and waiting",
-            "Scans that run, and scans that are due and wait for a slot. The dashed line at 1 is for waiting scans. A "
-            "short wait is usual. If scans wait for long, there are too few slots for concurrent scans.",
+            "Scans that run, and scans that are due and wait for a slot, by lane. Targets that failed or were slow use "
+            "the lane slow, which has a third of the slots. The dashed line at 1 is for waiting scans. A short wait is "
+            "usual. If scans of the other lanes wait for long, there are too few slots for concurrent scans.",
             [
-                (f"sum({ALL.series('tls_posture_exporter_scans_running')})", "running"),
-                (f"sum({ALL.series('tls_posture_exporter_scans_waiting')})", "waiting"),
+                (f"sum by (lane) ({ALL.series('tls_posture_exporter_lane_scans_running')})", "running: {{lane}}"),
+                (f"sum by (lane) ({ALL.series('tls_posture_exporter_lane_scans_waiting')})", "waiting: {{lane}}"),
             ],
-            Scale("none", bad_from_one(YELLOW), COUNT, colours={"running": GREEN, "waiting": YELLOW}),
+            Scale("none", bad_from_one(YELLOW), COUNT),
             NOTHING,
         ),
         graph(
@@ -220,7 +231,7 @@ def cost() -> list[Panel]:
 
 def exporter() -> Json:
     """The dashboard of the exporters themselves."""
-    sections = {"State": state(), "Scans": scans(), "Cost": cost()}
+    sections = {"State": state(), "Scans": scans(), "Daemon": daemon(), "Cost": cost()}
     about = (
         "Whether the exporters keep up with their scans, and what that costs. The other dashboards have the results."
     )

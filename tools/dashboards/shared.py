@@ -15,6 +15,7 @@ YES, NO = ("yes", GREEN), ("no", RED)
 
 LAST_SCAN = ALL.series("tls_posture_last_scan_timestamp_seconds")
 INTERVAL = ALL.series("tls_posture_scan_interval_seconds")
+SUCCESS = ALL.series("tls_posture_scan_success")
 
 
 def exporters_down() -> Panel:
@@ -33,9 +34,9 @@ def overdue_scans() -> Panel:
     """Targets that should have been scanned by now."""
     return number_of(
         "Overdue scans",
-        "Targets whose last scan, successful or not, ended more than two of their scan intervals ago. All data "
-        "about them is old. Red from 1.",
-        count(f"time() - {LAST_SCAN} > 2 * {INTERVAL}", LAST_SCAN),
+        "Targets whose last scan ended more than two of their scan intervals ago, or four if it failed: after three "
+        "failures, a target is scanned at every second interval. All data about them is old. Red from 1.",
+        count(f"time() - {LAST_SCAN} > 2 * {INTERVAL} * (2 - {SUCCESS})", LAST_SCAN),
         bad_from_one(RED),
         "No data: no target has been scanned",
     )

@@ -24,6 +24,7 @@ WIDTHS: Mapping[str, int] = {
     "Issuer": 180,
     "Job": 110,
     "Key": 80,
+    "Next scan": 180,
     "Policy": 150,
     "Protocol": 110,
     "SHA-256 fingerprint": 550,
