@@ -35,6 +35,10 @@ class Notifier:
         self._address = address.replace("@", "\0", 1) if address and address[0] == "@" else address
         self._watchdog_seconds = watchdog_seconds
         self._status = ""
+        # Open from the start: without a free descriptor the watchdog would get nothing, and kill the service.
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if self._address else None
+        if self._socket is not None:
+            self._socket.setblocking(False)
 
     @classmethod
     def of(cls, environment: MutableMapping[str, str], process: int) -> Self:
@@ -59,7 +63,7 @@ class Notifier:
     async def run(self, status: Callable[[], str]) -> None:
         """Until it is cancelled, tell the watchdog that the event loop runs, and the status when it has changed."""
         every = STATUS_EVERY_SECONDS if self._watchdog_seconds is None else self._watchdog_seconds / 2
-        while self._address is not None:
+        while self._socket is not None:
             new = status()
             lines = [f"STATUS={new}"] if new != self._status else []
             self._status = new
@@ -67,14 +71,18 @@ class Notifier:
             await asyncio.sleep(every)
 
     def _send(self, *lines: str) -> None:
-        if self._address is None or not lines:
+        if self._socket is None or self._address is None or not lines:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
-            sending.setblocking(False)
-            try:
-                sending.sendto("\n".join(lines).encode(), self._address)
-            except OSError as error:
-                log.warning("systemd was not notified of %s: %s", lines[0], error)
+        try:
+            self._socket.sendto("\n".join(lines).encode(), self._address)
+        except OSError as error:
+            log.warning("systemd was not notified of %s: %s", lines[0], error)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
 def passed_sockets(environment: MutableMapping[str, str], process: int) -> list[socket.socket]:
