@@ -145,8 +145,8 @@ import asyncio, sys, threading
 from exporter import __main__, app
 
 class Stuck(app.App):
-    def start(self):
-        super().start()
+    def start(self, **arguments):
+        super().start(**arguments)
         asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
 
 app.App = Stuck
