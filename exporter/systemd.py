@@ -35,6 +35,8 @@ class Notifier:
         self._address = address.replace("@", "\0", 1) if address and address[0] == "@" else address
         self._watchdog_seconds = watchdog_seconds
         self._status = ""
+        self._is_up = False  # between `ready` and `stopping`
+        self._reloads = 0
         # Open from the start: without a free descriptor the watchdog would get nothing, and kill the service.
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if self._address else None
         if self._socket is not None:
@@ -49,15 +51,28 @@ class Notifier:
         return cls(address, int(microseconds) / 1e6 if watched and int(microseconds) else None)
 
     def ready(self) -> None:
-        """Say that the service has started, or that it has read its configuration."""
+        """Say that the service has started."""
+        self._is_up = True
         self._send("READY=1")
 
     def reloading(self, monotonic_seconds: float) -> None:
-        """Say that the service reads its configuration; `ready` must follow. The time is that of CLOCK_MONOTONIC."""
-        self._send("RELOADING=1", f"MONOTONIC_USEC={int(monotonic_seconds * 1e6)}")
+        """Say that the service reads its configuration; `reloaded` must follow. The time is that of CLOCK_MONOTONIC.
+
+        During the start this says nothing, because the READY=1 that follows would end the start too early.
+        """
+        self._reloads += 1
+        if self._is_up:
+            self._send("RELOADING=1", f"MONOTONIC_USEC={int(monotonic_seconds * 1e6)}")
+
+    def reloaded(self) -> None:
+        """Say that the service has read its configuration, unless it is asked to do so again already."""
+        self._reloads -= 1
+        if self._is_up and not self._reloads:
+            self._send("READY=1")
 
     def stopping(self) -> None:
         """Say that the service ends."""
+        self._is_up = False
         self._send("STOPPING=1", "STATUS=stopping")
 
     async def run(self, status: Callable[[], str]) -> None:

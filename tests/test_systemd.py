@@ -42,8 +42,35 @@ def test_the_states_of_a_service(systemd: tuple[socket.socket, str]) -> None:
         assert heard(bound) == ["READY=1"]
         notifier.reloading(12.5)
         assert heard(bound) == ["RELOADING=1", "MONOTONIC_USEC=12500000"]
+        notifier.reloaded()
+        assert heard(bound) == ["READY=1"]
         notifier.stopping()
         assert heard(bound) == ["STOPPING=1", "STATUS=stopping"]
+
+
+def test_a_reload_during_the_start_does_not_end_the_start(systemd: tuple[socket.socket, str]) -> None:
+    bound, name = systemd
+    with closing(Notifier.of({"NOTIFY_SOCKET": name}, PROCESS)) as notifier:
+        notifier.reloading(1)
+        notifier.reloaded()
+        notifier.reloading(2)
+        notifier.stopping()
+        notifier.reloaded()
+        assert heard(bound)[0] == "STOPPING=1"
+        bound.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            heard(bound)
+
+
+def test_a_reload_has_ended_when_no_other_is_asked_for(systemd: tuple[socket.socket, str]) -> None:
+    bound, name = systemd
+    with closing(Notifier.of({"NOTIFY_SOCKET": name}, PROCESS)) as notifier:
+        notifier.ready()
+        notifier.reloading(1)
+        notifier.reloading(2)
+        notifier.reloaded()
+        notifier.stopping()
+        assert [heard(bound)[0] for _ in range(4)] == ["READY=1", "RELOADING=1", "RELOADING=1", "STOPPING=1"]
 
 
 def test_states_are_sent_when_no_descriptor_is_free(systemd: tuple[socket.socket, str]) -> None:
