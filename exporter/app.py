@@ -269,7 +269,7 @@ class App:
 
     def status(self) -> str:
         """One line for the operator."""
-        return "{} targets, {} of them scanned since the start".format(*self.counts())
+        return "{} targets, {} of them scanned".format(*self.counts())
 
     def reports(self) -> list[Report]:
         """The latest reports of every scanned target, by name; one for each address."""

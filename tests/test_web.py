@@ -73,6 +73,7 @@ def test_the_landing_page_links_to_what_there_is() -> None:
     answer = ask("/")
     assert b'href="/metrics"' in answer.body
     assert b"3 TLS services" in answer.body
+    assert b"has been scanned.<" in answer.body, "results of before the start count too"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 

@@ -28,7 +28,7 @@ li {{ margin: .3rem 0; }} footer {{ color: #666; margin-top: 2rem; font-size: .9
 </style></head>
 <body>
 <h1>TLS Posture Exporter</h1>
-<p>Watches {targets} TLS service{plural}. {scanned} of them {have} been scanned since the start.</p>
+<p>Watches {targets} TLS service{plural}. {scanned} of them {have} been scanned.</p>
 <ul>
 <li><a href="/metrics">Metrics</a></li>
 <li><a href="/-/healthy">Healthy</a></li>
