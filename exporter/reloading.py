@@ -68,8 +68,8 @@ class Reloader(Generic[T]):
         """
         self._steps = steps
         self._in_use = files
-        self._last_read = files  # by the last reload that ended
-        self._ended = True  # whether the last reload has ended, so that its files are known
+        self._last_read = files  # by the last reload; if storage kept it waiting, also files of the one before
+        self._ended = True  # whether the last reload has ended, so that all its files are known
         self._reader = reader
         self._poll_reader = poll_reader
         self._wake = asyncio.Event()
@@ -131,7 +131,11 @@ class Reloader(Generic[T]):
 
     async def _try(self) -> None:
         self._ended = False
-        attempt = await self._reader.read(self._read)
+        try:
+            attempt = await self._reader.read(self._read)
+        except StorageError as error:
+            self._last_read = {**self._last_read, **error.seen}
+            raise
         self._last_read, self._ended = attempt.files, True
         if attempt.error is not None:
             raise attempt.error
@@ -165,13 +169,15 @@ class Reloader(Generic[T]):
                 if answers:
                     log.warning("the files of the configuration cannot be polled: %s", error)
                 answers = False
+            except Exception:  # a named border: without a free thread, for example, the next round may work
+                log.exception("poll of the configuration's files")
 
     async def _changed(self, rest: Callable[[], Awaitable[object]]) -> bool:
         """Whether the files have changed and are at rest."""
         before = self._last_read
         first = await self._look(before)
-        if not self._ended:
-            return True  # what the last reload would have read is unknown, and now the storage answers
+        if not self._ended and not self._reader.busy:
+            return True  # the storage that kept the last reload waiting answers now
         if first == before:
             return False
         await rest()
