@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+STOPPING = "the exporter is stopping"
 READ_WITHIN = timedelta(seconds=10)
 """Time limit of each file."""
 MOST_READS = 4
@@ -75,9 +76,14 @@ class Reloader(Generic[T]):
         self._wake = asyncio.Event()
         self._next: asyncio.Future[str | None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
 
     def request(self) -> asyncio.Future[str | None]:
         """Ask for a reload that reads the files after this call; gives why it failed, None if it worked."""
+        if self._stopping:
+            refused: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+            refused.set_result(STOPPING)
+            return refused
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
             self._wake.set()
@@ -94,7 +100,8 @@ class Reloader(Generic[T]):
             self._tasks.append(asyncio.create_task(self.poll(poll_every), name="poll-files"))
 
     async def stop(self) -> None:
-        """Stop; requests that wait get an answer. Reads that run are left behind."""
+        """Stop; requests that wait, and later ones, get an answer. Reads that run are left behind."""
+        self._stopping = True
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -114,7 +121,7 @@ class Reloader(Generic[T]):
         finally:
             for waiting in (answer, self._next):
                 if waiting is not None and not waiting.done():
-                    waiting.set_result("the exporter is stopping")
+                    waiting.set_result(STOPPING)
 
     async def once(self) -> str | None:
         """One reload, now; returns why it failed, None if it worked."""

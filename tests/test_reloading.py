@@ -114,6 +114,16 @@ def test_requests_during_a_reload_become_one_that_reads_after_them(fixture: Fixt
     fixture.run(steps)
 
 
+def test_a_request_after_the_end_is_answered(fixture: Fixture) -> None:
+    async def run() -> None:
+        fixture.reloader.start()
+        await fixture.reloader.stop()
+        async with asyncio.timeout(30):
+            assert await fixture.reloader.reload() == "the exporter is stopping"
+
+    asyncio.run(run())
+
+
 def test_a_request_before_the_start_waits(fixture: Fixture) -> None:
     async def run() -> None:
         fixture.write("second")
