@@ -1,6 +1,5 @@
 """A file on storage that hangs shows in the daemon's metrics, and does not delay its end."""
 
-import os
 import signal
 import sys
 import urllib.request
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.real.test_reload import HANGING
 from tests.support.certificates import HOST, dns, issue, pem_file
 from tests.support.processes import free_port, running, wait_for
 from tests.support.servers import SEED_NGINX, make_pki, nginx
@@ -19,9 +19,9 @@ BUSY = 'tls_posture_exporter_pool_threads_busy{pool="files"} 1.0\n'
 
 
 def test_a_daemon_with_a_hung_thread_ends_at_sigterm(tmp_path: Path) -> None:
-    """A FIFO that nobody writes to stands for a file on storage that hangs, after the start."""
-    client, port = issue(HOST, names=dns(HOST)), free_port()
-    file = pem_file(tmp_path / "client.pem", client, key=client)
+    client, port, mnt = issue(HOST, names=dns(HOST)), free_port(), tmp_path / "mnt"
+    mnt.mkdir()
+    file = pem_file(mnt / "client.pem", client, key=client)
     config = tmp_path / "exporter.yaml"
     with nginx(tmp_path, SEED_NGINX, [make_pki(tmp_path).ecdsa]) as upstream:
         config.write_text(
@@ -29,11 +29,10 @@ def test_a_daemon_with_a_hung_thread_ends_at_sigterm(tmp_path: Path) -> None:
             f"targets: [{{host: {HOST}, port: {upstream}, connect_address: 127.0.0.1,"
             f" tls_config: {{cert_file: {file}, key_file: {file}}}}}]\n"
         )
-        command = [sys.executable, "-m", "exporter", "serve", f"--config.file={config}"]
+        command = [sys.executable, "-c", HANGING, str(mnt), "serve", f"--config.file={config}"]
         command.append(f"--web.listen-address=127.0.0.1:{port}")
         with running(command, tmp_path / "exporter.log", port=port) as process:
-            os.mkfifo(tmp_path / "fifo")
-            (tmp_path / "fifo").rename(file)
+            (mnt / "hangs").touch()
 
             def hangs() -> bool:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
