@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 
 from exporter.cli.parser import make_parser
 from exporter.cli.standard_files import open_closed_files
@@ -12,9 +12,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; its exit code."""
     open_closed_files()
     options = make_parser().parse_args(argv)
-    from exporter.signals import hangup_waits  # noqa: PLC0415 - `--version` and `--help` end before this
+    from exporter.signals import hangup_waits, terminable  # noqa: PLC0415 - `--version` and `--help` end before this
 
-    with hangup_waits() if options.module == "serve" else nullcontext():
+    with ExitStack() as signals:
+        if options.module == "serve":
+            signals.enter_context(hangup_waits())
+            signals.enter_context(terminable())
         from exporter.cli.command import run_command  # noqa: PLC0415 - takes time
 
         return run_command(options)

@@ -106,6 +106,7 @@ class App:
         )
         self.freshness = Freshness(hooks, now)
         self._ready = False
+        self._version = 0  # of the configuration
 
     def start(self, ready: Callable[[], None] = lambda: None) -> None:
         """Restore what is stored, and start the schedule. Needs the running loop.
@@ -172,6 +173,7 @@ class App:
             self._reschedule(before, before.targets.keys())
             raise
         self._backend = backend
+        self._version += 1
         self.schedule.forgive({name for name in kept if setup.targets[name] != before.targets[name]})
         for name in before.targets.keys() - kept:
             self.freshness.forget(name)
@@ -273,7 +275,7 @@ class App:
 
     def status(self) -> str:
         """One line for the operator."""
-        return "{} targets, {} of them scanned since the start".format(*self.counts())
+        return "{} targets, {} of them scanned".format(*self.counts())
 
     def reports(self) -> list[Report]:
         """The latest reports of every scanned target, by name; one for each address."""
@@ -281,7 +283,13 @@ class App:
 
     def sources(self, reload: Callable[[], Awaitable[str | None]] | None = None) -> Sources:
         """The data of the web pages; without `reload` there is no configuration file to reload."""
-        return Sources(metrics=self.metrics, ready=lambda: self._ready, counts=self.counts, reload=reload)
+        return Sources(
+            metrics=self.metrics,
+            ready=lambda: self._ready,
+            counts=self.counts,
+            reload=reload,
+            version=lambda: self._version,
+        )
 
     def watch(self) -> Watch:
         """Counts web connections."""

@@ -57,7 +57,7 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
 
     def hang_up() -> None:
         notifier.reloading(loop.time())
-        reloader.request().add_done_callback(lambda _: notifier.ready())
+        reloader.request().add_done_callback(lambda _: notifier.reloaded())
 
     with on_hangup(loop, hang_up):
         site = make_app(app.sources(reloader.reload))

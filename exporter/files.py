@@ -99,8 +99,8 @@ class View:
             self.reading = None
 
     def fingerprint(self) -> Fingerprint:
-        """All files that were read, and those that could not be read."""
-        return {path: self._seen(path, found) for path, found in self._found.items()}
+        """All files that were read so far, and those that could not be read."""
+        return {path: self._seen(path, found) for path, found in list(self._found.items())}
 
     def _seen(self, path: str, found: _Content | OSError) -> SeenFile:
         if isinstance(found, OSError):

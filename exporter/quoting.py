@@ -7,7 +7,8 @@ MAX_QUOTED = 500
 
 HIDDEN = "..."
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/{1,2}")
+_SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:/{1,2}")
+_BEFORE_PATH = re.compile(r"\s*[^\s/?#]+/")
 
 
 def redacted(text: str) -> str:
@@ -20,7 +21,7 @@ def redacted(text: str) -> str:
     if at and ":" in before:
         scheme = _SCHEME.match(before)
         text = f"{scheme[0] if scheme else ''}{HIDDEN}@{after}"
-    if _SCHEME.match(text):
+    if _SCHEME.match(text) or _BEFORE_PATH.match(text):
         text = re.sub(r"([?#]).*", rf"\1{HIDDEN}", text, count=1, flags=re.DOTALL)
     return text
 

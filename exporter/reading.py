@@ -11,13 +11,21 @@ from datetime import timedelta
 from typing import TypeVar
 
 from exporter.errors import ExporterError
-from exporter.files import View
+from exporter.files import Fingerprint, View
 
 T = TypeVar("T")
 
 
 class StorageError(ExporterError):
-    """The files could not be read in time."""
+    """The files could not be read in time.
+
+    Attributes:
+        seen: the files that were read before.
+    """
+
+    def __init__(self, message: str, seen: Fingerprint) -> None:
+        super().__init__(message)
+        self.seen = seen
 
 
 class Reader:
@@ -34,6 +42,11 @@ class Reader:
         self._most = most
         self._views: list[View] = []
 
+    @property
+    def busy(self) -> bool:
+        """Whether a read has not ended, one that was left behind included."""
+        return bool(self._views)
+
     async def read(self, work: Callable[[View], T]) -> T:
         """The result of `work`, which runs in a thread and reads its files through the given view.
 
@@ -43,7 +56,8 @@ class Reader:
         """
         if len(self._views) >= self._most:
             waited_for = ", ".join(sorted({view.reading or "unknown" for view in self._views}))
-            raise StorageError(f"{self._most} earlier reads have not ended; the storage does not answer: {waited_for}")
+            message = f"{self._most} earlier reads have not ended; the storage does not answer: {waited_for}"
+            raise StorageError(message, {})
         view, loop = View(), asyncio.get_running_loop()
         answer: asyncio.Future[Callable[[], T]] = loop.create_future()
 
@@ -64,7 +78,8 @@ class Reader:
             reads = view.reads
             await asyncio.wait({answer}, timeout=self._within.total_seconds())
             if view.reading is not None and view.reads == reads and not answer.done():
-                raise StorageError(f"reading {view.reading} took longer than {self._within.total_seconds():g} s")
+                message = f"reading {view.reading} took longer than {self._within.total_seconds():g} s"
+                raise StorageError(message, view.fingerprint())
         return answer.result()()
 
 

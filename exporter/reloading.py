@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+STOPPING = "the exporter is stopping"
 READ_WITHIN = timedelta(seconds=10)
 """Time limit of each file."""
 MOST_READS = 4
@@ -68,16 +69,21 @@ class Reloader(Generic[T]):
         """
         self._steps = steps
         self._in_use = files
-        self._last_read = files  # by the last reload that ended
-        self._ended = True  # whether the last reload has ended, so that its files are known
+        self._last_read = files  # by the last reload; if storage kept it waiting, also files of the one before
+        self._ended = True  # whether the last reload has ended, so that all its files are known
         self._reader = reader
         self._poll_reader = poll_reader
         self._wake = asyncio.Event()
         self._next: asyncio.Future[str | None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
 
     def request(self) -> asyncio.Future[str | None]:
         """Ask for a reload that reads the files after this call; gives why it failed, None if it worked."""
+        if self._stopping:
+            refused: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+            refused.set_result(STOPPING)
+            return refused
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
             self._wake.set()
@@ -94,7 +100,8 @@ class Reloader(Generic[T]):
             self._tasks.append(asyncio.create_task(self.poll(poll_every), name="poll-files"))
 
     async def stop(self) -> None:
-        """Stop; requests that wait get an answer. Reads that run are left behind."""
+        """Stop; requests that wait, and later ones, get an answer. Reads that run are left behind."""
+        self._stopping = True
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -114,7 +121,7 @@ class Reloader(Generic[T]):
         finally:
             for waiting in (answer, self._next):
                 if waiting is not None and not waiting.done():
-                    waiting.set_result("the exporter is stopping")
+                    waiting.set_result(STOPPING)
 
     async def once(self) -> str | None:
         """One reload, now; returns why it failed, None if it worked."""
@@ -131,7 +138,11 @@ class Reloader(Generic[T]):
 
     async def _try(self) -> None:
         self._ended = False
-        attempt = await self._reader.read(self._read)
+        try:
+            attempt = await self._reader.read(self._read)
+        except StorageError as error:
+            self._last_read = {**self._last_read, **error.seen}
+            raise
         self._last_read, self._ended = attempt.files, True
         if attempt.error is not None:
             raise attempt.error
@@ -165,13 +176,15 @@ class Reloader(Generic[T]):
                 if answers:
                     log.warning("the files of the configuration cannot be polled: %s", error)
                 answers = False
+            except Exception:  # a named border: without a free thread, for example, the next round may work
+                log.exception("poll of the configuration's files")
 
     async def _changed(self, rest: Callable[[], Awaitable[object]]) -> bool:
         """Whether the files have changed and are at rest."""
         before = self._last_read
         first = await self._look(before)
-        if not self._ended:
-            return True  # what the last reload would have read is unknown, and now the storage answers
+        if not self._ended and not self._reader.busy:
+            return True  # the storage that kept the last reload waiting answers now
         if first == before:
             return False
         await rest()

@@ -1,5 +1,6 @@
-"""SIGHUP, from the first moment of the program: it asks for a reload and never ends the daemon."""
+"""Signals from the first moment of the program: SIGHUP asks for a reload and never ends the daemon; SIGTERM ends it."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,20 @@ if TYPE_CHECKING:  # the program must let SIGHUP wait before it imports anything
     from asyncio import AbstractEventLoop
 
 _HANGUP = {signal.SIGHUP}
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end the process while the block runs, until somebody else handles it; the exit code is 0.
+
+    The kernel ignores the default action for the first process of a container. A daemon that is starting has nothing to
+    end in an orderly way.
+    """
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

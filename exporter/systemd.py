@@ -35,6 +35,12 @@ class Notifier:
         self._address = address.replace("@", "\0", 1) if address and address[0] == "@" else address
         self._watchdog_seconds = watchdog_seconds
         self._status = ""
+        self._is_up = False  # between `ready` and `stopping`
+        self._reloads = 0
+        # Open from the start: without a free descriptor the watchdog would get nothing, and kill the service.
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if self._address else None
+        if self._socket is not None:
+            self._socket.setblocking(False)
 
     @classmethod
     def of(cls, environment: MutableMapping[str, str], process: int) -> Self:
@@ -45,21 +51,34 @@ class Notifier:
         return cls(address, int(microseconds) / 1e6 if watched and int(microseconds) else None)
 
     def ready(self) -> None:
-        """Say that the service has started, or that it has read its configuration."""
+        """Say that the service has started."""
+        self._is_up = True
         self._send("READY=1")
 
     def reloading(self, monotonic_seconds: float) -> None:
-        """Say that the service reads its configuration; `ready` must follow. The time is that of CLOCK_MONOTONIC."""
-        self._send("RELOADING=1", f"MONOTONIC_USEC={int(monotonic_seconds * 1e6)}")
+        """Say that the service reads its configuration; `reloaded` must follow. The time is that of CLOCK_MONOTONIC.
+
+        During the start this says nothing, because the READY=1 that follows would end the start too early.
+        """
+        self._reloads += 1
+        if self._is_up:
+            self._send("RELOADING=1", f"MONOTONIC_USEC={int(monotonic_seconds * 1e6)}")
+
+    def reloaded(self) -> None:
+        """Say that the service has read its configuration, unless it is asked to do so again already."""
+        self._reloads -= 1
+        if self._is_up and not self._reloads:
+            self._send("READY=1")
 
     def stopping(self) -> None:
         """Say that the service ends."""
+        self._is_up = False
         self._send("STOPPING=1", "STATUS=stopping")
 
     async def run(self, status: Callable[[], str]) -> None:
         """Until it is cancelled, tell the watchdog that the event loop runs, and the status when it has changed."""
         every = STATUS_EVERY_SECONDS if self._watchdog_seconds is None else self._watchdog_seconds / 2
-        while self._address is not None:
+        while self._socket is not None:
             new = status()
             lines = [f"STATUS={new}"] if new != self._status else []
             self._status = new
@@ -67,14 +86,18 @@ class Notifier:
             await asyncio.sleep(every)
 
     def _send(self, *lines: str) -> None:
-        if self._address is None or not lines:
+        if self._socket is None or self._address is None or not lines:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
-            sending.setblocking(False)
-            try:
-                sending.sendto("\n".join(lines).encode(), self._address)
-            except OSError as error:
-                log.warning("systemd was not notified of %s: %s", lines[0], error)
+        try:
+            self._socket.sendto("\n".join(lines).encode(), self._address)
+        except OSError as error:
+            log.warning("systemd was not notified of %s: %s", lines[0], error)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
 def passed_sockets(environment: MutableMapping[str, str], process: int) -> list[socket.socket]:

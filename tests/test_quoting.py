@@ -31,6 +31,9 @@ URLS = (
     f"ftp://user:{SECRET}\u202e@www.example.com",
     f"https://www.example.com/?token={SECRET}",
     f"https://www.example.com/#{SECRET}",
+    f" https://www.example.com/?token={SECRET}",
+    f"www.example.com/?token={SECRET}",
+    f"www.example.com:443/path#{SECRET}",
 )
 
 

@@ -114,6 +114,16 @@ def test_requests_during_a_reload_become_one_that_reads_after_them(fixture: Fixt
     fixture.run(steps)
 
 
+def test_a_request_after_the_end_is_answered(fixture: Fixture) -> None:
+    async def run() -> None:
+        fixture.reloader.start()
+        await fixture.reloader.stop()
+        async with asyncio.timeout(30):
+            assert await fixture.reloader.reload() == "the exporter is stopping"
+
+    asyncio.run(run())
+
+
 def test_a_request_before_the_start_waits(fixture: Fixture) -> None:
     async def run() -> None:
         fixture.write("second")
@@ -380,3 +390,65 @@ def test_a_reload_that_hung_is_repeated_by_the_poll_when_the_storage_answers(
         assert fixture.used == ["second"]
 
     poll(fixture, steps)
+
+
+def test_a_poll_does_not_repeat_a_reload_that_waits_for_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each repeated one would leave a thread behind, until no reload has one."""
+    config, hung, answers, opens = tmp_path / "config.yaml", tmp_path / "hung", threading.Event(), os.open
+
+    def hang(path: str, flags: int) -> int:
+        if path == str(hung):
+            assert answers.wait(60)
+        return opens(path, flags)
+
+    class WithAnother(Fixture):
+        def load(self) -> str:
+            loaded = super().load()
+            return read_file(hung).decode() if loaded == "another" else loaded
+
+    config.write_text("first")
+    hung.write_text("from another")
+    monkeypatch.setattr(os, "open", hang)
+    fixture = WithAnother(config, SHORT)
+
+    async def steps(one_round: Callable[[], Awaitable[None]]) -> None:
+        fixture.write("another")
+        for _ in range(4):
+            await one_round()
+        assert len(fixture.notes) == 1
+        fixture.write("second")
+        await one_round()
+        assert fixture.used == ["second"]
+        fixture.write("another")
+        await one_round()
+        answers.set()
+        async with asyncio.timeout(30):
+            while fixture.used == ["second"]:
+                await one_round()
+        assert fixture.used == ["second", "from another"]
+
+    try:
+        poll(fixture, steps)
+    finally:
+        answers.set()
+
+
+def test_a_poll_that_gets_no_thread_goes_on_later(
+    fixture: Fixture, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def steps(one_round: Callable[[], Awaitable[None]]) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", _no_thread)
+            await one_round()
+        assert "poll of the configuration's files" in caplog.text
+        fixture.write("second")
+        await one_round()
+        assert fixture.used == ["second"]
+
+    poll(fixture, steps)
+
+
+def _no_thread(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

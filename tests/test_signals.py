@@ -2,9 +2,11 @@
 
 import asyncio
 import signal
+import subprocess
+import sys
 import threading
 
-from exporter.signals import hangup_waits, on_hangup
+from exporter.signals import hangup_waits, on_hangup, terminable
 
 
 def _hang_up() -> None:
@@ -42,3 +44,25 @@ def test_a_hangup_waits_for_the_event_loop_and_several_are_one() -> None:
         asyncio.run(run())
     assert len(calls) == 2
     assert (_mask(), signal.getsignal(signal.SIGHUP)) == (before, handler)
+
+
+_WAIT = """
+import time
+from exporter.signals import terminable
+with terminable():
+    print("up", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_sigterm_ends_a_daemon_that_is_starting() -> None:
+    """As the first process of a container, too: for that the default action is not enough."""
+    before = signal.getsignal(signal.SIGTERM)
+    with terminable():
+        assert callable(signal.getsignal(signal.SIGTERM))
+    assert signal.getsignal(signal.SIGTERM) == before
+    with subprocess.Popen([sys.executable, "-c", _WAIT], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        process.terminate()
+        assert process.wait(timeout=60) == 0

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import resource
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -35,18 +37,59 @@ def test_the_states_of_a_service(systemd: tuple[socket.socket, str]) -> None:
     environment = {"NOTIFY_SOCKET": name, "PATH": "/bin"}
     notifier = Notifier.of(environment, PROCESS)
     assert environment == {"PATH": "/bin"}, "children do not inherit it"
-    notifier.ready()
-    assert heard(bound) == ["READY=1"]
-    notifier.reloading(12.5)
-    assert heard(bound) == ["RELOADING=1", "MONOTONIC_USEC=12500000"]
-    notifier.stopping()
-    assert heard(bound) == ["STOPPING=1", "STATUS=stopping"]
+    with closing(notifier):
+        notifier.ready()
+        assert heard(bound) == ["READY=1"]
+        notifier.reloading(12.5)
+        assert heard(bound) == ["RELOADING=1", "MONOTONIC_USEC=12500000"]
+        notifier.reloaded()
+        assert heard(bound) == ["READY=1"]
+        notifier.stopping()
+        assert heard(bound) == ["STOPPING=1", "STATUS=stopping"]
+
+
+def test_a_reload_during_the_start_does_not_end_the_start(systemd: tuple[socket.socket, str]) -> None:
+    bound, name = systemd
+    with closing(Notifier.of({"NOTIFY_SOCKET": name}, PROCESS)) as notifier:
+        notifier.reloading(1)
+        notifier.reloaded()
+        notifier.reloading(2)
+        notifier.stopping()
+        notifier.reloaded()
+        assert heard(bound)[0] == "STOPPING=1"
+        bound.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            heard(bound)
+
+
+def test_a_reload_has_ended_when_no_other_is_asked_for(systemd: tuple[socket.socket, str]) -> None:
+    bound, name = systemd
+    with closing(Notifier.of({"NOTIFY_SOCKET": name}, PROCESS)) as notifier:
+        notifier.ready()
+        notifier.reloading(1)
+        notifier.reloading(2)
+        notifier.reloaded()
+        notifier.stopping()
+        assert [heard(bound)[0] for _ in range(4)] == ["READY=1", "RELOADING=1", "RELOADING=1", "STOPPING=1"]
+
+
+def test_states_are_sent_when_no_descriptor_is_free(systemd: tuple[socket.socket, str]) -> None:
+    bound, name = systemd
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with closing(Notifier.of({"NOTIFY_SOCKET": name}, PROCESS)) as notifier:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+        try:
+            notifier.stopping()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert heard(bound) == ["STOPPING=1", "STATUS=stopping"]
 
 
 async def _run_until(notifier: Notifier, bound: socket.socket, datagrams: int, status: str) -> list[list[str]]:
-    running = asyncio.create_task(notifier.run(lambda: status))
-    told = [await asyncio.to_thread(heard, bound) for _ in range(datagrams)]
-    running.cancel()
+    with closing(notifier):
+        running = asyncio.create_task(notifier.run(lambda: status))
+        told = [await asyncio.to_thread(heard, bound) for _ in range(datagrams)]
+        running.cancel()
     return told
 
 
@@ -77,7 +120,8 @@ def test_without_systemd_nothing_is_sent() -> None:
 
 
 def test_a_socket_that_is_gone_is_a_line_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    Notifier(str(tmp_path / "gone"), None).ready()
+    with closing(Notifier(str(tmp_path / "gone"), None)) as notifier:
+        notifier.ready()
     assert "systemd was not notified of READY=1" in caplog.text
 
 

@@ -5,6 +5,8 @@ import gzip
 import http.client
 import socket
 from collections.abc import Callable
+from ipaddress import IPv6Address
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -73,6 +75,7 @@ def test_the_landing_page_links_to_what_there_is() -> None:
     answer = ask("/")
     assert b'href="/metrics"' in answer.body
     assert b"3 TLS services" in answer.body
+    assert b"has been scanned.<" in answer.body, "results of before the start count too"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
@@ -166,3 +169,25 @@ def test_only_post_reloads(method: str) -> None:
 
 def test_without_a_configuration_file_there_is_nothing_to_reload() -> None:
     assert ask("/-/reload", method="POST").status == 404
+
+
+def _link_local() -> str | None:
+    """An address of this machine that needs its interface, with it."""
+    table = Path("/proc/net/if_inet6")
+    for line in table.read_text().splitlines() if table.exists() else ():
+        digits, _index, _length, scope, flags, interface = line.split()
+        if scope == "20" and not int(flags, 16) & 0x40:  # not tentative
+            return f"{IPv6Address(int(digits, 16))}%{interface}"
+    return None
+
+
+def test_a_link_local_address_can_be_listened_on() -> None:
+    address = _link_local()
+    if address is None:
+        pytest.skip("this machine has no link-local address")
+
+    async def run() -> None:
+        async with serving(make_app(_nothing()), [(address, 0)]) as [(host, port)]:
+            assert (host, port > 0) == (address.partition("%")[0], True)
+
+    asyncio.run(run())

@@ -16,6 +16,7 @@ MOST_KINDS = 4096
 """Most kinds that are counted at once: servers choose the texts. The kind that was first seen is given up first."""
 LOOKED_AT_SECONDS = 1.0
 """Least time between two looks at all kinds."""
+LONGEST_WAIT_SECONDS = 3600.0
 
 _NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")
 _SHOWN_CHARACTERS = 500
@@ -79,8 +80,12 @@ class Repeats:
         return [_summary(window.what, window.held) for window in ended if window.what is not None]
 
     def seconds_left(self) -> float | None:
-        """Time until the next kind's time is over; None if nothing is counted."""
-        return max(0.0, self._next_end - self._now()) if self._windows else None
+        """Time until the next kind's time is over; None if nothing is counted. Any thread may call it at any moment.
+
+        Between the steps of `admits` a kind is counted whose end is not. A queue does not accept the infinite time that
+        would follow, and the thread that writes would end.
+        """
+        return min(max(0.0, self._next_end - self._now()), LONGEST_WAIT_SECONDS) if self._windows else None
 
 
 def _kind(record: logging.LogRecord) -> Kind:

@@ -28,7 +28,7 @@ li {{ margin: .3rem 0; }} footer {{ color: #666; margin-top: 2rem; font-size: .9
 </style></head>
 <body>
 <h1>TLS Posture Exporter</h1>
-<p>Watches {targets} TLS service{plural}. {scanned} of them {have} been scanned since the start.</p>
+<p>Watches {targets} TLS service{plural}. {scanned} of them {have} been scanned.</p>
 <ul>
 <li><a href="/metrics">Metrics</a></li>
 <li><a href="/-/healthy">Healthy</a></li>
@@ -68,17 +68,19 @@ class Sources:
         ready: whether the configuration is loaded and the schedule runs.
         counts: number of targets, and how many of them have been scanned.
         reload: reads the configuration again; returns why that failed, None if it worked. None without a file.
+        version: another number for each configuration that was used: metrics of an older one are not shown.
     """
 
     metrics: Callable[[str], tuple[bytes, str]]
     ready: Callable[[], bool]
     counts: Callable[[], tuple[int, int]]
     reload: Callable[[], Awaitable[str | None]] | None = None
+    version: Callable[[], int] = lambda: 0
 
 
 def make_app(sources: Sources) -> Starlette:
     """The ASGI application."""
-    scrapes = Scrapes(sources.metrics)
+    scrapes = Scrapes(sources.metrics, sources.version)
 
     async def metrics(request: Request) -> Response:
         if not sources.ready():  # a page with some of the targets would look as if the others were gone

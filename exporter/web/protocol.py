@@ -135,9 +135,13 @@ class LimitedProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Wait for the next request, or begin with one that has arrived."""
         now = self.loop.time()
-        self.quiet_since, self._between = now, True
-        self._request_by = now + self._limits.request_seconds
+        self.quiet_since = now
+        self._between = self.conn.their_state is not h11.SEND_BODY  # the rest of a body has the limit of its request
+        if self._between:
+            self._request_by = now + self._limits.request_seconds
         super().on_response_complete()
+        if self.conn.trailing_data[0]:  # the next request has begun
+            self._between = False
         self._note_request()
 
     def send_400_response(self, msg: str) -> None:

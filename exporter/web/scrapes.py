@@ -27,10 +27,11 @@ class Page:
     Attributes:
         body: not compressed.
         at: time of the loop.
+        version: of the configuration.
     """
 
-    def __init__(self, body: bytes, content_type: str, at: float) -> None:
-        self.body, self.content_type, self.at = body, content_type, at
+    def __init__(self, body: bytes, content_type: str, at: float, version: int) -> None:
+        self.body, self.content_type, self.at, self.version = body, content_type, at, version
         self._packed: asyncio.Future[bytes] | None = None
 
     async def packed(self) -> bytes:
@@ -43,8 +44,9 @@ class Page:
 class Scrapes:
     """Pages by format."""
 
-    def __init__(self, render: Callable[[str], tuple[bytes, str]]) -> None:
-        self._render = render
+    def __init__(self, render: Callable[[str], tuple[bytes, str]], version: Callable[[], int]) -> None:
+        """Create it; pages of another version than the present one are not given out."""
+        self._render, self._version = render, version
         self._newest: dict[str, Page] = {}
         self._alive: WeakSet[Page] = WeakSet()
 
@@ -53,9 +55,10 @@ class Scrapes:
         form, now = OPENMETRICS if prefers_openmetrics(accept) else "", asyncio.get_running_loop().time()
         newest = self._newest.get(form)
         seconds = FRESH_SECONDS if len(self._alive) < MOST_PAGES else STALE_SECONDS
-        if newest is not None and now - newest.at < seconds:
+        version = self._version()
+        if newest is not None and newest.version == version and now - newest.at < seconds:
             return newest
-        page = Page(*self._render(form), at=now)
+        page = Page(*self._render(form), at=now, version=version)
         self._newest[form] = page
         self._alive.add(page)
         return page

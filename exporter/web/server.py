@@ -150,5 +150,5 @@ async def _bind(host: str, port: int) -> socket.socket:
         except (OSError, ValueError):
             return socket.create_server(("0.0.0.0", port), backlog=BACKLOG)  # noqa: S104 - `:port` means every address
     found = await NAMES.run(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM), host)
-    family, *_, address = found[0]
-    return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    family, *_, address = found[0]  # that of IPv6 has the interface of a link-local address
+    return socket.create_server(cast("tuple[str, int]", address), family=family, backlog=BACKLOG)

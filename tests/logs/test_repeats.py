@@ -1,11 +1,13 @@
 """The same message again and again."""
 
 import logging
+import threading
+from typing import Any
 
 import pytest
 
 from exporter.logs import repeats
-from exporter.logs.repeats import PASS, WITHIN_SECONDS, Repeats
+from exporter.logs.repeats import PASS, WITHIN_SECONDS, Kind, Repeats, _Window
 
 
 class Clock:
@@ -122,3 +124,26 @@ def test_the_time_left_is_that_of_the_first_to_end(limit: Repeats, clock: Clock)
     admitted(limit, 1, record("a"))
     clock.seconds += 10
     assert limit.seconds_left() == WITHIN_SECONDS - 10
+
+
+class Looked(dict[Kind, _Window]):
+    """Has another thread's look happen at the step after a kind was added."""
+
+    def __init__(self, limit: Repeats) -> None:
+        super().__init__()
+        self.limit = limit
+        self.seen: list[float | None] = []
+
+    def setdefault(self, kind: Kind, default: Any = None) -> Any:  # noqa: ANN401 - as dict has it
+        window = super().setdefault(kind, default)
+        self.seen.append(self.limit.seconds_left())
+        return window
+
+
+def test_the_thread_that_writes_may_look_while_a_kind_is_added(limit: Repeats) -> None:
+    limit._windows = looked = Looked(limit)  # noqa: SLF001 - that step lasts microseconds
+    limit.admits(record("no %s", "files"))
+    assert len(looked.seen) == 1
+    for seconds in looked.seen:
+        assert seconds is not None
+        assert seconds <= threading.TIMEOUT_MAX

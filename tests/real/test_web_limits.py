@@ -84,6 +84,9 @@ async def daemon(folder: Path, target_port: int, shell: str = "") -> AsyncIterat
     command.append(f"--web.listen-address=127.0.0.1:{port}")
     command = ["bash", "-c", f'{shell} exec "$0" "$@"', *command]
     with running(command, log, port=port) as process:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while (await ask_on(port, "/-/ready", source=SCRAPER)).status != 200:
+                await asyncio.sleep(0.1)
         yield Daemon(process.pid, port, log)
 
 

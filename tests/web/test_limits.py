@@ -76,6 +76,14 @@ async def dripping_body(writer: asyncio.StreamWriter) -> None:
     await drip(writer, bytes(10_000))
 
 
+async def half_a_body_after_which_there_is_a_response(writer: asyncio.StreamWriter) -> None:
+    writer.write(request("/-/healthy", "Content-Length: 10000") + bytes(5000))
+
+
+async def half_a_second_head(writer: asyncio.StreamWriter) -> None:
+    writer.write(request("/-/healthy") + b"GET / HTT")
+
+
 async def dripping_second_head(writer: asyncio.StreamWriter) -> None:
     writer.write(request("/-/healthy"))
     await drip(writer, b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 10_000)
@@ -88,7 +96,17 @@ async def drip(writer: asyncio.StreamWriter, data: bytes) -> None:
         await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("send", [nothing, dripping_head, dripping_body, dripping_second_head])
+UNFINISHED = (
+    nothing,
+    dripping_head,
+    dripping_body,
+    dripping_second_head,
+    half_a_body_after_which_there_is_a_response,
+    half_a_second_head,
+)
+
+
+@pytest.mark.parametrize("send", UNFINISHED)
 def test_a_request_that_does_not_end_is_cut_off(send: Send) -> None:
     async def run() -> None:
         async with server(SHORT) as seen:

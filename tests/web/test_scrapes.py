@@ -46,7 +46,7 @@ def test_fifty_scrapers_cost_one_compression(monkeypatch: pytest.MonkeyPatch) ->
     work = Work(monkeypatch)
 
     async def run() -> list[bytes]:
-        scrapes = Scrapes(work.render)
+        scrapes = Scrapes(work.render, lambda: 0)
         work.go_on.clear()
         tasks = [asyncio.create_task(scrapes.page("text/plain").packed()) for _ in range(50)]
         await asyncio.sleep(0)
@@ -64,7 +64,7 @@ def test_each_format_is_rendered_for_itself(monkeypatch: pytest.MonkeyPatch) -> 
     work = Work(monkeypatch)
 
     async def run() -> None:
-        scrapes = Scrapes(work.render)
+        scrapes = Scrapes(work.render, lambda: 0)
         for accept in ("application/openmetrics-text", "text/plain", "*/*", "application/openmetrics-text;q=0"):
             scrapes.page(accept)
 
@@ -77,7 +77,7 @@ def test_slow_clients_hold_a_bounded_number_of_pages(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "FRESH_SECONDS", 0.0)  # every scrape would have a page of its own
 
     async def run() -> None:
-        scrapes = Scrapes(work.render)
+        scrapes = Scrapes(work.render, lambda: 0)
         held = [scrapes.page("") for _ in range(100)]
         assert len(set(held)) == MOST_PAGES
         held.clear()
@@ -109,3 +109,18 @@ def test_a_scrape_does_not_wait_for_the_threads_of_scans() -> None:
         return answer.body
 
     assert gzip.decompress(asyncio.run(run())) == TEXT
+
+
+def test_a_page_of_an_older_configuration_is_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        work, version = Work(monkeypatch), 0
+        scrapes = Scrapes(work.render, lambda: version)
+        monkeypatch.setattr(module, "FRESH_SECONDS", 3600)
+        before = scrapes.page("")
+        assert scrapes.page("") is before
+        version += 1
+        after = scrapes.page("")
+        assert after is not before
+        assert scrapes.page("") is after
+
+    asyncio.run(run())
