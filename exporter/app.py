@@ -182,8 +182,7 @@ class App:
             begun = self._publisher.begun_at(name)
             if begun is not None:
                 # A date that has come since is not forgotten. The clock may have been set back.
-                self.freshness.expect_turn(name, min(begun, self._now()))
-                self.freshness.judge_soon({name})
+                self.freshness.resume(name, min(begun, self._now()))
         # What cannot be read is not known: these targets do not wait until they are due.
         self.schedule.scan_again({name for name in restored if self._publisher.begun_at(name) is None})
         self.schedule.scan_again({name for name in kept if not setup.targets[name].files.isdisjoint(changed)})

@@ -53,6 +53,7 @@ class Freshness:
         self._at_second: dict[int, list[str]] = {}
         self._turns: dict[str, datetime] = {}
         self._tries_left: dict[str, int] = {}
+        self._since: dict[str, datetime] = {}
         self._to_judge: set[str] = set()
         self._judging: asyncio.Task[None] | None = None
         self._stopping: asyncio.Event | None = None
@@ -65,8 +66,8 @@ class Freshness:
 
     def forget(self, name: str) -> None:
         """Forget the dates that were seen of this target."""
-        self._turns.pop(name, None)
-        self._tries_left.pop(name, None)
+        for known in (self._turns, self._tries_left, self._since):
+            known.pop(name, None)
 
     def expect_turn(self, name: str, since: datetime) -> None:
         """Scan the target again at the first date after `since` that was seen of it."""
@@ -92,6 +93,11 @@ class Freshness:
             self._tries_left[name] -= 1
             self._hooks.scan_again({name})
 
+    def resume(self, name: str, since: datetime) -> None:
+        """Judge the target soon, and then expect the first date after `since` that was seen of it."""
+        self._since[name] = since
+        self.judge_soon({name})
+
     def judge_soon(self, names: Collection[str]) -> None:
         """Judge these targets again, one after the other. Needs the running loop."""
         self._to_judge.update(names)
@@ -110,6 +116,8 @@ class Freshness:
             self.judge_soon(self._hooks.judge(name))
         except Exception:  # a named border: a bug in one target must not keep the others from being judged
             log.exception("judgement failed", extra=fields(target=name))
+        if name in self._since:
+            self.expect_turn(name, self._since.pop(name))
 
     async def settled(self) -> None:
         """Wait until all waiting targets are judged."""

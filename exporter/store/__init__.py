@@ -32,6 +32,7 @@ class Store:
         self._latest: dict[str, Saved] = {}
         self._restored: dict[str, Saved] = {}
         self._oldest: dict[str, datetime] = {}
+        self._last: tuple[Saved | None, Target | None, tuple[Seen, ...]] = (None, None, ())
 
     def use(self, database: Database) -> None:
         """Open the database, and restore from it. Blocks.
@@ -75,8 +76,12 @@ class Store:
         saved = self._latest.get(target.name)
         if saved is None:
             return ()
+        if self._last[0] is saved and self._last[1] is target:  # several questions about one target follow each other
+            return self._last[2]
         try:
-            return tuple(unpack(record.seen, target) for record in saved.records)
+            seen = tuple(unpack(record.seen, target) for record in saved.records)
+            self._last = saved, target, seen
+            return seen
         except UnreadableRecordError as error:  # by another version: as if the target had not been scanned
             self._note_unreadable(target.name, error)
             del self._latest[target.name]
