@@ -129,7 +129,9 @@ class Dispatcher:
         self._extra.discard(name)
 
     def scan(self, name: str) -> None:
-        """Scan the target as soon as it gets a place."""
+        """Scan the target as soon as it gets a place; never after `stop` was called."""
+        if self._stopping:
+            return
         self._due_at[name] = self._monotonic()
         lane, rank = self._lane(name)
         place = self._lanes.wait(lane, partial(self._begin, name), partial(self._give_up, name), rank)
