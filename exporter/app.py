@@ -237,6 +237,7 @@ class App:
         """Scan the target of this name and publish the result; see `exporter.dispatch.Run`."""
         scanned, begun = self._publisher.setup.targets[name], asyncio.get_running_loop().time()
         found = await self._backend.run(scanned, self._publisher.known(scanned), late)
+        self.schedule.keep(name)
         target = self._publisher.setup.targets.get(name)
         if target is None or not same_service(target, scanned):
             return None  # removed or changed during the scan: the results are about something else

@@ -60,11 +60,12 @@ class _History:
 
 @dataclass(slots=True, eq=False)
 class _Scan:
-    """A scan that runs; `extra` if it does not replace a regular one."""
+    """A scan that runs; `extra` if it does not replace a regular one, `kept` if it is not cancelled for others."""
 
     place: Place
     task: asyncio.Task[bool | None]
     extra: bool
+    kept: bool = False
 
 
 class Dispatcher:
@@ -128,7 +129,9 @@ class Dispatcher:
         self._extra.discard(name)
 
     def scan(self, name: str) -> None:
-        """Scan the target as soon as it gets a place."""
+        """Scan the target as soon as it gets a place; never after `stop` was called."""
+        if self._stopping:
+            return
         self._due_at[name] = self._monotonic()
         lane, rank = self._lane(name)
         place = self._lanes.wait(lane, partial(self._begin, name), partial(self._give_up, name), rank)
@@ -161,6 +164,12 @@ class Dispatcher:
         if scan := self._running.pop(name, None):  # a new target with this name does not wait for it
             scan.task.cancel()
 
+    def keep(self, name: str) -> None:
+        """Called by the scan of this target when it has its results: it is not cancelled for others any more."""
+        scan = self._running.get(name)
+        if scan and scan.task is asyncio.current_task():
+            scan.kept = True
+
     def _lane(self, name: str) -> tuple[Lane, int]:
         """Where the target waits. In the slow lane, those that failed least often are first."""
         history = self._histories.get(name)
@@ -186,7 +195,7 @@ class Dispatcher:
 
     def _give_up(self, name: str, place: Place) -> None:
         scan = self._running.get(name)
-        if scan and scan.place is place:  # else the target was removed, and the scan is cancelled already
+        if scan and scan.place is place and not scan.kept:  # another place: the target was removed, and it is cancelled
             scan.task.cancel()
 
     async def _one(self, name: str, late: Callable[[], None]) -> bool | None:

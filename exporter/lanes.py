@@ -12,6 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+OLDEST_EVERY = 4
+"""In the slow lane, every fourth place goes to who has waited longest, whatever its rank. Otherwise work of a high rank
+would never begin while there is enough of a lower one."""
+
 
 class Lane(StrEnum):
     """The kinds of work, in the order in which they get a place that is reserved for none of them."""
@@ -27,7 +31,8 @@ class Place:
 
     Attributes:
         lane: where it waits, or whose share it uses.
-        rank: of the slow lane, the lowest rank is first.
+        rank: of the slow lane, the lowest rank is usually first.
+        number: counts those that came to wait.
         begin: called with it when it is given.
         give_up: called with it at most once, if others need the place; the work then has to end soon and to `leave`.
         late: it is slower than its lane allows.
@@ -36,6 +41,7 @@ class Place:
 
     lane: Lane
     rank: int
+    number: int
     begin: "Callable[[Place], None]"
     give_up: "Callable[[Place], None]"
     late: bool = False
@@ -59,6 +65,8 @@ class Lanes:
         self._most = {Lane.HEALTHY: places, Lane.NEW: places, Lane.SLOW: max(1, slow)}
         self._waiting: dict[Lane, dict[int, OrderedDict[Place, None]]] = {lane: {} for lane in Lane}
         self._held: dict[Lane, set[Place]] = {lane: set() for lane in Lane}
+        self._numbers = itertools.count()
+        self._slow_turns = 0
 
     def waiting(self, lane: Lane) -> int:
         """How many wait in this lane."""
@@ -72,7 +80,7 @@ class Lanes:
         self, lane: Lane, begin: Callable[[Place], None], give_up: Callable[[Place], None], rank: int = 0
     ) -> Place:
         """Wait for a place; `begin` may be called at once."""
-        place = Place(lane, rank, begin, give_up)
+        place = Place(lane, rank, next(self._numbers), begin, give_up)
         self._waiting[lane].setdefault(rank, OrderedDict())[place] = None
         self._share_out()
         return place
@@ -101,6 +109,7 @@ class Lanes:
         while sum(map(len, self._held.values())) < self._places and (place := self._next()):
             self._remove(place)
             self._held[place.lane].add(place)
+            self._slow_turns += place.lane is Lane.SLOW
             place.begin(place)
         leaving = sum(place.given_up for places in self._held.values() for place in places)
         needed = self.waiting(Lane.HEALTHY) + self.waiting(Lane.NEW) - leaving
@@ -128,5 +137,12 @@ class Lanes:
         for limits in (self._reserved, self._most):
             for lane in Lane:
                 if self._waiting[lane] and self.running(lane) < limits[lane]:
-                    return next(iter(self._waiting[lane][min(self._waiting[lane])]))
+                    return self._first(lane)
         return None
+
+    def _first(self, lane: Lane) -> Place:
+        """Who is first of those that wait in this lane."""
+        ranks = self._waiting[lane]
+        firsts = [next(iter(ranks[rank])) for rank in sorted(ranks)]
+        oldest = (self._slow_turns + 1) % OLDEST_EVERY == 0
+        return min(firsts, key=lambda place: place.number) if oldest else firsts[0]

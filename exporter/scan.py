@@ -79,8 +79,8 @@ async def scan_addresses(
     Facts that are known and not due again are not asked for, and are not part of the results.
 
     With `all`, the addresses are scanned one after the other, by number. Each gets an equal share of the remaining
-    time, so that one without an answer leaves the others theirs. If no address is known, there is one result without an
-    address.
+    time, so that one without an answer leaves the others theirs. Waiting for other scans of an address does not count.
+    If no address is known, there is one result without an address.
 
     `late` is called, at most once, if the server takes long (`exporter.net.patience`).
 
@@ -108,9 +108,10 @@ async def _scan_addresses(
     for address in chosen:
         share = (deadline - loop.time()) / (len(chosen) - len(results))
         hurried = replace(target, scan_timeout=timedelta(seconds=max(0, round(share, 1))))
-        of_address = known.get(address, Facts())
+        of_address, begun = known.get(address, Facts()), loop.time()
         with about(address=address):
             result = await _scan(hurried, replace(environment, lookup=_only(address)), of_name, of_address, patience)
+        deadline += loop.time() - begun - (result.elapsed_seconds or 0)  # it waited for other scans of the address
         results.append(replace(result, target=target, address=address, addresses_found=len(found)))
         of_name = result.facts.without(probe.kind for probe in PROBES if not probe.of_name).over(of_name)
     return tuple(results)

@@ -198,6 +198,10 @@ class Schedule:
             trigger = DateTrigger(self._zone.at(at))
             self._clock.add_job(self._due_extra, trigger, args=[name], id=_extra_id(name), replace_existing=True)
 
+    def keep(self, name: str) -> None:
+        """Called by the scan of this target when it has its results: it is not cancelled for others any more."""
+        self._dispatcher.keep(name)
+
     def forgive(self, names: Collection[str]) -> None:
         """Forget that these targets failed: their configuration has changed."""
         self._dispatcher.forgive(names)

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +19,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """A call that waits for a thread, and the event loop and future of the caller."""
+    """A call that waits for a thread, and the event loop of the caller, with what it waits for: the start, the end."""
 
     owner: Hashable
     work: Callable[[], Any]
     loop: asyncio.AbstractEventLoop
+    begun: asyncio.Future[Any]
     answer: asyncio.Future[Any]
 
 
@@ -54,22 +56,28 @@ class Pool:
         """Number of calls that wait for a thread."""
         return len(self._waiting)
 
-    async def run(self, work: Callable[[], T], owner: Hashable) -> T:
+    async def run(
+        self, work: Callable[[], T], owner: Hashable, waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> T:
         """The result of `work()`, which is called in a thread, in the context of the caller.
 
-        Calls start in the order of their arrival. A call whose owner has a running one is passed over.
+        Calls start in the order of their arrival. A call whose owner has a running one is passed over. The context
+        `waiting` is entered while the call waits for calls of other owners.
 
         Raises:
             RuntimeError: the system allows no first thread.
             Exception: what `work` raises.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(owner, partial(copy_context().run, work), loop, loop.create_future())
+        job = _Job(owner, partial(copy_context().run, work), loop, loop.create_future(), loop.create_future())
         with self._changed:
+            held_up_by_others = owner not in self._owners
             self._waiting.append(job)
             self._start_thread()
             self._changed.notify()
         try:
+            with waiting() if held_up_by_others else nullcontext():
+                await job.begun
             return await job.answer  # type: ignore[no-any-return]
         except asyncio.CancelledError:
             with self._changed:
@@ -96,6 +104,7 @@ class Pool:
             with self._changed:
                 while (job := self._take()) is None:
                     self._changed.wait()
+            _tell(job, job.begun)
             _run(job, partial(self._release, job.owner))
             del job  # its result would stay in memory until the next call
 
@@ -121,8 +130,12 @@ def _run(job: _Job, release: Callable[[], None]) -> None:
     except BaseException as caught:  # noqa: BLE001 - a border: the error is the caller's, and the thread goes on
         error = caught
     release()
+    _tell(job, job.answer, result, error)
+
+
+def _tell(job: _Job, what: asyncio.Future[Any], result: object = None, error: BaseException | None = None) -> None:
     try:
-        job.loop.call_soon_threadsafe(_settle, job.answer, result, error)
+        job.loop.call_soon_threadsafe(_settle, what, result, error)
     except RuntimeError:  # the loop was closed meanwhile, so nobody waits
         return
 

@@ -77,6 +77,25 @@ def test_each_address_is_scanned_on_its_own_and_by_number() -> None:
     assert {result.addresses_found for result in found.values()} == {3}
 
 
+def test_waiting_for_another_scan_of_one_address_takes_no_time_from_the_next_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("exporter.scan.RESERVED_SHARE", 0.01)
+
+    async def run() -> dict[str | None, ScanResult]:
+        async with machines({HERE: lambda _: End.SILENCE, THERE: GOOD}) as port:
+            environment = looking_up(Names(HERE, THERE))
+            fields = {"connections_per_host": 1, "timeout_seconds": 20.0, "scan_timeout": timedelta(seconds=12)}
+            async with environment.gate.admit(HERE, 1):
+                scan = asyncio.create_task(scanned(port, environment, **fields))
+                await asyncio.sleep(6.5)  # this address has six
+            return await scan
+
+    found = asyncio.run(run())
+    assert not found[HERE].probes["handshake"]
+    assert Reason.DEADLINE_EXCEEDED not in {failure.reason for failure in found[THERE].failures}
+
+
 def test_the_name_is_looked_up_once_and_its_records_too() -> None:
     async def run() -> None:
         async with machines({HERE: GOOD, THERE: GOOD}) as port, name_server({}) as (dns_port, asked):

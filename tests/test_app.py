@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 
 from exporter.app import App, Storage
+from exporter.backends import Backend
 from exporter.clients.files import shipped_clients
 from exporter.config import Config
 from exporter.errors import ConfigError
 from exporter.files import one_view
 from exporter.freshness import JUDGED_EVERY_SECONDS
+from exporter.model import ScanResult, Target
 from exporter.policies import read_config
+from exporter.scan import Known
 from exporter.software.files import shipped_table
+from exporter.store import Store
 from exporter.store.database import FILE_NAME
 from tests.support.plain import plain_server
 from tests.support.scripted import End, Stack, alert, scripted_server
@@ -472,3 +476,43 @@ def test_a_record_that_cannot_be_read_does_not_stop_its_target(fixture: Fixture,
             await app.stop()
 
     asyncio.run(run())
+
+
+def test_a_scan_whose_results_are_being_stored_is_not_begun_again(fixture: Fixture) -> None:
+    """It was late, and another target needs its place, but it ends soon anyway."""
+    written, scans = asyncio.Event(), list[str]()
+
+    class SlowStore(Store):
+        async def written(self) -> None:
+            await written.wait()
+
+    class Late(App):
+        def _make_backend(self, config: Config) -> Backend:
+            real = super()._make_backend(config)
+
+            class LateBackend:
+                async def run(self, target: Target, known: Known, late: Callable[[], None]) -> tuple[ScanResult, ...]:
+                    scans.append(target.name)
+                    late()
+                    return await real.run(target, known, lambda: None)
+
+            return LateBackend()
+
+    async def run() -> None:
+        async with scripted_server(STACK) as server:
+            one_place = "global: {max_concurrent_scans: 1, scan_interval: 1h, timeout: 300ms, " + NO_RESOLVER + "}\n"
+            fixture.file.write_text(one_place + "targets:\n" + entry("a", server.port))
+            app = Late(read_config(fixture.file), store=SlowStore(), now=fixture.clock)
+            app.start()
+            await scanned(app, 1)
+            fixture.file.write_text(fixture.file.read_text() + entry("b", server.port))
+            assert await app.reload(fixture.file)
+            async with asyncio.timeout(20):
+                while not app.schedule.gauges.waiting:
+                    await asyncio.sleep(0.01)
+            written.set()
+            await scanned(app, 2)
+            await app.stop()
+
+    asyncio.run(run())
+    assert scans == ["a", "b"]

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
-from exporter.dispatch import FAILURES_BEFORE_BACK_OFF
+from exporter.dispatch import FAILURES_BEFORE_BACK_OFF, Dispatcher
 from exporter.lanes import Lane
 from exporter.net.patience import FIRST_ANSWER_SECONDS
 from exporter.schedule import Schedule
@@ -206,3 +207,30 @@ def test_a_change_of_the_configuration_ends_it_until_the_target_has_failed_again
 def test_another_interval_ends_it_too() -> None:
     gaps = _after_failures(lambda fleet: fleet.schedule.sync({"healthy0.example": HOUR / 2}))
     assert gaps[0] == 1800
+
+
+def test_no_scan_begins_during_the_stop() -> None:
+    """Neither one that the clock has just started, nor one that was to follow a scan that ends now."""
+    begun = []
+
+    async def run() -> None:
+        go_on = asyncio.Event()
+
+        async def scan(name: str, _late: Callable[[], None]) -> bool:
+            begun.append(name)
+            with suppress(asyncio.CancelledError):
+                await go_on.wait()
+            return True
+
+        dispatcher = Dispatcher(scan, 5, asyncio.get_running_loop().time)
+        dispatcher.scan("one.example")
+        await asyncio.sleep(0)
+        dispatcher.scan_extra("one.example")
+        stopping = asyncio.create_task(dispatcher.stop(MINUTE))
+        await asyncio.sleep(0)
+        dispatcher.scan("two.example")
+        assert await stopping
+        await asyncio.sleep(1)
+
+    run_in_feigned_time(run())
+    assert begun == ["one.example"]

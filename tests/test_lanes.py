@@ -129,6 +129,17 @@ def test_slow_work_of_the_lowest_rank_is_first_and_equals_take_turns() -> None:
     assert work.begun == [first, later[1], later[0], later[2]]
 
 
+def test_slow_work_of_a_high_rank_begins_although_there_is_always_some_of_a_lower_one() -> None:
+    work = Work(2)
+    work.wait(Lane.SLOW)
+    high = work.wait(Lane.SLOW, count=3, rank=3)
+    for _ in range(20):
+        work.wait(Lane.SLOW)
+        work.lanes.leave(work.begun[-1])
+    assert [place for place in work.begun if place.rank] == high
+    assert len(work.begun) == 21
+
+
 def test_who_stops_waiting_is_not_called() -> None:
     work = Work(1)
     first, second, third = work.wait(Lane.NEW, 3)

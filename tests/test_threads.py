@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -131,6 +132,29 @@ def test_who_stops_waiting_for_a_thread_leaves_the_queue(hung: Hung) -> None:
 
     asyncio.run(run())
     assert called == ["third"]
+
+
+@pytest.mark.parametrize(("owner", "entered"), [("two", ["in", "out"]), ("one", [])])
+def test_it_is_shown_while_a_call_waits_for_those_of_other_owners(hung: Hung, owner: str, entered: list[str]) -> None:
+    """A wait for an own call that hangs is not."""
+    pool, seen = Pool("test", 1), list[str]()
+
+    @contextmanager
+    def waiting() -> Iterator[None]:
+        seen.append("in")
+        yield
+        seen.append("out")
+
+    async def run() -> None:
+        first = await start(pool, hung, "one")
+        second = asyncio.create_task(pool.run(lambda: list(seen), owner, waiting))
+        await asyncio.sleep(0)
+        assert seen == entered[:1]
+        hung.go_on.set()
+        await asyncio.gather(first, second)
+
+    asyncio.run(run())
+    assert seen == entered
 
 
 def test_calls_that_hang_are_bounded_by_the_threads(hung: Hung) -> None:

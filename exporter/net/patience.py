@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar, Token
 from typing import Self
 
 FIRST_ANSWER_SECONDS = 2.0
@@ -12,11 +13,23 @@ SCAN_SECONDS = 60.0
 """Half the default `scan_timeout`. A scan of a server that is 0.3 s away takes about 40 s."""
 
 
+_CURRENT: ContextVar["Patience | None"] = ContextVar("patience", default=None)
+
+
+def waiting_for_us() -> AbstractContextManager[None]:
+    """Enter it where a scan waits for this exporter and has no `Patience` at hand; see `Patience.waiting`."""
+    patience = _CURRENT.get()
+    return nullcontext() if patience is None else patience.waiting()
+
+
 class Patience:
     """Calls a function once: when the first answer takes long, or when all of the scan takes long.
 
-    Time in which the scan waits only for this exporter (a place in the gate, or a worker) does not count.
+    Time in which the scan waits only for this exporter (a place in the gate, a worker, or a thread for a lookup) does
+    not count.
     """
+
+    _token: "Token[Patience | None]"
 
     def __init__(self, late: Callable[[], None] = lambda: None) -> None:
         self._late = late
@@ -28,10 +41,12 @@ class Patience:
         self._ended = False
 
     def __enter__(self) -> Self:
+        self._token = _CURRENT.set(self)
         self._update()
         return self
 
     def __exit__(self, *_: object) -> None:
+        _CURRENT.reset(self._token)
         self._ended = True
         self._update()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from exporter.errors import ProbeError
 from exporter.model import IpProtocol, Reason, is_ip, plain_address
+from exporter.net.patience import waiting_for_us
 from exporter.net.resolvconf import ResolvConf
 from exporter.shortage import raise_shortage, shortage_of
 from exporter.threads import NAMES
@@ -50,7 +51,7 @@ async def resolve_all(host: str, port: int, protocol: IpProtocol) -> tuple[str, 
     if is_ip(host):
         return _taken([plain_address(host)], host, protocol)
     try:
-        found = await NAMES.run(partial(_look_up, host, port, protocol), host)
+        found = await NAMES.run(partial(_look_up, host, port, protocol), host, waiting_for_us)
         return _taken([_literal(place) for *_, place in found], host, protocol)
     except socket.gaierror as error:
         raise_shortage(error, f"{host}: cannot resolve")

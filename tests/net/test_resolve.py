@@ -9,8 +9,10 @@ import pytest
 
 from exporter.errors import ProbeError
 from exporter.model import IpProtocol, Reason
+from exporter.net.patience import Patience
 from exporter.net.resolvconf import ResolvConf
 from exporter.net.resolve import resolve, resolve_all, searched_name
+from exporter.threads import Pool
 
 Place = tuple[str, int] | tuple[str, int, int, int]
 
@@ -232,3 +234,34 @@ def test_a_name_that_cannot_be_looked_up_may_be_the_one(
 ) -> None:
     searching(monkeypatch, names, "shop", ONE)
     assert failure(lambda: asyncio.run(searched_name("shop", 443, IpProtocol.ANY, CORP))).reason is Reason.DNS_ERROR
+
+
+def test_a_scan_is_not_late_while_the_lookups_of_others_have_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name whose servers are dead keeps its thread after its scan. Its own lookup makes a scan late."""
+    monkeypatch.setattr("exporter.net.resolve.NAMES", Pool("names", 1))
+    monkeypatch.setattr("exporter.net.patience.FIRST_ANSWER_SECONDS", 0.05)
+    go_on = {host: threading.Event() for host in ("dead.example", "healthy.example")}
+
+    def getaddrinfo(host: str, _port: int, **_rest: object) -> list[object]:
+        go_on[host].wait(20)
+        return [(socket.AF_INET, 1, 6, "", ("192.0.2.1", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    late = asyncio.Event()
+
+    async def run() -> None:
+        dead = asyncio.create_task(resolve("dead.example", 443))
+        await asyncio.sleep(0)
+        with Patience(late.set):
+            healthy = asyncio.create_task(resolve("healthy.example", 443))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await late.wait()
+            go_on["dead.example"].set()
+            await dead
+            async with asyncio.timeout(20):
+                await late.wait()
+            go_on["healthy.example"].set()
+            assert await healthy == "192.0.2.1"
+
+    asyncio.run(run())

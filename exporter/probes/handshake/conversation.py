@@ -137,7 +137,7 @@ class Conversation:
         self._reached = True
         if first and isinstance(answer, Unanswered) and answer.cause is NoAnswer.TIMEOUT:
             await self._require_life(query)
-            answer = await self._exchange(query, hello, retry_silence=False)
+            answer = await self._exchange(query, hello, retry_silence=True)
         self._keep(query, answer)
         return answer
 

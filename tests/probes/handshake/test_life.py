@@ -11,8 +11,9 @@ from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.net.patience import Patience
 from exporter.probes.handshake.engine import Engine
+from exporter.probes.handshake.life import SHORT_LIST
 from tests.support.plain import drip, plain_server
-from tests.support.scripted import End, Hello, Script, Stack, scripted_server
+from tests.support.scripted import End, Hello, Reply, Script, Stack, scripted_server
 from tests.support.targets import make_target, read_scripted
 
 MOST_HELLOS = 12
@@ -129,3 +130,15 @@ def test_a_server_that_takes_almost_all_of_the_time_limit_for_each_answer_is_not
 
     asyncio.run(run())
     assert late == [1]
+
+
+def test_the_first_hello_has_two_more_tries_after_a_sign_of_life() -> None:
+    """A server that serves one connection after the other is busy with those that were just given up."""
+    stack, silences = Stack({0x0303: (0xC030, 0xC02F)}), iter(range(2))
+
+    def script(hello: Hello) -> Reply:
+        return End.SILENCE if len(hello.suites) > SHORT_LIST and next(silences, None) is not None else stack(hello)
+
+    facts, _ = read_scripted(script, timeout_seconds=1.0)
+    assert facts.protocols[Protocol.TLS1_2] is True
+    assert not [note for note in facts.notes if "in time" in note]
