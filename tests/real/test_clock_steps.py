@@ -138,7 +138,7 @@ def server(tmp_path: Path) -> Iterator[int]:
 
 
 def test_scans_go_on_and_no_alert_is_untrue_when_the_clock_is_set(tmp_path: Path, server: int) -> None:
-    """With Prometheus on another machine, an alert says of a clock that is ahead that one of the two is wrong."""
+    """With Prometheus on another machine, alerts say that one of the two clocks is wrong."""
     daemon = Daemon(tmp_path, server, f"--storage.path={tmp_path}/data")
     histories, expected_alerts = dict[str, list[Scrape]](), dict[str, set[str]]()
     with daemon.running():
@@ -153,7 +153,8 @@ def test_scans_go_on_and_no_alert_is_untrue_when_the_clock_is_set(tmp_path: Path
             since = daemon.scrapes[:-1]
             histories[elsewhere] = [before.lasting(BEFORE_MINUTES), *since, after.lasting(AFTER_MINUTES)]
             histories[same] = [one.lasting(1, ahead) for one in since] + [after.lasting(AFTER_MINUTES, ahead)]
-            expected_alerts[elsewhere] = {"TLSPostureScanStale"} if ahead >= HOUR else set()
+            wrong = {"TLSPostureClockWrong"} if abs(ahead) >= HOUR else set[str]()
+            expected_alerts[elsewhere] = wrong | ({"TLSPostureScanStale"} if ahead >= HOUR else set())
             expected_alerts[same] = set()
             before = after
     found = firing(tmp_path, histories)
