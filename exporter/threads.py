@@ -28,6 +28,12 @@ class _Job:
     answer: asyncio.Future[Any]
 
 
+def _retrieve(answer: asyncio.Future[Any]) -> None:
+    """Take note of the exception, which a caller that stopped waiting does not: asyncio would log it at the end."""
+    if not answer.cancelled():
+        answer.exception()
+
+
 class Pool:
     """A bounded number of threads. One owner, such as a target, has at most one of them at a time.
 
@@ -75,6 +81,7 @@ class Pool:
             self._waiting.append(job)
             self._start_thread()
             self._changed.notify()
+        job.answer.add_done_callback(_retrieve)
         try:
             with waiting() if held_up_by_others else nullcontext():
                 await job.begun

@@ -2,11 +2,13 @@
 
 import ast
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -114,6 +116,27 @@ def test_a_call_keeps_its_thread_when_nobody_waits_any_more(hung: Hung) -> None:
         assert await next_one == "next"
 
     asyncio.run(run())
+
+
+def test_an_error_that_nobody_waits_for_any_more_is_not_logged() -> None:
+    pool, said = Pool("test", 1), list[object]()
+
+    def fail() -> None:
+        raise ValueError
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: said.append(context))
+        task = asyncio.create_task(pool.run(fail, "a"))
+        await asyncio.sleep(0)  # it has begun
+        while pool.busy or pool.queue:
+            time.sleep(0.001)  # noqa: ASYNC251 - the loop does not get to hear of the error yet
+        asyncio.get_running_loop().call_soon(task.cancel)  # between the error and the caller
+        with suppress(asyncio.CancelledError, ValueError):
+            await task
+
+    asyncio.run(run())
+    gc.collect()
+    assert said == []
 
 
 def test_who_stops_waiting_for_a_thread_leaves_the_queue(hung: Hung) -> None:

@@ -30,7 +30,7 @@ HOUR, DAY, YEAR = 3600, 86_400, 365 * 86_400
 STEPS = (0, 1, -1, HOUR, -HOUR, DAY, -DAY, YEAR, -YEAR, 0)
 """What the daemon's clock is ahead of the true time, one after the other: steps of each size both ways, and back."""
 SETTLED_WITHIN_SECONDS = 150
-"""For a busy machine, where scans may end at their deadline. Else a scan begins within 3 seconds, and takes 0.4."""
+"""For a busy machine, where scans may end at their deadline. Else a scan begins within 8 seconds, and takes 0.4."""
 BEFORE_MINUTES, AFTER_MINUTES = 10, 80
 """How long all is as it was, and as it is then: longer than the hour for which facts count, and than each `for:` of an
 alert that can fire here. Before the step it is too short for TLSPostureScanStale, which then is about the new time."""
@@ -47,7 +47,7 @@ checks:
 """
 CONFIG = """
 global:
-  scan_interval: 3s
+  scan_interval: 8s
   max_age: 1m
   vulnerability_interval: never
   ca_file: ca.pem
