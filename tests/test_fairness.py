@@ -1,9 +1,8 @@
 """Silent servers next to healthy ones, over real sockets: the healthy ones are scanned as if they were alone."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from exporter.policies import read_config
 from exporter.scan import scan_addresses
 from tests.support.scripted import End, Stack, scripted_server
 from tests.support.targets import make_environment, make_target
+from tests.support.wires import full_queue
 
 HEAD = """\
 global:
@@ -29,24 +29,6 @@ targets:
 """
 STACK = Stack({0x0303: (0xC030, 0xC02F)})
 HEALTHY = 3
-
-
-@contextmanager
-def full_queue() -> Iterator[int]:
-    """A port that accepts no connection, like a host that drops packets."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port = listener.getsockname()[1]
-        queued = [socket.socket() for _ in range(4)]
-        try:
-            for waiting in queued:
-                waiting.setblocking(False)
-                waiting.connect_ex(("127.0.0.1", port))
-            yield port
-        finally:
-            for waiting in queued:
-                waiting.close()
 
 
 @asynccontextmanager

@@ -28,6 +28,7 @@ from tests.support.processes import free_port
 from tests.support.proxy import Counts, counting_proxy
 from tests.support.scripted import Stack, scripted_server
 from tests.support.targets import make_environment, make_target
+from tests.support.wires import full_queue
 
 
 def read_from(handler: Handler, read: Callable[[Connection], Awaitable[bytes]]) -> bytes:
@@ -127,20 +128,8 @@ def test_a_closed_port_refuses() -> None:
 
 
 def test_a_port_whose_queue_is_full_times_out() -> None:
-    """The nearest thing on loopback to a host that drops packets."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port = listener.getsockname()[1]
-        queued = [socket.socket() for _ in range(4)]
-        try:
-            for waiting in queued:
-                waiting.setblocking(False)
-                waiting.connect_ex(("127.0.0.1", port))
-            assert connect_failure(port=port) is Reason.CONNECT_TIMEOUT
-        finally:
-            for waiting in queued:
-                waiting.close()
+    with full_queue() as port:
+        assert connect_failure(port=port) is Reason.CONNECT_TIMEOUT
 
 
 def test_a_name_that_does_not_exist_is_told_as_such() -> None:

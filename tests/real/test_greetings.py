@@ -13,6 +13,7 @@ from exporter.software.greetings import read_greeting
 from tests.support.servers import Pki, make_pki
 from tests.support.starttls_servers import ROOT, ROOT_ONLY, SERVERS
 from tests.support.targets import make_environment, make_target
+from tests.support.wires import pump
 
 pytestmark = pytest.mark.real
 
@@ -48,16 +49,6 @@ def test_the_greeting_of_a_scan_names_the_server(pki: Pki, name: str) -> None:
 
 def _behind_tls(pki: Pki, port: int, protocol: str) -> str | None:
     """What the certificate probe of a scan hears of the server on this port, with nothing but TLS put before it."""
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        except OSError:
-            pass
-        finally:
-            writer.close()
 
     async def front(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", port)

@@ -29,6 +29,7 @@ from exporter.store.saved import Saved
 from exporter.store.tables import Tables
 from tests.support.processes import end, free_port, start
 from tests.support.servers import HOST, SEED_NGINX, WEAK_NGINX, make_pki, nginx
+from tests.support.wires import pump
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3600)]
 
@@ -59,20 +60,10 @@ class Front:
 async def front(upstream: int) -> AsyncIterator[Front]:
     seen = Front()
 
-    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        except OSError:
-            pass
-        finally:
-            writer.close()
-
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.times.append(time.time())
         to_reader, to_writer = await asyncio.open_connection("127.0.0.1", upstream)
-        await asyncio.gather(copy(reader, to_writer), copy(to_reader, writer))
+        await asyncio.gather(pump(reader, to_writer), pump(to_reader, writer))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     seen.port = server.sockets[0].getsockname()[1]
