@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ from exporter.scan_log import log_scan
 from exporter.schedule import Past, Schedule
 from exporter.store import Store
 from exporter.store.database import Database, StoreError
+from exporter.store.saved import Saved
 from exporter.targets import static_targets
 from exporter.web import Cut, Sources, Watch
 from exporter.workers import ProtectionLog, Workers
@@ -167,10 +168,10 @@ class App:
         before, setup, backend = self._publisher.setup, loaded.setup, self._make_backend(loaded.config)
         kept, restored = self._publisher.kept(setup), self._publisher.restored(setup)
         try:
-            self._reschedule(setup, kept)
+            self._reschedule(setup, kept, restored)
             self._publisher.apply(setup)
         except Exception:
-            self._reschedule(before, before.targets.keys())
+            self._reschedule(before, before.targets.keys(), {})
             raise
         self._backend = backend
         self._version += 1
@@ -188,12 +189,11 @@ class App:
         self.schedule.scan_again({name for name in kept if not setup.targets[name].files.isdisjoint(changed)})
         self._note_data(setup)
 
-    def _reschedule(self, setup: Setup, kept: Collection[str]) -> None:
+    def _reschedule(self, setup: Setup, kept: Collection[str], restored: Mapping[str, Saved]) -> None:
         """If a name now belongs to another service, that service must not inherit the old place in the schedule."""
         intervals = {name: target.scan_interval for name, target in setup.targets.items()}
         self.schedule.sync({name: intervals[name] for name in kept})
-        restored = self._publisher.restored(setup).items()
-        self.schedule.sync(intervals, {name: Past(saved.begun_at, saved.failures) for name, saved in restored})
+        self.schedule.sync(intervals, {name: Past(one.begun_at, one.failures) for name, one in restored.items()})
 
     def _make_setup(self, config: Config) -> Setup:
         targets = static_targets(config)

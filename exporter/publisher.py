@@ -90,7 +90,8 @@ class Publisher:
 
     def restored(self, setup: Setup) -> dict[str, Saved]:
         """What is known from before the start of targets of this setup, by name."""
-        found = {name: self._store.restored(target, service_key(target)) for name, target in setup.targets.items()}
+        targets = {name: setup.targets[name] for name in self._store.waiting if name in setup.targets}
+        found = {name: self._store.restored(target, service_key(target)) for name, target in targets.items()}
         return {name: saved for name, saved in found.items() if saved is not None}
 
     def begun_at(self, name: str) -> datetime | None:

@@ -88,7 +88,6 @@ class Schedule:
             monotonic: a clock that nobody sets, in seconds from any start.
             tolerance: the system's clock may be set by this much without consequences.
         """
-        self._run = run
         self._now = now
         self._monotonic = monotonic
         self._zone = Monotonic(monotonic)

@@ -1,7 +1,7 @@
 """The latest of each target: in memory in a compact form, and on disk where there is a database."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -47,6 +47,11 @@ class Store:
         """The latest of each target, by name."""
         return dict(self._latest)
 
+    @property
+    def waiting(self) -> Collection[str]:
+        """The names of what was restored and is not adopted yet."""
+        return self._restored.keys()
+
     def restored(self, target: Target, service: str) -> Saved | None:
         """What was restored of this target and is not adopted yet."""
         saved = self._restored.get(target.name)
@@ -89,12 +94,13 @@ class Store:
 
     def put(self, seen: Sequence[Seen], reports: Iterable[Report], service: str, failures: int, at: datetime) -> Saved:
         """Replace all that is known of one target by what a scan saw, as judged at this time."""
-        name = seen[0].target.name
-        before = self._states(name)
+        name, saved = seen[0].target.name, self._latest.get(seen[0].target.name)
+        before = {one.address: self._states_of(name, one) for one in saved.records} if saved else {}
         records, changed = [], list[StateChange]()
         for one, report in zip(seen, reports, strict=True):
-            states = states_after(before.get(one.address, {}), values_of(report), at)
-            changed += changes(name, one.address, before.get(one.address, {}), states)
+            old = before.get(one.address, {})
+            states = states_after(old, values_of(report), at)
+            changed += changes(name, one.address, old, states)
             records.append(Record(one.address, pack(one), pack_states(states)))
         saved = Saved(service, min(one.result.started_at for one in seen), failures, tuple(records))
         self._note_age(name, seen)
@@ -123,10 +129,6 @@ class Store:
     def oldest_fact(self) -> datetime | None:
         """When the oldest fact of any target was seen; None if nothing is known."""
         return min(self._oldest.values(), default=None)
-
-    def _states(self, name: str) -> dict[str | None, States]:
-        saved = self._latest.get(name)
-        return {one.address: self._states_of(name, one) for one in saved.records} if saved else {}
 
     def _states_of(self, name: str, record: Record) -> States:
         """The states of a record; none if they cannot be read, so that they begin anew."""
