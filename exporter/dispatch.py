@@ -60,11 +60,18 @@ class _History:
 
 @dataclass(slots=True, eq=False)
 class _Scan:
-    """A scan that runs; `extra` if it does not replace a regular one, `kept` if it is not cancelled for others."""
+    """A scan that runs.
+
+    Attributes:
+        extra: it does not replace a regular one.
+        answer: for those who asked for this scan; None if nobody did.
+        kept: it is not cancelled for others.
+    """
 
     place: Place
     task: asyncio.Task[bool | None]
     extra: bool
+    answer: asyncio.Future[bool | None] | None = None
     kept: bool = False
 
 
@@ -86,6 +93,7 @@ class Dispatcher:
         self._due_at: dict[str, float] = {}
         self._extra: set[str] = set()
         self._once_more: set[str] = set()
+        self._asked: dict[str, asyncio.Future[bool | None]] = {}  # for scans that have not begun
         self._running: dict[str, _Scan] = {}
         self._tasks: set[asyncio.Task[bool | None]] = set()
         self._lag_seconds = 0.0
@@ -146,6 +154,21 @@ class Dispatcher:
             self._extra.add(name)
             self.scan(name)
 
+    def scan_now(self, name: str) -> asyncio.Future[bool | None]:
+        """Queue an extra scan; returns the future of the next scan of this target that begins, of any kind.
+
+        All who ask before it begins share the future, so they must not cancel it. Its result is that of `Run`; it is
+        also None if the target is removed, and when the program stops.
+        """
+        if name not in self._asked:
+            self._asked[name] = asyncio.get_running_loop().create_future()
+        asked = self._asked[name]
+        if self._stopping:
+            _settle(self._asked.pop(name), None)
+        else:
+            self.scan_extra(name)
+        return asked
+
     def forgive(self, names: Collection[str]) -> None:
         """Forget that these targets failed: their configuration has changed."""
         for name in names:
@@ -161,7 +184,9 @@ class Dispatcher:
         self._once_more.discard(name)
         if place := self._waiting.pop(name, None):
             self._lanes.leave(place)
+        _settle(self._asked.pop(name, None), None)
         if scan := self._running.pop(name, None):  # a new target with this name does not wait for it
+            _settle(scan.answer, None)
             scan.task.cancel()
 
     def keep(self, name: str) -> None:
@@ -190,7 +215,7 @@ class Dispatcher:
         (self.extra_at if extra else self.began_at)[name] = began
         task = asyncio.create_task(self._one(name, partial(self._lanes.make_late, place)), name=f"scan-{name}")
         self._tasks.add(task)
-        self._running[name] = _Scan(place, task, extra)
+        self._running[name] = _Scan(place, task, extra, self._asked.pop(name, None))
         task.add_done_callback(partial(self._ended, name, place))
 
     def _give_up(self, name: str, place: Place) -> None:
@@ -209,15 +234,27 @@ class Dispatcher:
         """Called when a scan has ended, or was cancelled."""
         self._tasks.discard(task)
         if name in self._running and self._running[name].task is task:
-            extra = self._running.pop(name).extra
+            scan = self._running.pop(name)
             if name in self.extra_at:  # from its end, or a slow target would be scanned without a pause
                 self.extra_at[name] = self._monotonic()
             if not task.cancelled():
                 self._record(name, place, task.result())
+                _settle(scan.answer, task.result())
                 self._follow(name)
             elif place.given_up and not self._stopping:
-                self._wait_in_slow_lane(name, extra=extra)
+                self._ask_again(name, scan.answer)
+                self._wait_in_slow_lane(name, extra=scan.extra)
+            else:
+                _settle(scan.answer, None)
         self._lanes.leave(place)
+
+    def _ask_again(self, name: str, answer: asyncio.Future[bool | None] | None) -> None:
+        """Whoever waits for the scan that was cancelled waits for the next one."""
+        if answer is None:
+            return
+        later = self._asked.setdefault(name, answer)
+        if later is not answer:
+            later.add_done_callback(lambda done: _settle(answer, done.result()))
 
     def _record(self, name: str, place: Place, success: bool | None) -> None:
         """Remember how the scan ended, which decides on the lane of the next."""
@@ -242,6 +279,8 @@ class Dispatcher:
     async def stop(self, within: timedelta) -> bool:
         """Cancel what runs, and wait for it; True if all of it ended in time."""
         self._stopping = True
+        for name in list(self._asked):
+            _settle(self._asked.pop(name), None)
         for place in list(self._waiting.values()):
             self._lanes.leave(place)
         self._waiting.clear()
@@ -252,3 +291,8 @@ class Dispatcher:
         if tasks:
             _, pending = await asyncio.wait(tasks, timeout=within.total_seconds())
         return not pending
+
+
+def _settle(answer: asyncio.Future[bool | None] | None, result: bool | None) -> None:
+    if answer is not None and not answer.done():
+        answer.set_result(result)

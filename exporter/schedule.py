@@ -197,6 +197,15 @@ class Schedule:
             trigger = DateTrigger(self._zone.at(at))
             self._clock.add_job(self._due_extra, trigger, args=[name], id=_extra_id(name), replace_existing=True)
 
+    def scan_now(self, name: str) -> asyncio.Future[bool | None]:
+        """Scan the target as soon as it gets a place; see `exporter.dispatch.Dispatcher.scan_now`.
+
+        Raises:
+            KeyError: there is no such target.
+        """
+        self._intervals[name]
+        return self._dispatcher.scan_now(name)
+
     def keep(self, name: str) -> None:
         """Called by the scan of this target when it has its results: it is not cancelled for others any more."""
         self._dispatcher.keep(name)

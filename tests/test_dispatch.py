@@ -234,3 +234,59 @@ def test_no_scan_begins_during_the_stop() -> None:
 
     run_in_feigned_time(run())
     assert begun == ["one.example"]
+
+
+def asked(fleet: Fleet, name: str, at: float, then: Callable[[], None] = lambda: None) -> bool | None:
+    """What the future of a scan that is asked for at this time says in the end; `then` is called at once after that."""
+    answers: list[bool | None] = []
+
+    async def run() -> None:
+        fleet.schedule.start()
+        fleet.schedule.sync(dict.fromkeys(fleet.begun, HOUR))
+        await asyncio.sleep(at)
+        wanted = fleet.schedule.scan_now(name)
+        then()
+        answers.append(await wanted)
+        assert await fleet.schedule.stop(MINUTE)
+
+    run_in_feigned_time(run())
+    (answer,) = answers
+    return answer
+
+
+def test_a_scan_that_is_asked_for_begins_at_once_and_says_how_it_ended() -> None:
+    fleet = Fleet(1, 0)
+    assert asked(fleet, "healthy0.example", 600) is True
+    assert fleet.begun["healthy0.example"][-1] == 600
+
+
+def test_a_running_scan_does_not_answer_for_one_that_is_asked_for_later() -> None:
+    fleet = Fleet(1, 0)
+    fleet.failing.clear()
+    began = []
+
+    def then() -> None:
+        began.extend(fleet.tried["healthy0.example"])
+
+    assert asked(fleet, "healthy0.example", 0.5, then) is True
+    first, second = fleet.begun["healthy0.example"]
+    assert began == [first]
+    assert second == first + HEALTHY_SECONDS
+
+
+def test_a_scan_that_gave_up_its_place_answers_when_it_was_repeated() -> None:
+    fleet = Fleet(8, 1, places=1)
+
+    def then() -> None:
+        for name in fleet.healthy:
+            fleet.schedule.scan_now(name)
+
+    assert asked(fleet, "silent0.example", 0, then) is False
+    assert len(fleet.tried["silent0.example"]) > len(fleet.begun["silent0.example"]) == 1
+
+
+def test_who_asked_for_a_scan_of_a_removed_target_gets_an_answer() -> None:
+    fleet = Fleet(1, 1)
+    assert asked(fleet, "silent0.example", 600, lambda: fleet.schedule.sync({"healthy0.example": HOUR})) is None
+    with pytest.raises(KeyError):
+        fleet.schedule.scan_now("other.example")
