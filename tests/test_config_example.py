@@ -47,13 +47,14 @@ PLACES = {
     "TargetSettings": _section("targets", None),
     "HttpSettings": _section("global", "metrics").split("http:\n", 1)[1],
     "TlsSettings": SOURCE.split("tls_config:", 1)[1],
+    "FileSource": _section("# file_sd_configs", None),
 }
 
 
 def _uncommented() -> str:
     """Every option in use; where one is shown in two ways, the commented one."""
     chosen = re.sub(r"^( *)([a-z_]+): .*\n\1# \2: ", r"\1# \2: ", SOURCE, flags=re.MULTILINE)
-    return re.sub(r"^( *)# ( *[a-z_]+:(?: .*)?)$", r"\1\2", chosen, flags=re.MULTILINE)
+    return re.sub(r"^( *)# ( *(?:- )?[a-z_]+:(?: .*)?)$", r"\1\2", chosen, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize(("model", "option"), sorted(set(_options(Config))))

@@ -11,10 +11,10 @@ PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
     *("text", "quoting", "files", "ternary", "logs", "model", "errors", "shortage", "services", "yamlfile", "threads"),
-    *("software", "tls", "pki", "facts", "clients", "credentials", "config", "targets"),
+    *("software", "tls", "pki", "facts", "clients", "credentials", "config"),
     *("lanes", "monotonic", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
-    *("net", "workers", "probes", "scan", "backends", "environment"),
+    *("net", "workers", "probes", "scan", "backends", "environment", "targets"),
     *("agreement", "judge", "store", "metrics", "publisher", "freshness", "looplag", "scan_log", "report"),
     *("terminal", "web", "reading", "reloading", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),

@@ -4,8 +4,6 @@ from datetime import timedelta
 from typing import Any, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -14,6 +12,8 @@ from pydantic import (
 )
 
 from exporter.clients.files import ClientIds
+from exporter.config.discovery import FileSource
+from exporter.config.section import Section
 from exporter.config.values import (
     DIRECT,
     Address,
@@ -56,21 +56,6 @@ from exporter.software.declared import parse_distribution
 
 _SAY_EHLO = tuple(service.name for service in SERVICES.values() if service.says_ehlo)
 """Values of `starttls` whose dialogues begin with the client's name."""
-
-
-class Section(BaseModel):
-    """A mapping of the file: unknown keys are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, value: Any) -> Any:  # noqa: ANN401 - pydantic's signature
-        """The section without keys that have no value.
-
-        Such a key counts as missing, also where everything below it is commented out.
-        """
-        return {key: part for key, part in value.items() if part is not None} if isinstance(value, dict) else value
 
 
 class TlsSettings(Section):
@@ -341,5 +326,7 @@ class Config(Section):
     global_: GlobalSettings = Field(default_factory=GlobalSettings, alias="global")
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     software: SoftwareSettings = Field(default_factory=SoftwareSettings)
+    policy_files: list[PolicyText] = Field(default_factory=list)
     allow_empty: bool = Field(default=False, strict=True)
     targets: list[TargetSettings] = Field(default_factory=list)
+    file_sd_configs: list[FileSource] = Field(default_factory=list)

@@ -108,10 +108,15 @@ def _port_or_off(value: object) -> object:
     return OFF if value == OFF else _port(value)
 
 
-def _count(value: object) -> object:
-    if type(value) is not int or not 1 <= value <= 10_000:
-        raise ValueError(f"{shown(value)} is not a whole number from 1 to 10000")
-    return value
+def whole_number(least: int, most: int) -> Callable[[object], object]:
+    """A validator for a whole number within these limits."""
+
+    def read(value: object) -> object:
+        if type(value) is not int or not least <= value <= most:
+            raise ValueError(f"{shown(value)} is not a whole number from {least} to {most}")
+        return value
+
+    return read
 
 
 def _address(value: str) -> str:
@@ -155,7 +160,7 @@ Port = Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535, strict=True)
 PortOrOff = Annotated[int | str, BeforeValidator(_port_or_off)]
 
 
-Count = Annotated[int, BeforeValidator(_count), Field(ge=1, le=10_000, strict=True)]
+Count = Annotated[int, BeforeValidator(whole_number(1, 10_000)), Field(ge=1, le=10_000, strict=True)]
 
 
 Address = Annotated[str, AfterValidator(_address)]
