@@ -50,7 +50,8 @@ class Freshness:
     def __init__(self, hooks: Hooks, now: Callable[[], datetime]) -> None:
         self._hooks = hooks
         self._now = now
-        self._at_second: dict[int, list[str]] = {}
+        self._at_second: dict[int, dict[str, None]] = {}
+        self._followed: set[str] = set()
         self._turns: dict[str, datetime] = {}
         self._tries_left: dict[str, int] = {}
         self._since: dict[str, datetime] = {}
@@ -60,9 +61,12 @@ class Freshness:
 
     def follow(self, names: Collection[str]) -> None:
         """Judge exactly these targets every minute, each at a second of its own."""
-        self._at_second = {}
-        for name in names:
-            self._at_second.setdefault(int(share(name) * JUDGED_EVERY_SECONDS), []).append(name)
+        wanted = set(names)
+        for name in self._followed - wanted:
+            del self._at_second[_second(name)][name]
+        for name in wanted - self._followed:
+            self._at_second.setdefault(_second(name), {})[name] = None
+        self._followed = wanted
 
     def forget(self, name: str) -> None:
         """Forget the dates that were seen of this target."""
@@ -126,7 +130,7 @@ class Freshness:
 
     async def judge_at(self, second: int) -> None:
         """Judge the targets of this second of `JUDGED_EVERY_SECONDS`, unless the daemon is stopping."""
-        for name in self._at_second.get(second, ()):
+        for name in list(self._at_second.get(second, ())):
             if self._stopping is not None and self._stopping.is_set():
                 return
             self._judge(name)
@@ -169,3 +173,8 @@ class Freshness:
         """Drop the targets that wait to be judged."""
         if self._judging is not None:
             self._judging.cancel()
+
+
+def _second(name: str) -> int:
+    """The second of each round in which the target is judged."""
+    return int(share(name) * JUDGED_EVERY_SECONDS)

@@ -50,7 +50,12 @@ class Publisher:
         service must not inherit the old facts. What can fail comes first, so a failure changes nothing.
         """
         before, kept = self.setup.targets, self.kept(setup)
-        fresh = {name: self._without_results(setup, name) for name in setup.targets if not self._is_known(name, kept)}
+        shown = before.keys() - self.changed(setup)
+        fresh = {
+            name: self._without_results(setup, name)
+            for name in setup.targets
+            if name not in shown and not self._is_known(name, kept)
+        }
         for name in before.keys() - kept:
             self._store.remove(name)
             self._exposition.remove(name)
@@ -74,6 +79,13 @@ class Publisher:
     def _index(self, target: Target, seen: Sequence[Seen], now: datetime) -> set[str]:
         """Index the keys of the target; returns the targets whose verdict may change."""
         return self._keys.update(target.name, [replace(one, facts=held(one.facts, target, now)) for one in seen])
+
+    def changed(self, setup: Setup) -> set[str]:
+        """The names of targets that this setup shows in another way than the current one: judged again, or removed."""
+        before, after = self.setup.targets, setup.targets
+        if setup.judge is not self.setup.judge or setup.full is not self.setup.full:
+            return {*before, *after}
+        return {name for name in before.keys() | after.keys() if before.get(name) is not after.get(name)}
 
     def kept(self, setup: Setup) -> set[str]:
         """The names of the current targets that are still the same service in this setup."""
@@ -161,6 +173,8 @@ class Publisher:
 
 def same_service(one: Target | None, other: Target | None) -> bool:
     """Whether two targets of one name are the same service, so that facts about one apply to the other."""
+    if one is other:  # as most of a list of ten thousand
+        return one is not None
     return one is not None and other is not None and _service(one) == _service(other)
 
 

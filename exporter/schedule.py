@@ -58,7 +58,7 @@ def phase(name: str, interval: timedelta) -> datetime:
 
 
 def first_delay(name: str, interval: timedelta, count: int) -> timedelta:
-    """Time from the start to the first scan of a target, if there are `count` targets."""
+    """Time until the first scan of a target, if `count` targets are new."""
     spread = min(timedelta(seconds=count / FIRST_SCANS_PER_SECOND), _LONGEST_SPREAD, interval)
     return share(name) * spread
 
@@ -138,6 +138,7 @@ class Schedule:
             del self._intervals[name]
             self._forget(name)
         ahead = self._now() - self._zone.now()
+        new = len(intervals.keys() - self._intervals.keys())
         for name, interval in intervals.items():
             known = self._intervals.get(name)
             if known == interval:
@@ -147,7 +148,7 @@ class Schedule:
             trigger = Every(interval, (phase(name, interval) - ahead).replace(tzinfo=self._zone))
             self._clock.add_job(self._due, trigger, args=[name], id=name, replace_existing=True)
             if known is None and not self._resume(name, interval, past.get(name)):
-                soon = self._zone.now() + first_delay(name, interval, len(intervals))
+                soon = self._zone.now() + first_delay(name, interval, new)
                 self._clock.add_job(self._due, DateTrigger(soon), args=[name], id=_first_id(name))
 
     @property

@@ -13,6 +13,9 @@ from exporter.store.saved import Record, Saved
 
 log = logging.getLogger(__name__)
 
+MOST_REMOVED = 2_000
+"""Removed targets that are kept in memory in case they come back, some 20 MB."""
+
 
 class Store:
     """Keeps the latest of each target. Called on the event loop; `everything` by any thread.
@@ -31,6 +34,7 @@ class Store:
         self._unreadable = unreadable
         self._latest: dict[str, Saved] = {}
         self._restored: dict[str, Saved] = {}
+        self._removed: dict[str, Saved] = {}  # oldest removal first
         self._oldest: dict[str, datetime] = {}
         self._last: tuple[Saved | None, Target | None, tuple[Seen, ...]] = (None, None, ())
 
@@ -49,18 +53,19 @@ class Store:
 
     @property
     def waiting(self) -> Collection[str]:
-        """The names of what was restored and is not adopted yet."""
-        return self._restored.keys()
+        """The names of what was restored, or removed, and is not adopted yet."""
+        return self._restored.keys() | self._removed.keys()
 
     def restored(self, target: Target, service: str) -> Saved | None:
-        """What was restored of this target and is not adopted yet."""
-        saved = self._restored.get(target.name)
+        """What was restored, or removed, of this target and is not adopted yet."""
+        saved = self._removed.get(target.name) or self._restored.get(target.name)
         return saved if saved is not None and saved.service == service else None
 
     def adopt(self, target: Target, service: str) -> tuple[Seen, ...]:
-        """What was restored of this target, which is the latest of it from now on; empty if there is nothing."""
+        """What waited for this target, which is the latest of it from now on; empty if there is nothing."""
         saved = self.restored(target, service)
         self._restored.pop(target.name, None)
+        self._removed.pop(target.name, None)
         if saved is None:
             return ()
         self._latest[target.name] = saved
@@ -148,10 +153,22 @@ class Store:
             self.database.put(name, saved, changed)
 
     def remove(self, name: str) -> None:
-        """Remove the target; does nothing if it is unknown. Its history stays."""
+        """Remove the target; does nothing if it is unknown. Its history stays.
+
+        What is known waits for a target of this name, as after a restart: lists that others keep lose targets for a
+        while, and a target that comes back every minute must not be scanned every minute.
+        """
         self._oldest.pop(name, None)
-        if self._latest.pop(name, None) and self.database:
-            self.database.put(name, None)
+        saved = self._latest.pop(name, None)
+        if saved is None:
+            return
+        self._removed.pop(name, None)
+        self._removed[name] = saved
+        if len(self._removed) > MOST_REMOVED:
+            oldest = next(iter(self._removed))
+            del self._removed[oldest]
+            if self.database:
+                self.database.put(oldest, None)
 
     async def written(self) -> None:
         """Wait until everything is on disk, if there is a database that works."""

@@ -45,6 +45,8 @@ _COLUMNS = {
 _CLEANED = "CREATE TABLE IF NOT EXISTS cleaned (at REAL NOT NULL)"
 """When the tables were cleaned for the last time; at most one row."""
 _CLEANED_AFTER = timedelta(days=1)
+_UNUSED_KEPT = timedelta(days=7)
+"""How long a target without use is kept, if the history is kept for longer. Facts count for three scan intervals."""
 _LONGEST_PAUSE = timedelta(days=8)
 """A clock that is further than this after the last cleaning was perhaps set, and is not believed yet. An exporter that
 scans and writes once a week only is cleaned too."""
@@ -174,7 +176,7 @@ class Tables:
             raise
 
     def clean(self, now: datetime, retention: timedelta, used: Collection[str]) -> None:
-        """Once a day, delete what is older than this: changes, and targets that were not scanned since.
+        """Once a day, delete changes that are older than this, and targets without use not scanned for a week.
 
         Targets that are in use stay: they may be scanned less often than that.
 
@@ -187,14 +189,17 @@ class Tables:
             return
         with self._transaction():
             if passed is not None and _CLEANED_AFTER <= passed <= _LONGEST_PAUSE:
-                self._delete_before((now - retention).timestamp(), used)
+                self._delete_before(
+                    (now - retention).timestamp(), (now - min(retention, _UNUSED_KEPT)).timestamp(), used
+                )
             self._connection.execute("DELETE FROM cleaned")
             self._connection.execute("INSERT INTO cleaned VALUES (?)", (now.timestamp(),))
 
-    def _delete_before(self, until: float, used: Collection[str]) -> None:
+    def _delete_before(self, changed: float, saved: float, used: Collection[str]) -> None:
+        """Delete changes, and targets without use, that are older than these times."""
         execute, many = self._connection.execute, self._connection.executemany
-        execute("DELETE FROM changes WHERE at < ?", (until,))
-        names = execute("SELECT name FROM targets WHERE saved_at < ?", (until,)).fetchall()
+        execute("DELETE FROM changes WHERE at < ?", (changed,))
+        names = execute("SELECT name FROM targets WHERE saved_at < ?", (saved,)).fetchall()
         old = [(name,) for (name,) in names if name not in used]
         many("DELETE FROM latest WHERE target = ?", old)
         many("DELETE FROM targets WHERE name = ?", old)
