@@ -170,5 +170,8 @@ servers). Scans that run at the same time wait for one name each; there are 10 b
 COMPRESSION = Pool("compression", 2)
 """Compression of pages of metrics: one thread for each format."""
 
-POOLS = (OPENSSL, CERTIFICATES, FILES, NAMES, COMPRESSION)
+LISTS = Pool("lists", 2)
+"""Making lists of targets of what sources found, and writing these lists to disk."""
+
+POOLS = (OPENSSL, CERTIFICATES, FILES, NAMES, COMPRESSION, LISTS)
 """All pools."""

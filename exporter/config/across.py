@@ -21,6 +21,7 @@ def problems_across(config: Config, document: Document, policy_name: PolicyName)
     problems = _duplicates(config, document) + _too_long(config, document) + _too_old(config, document)
     problems += _too_often(config, document) + _unknown_stores(config, document)
     problems += _out_of_reach(config, document) + _resolved_elsewhere(config, document)
+    problems += _policy_files_twice(config, document, policy_name)
     return problems + _policies_twice(config, document, policy_name)
 
 
@@ -140,4 +141,16 @@ def _policies_twice(config: Config, document: Document, policy_name: PolicyName)
                     document.problem((*section, "policies", index), f"policy {quoted(name)} is there twice")
                 )
             seen.add(name)
+    return problems
+
+
+def _policy_files_twice(config: Config, document: Document, policy_name: PolicyName) -> list[Problem]:
+    """Policy files whose names others could not distinguish."""
+    seen: set[str] = set()
+    problems = []
+    for index, file in enumerate(config.policy_files):
+        name = policy_name(file)
+        if name in seen:
+            problems.append(document.problem(("policy_files", index), f"policy {quoted(name)} is there twice"))
+        seen.add(name)
     return problems

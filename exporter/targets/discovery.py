@@ -1,0 +1,253 @@
+"""Runs the sources of targets, and keeps the last good list of each.
+
+A list that is refused, or cannot be read, leaves the one before in use. A source is known by its place in the
+configuration file, such as `file_sd_configs.0`: that is its label value, and what inherits the list when its settings
+change.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from exporter.config import Config
+from exporter.config.discovery import SourceSettings
+from exporter.targets.groups import DiscoveryError, Group
+from exporter.targets.lists import Lists
+from exporter.targets.sources import TargetSource
+from exporter.threads import LISTS
+
+log = logging.getLogger(__name__)
+
+FIRST_WITHIN = timedelta(seconds=10)
+"""How long a start, or a reload, waits for the first answer of new sources."""
+_RESTART_SECONDS = 60.0
+"""Pause before a source is run again that has ended by a defect."""
+
+KINDS: tuple[tuple[str, Callable[[Any, Config], TargetSource]], ...] = ()
+"""Key of the configuration -> what makes a source of one of its entries."""
+
+
+@dataclass(slots=True, eq=False)
+class SourceState:
+    """What is known of one source.
+
+    Attributes:
+        place: in the configuration file.
+        settings: as configured.
+        groups: the last good list; None before the first one.
+        answered: set when the source has answered for the first time, successfully or not.
+        error: why the last refresh failed; None if it did not.
+        refreshed_at: when the last good list was found; None if that was before the start of the program.
+    """
+
+    place: str
+    settings: SourceSettings
+    groups: tuple[Group, ...] | None = None
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    error: str | None = None
+    refreshed_at: datetime | None = None
+
+    @property
+    def up(self) -> bool | None:
+        """Whether the last refresh was a success; None before the first."""
+        return self.error is None if self.answered.is_set() else None
+
+    @property
+    def count(self) -> int | None:
+        """Number of targets in the last good list."""
+        return None if self.groups is None else sum(len(group.targets) for group in self.groups)
+
+
+class _Run:
+    """A source that runs. It is the sink of what the source finds."""
+
+    def __init__(
+        self,
+        state: SourceState,
+        source: TargetSource,
+        now: Callable[[], datetime],
+        changed: Callable[[SourceState], None],
+    ) -> None:
+        self.state, self._now, self._changed = state, now, changed
+        self._task = asyncio.create_task(self._keep_running(source), name=f"source-{state.place}")
+
+    async def _keep_running(self, source: TargetSource) -> None:
+        while True:
+            try:
+                await source.run(self)
+            except Exception:  # a named border: a defect in one source must not end the others
+                log.exception("%s has ended", self.state.place)
+                self.failed(DiscoveryError("internal error"))
+            await asyncio.sleep(_RESTART_SECONDS)
+
+    def found(self, groups: Sequence[Group]) -> None:
+        """See `exporter.targets.sources.Sink`."""
+        state, found = self.state, tuple(groups)
+        number = sum(len(group.targets) for group in found)
+        if number > state.settings.target_limit:
+            self.failed(
+                DiscoveryError(f"{number} targets are more than target_limit, which is {state.settings.target_limit}")
+            )
+            return
+        if not number and state.count and not state.settings.allow_empty:
+            self.failed(DiscoveryError("the list has become empty; set allow_empty: true if that is intended"))
+            return
+        if state.error is not None:
+            log.info("%s can be read again: %d targets", state.place, number)
+        is_new = found != state.groups
+        state.groups, state.error, state.refreshed_at = found, None, self._now()
+        state.answered.set()
+        if is_new:
+            self._changed(state)
+
+    def failed(self, error: DiscoveryError) -> None:
+        """See `exporter.targets.sources.Sink`."""
+        if str(error) != self.state.error:
+            kept = "" if self.state.count is None else f"; the last list with {self.state.count} targets stays"
+            log.error("%s failed: %s%s", self.state.place, error, kept)
+        self.state.error = str(error)
+        self.state.answered.set()
+
+    def stop(self) -> None:
+        """End the source."""
+        self._task.cancel()
+
+
+class Staged:
+    """The sources of a configuration that is not in use yet. They run already."""
+
+    def __init__(self, runs: Mapping[str, _Run], new: Sequence[_Run]) -> None:
+        self.runs, self.new = runs, new
+
+    @property
+    def groups(self) -> dict[str, Sequence[Group]]:
+        """The last good list of each source that has one."""
+        return {place: run.state.groups for place, run in self.runs.items() if run.state.groups is not None}
+
+    async def answered(self, within: timedelta = FIRST_WITHIN) -> None:
+        """Wait until all new sources have answered, but not longer than this."""
+        waiting = [asyncio.ensure_future(run.state.answered.wait()) for run in self.new]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=within.total_seconds())
+            for one in late:
+                one.cancel()
+
+
+class Discovery:
+    """The sources in use. Called on the event loop.
+
+    Attributes:
+        changed: set when a list has changed.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.changed = asyncio.Event()
+        self._now = now
+        self._lists: Lists | None = None
+        self._runs: Mapping[str, _Run] = {}
+        self._saving: set[str] = set()
+        self._unsaved: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def keep_in(self, lists: Lists) -> None:
+        """Keep lists on disk, and begin with those that are there."""
+        self._lists = lists
+
+    @property
+    def states(self) -> list[SourceState]:
+        """The state of each source in use, in the order of the configuration."""
+        return [run.state for run in self._runs.values()]
+
+    @property
+    def groups(self) -> dict[str, Sequence[Group]]:
+        """The last good list of each source in use that has one."""
+        return Staged(self._runs, ()).groups
+
+    def stage(self, config: Config) -> Staged:
+        """Start the new sources of this configuration; those in use go on.
+
+        A source whose settings have changed is new. Until it has answered, it has the list that it had before.
+        """
+        runs, new = {}, []
+        for place, settings, source in _sources(config):
+            known = self._runs.get(place)
+            if known is not None and known.state.settings == settings:
+                runs[place] = known
+                continue
+            groups = known.state.groups if known is not None else self._restored(place)
+            runs[place] = _Run(SourceState(place, settings, groups), source, self._now, self._note)
+            new.append(runs[place])
+        return Staged(runs, new)
+
+    def _restored(self, place: str) -> tuple[Group, ...] | None:
+        return self._lists.load(place) if self._lists else None
+
+    def use(self, staged: Staged) -> None:
+        """Use these sources, and end the others."""
+        before, self._runs = self._runs, staged.runs
+        for run in before.values():
+            if run not in self._runs.values():
+                run.stop()
+        for run in staged.new:
+            self._note(run.state)
+        if self._lists:
+            self._start(self._clean(self._lists, set(self._runs)))
+
+    def abandon(self, staged: Staged) -> None:
+        """End the new sources of a configuration that is not used."""
+        for run in staged.new:
+            run.stop()
+
+    def _note(self, state: SourceState) -> None:
+        """Called when a source has another list."""
+        run = self._runs.get(state.place)
+        if run is None or run.state is not state:  # not in use yet
+            return
+        self.changed.set()
+        if self._lists and state.groups is not None:
+            self._unsaved.add(state.place)
+            if state.place not in self._saving:
+                self._saving.add(state.place)
+                self._start(self._save(self._lists, state.place))
+
+    async def _save(self, lists: Lists, place: str) -> None:
+        """Write the list of this source; if it changes meanwhile, again."""
+        try:
+            while place in self._unsaved:
+                self._unsaved.discard(place)
+                groups = self.groups.get(place)
+                if groups is not None:
+                    await LISTS.run(partial(lists.save, place, groups), lists)  # one of its calls at a time
+        except OSError as error:
+            log.error("the list of %s cannot be stored: %s", place, error.strerror or error)
+        finally:
+            self._saving.discard(place)
+
+    async def _clean(self, lists: Lists, places: set[str]) -> None:
+        try:
+            await LISTS.run(partial(lists.keep_only, places), lists)
+        except OSError as error:
+            log.error("old lists of targets cannot be deleted: %s", error.strerror or error)
+
+    def _start(self, work: Any) -> None:  # noqa: ANN401 - a coroutine
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self, within: timedelta) -> None:
+        """End all sources, and wait for lists that are being written, but not longer than this."""
+        for run in self._runs.values():
+            run.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within.total_seconds())
+
+
+def _sources(config: Config) -> Iterator[tuple[str, SourceSettings, TargetSource]]:
+    """The sources of this configuration, each with its place there."""
+    for key, make in KINDS:
+        for index, settings in enumerate(getattr(config, key)):
+            yield f"{key}.{index}", settings, make(settings, config)
