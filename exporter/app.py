@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from exporter.backends import Backend, LocalBackend
@@ -14,14 +15,14 @@ from exporter.errors import ConfigError, Problem
 from exporter.files import Fingerprint
 from exporter.fleet import KeyIndex
 from exporter.freshness import Freshness, Hooks
-from exporter.judge import load_judge
+from exporter.judge import Judge, load_judge
 from exporter.logs import dropped_lines
 from exporter.looplag import watch_loop
 from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics
 from exporter.model import CLOCK_TOLERANCE, Report
 from exporter.net.gate import HostGate
 from exporter.net.resolve import Lookup, resolve_all
-from exporter.policies import read_config
+from exporter.policies import load_policy, read_config, shipped
 from exporter.publisher import Publisher, Setup, same_service
 from exporter.reloading import Reloader, Steps, make_reloader
 from exporter.scan import Environment
@@ -30,7 +31,11 @@ from exporter.schedule import Past, Schedule
 from exporter.store import Store
 from exporter.store.database import Database, StoreError
 from exporter.store.saved import Saved
-from exporter.targets import static_targets
+from exporter.targets.discovered import Lister, Rejected, TargetList
+from exporter.targets.discovery import Discovery, Staged
+from exporter.targets.groups import ADDRESS, Group
+from exporter.targets.lists import Lists
+from exporter.threads import LISTS
 from exporter.web import Cut, Sources, Watch
 from exporter.workers import ProtectionLog, Workers
 
@@ -52,12 +57,25 @@ class Storage:
 EMPTY = "the list has become empty; set allow_empty: true at the top of the file if that is intended"
 
 
+_LISTS_APART = timedelta(seconds=1)
+"""Least time between two uses of changed lists. A thousand changes in a minute are sixty."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """A configuration that was read and checked."""
+    """A configuration that was read and checked.
+
+    Attributes:
+        staged: its sources of targets.
+        lister: makes its list of targets.
+        listing: the list at that time.
+    """
 
     config: Config
     setup: Setup
+    staged: Staged
+    lister: Lister
+    listing: TargetList
 
 
 class App:
@@ -66,9 +84,11 @@ class App:
     Attributes:
         schedule: says when targets are scanned.
         freshness: says when they are judged, and scanned again, between regular scans.
+        discovery: finds targets.
     """
 
     _backend: Backend  # set by `apply`, for the first configuration and for every later one
+    _loaded: _Loaded  # the same
 
     def __init__(
         self,
@@ -106,6 +126,7 @@ class App:
             notice_step=self.schedule.notice_step,
         )
         self.freshness = Freshness(hooks, now)
+        self.discovery = Discovery(now)
         self._ready = False
         self._version = 0  # of the configuration
 
@@ -127,11 +148,12 @@ class App:
                     everything=self.store.everything,
                 )
             )
+            self.discovery.keep_in(Lists(self._storage.folder))
         self.schedule.start()
         self.apply(self._first_config)
         self._own.note_start(self._now())
         self._own.restored.set(len(self.store.names()))
-        if not self._publisher.setup.targets:
+        if not self._publisher.setup.targets and not self.discovery.states:
             log.warning("the configuration has no targets")
         self._tasks = [
             asyncio.create_task(self._when_judged(ready)),
@@ -140,9 +162,40 @@ class App:
 
     async def _when_judged(self, ready: Callable[[], None]) -> None:
         """Be ready when what was restored is judged: a page with some targets would look as if the others were gone."""
+        await self._loaded.staged.answered()
+        await self._follow_lists_once()
+        self._tasks.append(asyncio.create_task(self._follow_lists()))
         await self.freshness.settled()
         self._ready = True
         ready()
+
+    async def _follow_lists(self) -> None:
+        """Use lists of targets when they have changed."""
+        while True:
+            await asyncio.sleep(_LISTS_APART.total_seconds())
+            await self.discovery.changed.wait()
+            try:
+                await self._follow_lists_once()
+            except Exception:  # a named border: a defect in one list must not end this for ever
+                log.exception("changed lists of targets")
+
+    async def _follow_lists_once(self) -> None:
+        """Use the lists of targets as they are now."""
+        if not self.discovery.changed.is_set():
+            return
+        self.discovery.changed.clear()
+        loaded, groups = self._loaded, self.discovery.groups
+        listing, setup = await LISTS.run(partial(self._list, loaded, groups), self)
+        if self._loaded is not loaded:  # reloaded meanwhile
+            self.discovery.changed.set()
+            return
+        before = self._publisher.setup.targets.keys()
+        self._use(setup)
+        self._loaded = replace(loaded, setup=setup, listing=listing)
+        self._note_lists(loaded.listing.rejected)
+        added, removed = len(setup.targets.keys() - before), len(before - setup.targets.keys())
+        if added or removed:
+            log.info("targets: %d new, %d gone, %d in all", added, removed, len(setup.targets))
 
     def apply(self, config: Config) -> None:
         """Use this configuration: removed targets disappear with all their series at once.
@@ -154,40 +207,73 @@ class App:
             ConfigError: a policy, or one of `eol_files`, has become invalid since the configuration was read; nothing
                 is changed.
         """
-        self._switch(self._load(config))
+        self._switch(self._load(config, self.discovery.stage(config)))
 
-    def _load(self, config: Config) -> "_Loaded":
+    def _load(self, config: Config, staged: Staged) -> _Loaded:
         """What a configuration leads to; reads its policies and tables."""
-        return _Loaded(config, self._make_setup(config))
+        lister = Lister(config, _policy_names(config))
+        listing = lister.make(staged.groups)
+        judge = load_judge(listing.targets, config.software.eol_files, self._keys.neighbours)
+        setup = self._make_setup(listing, judge, full=config.metrics.detail == "full")
+        return _Loaded(config, setup, staged, lister, listing)
 
-    def _switch(self, loaded: "_Loaded", changed: Collection[str] = ()) -> None:
+    def _list(self, loaded: _Loaded, groups: Mapping[str, Sequence[Group]]) -> tuple[TargetList, Setup]:
+        """What changed lists lead to under the same configuration; reads policies that are named for the first time."""
+        listing, judge = loaded.lister.make(groups), loaded.setup.judge
+        new = {name for target in listing.targets for name in target.policies} - judge.policies.keys()
+        if new:
+            judge = replace(judge, policies={**judge.policies, **{name: load_policy(name) for name in new}})
+        return listing, self._make_setup(listing, judge, full=loaded.setup.full)
+
+    def _make_setup(self, listing: TargetList, judge: Judge, *, full: bool) -> Setup:
+        """The settings; targets that are equal to those in use are the same objects."""
+        before = self._publisher.setup.targets
+        asking = (judge.with_questions(target) for target in listing.targets)
+        targets = {one.name: old if (old := before.get(one.name)) == one else one for one in asking}
+        return Setup(targets, judge, full)
+
+    def _switch(self, loaded: _Loaded, changed: Collection[str] = ()) -> None:
         """Use this configuration, or raise and keep the one before.
 
         Targets whose trust or client certificate is in a changed file are scanned again soon; their facts stay.
         """
-        before, setup, backend = self._publisher.setup, loaded.setup, self._make_backend(loaded.config)
+        before, backend = self._publisher.setup.targets, self._make_backend(loaded.config)
+        try:
+            self._use(loaded.setup)
+        except Exception:
+            self.discovery.abandon(loaded.staged)
+            raise
+        self.discovery.use(loaded.staged)
+        self._backend, self._loaded = backend, loaded
+        self._note_lists()
+        targets = loaded.setup.targets
+        self.schedule.scan_again(
+            {name for name in before.keys() & targets.keys() if not targets[name].files.isdisjoint(changed)}
+        )
+
+    def _use(self, setup: Setup) -> None:
+        """Use these targets, or raise and keep those before."""
+        before = self._publisher.setup
         kept, restored = self._publisher.kept(setup), self._publisher.restored(setup)
+        shown_anew = self._publisher.changed(setup)
         try:
             self._reschedule(setup, kept, restored)
             self._publisher.apply(setup)
         except Exception:
             self._reschedule(before, before.targets.keys(), {})
             raise
-        self._backend = backend
         self._version += 1
         self.schedule.forgive({name for name in kept if setup.targets[name] != before.targets[name]})
         for name in before.targets.keys() - kept:
             self.freshness.forget(name)
         self.freshness.follow(setup.targets)
-        for name in setup.targets:
+        for name in shown_anew & setup.targets.keys():
             begun = self._publisher.begun_at(name)
             if begun is not None:
                 # A date that has come since is not forgotten. The clock may have been set back.
                 self.freshness.resume(name, min(begun, self._now()))
         # What cannot be read is not known: these targets do not wait until they are due.
         self.schedule.scan_again({name for name in restored if self._publisher.begun_at(name) is None})
-        self.schedule.scan_again({name for name in kept if not setup.targets[name].files.isdisjoint(changed)})
-        self._note_data(setup)
 
     def _reschedule(self, setup: Setup, kept: Collection[str], restored: Mapping[str, Saved]) -> None:
         """If a name now belongs to another service, that service must not inherit the old place in the schedule."""
@@ -195,20 +281,20 @@ class App:
         self.schedule.sync({name: intervals[name] for name in kept})
         self.schedule.sync(intervals, {name: Past(one.begun_at, one.failures) for name, one in restored.items()})
 
-    def _make_setup(self, config: Config) -> Setup:
-        targets = static_targets(config)
-        judge = load_judge(targets, config.software.eol_files, self._keys.neighbours)
-        asking = {target.name: judge.with_questions(target) for target in targets}
-        return Setup(asking, judge, full=config.metrics.detail == "full")
-
     def _make_backend(self, config: Config) -> Backend:
         """Where scans run under this configuration."""
         resolver = make_resolver(config)
         return LocalBackend(Environment(self._now, resolver, self._gate, self._lookup, self._workers))
 
-    def _note_data(self, setup: Setup) -> None:
+    def _note_lists(self, rejected_before: Collection[Rejected] = ()) -> None:
+        """Show what is in use, and log which targets are rejected now."""
+        setup, listing = self._loaded.setup, self._loaded.listing
         self._own.data_timestamp.labels(SERVER_EOL).set(setup.judge.table.as_of.timestamp())
         self._own.targets.set(len(setup.targets))
+        self._own.show_sources(listing.outcomes)
+        for one in listing.rejected:
+            if one not in rejected_before:
+                log.warning("%s: rejected %s: %s", one.source, one.labels.get(ADDRESS, "a target"), one.problem)
 
     def _note_reload(self, problem: str | None) -> None:
         self._own.note_reload(self._now() if problem is None else None)
@@ -219,13 +305,30 @@ class App:
 
     def reloader(self, path: Path, files: Fingerprint | None = None) -> Reloader["_Loaded"]:
         """What reloads this configuration file; `files` is what the configuration in use was made of."""
+        loop = asyncio.get_running_loop()
+
+        async def stage(config: Config) -> Staged:
+            staged = self.discovery.stage(config)
+            await staged.answered()
+            return staged
+
+        def load() -> _Loaded:
+            """Runs in a thread. Sources start on the event loop, and have some time for their first answer."""
+            config = read_config(path)
+            staged = asyncio.run_coroutine_threadsafe(stage(config), loop).result()
+            try:
+                return self._load(config, staged)
+            except BaseException:
+                loop.call_soon_threadsafe(self.discovery.abandon, staged)
+                raise
 
         def use(loaded: _Loaded, changed: Collection[str]) -> None:
             if self._publisher.setup.targets and not loaded.setup.targets and not loaded.config.allow_empty:
+                self.discovery.abandon(loaded.staged)
                 raise ConfigError([Problem(str(path), 1, 1, "targets", EMPTY)])
             self._switch(loaded, changed)
 
-        return make_reloader(Steps(lambda: self._load(read_config(path)), use, self._note_reload), files or {})
+        return make_reloader(Steps(load, use, self._note_reload), files or {})
 
     async def reload(self, path: Path) -> bool:
         """Reload once, and wait until all targets are judged. A failure changes nothing. Returns whether it worked."""
@@ -266,6 +369,7 @@ class App:
         self._own.oldest_fact.value = oldest.timestamp() if oldest else None
         self._own.next_due.value = due.timestamp() if due else None
         self._own.note_pools()
+        self._own.note_sources(self.discovery.states)
         self._own.count_dropped_lines(dropped_lines())
         return self._exposition.render(accept)
 
@@ -304,8 +408,14 @@ class App:
         for task in self._tasks:
             task.cancel()
         self._ready = False
+        await self.discovery.stop(WRITE_WITHIN)
         if not await self.schedule.stop(STOP_WITHIN):
             log.warning("some scans did not end in time")
         await self._workers.close()
         self.freshness.stop()
         self.store.close(WRITE_WITHIN)
+
+
+def _policy_names(config: Config) -> dict[str, str]:
+    """The policies that others may name: the shipped ones, and those of `policy_files` by their own names."""
+    return {**{name: name for name in shipped()}, **{load_policy(file).name: file for file in config.policy_files}}

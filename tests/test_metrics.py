@@ -15,6 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.checks.registry import CHECKS
+from exporter.config.discovery import FileSource
 from exporter.config.values import RESERVED_LABELS
 from exporter.derived.verdicts import Attack
 from exporter.facts.certificate import OcspStatus
@@ -48,6 +49,8 @@ from exporter.model import (
 )
 from exporter.probes.certificate import PROBE as CERTIFICATE
 from exporter.probes.registry import PROBES
+from exporter.targets.discovered import OUTCOMES
+from exporter.targets.discovery import SourceState
 from exporter.text import escaped
 from tests.support.facts import (
     CBC_RSA,
@@ -455,6 +458,12 @@ def test_the_exporters_own_families_are_of_the_contract() -> None:
     metrics = OwnMetrics()
     metrics.show_protection("seccomp", True)
     metrics.oldest_fact.value = metrics.next_due.value = 1.0  # absent where there is none
+    state = SourceState(
+        "file_sd_configs.0", FileSource(files=["a.yaml"]), refreshed_at=datetime(2026, 11, 30, tzinfo=UTC)
+    )
+    state.answered.set()
+    metrics.note_sources([state])
+    metrics.show_sources({"file_sd_configs.0": dict.fromkeys(OUTCOMES, 1)})
     families = list(parse_openmetrics(page_text(Exposition(metrics), OPENMETRICS)))
     own = {family.name: family for family in families if family.name.startswith("tls_posture_")}
     assert set(own) == set(OWN_CONTRACT)

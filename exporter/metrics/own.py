@@ -1,7 +1,7 @@
 """The exporter's own metrics, kept by prometheus_client."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
@@ -17,6 +17,8 @@ from exporter.model import Family, Label, Unit
 from exporter.shortage import SHORTAGES, Resource
 from exporter.software.files import shipped_table
 from exporter.store.database import StoreError
+from exporter.targets.discovered import OUTCOMES
+from exporter.targets.discovery import SourceState
 from exporter.threads import POOLS
 from exporter.workers.protection import PROTECTIONS
 
@@ -268,6 +270,38 @@ LOG_LINES_DROPPED = Family(
     example=0,
     kind="counter",
 )
+_SOURCE = Label("source", "its place in the configuration file", example="file_sd_configs.0")
+DISCOVERY_SUCCESSFUL = Family(
+    "tls_posture_exporter_discovery_successful",
+    "Whether the last refresh of the source worked; if not, its last good list stays in use",
+    Unit.FLAG,
+    "before the first refresh has ended; without sources",
+    labels=(_SOURCE,),
+)
+DISCOVERY_TIMESTAMP = Family(
+    "tls_posture_exporter_discovery_success_timestamp_seconds",
+    "When the source was last refreshed with success",
+    Unit.TIME,
+    "when no refresh has worked since the start",
+    labels=(_SOURCE,),
+    example=1796083200,
+)
+DISCOVERED = Family(
+    "tls_posture_exporter_discovered_targets",
+    "Targets in the list of the source that is in use, by what became of them",
+    Unit.COUNT,
+    "without a list",
+    labels=(
+        _SOURCE,
+        Label(
+            "outcome",
+            "`used`; `merged` into one that was found before; `dropped` by relabelling; `rejected` because a label is "
+            "not valid",
+            OUTCOMES,
+        ),
+    ),
+    example=20,
+)
 OWN_FAMILIES = (
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
@@ -300,6 +334,9 @@ OWN_FAMILIES = (
     WEB_CUT,
     LOCAL_ERRORS,
     LOG_LINES_DROPPED,
+    DISCOVERY_SUCCESSFUL,
+    DISCOVERY_TIMESTAMP,
+    DISCOVERED,
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
@@ -388,6 +425,8 @@ class OwnMetrics:
             self.web_cut.labels(reason)
         self.registry.register(_LocalErrors())
         self._log_lines_dropped, self._dropped_lines = self._counter(LOG_LINES_DROPPED), 0
+        self._sources_up, self._sources_at = self._gauge(DISCOVERY_SUCCESSFUL), self._gauge(DISCOVERY_TIMESTAMP)
+        self._discovered = self._gauge(DISCOVERED)
 
     def count_dropped_lines(self, total: int) -> None:
         """Set how many log lines were dropped since the start."""
@@ -413,6 +452,23 @@ class OwnMetrics:
         for pool in POOLS:
             self._pool_busy.labels(pool.name).set(pool.busy)
             self._pool_queue.labels(pool.name).set(pool.queue)
+
+    def note_sources(self, states: Iterable[SourceState]) -> None:
+        """Set the metrics of the sources of targets; those of other sources are removed."""
+        self._sources_up.clear()
+        self._sources_at.clear()
+        for one in states:
+            if one.up is not None:
+                self._sources_up.labels(one.place).set(one.up)
+            if one.refreshed_at is not None:
+                self._sources_at.labels(one.place).set(one.refreshed_at.timestamp())
+
+    def show_sources(self, outcomes: Mapping[str, Mapping[str, int]]) -> None:
+        """Set what became of the targets of each source."""
+        self._discovered.clear()
+        for source, counts in outcomes.items():
+            for outcome, count in counts.items():
+                self._discovered.labels(source, outcome).set(count)
 
     def note_start(self, now: datetime) -> None:
         """Record that the first configuration is in use; it counts as the last reload, but not among reloads."""
