@@ -286,11 +286,14 @@ def test_labels_exist(rule: Mapping[str, Any]) -> None:
 
 # --- Against a real Prometheus ---------------------------------------------------------------------------------------
 
+NO_SOURCES = "its targets are in its configuration"
 EMPTY_IN_THE_DEMO: Mapping[str, str] = {
     "tls_posture_probe_failure": "no probe of the demonstration fails",
     "tls_posture_certificate_verification_failure": "its certificates are good",
     "tls_posture_addresses_disagree": "its targets have one address",
     "tls_posture_caa_issuer_authorized": "the CAA domain of its CA is not known",
+    "tls_posture_exporter_discovery_successful": NO_SOURCES,
+    "tls_posture_exporter_discovered_targets": NO_SOURCES,
 }
 """Metric -> why there are no samples of it."""
 

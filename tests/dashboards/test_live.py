@@ -22,6 +22,7 @@ EMPTY_IN_THE_DEMO: Mapping[tuple[str, str], tuple[str, str]] = {
     ("target.json", "HSTS"): ("D", "it is not on port 443, beside which port 80 would be asked"),
     ("target.json", "CAA"): ("BCDE", "its CA is in no table of CAA domains; the target shown has no CAA records"),
     ("exporter.json", "Failed probes by reason"): ("B", "no probe fails"),
+    ("exporter.json", "Sources of targets"): ("ABCDEF", "its targets are in its configuration"),
 }
 """Dashboard and panel -> the queries that are rightly empty there, and why."""
 

@@ -90,6 +90,7 @@ def state() -> list[Panel]:
         ),
         overdue_scans(),
         instances(),
+        sources(),
     ]
 
 
@@ -125,6 +126,34 @@ def instances() -> Panel:
         ],
         Frame({"instance": "Exporter", "version": "Version", "python": "Python"}, GRID_WIDTH, 6, sort_by="State"),
         "No data: no exporter was seen within a day",
+    )
+
+
+def sources() -> Panel:
+    """A row for each source of targets."""
+    key = f"{EXPORTER_KEY}, source"
+
+    def number_by(outcome: str) -> str:
+        found = ALL.series("tls_posture_exporter_discovered_targets", f'outcome="{outcome}"')
+        return f"max by ({key}) ({found})"
+
+    up = ALL.series("tls_posture_exporter_discovery_successful")
+    at = ALL.series("tls_posture_exporter_discovery_success_timestamp_seconds")
+    return table(
+        "Sources of targets",
+        "The lists of targets that exporters get from files, URLs, the DNS and Kubernetes. Red: the list cannot be "
+        "renewed, and the last good one is used. Merged targets were found before by another source. Dropped ones are "
+        "not wanted by relabelling. Yellow: rejected ones cannot be used.",
+        [
+            Column("State", f"min by ({key}) ({up})", verdict(("failed", RED), ("works", GREEN))),
+            Column("Age of the list", f"time() - max by ({key}) ({at})", plain("from before the start", unit="s")),
+            Column("Used", number_by("used"), plain("unknown")),
+            Column("Merged", number_by("merged"), plain("unknown")),
+            Column("Dropped", number_by("dropped"), plain("unknown")),
+            Column("Rejected", number_by("rejected"), number(bad_from_one(YELLOW), "unknown")),
+        ],
+        Frame({"instance": "Exporter", "source": "Source"}, GRID_WIDTH, 6, sort_by="State"),
+        "No data: all targets are in the configuration files",
     )
 
 
@@ -181,7 +210,6 @@ def scans() -> list[Panel]:
 def cost() -> list[Panel]:
     """What the exporters cost the machine and Prometheus."""
     descriptors = f"{own('process_open_fds')} / {own('process_max_fds')}"
-    samples = f"max by (instance) ({of_exporters('scrape_samples_scraped')})"
     scrape = f"max by (instance) ({of_exporters('scrape_duration_seconds')})"
     cpu = f"rate({ALL.series('process_cpu_seconds_total')}[$__rate_interval]) and on ({EXPORTER_KEY}) {BUILD}"
     return [
@@ -192,14 +220,6 @@ def cost() -> list[Panel]:
             "Prometheus gives up by default.",
             [(scrape, "{{instance}}")],
             Scale("s", steps(GREEN, (1, YELLOW), (10, RED)), {"min": 0}),
-            NOTHING,
-        ),
-        graph(
-            "Samples of a scrape",
-            "Samples that each exporter exposes: by default at most 80 per target. The dashed line at a hundred "
-            "thousand: from there on, consider distributing the targets over several exporters.",
-            [(samples, "{{instance}}")],
-            Scale("none", steps(GREEN, (100_000, YELLOW)), COUNT),
             NOTHING,
         ),
         graph(
