@@ -263,7 +263,7 @@ class App:
             self._reschedule(before, before.targets.keys(), {})
             raise
         self._version += 1
-        self.schedule.forgive({name for name in kept if setup.targets[name] != before.targets[name]})
+        self.schedule.forgive({name for name in shown_anew & kept if setup.targets[name] != before.targets[name]})
         for name in before.targets.keys() - kept:
             self.freshness.forget(name)
         self.freshness.follow(setup.targets)

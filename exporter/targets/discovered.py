@@ -83,6 +83,7 @@ class Lister:
         """
         self._config, self._policies = config, policies
         self._static = static_targets(config)
+        self._alone = config.model_copy(update={"policy_files": []})  # for the conditions between its options
         self._made: dict[tuple[str, frozenset[tuple[str, str]]], Target | str | None] = {}
         self._last: dict[str, Target] = {}
 
@@ -144,8 +145,9 @@ class Lister:
             raise TargetError(
                 f"{where}: {first['msg'].removeprefix('Value error, ')}" if where else first["msg"]
             ) from None
-        alone = Config.model_construct(global_=self._config.global_, targets=[settings])
-        problems = problems_across(alone, _NOWHERE, lambda policy: policy)
+        problems = problems_across(
+            self._alone.model_copy(update={"targets": [settings]}), _NOWHERE, lambda policy: policy
+        )
         if problems:
             raise TargetError(problems[0].message)
         return settings

@@ -192,6 +192,7 @@ class Discovery:
         for run in before.values():
             if run not in self._runs.values():
                 run.stop()
+        self.changed.set()  # the list of all targets may be older than these lists
         for run in staged.new:
             self._note(run.state)
         if self._lists:
