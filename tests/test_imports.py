@@ -10,8 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *("text", "quoting", "files", "ternary", "logs", "model", "errors", "shortage", "services", "yamlfile", "threads"),
-    *("software", "tls", "pki", "facts", "clients", "credentials", "config"),
+    *("text", "quoting", "re2", "files", "ternary", "logs", "model", "errors", "shortage", "services", "yamlfile"),
+    *("threads", "software", "tls", "pki", "facts", "clients", "credentials", "config"),
     *("lanes", "monotonic", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment", "targets"),
