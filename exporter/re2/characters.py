@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 Ranges = tuple[tuple[int, int], ...]
 """First and last code point of each range, in order, without overlaps."""
@@ -69,10 +69,26 @@ def category(name: str) -> Ranges | None:
         return ANY
     if name[:1] not in _CATEGORIES or (name[1:] and (len(name) > 2 or name[1] not in _CATEGORIES[name[0]])):
         return None
-    codes = range(sys.maxunicode + 1)
     return merged(
-        (code, code) for code in codes if (own := unicodedata.category(chr(code))).startswith(name) and own != "Cn"
+        (first, last)
+        for own, first, last in _runs()
+        if name == own or (len(name) == 1 and own[0] == name and own != "Cn")
     )
+
+
+@lru_cache(maxsize=1)
+def _runs() -> tuple[tuple[str, int, int], ...]:
+    """Code points in a row with the same general category: the category, the first and the last one."""
+    result, first = [], 0
+    for name, run in groupby(map(unicodedata.category, map(chr, range(sys.maxunicode + 1)))):
+        following = first + sum(1 for _ in run)
+        result.append((name, first, following - 1))
+        first = following
+    return tuple(result)
+
+
+_LAST_CASED = 0x1E943
+"""The last code point with another case (maxFold in Go's `regexp/syntax`)."""
 
 
 def _fold(code: int) -> str:
@@ -85,7 +101,7 @@ def _fold(code: int) -> str:
 def _orbits() -> dict[int, tuple[int, ...]]:
     """Code points that differ only in case, for each of them: k, K and the Kelvin sign."""
     found: defaultdict[str, set[int]] = defaultdict(set)
-    for code in range(sys.maxunicode + 1):
+    for code in range(_LAST_CASED + 1):
         folded = _fold(code)
         if ord(folded) != code:
             found[folded] |= {code, ord(folded)}

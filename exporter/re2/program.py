@@ -58,8 +58,9 @@ class Program:
         """Add the steps of a node, and return the first one. After the last one comes the step `following`."""
         match node:
             case Atom():
-                matches = self._atoms.setdefault(node.source, re.compile(node.source, re.DOTALL).match)
-                return self._add(_Step(_ATOM, following, width=node.width, matches=matches))
+                if node.source not in self._atoms:
+                    self._atoms[node.source] = re.compile(node.source, re.DOTALL).match
+                return self._add(_Step(_ATOM, following, width=node.width, matches=self._atoms[node.source]))
             case Capture():
                 end = self._add(_Step(_SAVE, following, slot=2 * node.number + 1))
                 return self._add(_Step(_SAVE, self._emit(node.body, end), slot=2 * node.number))
