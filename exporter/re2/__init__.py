@@ -1,7 +1,8 @@
 """Regular expressions in RE2's syntax, with the matches that Go's `regexp` finds, for patterns that Prometheus reads.
 
-`characters` has sets of code points, `syntax` the tree of a pattern, `parser` makes it, `program` matches in linear
-time, `templates` fills in `$1`. `pattern` puts them together: Python's `re` matches where it is known to be fast.
+`characters` has sets of code points, and `syntax` the tree of a pattern. `reader` and `parser` read it. `program`
+matches in linear time, and `templates` fills in `$1`. `pattern` puts them together: Python's `re` matches where it is
+known to be fast.
 """
 
 from exporter.re2.errors import RegexError, TextTooLongError

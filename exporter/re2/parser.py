@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from exporter.re2 import characters
 from exporter.re2.characters import Ranges
-from exporter.re2.errors import RegexError
+from exporter.re2.reader import CharacterReader, RegexFlags
 from exporter.re2.syntax import Alternation, Atom, Capture, Concatenation, Node, Repetition, counted
 
 MAX_COUNT = 1000
@@ -17,13 +17,8 @@ MAX_DEPTH = 100
 """Of groups in groups. Go's limit is 1000; Python's stack is smaller."""
 
 _COUNTS = re.compile(r"\{(0|[1-9][0-9]*)(?:(,)(0|[1-9][0-9]*)?)?\}")
-_CONTROL = {"a": 7, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
-_OCTAL = re.compile(r"0[0-7]{0,2}|[1-7][0-7]{1,2}")
-_HEX = re.compile(r"x(?:\{([0-9A-Fa-f]+)\}|([0-9A-Fa-f]{2}))")
 _NAME = re.compile(r"\(\?P?<([A-Za-z0-9_]+)>")
 _FLAGS = re.compile(r"\(\?([imsU]*)(?:-([imsU]+))?([:)])")
-_UNICODE = re.compile(r"\\([pP])(?:\{(\^?)([^}]*)\}|([^{]))", re.DOTALL)
-_POSIX = re.compile(r"\[:(\^?)(.*?):\]", re.DOTALL)
 
 _NOT_RE2 = {
     "(?=": "a lookahead",
@@ -39,14 +34,6 @@ _NOT_RE2 = {
 }
 _POSITIONS = {"A": r"\A", "z": r"\Z", "b": r"(?a:\b)", "B": r"(?!(?a:\b))"}
 _NO_NEWLINE = characters.negated(((10, 10),))
-
-
-@dataclass(frozen=True, slots=True)
-class _Flags:
-    i: bool = False
-    m: bool = False
-    s: bool = True  # Prometheus has compiled `^(?s:...)$` since version 3.0
-    U: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +59,10 @@ def parse(pattern: str) -> Parsed:
     return _Parser(pattern).complete()
 
 
-class _Parser:
+class _Parser(CharacterReader):
     def __init__(self, pattern: str) -> None:
-        self._text = pattern
-        self._at = 0
+        super().__init__(pattern)
         self._depth = 0
-        self._flags = _Flags()
         self._groups = 0
         self._names: dict[str, tuple[int, ...]] = {}
 
@@ -86,21 +71,6 @@ class _Parser:
         if self._at < len(self._text):
             raise self._error("a closing parenthesis without an opening one")
         return Parsed(tree, self._groups, self._names)
-
-    def _error(self, what: str, at: int | None = None) -> RegexError:
-        return RegexError(what, self._at if at is None else at)
-
-    def _take(self, text: str) -> bool:
-        if not self._text.startswith(text, self._at):
-            return False
-        self._at += len(text)
-        return True
-
-    def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        found = pattern.match(self._text, self._at)
-        if found:
-            self._at = found.end()
-        return found
 
     def _alternation(self) -> Node:
         """Up to the closing parenthesis or the end. Flags that are set inside end there too."""
@@ -219,99 +189,8 @@ class _Parser:
         ranges = self._class_escape()
         return [self._literal(self._code()) if ranges is None else self._atom(ranges)]
 
-    def _class(self) -> Ranges:
-        start = self._at
-        self._at += 1
-        negative = self._take("^")
-        ranges: list[tuple[int, int]] = []
-        first = True
-        while first or not self._take("]"):
-            if self._at >= len(self._text):
-                raise self._error("a class without closing bracket", start)
-            first = False
-            part = self._posix()
-            if part is None:
-                part = self._class_escape()
-            ranges += self._range(start) if part is None else part
-        found = characters.merged(ranges)
-        return characters.negated(found) if negative else found
 
-    def _range(self, start: int) -> Ranges:
-        """One character of a class, or two with a hyphen between them."""
-        begin = self._at
-        first = last = self._class_code(start)
-        if self._text.startswith("-", self._at) and self._text[self._at + 1 : self._at + 2] not in {"]", ""}:
-            self._at += 1
-            last = self._class_code(start)
-        if last < first:
-            raise self._error("a range that is reversed", begin)
-        return characters.fold(((first, last),)) if self._flags.i else ((first, last),)
-
-    def _class_code(self, start: int) -> int:
-        if self._at >= len(self._text):
-            raise self._error("a class without closing bracket", start)
-        if self._text[self._at] == "\\":
-            return self._code()
-        self._at += 1
-        return ord(self._text[self._at - 1])
-
-    def _posix(self) -> Ranges | None:
-        """The set of `[:alpha:]`, if it is here."""
-        start = self._at
-        found = self._match(_POSIX)
-        if not found:
-            return None
-        if found[2] not in characters.POSIX:
-            raise self._error("a class that POSIX does not have", start)
-        return self._signed(characters.POSIX[found[2]], negative=bool(found[1]))
-
-    def _class_escape(self) -> Ranges | None:
-        r"""The set of `\d`, `\PL` and others, if one is here."""
-        start = self._at
-        if self._text[start : start + 1] != "\\":
-            return None
-        letter = self._text[start + 1 : start + 2]
-        if letter and letter in "dDsSwW":
-            self._at += 2
-            return self._signed(characters.PERL[letter.lower()], negative=letter.isupper())
-        if not letter or letter not in "pP":
-            return None
-        found = self._match(_UNICODE)
-        ranges = characters.category(found[4] or found[3]) if found else None
-        if not found or ranges is None:
-            raise self._error("a Unicode class that is unknown or not supported (scripts are not)", start)
-        return self._signed(ranges, negative=(found[1] == "P") != bool(found[2]))
-
-    def _signed(self, ranges: Ranges, *, negative: bool) -> Ranges:
-        """Case is folded before the complement is taken."""
-        ranges = characters.fold(ranges) if self._flags.i else ranges
-        return characters.negated(ranges) if negative else ranges
-
-    def _code(self) -> int:
-        """The code point of an escaped character."""
-        start = self._at
-        self._at += 1
-        if self._at >= len(self._text):
-            raise self._error("a backslash at the end", start)
-        char = self._text[self._at]
-        if found := self._match(_OCTAL):
-            return int(found[0], 8)
-        if found := self._match(_HEX):
-            code = int(found[1] or found[2], 16)
-            if code > characters.ANY[0][1]:
-                raise self._error("a code that Unicode does not have", start)
-            return code
-        self._at += 1
-        if char in _CONTROL:
-            return _CONTROL[char]
-        if char.isascii() and not char.isalnum():
-            return ord(char)
-        if char in "123456789":
-            raise self._error("a backreference, which is not in RE2's syntax", start)
-        raise self._error("an escape that is not in RE2's syntax", start)
-
-
-def _changed(flags: _Flags, on: str, off: str) -> _Flags:
+def _changed(flags: RegexFlags, on: str, off: str) -> RegexFlags:
     return replace(flags, **(dict.fromkeys(on, True) | dict.fromkeys(off, False)))
 
 
