@@ -18,7 +18,7 @@ from exporter.re2.templates import Template, parse_template
 MAX_SIZE = 10_000
 """Steps of the largest pattern. One of this size can match texts of some 100 characters by `Program`."""
 MAX_BACKTRACKING = 1_000_000
-"""Steps that `re` may take for a text: about ten milliseconds."""
+"""Steps that `re` may take for a text: some milliseconds at most."""
 MAX_LOOPS = 20
 """With more of them, `re` would get texts of three characters at most."""
 MAX_LENGTH = 1 << 20

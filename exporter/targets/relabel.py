@@ -10,6 +10,7 @@ from typing import assert_never
 
 from exporter.config.relabelling import LABEL_NAME, RelabelAction, RelabelSettings
 from exporter.errors import ExporterError
+from exporter.quoting import quoted
 from exporter.re2 import Regex, Template, TextTooLongError, compile_regex
 
 MAX_VALUE = 1 << 20
@@ -101,7 +102,7 @@ def _map_names(rule: RelabelRule, labels: dict[str, str]) -> None:
 
 def _set(labels: dict[str, str], name: str, value: str) -> None:
     if len(value) > MAX_VALUE:
-        raise RelabelError(f"cannot be relabelled: the value of {name} becomes longer than {MAX_VALUE} characters")
+        raise RelabelError(f"cannot be relabelled: {quoted(name)} becomes longer than {MAX_VALUE} characters")
     if value:
         labels[name] = value
     else:
