@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from exporter.config.relabelling import LABEL_NAME, RelabelAction, RelabelSettings
-from exporter.errors import ExporterError
+from exporter.errors import TargetError
 from exporter.quoting import quoted
 from exporter.re2 import Regex, Template, TextTooLongError, compile_regex
 
@@ -17,7 +17,7 @@ MAX_VALUE = 1 << 20
 """Characters of a label's value. Rules that repeat a value would otherwise fill the memory."""
 
 
-class RelabelError(ExporterError):
+class RelabelError(TargetError):
     """The rules cannot be applied to the labels of this target, because a value is too long."""
 
 
