@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from exporter.config.relabelling import RelabelSettings
 from exporter.config.section import Section
 from exporter.config.values import Interval, whole_number
 
@@ -22,11 +23,13 @@ class SourceSettings(Section):
         refresh_interval: how often it is asked.
         target_limit: a list with more targets, before relabelling, is refused.
         allow_empty: whether a list may become empty. If not, the last one stays.
+        relabel_configs: rules for its targets, before those for all targets.
     """
 
     refresh_interval: Interval
     target_limit: TargetLimit = TARGET_LIMIT
     allow_empty: bool = Field(default=False, strict=True)
+    relabel_configs: list[RelabelSettings] = Field(default_factory=list)
 
 
 class FileSource(SourceSettings):

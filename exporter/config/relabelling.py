@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from exporter.config.sections import Section
+from exporter.config.section import Section
 from exporter.quoting import quoted, shown
 from exporter.re2 import RegexError, compile_regex
 

@@ -16,6 +16,7 @@ from exporter.quoting import quoted
 from exporter.services import parse_service
 from exporter.targets import make_target, static_targets
 from exporter.targets.groups import ADDRESS, Group, Labels
+from exporter.targets.relabel import RelabelRule, compile_rules, relabel
 from exporter.yamlfile import parse_document
 
 CONFIGURED = "targets"
@@ -83,6 +84,7 @@ class Lister:
         """
         self._config, self._policies = config, policies
         self._static = static_targets(config)
+        self._rules_of = _rules(config)
         self._alone = config.model_copy(update={"policy_files": []})  # for the conditions between its options
         self._made: dict[tuple[str, frozenset[tuple[str, str]]], Target | str | None] = {}
         self._last: dict[str, Target] = {}
@@ -111,11 +113,9 @@ class Lister:
 
     def _make(self, source: str, labels: Labels) -> Target | str | None:
         """The target; None if it is dropped; what is wrong with it."""
-        kept: Labels | None = labels  # RELABEL
-        if kept is None:
-            return None
         try:
-            return make_target(self._settings(kept), self._config.global_)
+            kept = relabel(labels, self._rules_of.get(source, ()))
+            return None if kept is None else make_target(self._settings(kept), self._config.global_)
         except TargetError as error:
             return str(error)
 
@@ -165,6 +165,16 @@ class Lister:
             if name not in self._policies:
                 raise TargetError(f"{POLICY}: {quoted(name)} is neither a shipped policy nor one of policy_files")
         return list(dict.fromkeys(self._policies[name] for name in names))
+
+
+def _rules(config: Config) -> dict[str, tuple[RelabelRule, ...]]:
+    """The rules for the targets of each source: its own ones, then those for all."""
+    return {
+        f"{key}.{index}": compile_rules([*source.relabel_configs, *config.relabel_configs])
+        for key in type(config).model_fields
+        if key.endswith("_sd_configs")
+        for index, source in enumerate(getattr(config, key))
+    }
 
 
 class _Merging:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exporter.config.relabelling import RelabelSettings
-from exporter.config.sections import Section
+from exporter.config.section import Section
 from exporter.errors import ConfigError
 from exporter.targets.relabel import RelabelRule, compile_rules
 from exporter.yamlfile import parse_document, validate
