@@ -103,7 +103,9 @@ def test_a_target_that_comes_back_has_its_facts_and_is_not_scanned_again(made: l
             assert f'tls_posture_protocol_accepted{{target="{first}",protocol="TLSv1.2"}} 1' in text(app)
             assert one.connections == connections
             again = app.schedule.next_due()
-            assert due and again and abs(again - due) < timedelta(seconds=1)
+            assert due is not None
+            assert again is not None
+            assert abs(again - due) < timedelta(seconds=1)
             await app.stop()
 
     asyncio.run(run())

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *("text", "quoting", "re2", "files", "ternary", "logs", "model", "errors", "shortage", "services", "yamlfile"),
+    *("text", "quoting", "regexes", "files", "ternary", "logs", "model", "errors", "shortage", "services", "yamlfile"),
     *("threads", "software", "tls", "pki", "facts", "clients", "credentials", "config"),
     *("lanes", "monotonic", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),

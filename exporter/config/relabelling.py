@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from exporter.config.section import Section
 from exporter.quoting import quoted, shown
-from exporter.re2 import RegexError, compile_regex
+from exporter.regexes import RegexError, compile_regex
 
 
 class RelabelAction(StrEnum):

@@ -11,7 +11,7 @@ from typing import assert_never
 from exporter.config.relabelling import LABEL_NAME, RelabelAction, RelabelSettings
 from exporter.errors import TargetError
 from exporter.quoting import quoted
-from exporter.re2 import Regex, Template, TextTooLongError, compile_regex
+from exporter.regexes import Regex, Template, compile_regex
 
 MAX_VALUE = 1 << 20
 """Characters of a label's value. Rules that repeat a value would otherwise fill the memory."""
@@ -49,13 +49,10 @@ def relabel(labels: Mapping[str, str], rules: Sequence[RelabelRule]) -> dict[str
     """The labels after all rules; None if a rule drops the target. A label with an empty value is a missing one.
 
     Raises:
-        RelabelError: a value is too long for a pattern, or becomes longer than `MAX_VALUE`.
+        RelabelError: a value becomes longer than `MAX_VALUE`.
     """
     result = {name: value for name, value in labels.items() if value}
-    try:
-        return result if all(_apply(rule, result) for rule in rules) else None
-    except TextTooLongError as error:
-        raise RelabelError(f"cannot be relabelled: {error}") from error
+    return result if all(_apply(rule, result) for rule in rules) else None
 
 
 def _apply(rule: RelabelRule, labels: dict[str, str]) -> bool:

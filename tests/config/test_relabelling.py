@@ -44,13 +44,13 @@ def problems(text: str) -> list[str]:
         ("target_label: r\nregex: [a]", ["2 .regex: is not text"]),
         (
             "target_label: r\nregex: a**",
-            ["2 .regex: 'a**' is not usable: a repetition of a repetition, at character 3"],
+            ["2 .regex: 'a**' is not usable: bad repetition operator: **"],
         ),
         ("target_label: r\nregx: a", ["2 .regx: unknown key"]),
         (
             "action: LabelDrop\nregex: (a\nreplacement: x\nseparator: ''\nmodulus: 5\nsource_labels: [a]",
             [
-                "2 .regex: '(a' is not usable: an opening parenthesis without a closing one, at character 1",
+                "2 .regex: '(a' is not usable: missing ): (a",
                 "3 .replacement: is not for action labeldrop",
                 "4 .separator: is not for action labeldrop",
                 "5 .modulus: is not for action labeldrop",

@@ -62,7 +62,6 @@ SETS: dict[str, list[dict[str, Any]]] = {
     "names": [replace("(?P<first>.)(?P<rest>.*)", "$rest-${first}")],
     "names that are longer": [replace("(?P<first>.)(?P<rest>.*)", "$first_-$rest")],
     "unknown name": [replace("(.*)", "<$name>")],
-    "names that are there twice": [replace("(?P<n>o)?(?P<n>.*)", "<${n}>")],
     "dollars": [replace("(.*)", "$$1 $$$1 $")],
     "broken variables": [replace("(.*)", "${1 $- ${} ${a-b} $")],
     "letters of other scripts": [replace("(.*)", "$1é ${1}é")],
@@ -244,7 +243,7 @@ def regex(pattern: object) -> dict[str, Any]:
 PATTERNS = [
     *("", "a", "(.*)", "a|b", "|", "(|a)", "()", "(?:)", "(?i)", "(?)", "(?i:a)", "(?i-s:a)", "(?-s)a", "(?sU-im)a"),
     *("(?-)", "(?i-)a", "(?--i)", "(?x)a", "(?i", "(?", "(?:", "(", ")", "(a", "a)", "(?P<n>a)", "(?P<1>a)", "(?P<>a)"),
-    *("(?P<n-m>a)", "(?P<n", "(?P<é>a)", "(?P<n>a)(?P<n>b)", "(?P=n)", "(?P>n)", "(?'n'a)", "(?=a)", "(?!a)", "(?<=a)"),
+    *("(?P<n-m>a)", "(?P<n", "(?P<n>a)(?P<n>b)", "(?P=n)", "(?P>n)", "(?'n'a)", "(?=a)", "(?!a)", "(?<=a)"),
     *(
         "(?<!a)",
         "(?>a)",
@@ -274,7 +273,7 @@ PATTERNS = [
         "a{",
         "a{1",
     ),
-    *("{", "{2}", "}", "a{-1}", "a{1,2", "a{99999999999999999999}", "[a]", "[]a]", "[^]a]", "[a", "[]", "[^]", "[a-]"),
+    *("{", "{2}", "}", "a{-1}", "a{1,2", "[a]", "[]a]", "[^]a]", "[a", "[]", "[^]", "[a-]"),
     *(
         "[-a]",
         "[a-z-9]",
@@ -317,7 +316,7 @@ PATTERNS = [
         r"\x{110000}",
     ),
     *(r"\x{10FFFF}", r"\x{zz}", r"\x{41", r"\u0041", r"\cA", r"\e", r"\a\f\n\r\t\v", r"\_", r"\-", r"\é", r"\y", "\\"),
-    *(r"a\\", r"\Qa\E", r"\Q(\E", r"\Qab\E*", r"\Qa", r"\E", r"\Q\E*", r"\pL", r"\p{L}", r"\p{^L}", r"\PL", r"\p{Lu}"),
+    *(r"a\\", r"\Qa\E", r"\Q(\E", r"\Qab\E*", r"\E", r"\Q\E*", r"\pL", r"\p{L}", r"\p{^L}", r"\PL", r"\p{Lu}"),
     *(
         r"\p{Lx}",
         r"\p",
@@ -376,12 +375,7 @@ RULES: list[dict[str, Any]] = [
 CHECKED = [*(regex(pattern) for pattern in PATTERNS), *RULES]
 
 ONLY_PROMETHEUS = [
-    *(
-        regex("a)|(b"),
-        regex(r"\p{Greek}"),
-        regex("(" * 200 + "a" + ")" * 200),
-        regex("((a{100}){10}b{1000}){1}c{1000}" * 9),
-    ),
+    *(regex("a)|(b"),),
     *(regex(1.5), {"action": "hashmod", "target_label": "r", "modulus": 2**64 - 1}),
     *({"action": action, "target_label": "$1"} for action in ("keepequal", "dropequal", "lowercase", "uppercase")),
 ]
@@ -414,6 +408,11 @@ def test_we_refuse_the_rules_that_prometheus_refuses(refused: list[bool]) -> Non
         if is_accepted([rule]) == theirs
     ]
     assert differing == []
+
+
+def test_what_only_prometheus_refuses() -> None:
+    """RE2 itself reads these, and Go does not; docs/relabelling.md says so."""
+    assert all(is_accepted([regex(one)]) for one in ("(?P<é>a)", "a{99999999999999999999}", r"\Qa"))
 
 
 def test_what_only_we_refuse(refused: list[bool]) -> None:
