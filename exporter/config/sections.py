@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from exporter.clients.files import ClientIds
-from exporter.config.discovery import FileSource
+from exporter.config.discovery import DnsSource, FileSource
 from exporter.config.section import Section
 from exporter.config.values import (
     DIRECT,
@@ -330,3 +330,4 @@ class Config(Section):
     allow_empty: bool = Field(default=False, strict=True)
     targets: list[TargetSettings] = Field(default_factory=list)
     file_sd_configs: list[FileSource] = Field(default_factory=list)
+    dns_sd_configs: list[DnsSource] = Field(default_factory=list)
