@@ -101,7 +101,7 @@ class HttpSettings(Section):
 
 
 class ResolverSettings(Section):
-    """Which name servers answer queries for DNS records (CAA). Addresses always come from the system."""
+    """Which name servers answer queries for DNS records. Addresses of targets always come from the system."""
 
     nameservers: list[Address] = Field(min_length=1)
     port: Port = 53

@@ -66,7 +66,7 @@ class DnsTargets:
         self._noted: dict[str, frozenset[str]] = {}
 
     def restore(self, groups: Sequence[Group]) -> None:
-        """Take groups that an earlier process found as the last good ones, so that a failing name keeps its targets."""
+        """See `exporter.targets.sources.Resumable`."""
         self._last = {group.source: group for group in groups if group.source in self._names} | self._last
 
     async def run(self, sink: Sink) -> None:

@@ -20,6 +20,7 @@ from exporter.net.resolvconf import ResolvConf
 from exporter.shortage import Resource, ShortageError
 from exporter.targets.dns import MOST_AT_ONCE, DnsTargets, make_source
 from exporter.targets.groups import DiscoveryError, Group
+from exporter.targets.sources import Resumable
 from tests.support.names import Answers, Manner, Server, running_server
 
 Targets = dict[str, set[str]]
@@ -264,6 +265,7 @@ def test_a_name_that_fails_from_the_start_has_the_targets_of_an_earlier_process(
         answers: Answers = {"a.example": SERVFAIL, "b.example": []}
         async with asking(answers, "a.example", "b.example", type="A", port=443) as (source, sink, _):
             earlier = [Group(f"{name}.example", ({"__address__": "192.0.2.9:443"},)) for name in ("a", "b", "removed")]
+            assert isinstance(source, Resumable)
             source.restore(earlier)
             await source.refresh(sink)
             return sink.last
