@@ -139,7 +139,9 @@ class DnsTargets:
                 records, exists = await self._ask(full_name, self._kind)
                 if records:
                     return full_name, records
-                if exists and not failures:
+                if exists and failures:
+                    break
+                if exists:
                     implicit = self._settings.type is DnsRecordType.MX and await self._has_address(full_name)
                     return full_name, (None,) if implicit else ()
             except LookupFailedError as error:

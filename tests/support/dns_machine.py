@@ -64,11 +64,11 @@ own A 192.0.2.10
         + "".join(f"many A 198.51.{number // 250}.{number % 250 + 1}\n" for number in range(MANY))
     ),
     "corp.example.": Zone("www A 192.0.2.80\nboth TXT x\n"),
-    "lan.example.": Zone("second A 192.0.2.90\nboth A 192.0.2.91\n"),
+    "lan.example.": Zone("second A 192.0.2.90\nboth A 192.0.2.91\nlate TXT x\n"),
     "broken.example.": Zone("", missing=True),
     "test.example.": Zone("@ MX 10 www\nwww A 127.0.0.1\n"),
 }
-RESOLV_CONF = "nameserver 127.0.0.1\nsearch corp.example lan.example\n"
+RESOLV_CONF = "nameserver 127.0.0.1\nsearch corp.example broken.example lan.example\n"
 
 SRV = {"type": "SRV", "port": 1}
 """Prometheus ignores the port."""
@@ -76,11 +76,11 @@ A, AAAA, MX = {"type": "A", "port": 443}, {"type": "AAAA", "port": 8443}, {"type
 SAME: dict[str, dict[str, Any]] = {
     "default": {"names": ["_imaps._tcp.shop.example", "_ldaps._tcp.shop.example."]},
     "srv": {"names": ["_alias._tcp.shop.example"], **SRV},
-    "srv, none": {"names": ["_text._tcp.shop.example", "_none._tcp.shop.example"], **SRV},
+    "srv, none": {"names": ["_text._tcp.shop.example", "_none._tcp.shop.example."], **SRV},
     "a": {"names": ["www.shop.example"], **A},
     "a, capitals and dot": {"names": ["WWW.Shop.example."], **A},
     "a, alias": {"names": ["alias.shop.example"], **A},
-    "a, none": {"names": ["text.shop.example", "none.shop.example", "broken.shop.example."], **A},
+    "a, none": {"names": ["text.shop.example", "none.shop.example.", "broken.shop.example."], **A},
     "a, many": {"names": ["many.shop.example"], **A},
     "a, lower case": {"names": ["www.shop.example"], "type": "a", "port": 1},
     "aaaa": {"names": ["www.shop.example"], **AAAA},
@@ -88,6 +88,7 @@ SAME: dict[str, dict[str, Any]] = {
     "aaaa, mapped": {"names": ["mapped.shop.example"], **AAAA},
     "mx": {"names": ["shop.example"], **MX},
     "search": {"names": ["www", "second", "both"], **A},
+    "search, failure": {"names": ["late", "nowhere"], **A},
     "search, absolute": {"names": ["www."], **A},
     "failure": {"names": ["broken.example.", "www.shop.example"], **A},
 }

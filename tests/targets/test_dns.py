@@ -206,8 +206,21 @@ SEARCHED: list[tuple[str, Answers, str, ResolvConf, list[str] | None]] = [
         SEARCH,
         None,
     ),
+    (
+        "a failure, then a name without such records, then records",
+        {"www.corp.example": SERVFAIL, "www.lan.example": ["TXT x"], "www": ["A 192.0.2.1"]},
+        "www",
+        SEARCH,
+        None,
+    ),
     ("a domain that makes the name too long", {"www": ["A 192.0.2.1"]}, "www", ResolvConf((), ("a." * 126,)), ["www"]),
-    ("a domain that is not a name", {"www": ["A 192.0.2.1"]}, "www", ResolvConf((), ("a..b", "x" * 64)), ["www"]),
+    (
+        "a domain that is not a name",
+        {"www": ["A 192.0.2.1"]},
+        "www",
+        ResolvConf((), ("a..b", "x" * 64, "b\ufffdro")),
+        ["www"],
+    ),
 ]
 
 
@@ -221,6 +234,22 @@ def test_the_search_list(answers: Answers, name: str, conf: ResolvConf, found: l
     else:
         assert [one["__server_name__"] for one in labels(sink)] == found
         assert {one["__meta_dns_name"] for one in labels(sink)} <= {name}
+
+
+def test_a_search_list_that_changes_counts_from_the_next_refresh() -> None:
+    async def run() -> Targets:
+        answers: Answers = {"www.a.example": ["A 192.0.2.1"], "www.b.example": ["A 192.0.2.2"]}
+        async with running_server(answers) as server:
+            confs = iter([ResolvConf((), ("a.example",)), ResolvConf((), ("b.example",))])
+            entry = DnsSource.model_validate({"names": ["www"], "type": "A", "port": 443})
+            resolver = make_resolver(to(server.port), most_entries=0)
+            source, sink = DnsTargets(entry, resolver, lambda: next(confs), no_pause), Kept()
+            await source.refresh(sink)
+            assert sink.last == {"www": {"192.0.2.1:443"}}
+            await source.refresh(sink)
+            return sink.last
+
+    assert asyncio.run(run()) == {"www": {"192.0.2.2:443"}}
 
 
 def test_the_mail_domain_is_the_complete_name() -> None:
