@@ -63,6 +63,7 @@ class DnsTargets:
         self._kind = dns.rdatatype.from_text(settings.type)
         self._read_conf, self._pause = read_conf, pause
         self._last: dict[str, Group] = {}
+        self._given: list[Group] | None = None
         self._noted: dict[str, frozenset[str]] = {}
 
     def restore(self, groups: Sequence[Group]) -> None:
@@ -95,8 +96,10 @@ class DnsTargets:
         async with asyncio.TaskGroup() as tasks:
             for name in self._names:
                 tasks.create_task(look_up(name))
-        if len(failures) < len(self._names):
-            sink.found([self._last[name] for name in self._names if name in self._last])
+        groups = [self._last[name] for name in self._names if name in self._last]
+        if not failures or (len(failures) < len(self._names) and groups != self._given):
+            self._given = groups
+            sink.found(groups)
         if failures:
             sink.failed(DiscoveryError(_listed([failures[name] for name in self._names if name in failures])))
 

@@ -41,7 +41,7 @@ def target_of(record: Rdata, name: str, port: int) -> dict[str, str] | None:
     """
     match record:
         case A() | AAAA():
-            return {ADDRESS: default_name(_address(record.address), port), "__server_name__": name}
+            return _place(_address(record.address), name, port)
         case SRV():
             return _service(record.target, record.port)
         case MX():
@@ -51,6 +51,16 @@ def target_of(record: Rdata, name: str, port: int) -> dict[str, str] | None:
         case NS():
             return {ADDRESS: default_name(_host(record.target), port), _META_NS_TARGET: record.target.to_text()}
     raise TypeError(f"{record.rdtype.name} records name no targets")
+
+
+def _place(address: str, name: str, port: int) -> dict[str, str]:
+    """The labels of one machine of several that may have this name; how mail servers write it in their logs."""
+    return {
+        ADDRESS: default_name(address, port),
+        "__host__": name,
+        "__connect_address__": address,
+        "__target__": f"{name}[{address}]:{port}",
+    }
 
 
 def exchange_of(host: str, domain: str, port: int) -> dict[str, str]:

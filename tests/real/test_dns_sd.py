@@ -84,7 +84,7 @@ def test_an_answer_that_is_too_long_for_a_datagram_is_complete(port: int) -> Non
 
 def test_a_search_domain_completes_a_name(port: int) -> None:
     sink = refreshed(source(port, {"names": ["www", "second"], **A}, search=["corp.example", "lan.example"]))
-    assert {labels["__server_name__"]: labels["__address__"] for labels in sink.labels()} == {
+    assert {labels["__host__"]: labels["__address__"] for labels in sink.labels()} == {
         "www.corp.example": "192.0.2.80:443",
         "second.lan.example": "192.0.2.90:443",
     }
@@ -151,7 +151,7 @@ OTHERWISE: dict[str, tuple[list[str], list[str]]] = {
 
 
 @pytest.mark.timeout(320)
-def test_a_real_prometheus_finds_the_same_and_the_mail_server_of_a_domain_is_scanned(tmp_path: Path) -> None:
+def test_a_real_prometheus_finds_the_same_and_the_daemon_scans_what_it_finds(tmp_path: Path) -> None:
     """One test, because the machine takes half a minute."""
     found = found_on_a_machine(tmp_path)
     ours, theirs = found["ours"], found["prometheus"]
@@ -168,13 +168,9 @@ def test_a_real_prometheus_finds_the_same_and_the_mail_server_of_a_domain_is_sca
         "search, failure",
         "search, absolute",
     }
-    assert found["scanned"] == {
-        "host": "www.test.example",
-        "starttls": "smtp",
-        "mail_domain": "test.example",
-        "connect_address": None,
-        "success": True,
-        "failures": [],
-        "hostname_match": True,
-        "trusted": True,
-    }
+    mail, web = "www.test.example:MAIL", "www.test.example[127.0.0.1]:HTTPS"
+    for family in ("tls_posture_scan_success", "tls_posture_certificate_trusted"):
+        assert set(found["scanned"][family]) == {f'{family}{{target="{name}"}} 1' for name in (mail, web)}
+    about = {line.split('"')[1]: line for line in found["scanned"]["tls_posture_target_info"]}
+    assert 'host="www.test.example",port="MAIL",protocol="smtp",starttls="smtp"' in about[mail]
+    assert 'host="www.test.example",port="HTTPS",protocol="https",starttls=""' in about[web]

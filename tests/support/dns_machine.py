@@ -11,24 +11,20 @@ import asyncio
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from exporter.config import Config
 from exporter.config.discovery import DnsSource
-from exporter.config.sections import GlobalSettings, TargetSettings
-from exporter.facts.certificate import CertificateFacts
-from exporter.scan import scan
-from exporter.services import parse_service
-from exporter.targets import make_target
 from exporter.targets.dns import make_source
 from exporter.targets.groups import DiscoveryError, Group
 from tests.support.processes import find_program, free_port, running, wait_for
 from tests.support.prometheus import Prometheus
-from tests.support.servers import make_pki
+from tests.support.servers import make_pki, nginx
 from tests.support.starttls_servers import postfix
-from tests.support.targets import make_environment
 from tests.support.zones import Zone, knot
 
 MANY = 400
@@ -157,32 +153,35 @@ def in_prometheus(folder: Path, expected: Found) -> Found:
             return found()
 
 
-async def scanned(folder: Path) -> dict[str, object]:
-    """A scan of the mail server of a domain: the target that was found in the DNS, and what the scan saw."""
+def scanned(folder: Path) -> dict[str, list[str]]:
+    """Samples of the daemon about the targets that it finds: a mail server, and an address of a web server."""
     pki = make_pki(folder)
-    with postfix(pki) as port:
-        (labels,) = (await refresh({"names": ["test.example"], "type": "MX", "port": port})).labels()
-        service = parse_service(labels["__address__"])
-        settings = TargetSettings(
-            host=service.host,
-            port=service.port,
-            starttls=labels["__starttls__"],
-            mail_domain=labels["__mail_domain__"],
-            ca_file=str(pki.bundle),
-        )
-        target = make_target(settings, GlobalSettings.model_validate({"timeout": "10s"}))
-        result = await scan(target, make_environment(53))
-    certificates = result.facts.get(CertificateFacts)
-    return {
-        "host": target.host,
-        "starttls": target.starttls,
-        "mail_domain": target.mail_domain,
-        "connect_address": target.connect_address,
-        "success": result.success,
-        "failures": list(map(str, result.failures)),
-        "hostname_match": certificates and certificates.hostname_match,
-        "trusted": certificates and certificates.trusted,
-    }
+    web, listen = folder / "nginx", free_port()
+    web.mkdir()
+    with postfix(pki) as mail, nginx(web, "", [pki.ecdsa]) as https:
+        config = {
+            "global": {"ca_file": str(pki.bundle), "timeout": "10s", "vulnerability_interval": "never"},
+            "dns_sd_configs": [
+                {"names": ["test.example"], "type": "MX", "port": mail},
+                {"names": ["www.test.example"], "type": "A", "port": https},
+            ],
+        }
+        (folder / "exporter.yaml").write_text(json.dumps(config))
+        command = [sys.executable, "-m", "exporter", "serve", f"--config.file={folder}/exporter.yaml"]
+        with running([*command, f"--web.listen-address=127.0.0.1:{listen}"], folder / "exporter.log", port=listen):
+            page = wait_for("both scans", 90, partial(_page_of_two, f"http://127.0.0.1:{listen}/metrics"))
+    usual = page.replace(str(mail), "MAIL").replace(str(https), "HTTPS")
+    return {family: [line for line in usual.splitlines() if line.startswith(f"{family}{{")] for family in SHOWN}
+
+
+SHOWN = ("tls_posture_target_info", "tls_posture_scan_success", "tls_posture_certificate_trusted")
+
+
+def _page_of_two(url: str) -> str:
+    """The page, once two targets have certificates; empty before."""
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - loopback, http
+        page = str(response.read().decode())
+    return page if page.count("\ntls_posture_certificate_trusted{") == 2 else ""
 
 
 def main(folder: Path) -> None:
@@ -199,7 +198,7 @@ def main(folder: Path) -> None:
             "ours": ours,
             "errors": {job: sink.errors for job, sink in sinks.items()},
             "prometheus": in_prometheus(folder, ours),
-            "scanned": asyncio.run(scanned(folder / "pki")),
+            "scanned": scanned(folder / "pki"),
         }
     (folder / "found.json").write_text(json.dumps(result, indent=1))
 

@@ -18,6 +18,7 @@ from exporter.environment import make_resolver
 from exporter.net.records import LookupFailedError, RecordResolver, Records
 from exporter.net.resolvconf import ResolvConf
 from exporter.shortage import Resource, ShortageError
+from exporter.targets.discovered import Lister, TargetList
 from exporter.targets.dns import MOST_AT_ONCE, DnsTargets, make_source
 from exporter.targets.groups import DiscoveryError, Group
 from exporter.targets.sources import Resumable
@@ -100,14 +101,38 @@ def test_the_order_of_an_answer_does_not_matter() -> None:
     assert list(first.lists[-1]) == list(second.lists[-1])
 
 
-def test_addresses_keep_the_name_that_was_asked_for_as_server_name() -> None:
-    answers: Answers = {"Www.example": ["A 192.0.2.1"], "www.example": ["A 192.0.2.1"], "v6.example": ["AAAA ::1"]}
-    assert labels(refreshed(answers, "Www.example", type="A", port=443)) == [
-        {"__address__": "192.0.2.1:443", "__meta_dns_name": "Www.example", "__server_name__": "www.example"}
-    ]
-    assert labels(refreshed(answers, "v6.example", type="aaaa", port=443)) == [
-        {"__address__": "[::1]:443", "__meta_dns_name": "v6.example", "__server_name__": "v6.example"}
-    ]
+def listed(sink: Kept) -> TargetList:
+    """What the exporter makes of it."""
+    return Lister(Config(), {}).make({"dns_sd_configs.0": sink.lists[-1]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "address"), [("A", "A 192.0.2.1", "192.0.2.1"), ("aaaa", "AAAA ::1", "::1")]
+)
+def test_an_address_is_scanned_under_the_name_that_was_asked_for(kind: str, record: str, address: str) -> None:
+    sink = refreshed({"www.example": [record]}, "Www.example", type=kind, port=443)
+    (found,) = labels(sink)
+    assert found["__meta_dns_name"] == "Www.example"
+    (target,) = listed(sink).targets
+    assert (target.host, target.connect_address, target.server_name) == ("www.example", address, "www.example")
+
+
+def test_each_address_of_each_name_is_a_target_of_its_own() -> None:
+    records = ["A 192.0.2.1", "A 192.0.2.2"]
+    sink = refreshed({"a.example": records, "b.example": records}, "a.example", "b.example", type="A", port=443)
+    found = listed(sink)
+    assert found.rejected == ()
+    assert {target.name for target in found.targets} == {
+        *("a.example[192.0.2.1]:443", "a.example[192.0.2.2]:443"),
+        *("b.example[192.0.2.1]:443", "b.example[192.0.2.2]:443"),
+    }
+
+
+def test_a_mail_server_is_a_target_with_starttls_and_its_domain() -> None:
+    found = listed(refreshed({"shop.example": ["MX 1 mx.example."]}, "shop.example", type="MX"))
+    (target,) = found.targets
+    assert (target.name, target.protocol, target.starttls) == ("mx.example:25", "smtp", "smtp")
+    assert (target.mail_domain, target.server_name) == ("shop.example", "mx.example")
 
 
 def test_an_international_name_is_looked_up_as_a_labels() -> None:
@@ -123,7 +148,7 @@ def test_a_chain_of_aliases_is_followed() -> None:
         "c.example": ["A 192.0.2.1"],
     }
     (found,) = labels(refreshed(answers, "a.example", type="A", port=443))
-    assert (found["__address__"], found["__server_name__"]) == ("192.0.2.1:443", "a.example")
+    assert (found["__address__"], found["__host__"]) == ("192.0.2.1:443", "a.example")
 
 
 MAIL: list[tuple[str, Answers, list[str]]] = [
@@ -232,7 +257,7 @@ def test_the_search_list(answers: Answers, name: str, conf: ResolvConf, found: l
     if found is None:
         assert (sink.lists, len(sink.errors)) == ([], 1)
     else:
-        assert [one["__server_name__"] for one in labels(sink)] == found
+        assert [one["__host__"] for one in labels(sink)] == found
         assert {one["__meta_dns_name"] for one in labels(sink)} <= {name}
 
 
@@ -320,6 +345,27 @@ def test_a_mail_domain_whose_addresses_are_unknown_is_unknown() -> None:
 
     sink = asyncio.run(run())
     assert (sink.lists, sink.errors) == ([], ["silence"])
+
+
+def test_a_failure_that_stays_gives_the_list_once() -> None:
+    """The sink takes a list as the end of the failure before, and logs both."""
+
+    async def run() -> Kept:
+        answers: dict[str, Any] = {"a.example": SERVFAIL, "b.example": ["A 192.0.2.2"]}
+        async with asking(answers, "a.example", "b.example", type="A", port=443) as (source, sink, _):
+            for _ in range(3):
+                await source.refresh(sink)
+            assert (len(sink.lists), len(sink.errors)) == (1, 3)
+            answers["b.example"] = ["A 192.0.2.3"]
+            await source.refresh(sink)
+            assert (len(sink.lists), len(sink.errors)) == (2, 4)
+            answers["a.example"] = []
+            await source.refresh(sink)
+            await source.refresh(sink)
+            return sink
+
+    sink = asyncio.run(run())
+    assert (len(sink.lists), len(sink.errors)) == (4, 4)
 
 
 def test_many_failures_make_one_short_message() -> None:

@@ -22,8 +22,13 @@ def record(text: str) -> Rdata:
     return dns.rdata.from_text(IN, kind, rest)
 
 
-def address(text: str, server_name: str = NAME) -> dict[str, str]:
-    return {"__address__": text, "__server_name__": server_name}
+def address(literal: str, port: int) -> dict[str, str]:
+    return {
+        "__address__": f"[{literal}]:{port}" if ":" in literal else f"{literal}:{port}",
+        "__host__": NAME,
+        "__connect_address__": literal,
+        "__target__": f"{NAME}[{literal}]:{port}",
+    }
 
 
 def service(text: str, target: str, port: str) -> dict[str, str]:
@@ -44,10 +49,10 @@ def exchange(text: str, target: str) -> dict[str, str]:
 
 
 TARGETS: list[tuple[str, int, dict[str, str]]] = [
-    ("A 192.0.2.1", 443, address("192.0.2.1:443")),
-    ("AAAA 2001:DB8:0::1", 8443, address("[2001:db8::1]:8443")),
-    ("AAAA ::ffff:192.0.2.1", 443, address("192.0.2.1:443")),
-    ("AAAA fe80::1", 443, address("[fe80::1]:443")),
+    ("A 192.0.2.1", 443, address("192.0.2.1", 443)),
+    ("AAAA 2001:DB8:0::1", 8443, address("2001:db8::1", 8443)),
+    ("AAAA ::ffff:192.0.2.1", 443, address("192.0.2.1", 443)),
+    ("AAAA fe80::1", 443, address("fe80::1", 443)),
     ("SRV 0 0 993 Mail.Example.", 443, service("Mail.Example:993", "Mail.Example.", "993")),
     ("SRV 0 0 1 under_score.example.", 443, service("under_score.example:1", "under_score.example.", "1")),
     ("SRV 0 0 1 xn--bcher-kva.example.", 443, service("xn--bcher-kva.example:1", "xn--bcher-kva.example.", "1")),
