@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +21,13 @@ from exporter.net.records import LookupFailedError, RecordResolver, Records
 from exporter.net.resolvconf import ResolvConf
 from exporter.shortage import Resource, ShortageError
 from exporter.targets.discovered import Lister, TargetList
+from exporter.targets.discovery import Discovery
 from exporter.targets.dns import MOST_AT_ONCE, DnsTargets, make_source
 from exporter.targets.groups import DiscoveryError, Group
+from exporter.targets.lists import Lists
 from exporter.targets.sources import Resumable
 from tests.support.names import Answers, Manner, Server, running_server
+from tests.support.targets import NOW
 
 Targets = dict[str, set[str]]
 """Name -> addresses of its targets."""
@@ -325,6 +330,25 @@ def test_a_name_that_fails_from_the_start_has_the_targets_of_an_earlier_process(
             return sink.last
 
     assert asyncio.run(run()) == {"a.example": {"192.0.2.9:443"}, "b.example": set()}
+
+
+def test_after_a_restart_the_daemon_keeps_the_targets_of_a_name_that_fails(tmp_path: Path) -> None:
+    async def run() -> Targets:
+        lists, discovery = Lists(tmp_path), Discovery(lambda: NOW)
+        lists.save("dns_sd_configs.0", [Group("a.example", ({"__address__": "192.0.2.9:443"},)), Group("b.example")])
+        discovery.keep_in(lists)
+        async with running_server({"a.example": SERVFAIL, "b.example": ["A 192.0.2.2"]}) as server:
+            entry = {"names": ["a.example", "b.example"], "type": "A", "port": 443}
+            sources = [DnsSource.model_validate(entry)]
+            discovery.use(discovery.stage(to(server.port).model_copy(update={"dns_sd_configs": sources})))
+            (state,) = discovery.states
+            await state.answered.wait()
+            await discovery.stop(timedelta(seconds=60))
+        assert state.error is not None
+        (groups,) = discovery.groups.values()
+        return {group.source: {labels["__address__"] for labels in group.label_sets()} for group in groups}
+
+    assert asyncio.run(run()) == {"a.example": {"192.0.2.9:443"}, "b.example": {"192.0.2.2:443"}}
 
 
 def test_a_mail_domain_whose_addresses_are_unknown_is_unknown() -> None:
