@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from exporter.config import Config
 from exporter.net import nameservers
-from exporter.net.records import RecordResolver
+from exporter.net.records import MOST_ENTRIES, RecordResolver
 from exporter.net.resolvconf import SystemResolver
 
 log = logging.getLogger(__name__)
@@ -16,10 +16,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_resolver(config: Config) -> RecordResolver:
+def make_resolver(config: Config, *, most_entries: int = MOST_ENTRIES) -> RecordResolver:
     """The resolver for DNS records: the configured name servers, else the system's, whose changes it follows.
 
-    Without name servers every lookup fails, which makes the answers unknown.
+    Without name servers every lookup fails, which makes the answers unknown. With `most_entries=0` it has no cache.
     """
     settings = config.global_.resolver
     if settings is None:
@@ -27,6 +27,6 @@ def make_resolver(config: Config) -> RecordResolver:
         resolver = system.read()
         if not resolver.nameservers:
             log.warning("the system has no resolver; nothing will be known about DNS records until it has one")
-        return RecordResolver(resolver).follow(system.renewed)
+        return RecordResolver(resolver, most_entries=most_entries).follow(system.renewed)
     resolver = nameservers.make_resolver(settings.nameservers, settings.port, settings.timeout.total_seconds())
-    return RecordResolver(resolver, validating=settings.validating)
+    return RecordResolver(resolver, validating=settings.validating, most_entries=most_entries)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -13,6 +13,8 @@ import dns.message
 import dns.nameserver
 import h11
 
+from exporter.config.discovery import DnsRecordType, DnsSource
+from exporter.config.sections import TargetSettings
 from exporter.errors import ProbeError
 from exporter.facts.hsts import MAX_SECONDS, parse_hsts
 from exporter.facts.http import HttpFacts, HttpResponse
@@ -21,6 +23,7 @@ from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.net.openssl import ClientOffer
 from exporter.net.records import RecordResolver
+from exporter.net.resolvconf import ResolvConf
 from exporter.net.tls import TLSSession
 from exporter.pki.caa import issuance
 from exporter.pki.parsed import Certificate, parse
@@ -33,6 +36,8 @@ from exporter.probes.http.http2 import Http2
 from exporter.probes.http.line import MAX_HEAD_BYTES
 from exporter.probes.http.odd import STS, OddHeadError, read_head
 from exporter.probes.http.question import questions
+from exporter.targets.dns import DnsTargets
+from exporter.targets.groups import ADDRESS, DiscoveryError, Group
 from exporter.threads import OPENSSL
 from exporter.workers import Workers
 from fuzz.certificates import ROOT_FILE
@@ -217,6 +222,33 @@ def dns_response(data: bytes) -> None:
     bound = _looked_up(tlsa.PROBE, data)
     assert bound is None or all(bytes.fromhex(record.data) is not None for record in bound.records)
     _looked_up(mta_sts.PROBE, data)
+    for kind in DnsRecordType:
+        _discovered(kind, data)
+
+
+class _Sink:
+    """Checks targets that are found."""
+
+    def found(self, groups: Sequence[Group]) -> None:
+        for group in groups:
+            for labels in group.label_sets():
+                assert all(value.isprintable() for value in labels.values())
+                TargetSettings.from_text(labels[ADDRESS])
+
+    def failed(self, error: DiscoveryError) -> None:
+        assert str(error).isprintable()
+
+
+def _discovered(kind: DnsRecordType, data: bytes) -> None:
+    """The targets if a name server always sends these bytes."""
+    entry = DnsSource.model_validate({"names": [NAME], "type": kind, "port": 443})
+    asyncio.run(DnsTargets(entry, RecordResolver(_resolver(data), most_entries=0), ResolvConf).refresh(_Sink()))
+
+
+def _resolver(data: bytes) -> dns.asyncresolver.Resolver:
+    resolver = dns.asyncresolver.Resolver(configure=False)
+    resolver.nameservers = [_NameServer(data)]
+    return resolver
 
 
 async def _run(probe: Probe[F], session: Session) -> F:
@@ -226,9 +258,7 @@ async def _run(probe: Probe[F], session: Session) -> F:
 
 def _looked_up(probe: Probe[F], data: bytes) -> F | None:
     """The probe's facts if a name server always sends these bytes; None if the probe fails."""
-    resolver = dns.asyncresolver.Resolver(configure=False)
-    resolver.nameservers = [_NameServer(data)]
-    records, target = RecordResolver(resolver, validating=True), replace(_TARGET, mail_domain=NAME)
+    records, target = RecordResolver(_resolver(data), validating=True), replace(_TARGET, mail_domain=NAME)
     session = Session(target, Dialer(target, HostGate()), records, NOW, Workers(), known=Facts(), deadline=0.0)
     try:
         facts = asyncio.run(_run(probe, session))

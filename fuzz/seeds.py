@@ -171,6 +171,9 @@ _RECORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("CNAME", ("other.example.",)),
     ("DNAME", ("other.example.",)),
     ("TXT", ('"text"',)),
+    ("SRV", ("0 0 993 imap.test.example.", "0 0 993 a\\.b.test.example.", "0 0 0 .")),
+    ("MX", ("10 mx.test.example.", "0 .")),
+    ("AAAA", ("2001:db8::1", "::ffff:0.0.0.0")),
 )
 
 

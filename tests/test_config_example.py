@@ -48,6 +48,7 @@ PLACES = {
     "HttpSettings": _section("global", "metrics").split("http:\n", 1)[1],
     "TlsSettings": SOURCE.split("tls_config:", 1)[1],
     "FileSource": _section("# file_sd_configs", None),
+    "DnsSource": _section("# dns_sd_configs", None),
 }
 
 

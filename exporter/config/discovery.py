@@ -1,13 +1,18 @@
 """Sections of the configuration file for sources of targets, in Prometheus' spelling."""
 
 from datetime import timedelta
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from exporter.config.relabelling import RelabelSettings
 from exporter.config.section import Section
-from exporter.config.values import Interval, whole_number
+from exporter.config.values import Interval, Port, whole_number
+from exporter.errors import TargetError
+from exporter.model import is_ip
+from exporter.quoting import quoted, shown
+from exporter.services import normal_host
 
 TARGET_LIMIT = 10_000
 """Most targets of one source, unless it says otherwise. A defect of a source must not lead to scans of a network."""
@@ -37,3 +42,59 @@ class FileSource(SourceSettings):
 
     files: list[str] = Field(min_length=1)
     refresh_interval: Interval = timedelta(minutes=5)
+
+
+class DnsRecordType(StrEnum):
+    """Records that name targets."""
+
+    A = "A"
+    AAAA = "AAAA"
+    MX = "MX"
+    NS = "NS"
+    SRV = "SRV"
+
+
+def _record_type(value: object) -> DnsRecordType:
+    """The type; in lower case too, as Prometheus reads it."""
+    kind = value.upper() if isinstance(value, str) else value
+    if kind not in list(DnsRecordType):
+        raise ValueError(f"{shown(value)} is not one of {', '.join(DnsRecordType)}")
+    return DnsRecordType(str(kind))
+
+
+def _dns_name(text: str) -> str:
+    try:
+        host = normal_host(text)
+    except TargetError:
+        raise ValueError(f"{quoted(text)} is not a DNS name") from None
+    if is_ip(host):
+        raise ValueError(f"{quoted(text)} is an IP address, not a DNS name")
+    return text
+
+
+SMTP_PORT = 25
+
+
+class DnsSource(SourceSettings):
+    """One entry of `dns_sd_configs`.
+
+    Attributes:
+        names: as they are written; a final dot makes a name absolute.
+        port: of the targets. SRV records have their own.
+    """
+
+    names: list[Annotated[str, AfterValidator(_dns_name)]] = Field(min_length=1)
+    type: Annotated[DnsRecordType, BeforeValidator(_record_type)] = DnsRecordType.SRV
+    port: Port | None = None
+    refresh_interval: Interval = timedelta(seconds=30)
+
+    @model_validator(mode="after")
+    def _has_port(self) -> Self:
+        if self.port is None and self.type not in {DnsRecordType.SRV, DnsRecordType.MX}:
+            raise ValueError(f"port is required for type {self.type}")
+        return self
+
+    @property
+    def effective_port(self) -> int:
+        """The given port, or that of SMTP between mail servers. It has no meaning for SRV records."""
+        return self.port or SMTP_PORT

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from exporter.clients.files import ClientIds
-from exporter.config.discovery import FileSource
+from exporter.config.discovery import DnsSource, FileSource
 from exporter.config.relabelling import RelabelSettings
 from exporter.config.section import Section
 from exporter.config.values import (
@@ -102,7 +102,7 @@ class HttpSettings(Section):
 
 
 class ResolverSettings(Section):
-    """Which name servers answer queries for DNS records (CAA). Addresses always come from the system."""
+    """Which name servers answer queries for DNS records. Addresses of targets always come from the system."""
 
     nameservers: list[Address] = Field(min_length=1)
     port: Port = 53
@@ -331,4 +331,5 @@ class Config(Section):
     allow_empty: bool = Field(default=False, strict=True)
     targets: list[TargetSettings] = Field(default_factory=list)
     file_sd_configs: list[FileSource] = Field(default_factory=list)
+    dns_sd_configs: list[DnsSource] = Field(default_factory=list)
     relabel_configs: list[RelabelSettings] = Field(default_factory=list)

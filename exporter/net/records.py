@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 import dns.exception
 import dns.flags
 import dns.message
+import dns.rcode
 import dns.rdatatype
 from dns.asyncresolver import Resolver
 from dns.name import Name
@@ -51,11 +52,13 @@ class Records:
         records: empty if there are none, or if the name does not exist.
         name: the name after following aliases.
         secure: the resolver validated it by DNSSEC (RFC 4035, 3.2.3); None if the resolver is not trusted to say so.
+        exists: whether there is such a name, with records of this kind or of others (RFC 2308, 2).
     """
 
     records: tuple[Rdata, ...]
     name: Name
     secure: bool | None
+    exists: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,7 @@ class RecordResolver:
             raise LookupFailedError("the resolver does not follow the aliases to their end")
         end, seconds = await self._answer(resolver, chain.canonical_name, kind, followed=True)
         secure = end.secure and self._secure(response)
-        return Records(end.records, end.name, secure), min(seconds, chain.minimum_ttl)
+        return Records(end.records, end.name, secure, end.exists), min(seconds, chain.minimum_ttl)
 
     def _negative(self, response: dns.message.QueryMessage) -> tuple[Records, float]:
         """The answer that there is nothing; its lifetime comes from the zone's SOA (RFC 2308, 5)."""
@@ -205,7 +208,8 @@ class RecordResolver:
             seconds = FAILURE_SECONDS
         else:
             seconds = min(LONGEST_NEGATIVE_SECONDS, chain.minimum_ttl)
-        return Records((), chain.canonical_name, self._secure(response)), seconds
+        exists = response.rcode() != dns.rcode.NXDOMAIN
+        return Records((), chain.canonical_name, self._secure(response), exists), seconds
 
     def _secure(self, response: dns.message.Message) -> bool | None:
         return bool(response.flags & dns.flags.AD) if self.validating else None

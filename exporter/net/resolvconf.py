@@ -34,6 +34,16 @@ class ResolvConf:
     search: tuple[str, ...] = ()
     dots: int = 1
 
+    def names(self, name: str) -> tuple[str, ...]:
+        """The absolute names that a name may mean, in the order in which they are tried; without a final dot.
+
+        A name with a final dot is absolute.
+        """
+        if name.endswith("."):
+            return (name[:-1],)
+        below = [f"{name}.{domain}" if domain else name for domain in self.search]
+        return tuple(dict.fromkeys([name, *below] if name.count(".") >= self.dots else [*below, name]))
+
 
 def read_resolv_conf(path: Path = RESOLV_CONF) -> ResolvConf:
     """The current configuration. A file that cannot be read counts as empty; unknown lines are ignored.

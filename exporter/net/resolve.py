@@ -106,11 +106,9 @@ async def searched_name(host: str, port: int, protocol: IpProtocol, conf: Resolv
     dotted = "." in host
     if dotted and not conf.search:
         return host
-    below = [f"{host}.{domain}" if domain else host for domain in conf.search]
-    names = [host, *below] if host.count(".") >= conf.dots else [*below, host]
     failure: ProbeError | None = None
     elsewhere = False
-    for name in dict.fromkeys(names):
+    for name in conf.names(host):
         if elsewhere and not (dotted and name == host):
             continue
         try:

@@ -15,9 +15,10 @@ from typing import Any
 
 from exporter.config import Config
 from exporter.config.discovery import SourceSettings
+from exporter.targets import dns
 from exporter.targets.groups import DiscoveryError, Group
 from exporter.targets.lists import Lists
-from exporter.targets.sources import TargetSource
+from exporter.targets.sources import Resumable, TargetSource
 from exporter.threads import LISTS
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ FIRST_WITHIN = timedelta(seconds=10)
 _RESTART_SECONDS = 60.0
 """Pause before a source is run again that has ended by a defect."""
 
-KINDS: tuple[tuple[str, Callable[[Any, Config], TargetSource]], ...] = ()
+KINDS: tuple[tuple[str, Callable[[Any, Config], TargetSource]], ...] = (("dns_sd_configs", dns.make_source),)
 """Key of the configuration -> what makes a source of one of its entries."""
 
 
@@ -73,6 +74,8 @@ class _Run:
         changed: Callable[[SourceState], None],
     ) -> None:
         self.state, self._now, self._changed = state, now, changed
+        if state.groups is not None and isinstance(source, Resumable):
+            source.restore(state.groups)
         self._task = asyncio.create_task(self._keep_running(source), name=f"source-{state.place}")
 
     async def _keep_running(self, source: TargetSource) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from exporter.targets.groups import DiscoveryError, Group
 
@@ -27,6 +27,14 @@ class TargetSource(Protocol):
 
     async def run(self, sink: Sink) -> None:
         """Find targets until it is cancelled. Errors of the source are passed to the sink."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A source that has several parts, such as names, and keeps the last good groups of a part that fails."""
+
+    def restore(self, groups: Sequence[Group]) -> None:
+        """Take the last good groups of an earlier process. Called before `run`."""
 
 
 Pause = Callable[[float], Awaitable[object]]

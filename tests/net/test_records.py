@@ -181,7 +181,25 @@ def test_no_such_name_is_an_empty_answer() -> None:
     async def body(ask: Asking) -> Records:
         return await ask()
 
-    assert run({HOST: NXDOMAIN}, body) == Records((), from_text(HOST), None)
+    assert run({HOST: NXDOMAIN}, body) == Records((), from_text(HOST), None, exists=False)
+
+
+@pytest.mark.parametrize(
+    ("answers", "exists"),
+    [
+        ({}, False),
+        ({HOST: []}, True),
+        ({HOST: ["A 192.0.2.1"]}, True),
+        ({HOST: [ISSUE]}, True),
+        ({HOST: ["CNAME other.example"]}, False),
+        ({HOST: ["CNAME other.example"], "other.example": []}, True),
+    ],
+)
+def test_a_name_without_records_is_distinguished_from_one_that_does_not_exist(answers: Answers, exists: bool) -> None:
+    async def body(ask: Asking) -> Records:
+        return await ask()
+
+    assert run(answers, body).exists is exists
 
 
 @pytest.mark.parametrize("answers", [{HOST: [ISSUE]}, {HOST: []}, {}])

@@ -52,3 +52,20 @@ def test_the_environment_and_the_name_of_the_machine_count_too(tmp_path: Path, m
     monkeypatch.setenv("LOCALDOMAIN", "a.example b.example")
     monkeypatch.setenv("RES_OPTIONS", "ndots:3")
     assert read_resolv_conf(file) == ResolvConf((), ("a.example", "b.example"), 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "conf", "names"),
+    [
+        ("shop", ResolvConf(), ("shop",)),
+        ("shop", ResolvConf((), ("a.example", "b.example")), ("shop.a.example", "shop.b.example", "shop")),
+        ("shop.corp", ResolvConf((), ("a.example",)), ("shop.corp", "shop.corp.a.example")),
+        ("shop.corp", ResolvConf((), ("a.example",), 2), ("shop.corp.a.example", "shop.corp")),
+        ("shop", ResolvConf((), ("a.example",), 0), ("shop", "shop.a.example")),
+        ("shop.", ResolvConf((), ("a.example",)), ("shop",)),
+        ("shop", ResolvConf((), ("",)), ("shop",)),
+        ("shop", ResolvConf((), ("a.example", "a.example")), ("shop.a.example", "shop")),
+    ],
+)
+def test_which_names_a_name_may_mean(name: str, conf: ResolvConf, names: tuple[str, ...]) -> None:
+    assert conf.names(name) == names

@@ -24,16 +24,18 @@ class Zone:
         records: in the format of zone files, without SOA and NS.
         signed: by Knot. The parent has its DS if it is also signed and served.
         false_ds: the parent has the DS of another key.
+        missing: the server has no file of it, and answers SERVFAIL.
     """
 
     records: str
     signed: bool = False
     false_ds: bool = False
+    missing: bool = False
 
 
 _HEAD = """$ORIGIN {name}
 $TTL 300
-@ SOA ns.{name} hostmaster.{name} 1 3600 600 86400 120
+@ SOA ns.{name} hostmaster.{name} {serial} 3600 600 86400 120
 @ NS ns.{name}
 ns A 127.0.0.1
 """
@@ -65,8 +67,20 @@ def _write(folder: Path, port: int, zones: Mapping[str, Zone]) -> str:
     for name, zone in zones.items():
         children = [child for child in zones if child.endswith(f".{name}")]
         cuts = "".join(f"{child} NS ns.{child}\nns.{child} A 127.0.0.1\n{ds.get(child, '')}" for child in children)
-        (folder / f"{name}zone").write_text(_HEAD.format(name=name) + zone.records + "\n" + cuts)
+        if not zone.missing:
+            _write_zone(folder, name, zone.records + "\n" + cuts, 1)
     return ds[next(iter(zones))]
+
+
+def _write_zone(folder: Path, name: str, records: str, serial: int) -> None:
+    (folder / f"{name}zone").write_text(_HEAD.format(name=name, serial=serial) + records)
+
+
+def change(folder: Path, name: str, records: str, serial: int) -> None:
+    """Have the server in this folder serve other records of a zone. The serial is larger than before, at first 2."""
+    _write_zone(folder, name, f"{records}\n", serial)
+    command = [find_program("knotc"), "--config", str(folder / "knot.conf"), "--blocking", "zone-reload", name]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
 def _await_answer(port: int, name: str) -> None:
@@ -85,13 +99,14 @@ def _await_answer(port: int, name: str) -> None:
 
 
 @contextmanager
-def knot(folder: Path, zones: Mapping[str, Zone]) -> Iterator[tuple[int, str]]:
+def knot(folder: Path, zones: Mapping[str, Zone], port: int | None = None) -> Iterator[tuple[int, str]]:
     """Serve the zones; yields the port and the DS of the first one, which is signed."""
-    port = free_port()
+    port = port or free_port()
     ds = _write(folder, port, zones)
     with running([find_program("knotd"), "-c", str(folder / "knot.conf")], folder / "knot.log", port=port):
-        for name in zones:
-            _await_answer(port, name)
+        for name, zone in zones.items():
+            if not zone.missing:
+                _await_answer(port, name)
         yield port, ds
 
 
