@@ -45,6 +45,11 @@ Fingerprint = Mapping[str, SeenFile]
 """Path -> the file as it was read, for all files that something was made of."""
 
 
+Mark = tuple[int, ...]
+"""Device, inode, size, and the times of the last change of content and of inode (ns). It differs after a change, unless
+two changes come within the resolution of the file system's clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Content:
     data: bytes
@@ -91,10 +96,35 @@ class View:
             OSError: as `read`.
             ValueError: as `read`.
         """
+        with self.waiting_for(path):
+            return _read(path)
+
+    def mark(self, path: str) -> Mark:
+        """What shows that the file was changed or replaced. It is not read.
+
+        Raises:
+            OSError: it cannot be found.
+        """
+        with self.waiting_for(path):
+            found = os.stat(path)  # noqa: PTH116 - of the path as it was given
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder, in no order.
+
+        Raises:
+            OSError: it cannot be listed.
+        """
+        with self.waiting_for(folder):
+            return os.listdir(folder)  # noqa: PTH208 - names, not paths
+
+    @contextmanager
+    def waiting_for(self, path: str) -> Iterator[None]:
+        """While the block runs, this file or folder is what the thread waits for."""
         self.reading = path
         self.reads += 1
         try:
-            return _read(path)
+            yield
         finally:
             self.reading = None
 
