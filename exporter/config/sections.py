@@ -14,6 +14,7 @@ from pydantic import (
 from exporter.clients.files import ClientIds
 from exporter.config.discovery import FileSource
 from exporter.config.relabelling import RelabelSettings
+from exporter.config.http_client import HttpSource
 from exporter.config.section import Section
 from exporter.config.values import (
     DIRECT,
@@ -332,3 +333,4 @@ class Config(Section):
     targets: list[TargetSettings] = Field(default_factory=list)
     file_sd_configs: list[FileSource] = Field(default_factory=list)
     relabel_configs: list[RelabelSettings] = Field(default_factory=list)
+    http_sd_configs: list[HttpSource] = Field(default_factory=list)
