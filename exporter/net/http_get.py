@@ -26,7 +26,7 @@ CONNECT_SECONDS = 10
 MOST_ADDRESSES = 4
 MAX_HEAD_BYTES = 65536
 MAX_OVERHEAD_BYTES = 2**18
-"""For heads, interim responses and the framing of chunks. That is 40,000 chunks, which cost some seconds of CPU time."""
+"""For heads, interim responses and the framing of chunks: 40,000 chunks, which cost some seconds of CPU time."""
 _READ_SIZE = 16384
 """What h11 parses in one step of the event loop: at most 3,000 chunks of one byte."""
 
