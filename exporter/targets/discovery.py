@@ -15,9 +15,10 @@ from typing import Any
 
 from exporter.config import Config
 from exporter.config.discovery import SourceSettings
+from exporter.targets import files, http
 from exporter.targets.groups import DiscoveryError, Group
 from exporter.targets.lists import Lists
-from exporter.targets.sources import TargetSource
+from exporter.targets.sources import ResumedSource, TargetSource
 from exporter.threads import LISTS
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,10 @@ FIRST_WITHIN = timedelta(seconds=10)
 _RESTART_SECONDS = 60.0
 """Pause before a source is run again that has ended by a defect."""
 
-KINDS: tuple[tuple[str, Callable[[Any, Config], TargetSource]], ...] = ()
+KINDS: tuple[tuple[str, Callable[[Any, Config], TargetSource]], ...] = (
+    ("file_sd_configs", files.make_source),
+    ("http_sd_configs", http.make_source),
+)
 """Key of the configuration -> what makes a source of one of its entries."""
 
 
@@ -179,6 +183,8 @@ class Discovery:
                 runs[place] = known
                 continue
             groups = known.state.groups if known is not None else self._restored(place)
+            if groups and isinstance(source, ResumedSource):
+                source.resume(groups)
             runs[place] = _Run(SourceState(place, settings, groups), source, self._now, self._note)
             new.append(runs[place])
         return Staged(runs, new)

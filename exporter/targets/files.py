@@ -34,6 +34,7 @@ MOST_NAMED = 3
 FILEPATH = "__meta_filepath"
 
 Groups = tuple[Group, ...]
+_UNREAD: Mark = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,14 @@ class WatchedFiles:
         self._read = _Look()
         self._good: dict[str, Groups] = {}
         self._problems: dict[str, str] = {}
+        self._found: list[Group] | None = None
         self._said: str | None = None
+
+    def resume(self, groups: Sequence[Group]) -> None:
+        """Files that are broken keep these groups. See `ResumedSource`."""
+        for group in groups:
+            path = group.labels.get(FILEPATH, "")
+            self._good[path] = (*self._good.get(path, ()), group)
 
     async def run(self, sink: Sink) -> None:
         """Read the files at once, and then whenever they have changed and are at rest. See `TargetSource`."""
@@ -84,9 +92,11 @@ class WatchedFiles:
             waited += LOOK_EVERY
 
     def _tell(self, sink: Sink) -> None:
-        self._said = None
-        sink.found([group for path in self._read.marks for group in self._good.get(path, ())])
+        before, self._said = self._found, None
+        self._found = [group for path in self._read.marks for group in self._good.get(path, ())]
         problems = [*self._problems.values()]
+        if not problems or self._found != before:
+            sink.found(self._found)
         if problems:
             more = f" (and {len(problems) - MOST_NAMED} more)" if len(problems) > MOST_NAMED else ""
             sink.failed(DiscoveryError("; ".join(problems[:MOST_NAMED]) + more))
@@ -122,7 +132,7 @@ class WatchedFiles:
         paths = [
             path
             for path, mark in look.marks.items()
-            if everything or path in self._problems or path not in self._good or self._read.marks.get(path) != mark
+            if everything or path in self._problems or self._read.marks.get(path, _UNREAD) != mark
         ]
         found = await self._reader.read(partial(_read_all, look.marks, paths))
         if found is None:

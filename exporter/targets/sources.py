@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from exporter.targets.groups import DiscoveryError, Group
 
@@ -27,6 +27,14 @@ class TargetSource(Protocol):
 
     async def run(self, sink: Sink) -> None:
         """Find targets until it is cancelled. Errors of the source are passed to the sink."""
+
+
+@runtime_checkable
+class ResumedSource(Protocol):
+    """A source that can read a part of its list, and so needs the last good list of the other parts."""
+
+    def resume(self, groups: Sequence[Group]) -> None:
+        """Begin with this list, which was found before the start of the program or with other settings."""
 
 
 Pause = Callable[[float], Awaitable[object]]

@@ -5,6 +5,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from exporter.errors import ConfigError
 from exporter.files import View
 from exporter.policies import read_config
 from exporter.targets import files
+from exporter.targets.discovery import Discovery
 from exporter.targets.files import WatchedFiles, make_source
+from exporter.targets.lists import Lists
+from exporter.targets.sources import ResumedSource
 from tests.support.sd_sources import Pauses, RememberingSink, following
 
 REFRESH_ROUNDS = 150
@@ -307,6 +311,48 @@ def test_a_folder_that_cannot_be_listed_keeps_its_files(tmp_path: Path, monkeypa
         assert (sink.addresses, sink.errors) == (["one", "three"], [])
 
     _follow(steps, tmp_path / "one" / "*.yml", tmp_path / "two" / "*.yml")
+
+
+def test_a_file_that_is_broken_at_the_start_keeps_what_was_found_before(tmp_path: Path) -> None:
+    for name in "abc":
+        _write(tmp_path / f"{name}.yml", f"{name}1", f"{name}2")
+
+    async def run() -> None:
+        pauses = Pauses()
+        async with following(WatchedFiles(_settings(tmp_path / "*.yml"), pauses), pauses) as before:
+            assert before.groups is not None
+        (tmp_path / "a.yml").write_text("- targets: [")
+        (tmp_path / "c.yml").unlink()
+        _write(tmp_path / "b.yml", "b3")
+        source = WatchedFiles(_settings(tmp_path / "*.yml"), pauses)
+        assert isinstance(source, ResumedSource)
+        source.resume(before.groups)
+        async with following(source, pauses) as sink:
+            assert sink.addresses == ["a1", "a2", "b3"]
+            assert len(sink.errors) == 1
+
+    asyncio.run(run())
+
+
+def test_a_list_with_a_broken_file_is_complete_after_a_restart(tmp_path: Path) -> None:
+    for name in "ab":
+        _write(tmp_path / f"{name}.yml", name)
+    config = Config.model_validate({"file_sd_configs": [{"files": [str(tmp_path / "*.yml")]}]})
+
+    async def start() -> list[str]:
+        discovery = Discovery(lambda: datetime(2026, 11, 30, tzinfo=UTC))
+        discovery.keep_in(Lists(tmp_path))
+        staged = discovery.stage(config)
+        await staged.answered(timedelta(hours=1))
+        discovery.use(staged)
+        (groups,) = discovery.groups.values()
+        await discovery.stop(timedelta(hours=1))
+        return [target["__address__"] for group in groups for target in group.targets]
+
+    assert asyncio.run(start()) == ["a", "b"]
+    (tmp_path / "a.yml").write_text("- targets: [")
+    _write(tmp_path / "b.yml", "c")
+    assert asyncio.run(start()) == ["a", "c"]
 
 
 def test_a_message_names_few_of_many_files(tmp_path: Path) -> None:
