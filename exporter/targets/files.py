@@ -6,6 +6,7 @@ when its mark has changed, and again with each refresh.
 """
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,6 @@ MOST_NAMED = 3
 """Files that a message names."""
 FILEPATH = "__meta_filepath"
 
-Groups = tuple[Group, ...]
 _UNREAD: Mark = ()
 
 
@@ -50,6 +50,22 @@ class _Look:
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """A good list.
+
+    Attributes:
+        digest: SHA-256 of the content, because a parse of 100,000 targets costs seconds of CPU time; empty if it is not
+            known.
+    """
+
+    groups: tuple[Group, ...] = ()
+    digest: bytes = b""
+
+
+_NOTHING = _Parsed()
+
+
 class WatchedFiles:
     """The files of one entry of `file_sd_configs`. Each file is read by itself: a broken one keeps its last groups."""
 
@@ -59,7 +75,7 @@ class WatchedFiles:
         self._pause = pause
         self._reader = Reader(READ_WITHIN, MOST_READS)
         self._read = _Look()
-        self._good: dict[str, Groups] = {}
+        self._good: dict[str, _Parsed] = {}
         self._problems: dict[str, str] = {}
         self._found: list[Group] | None = None
         self._said: str | None = None
@@ -68,7 +84,7 @@ class WatchedFiles:
         """Files that are broken keep these groups. See `ResumedSource`."""
         for group in groups:
             path = group.labels.get(FILEPATH, "")
-            self._good[path] = (*self._good.get(path, ()), group)
+            self._good[path] = _Parsed((*self._good.get(path, _NOTHING).groups, group))
 
     async def run(self, sink: Sink) -> None:
         """Read the files at once, and then whenever they have changed and are at rest. See `TargetSource`."""
@@ -93,7 +109,7 @@ class WatchedFiles:
 
     def _tell(self, sink: Sink) -> None:
         before, self._said = self._found, None
-        self._found = [group for path in self._read.marks for group in self._good.get(path, ())]
+        self._found = [group for path in self._read.marks for group in self._good.get(path, _NOTHING).groups]
         problems = [*self._problems.values()]
         if not problems or self._found != before:
             sink.found(self._found)
@@ -134,11 +150,11 @@ class WatchedFiles:
             for path, mark in look.marks.items()
             if everything or path in self._problems or self._read.marks.get(path, _UNREAD) != mark
         ]
-        found = await self._reader.read(partial(_read_all, look.marks, paths))
+        found = await self._reader.read(partial(_read_all, look.marks, {path: self._good.get(path) for path in paths}))
         if found is None:
             return False
-        good = {path: groups for path, groups in found.items() if not isinstance(groups, str)}
-        kept = {path: groups for path, groups in self._good.items() if path in look.marks}
+        good = {path: parsed for path, parsed in found.items() if not isinstance(parsed, str)}
+        kept = {path: parsed for path, parsed in self._good.items() if path in look.marks}
         self._good = {**kept, **good}
         self._problems = {**look.problems, **{path: why for path, why in found.items() if isinstance(why, str)}}
         self._read = look
@@ -162,17 +178,23 @@ def _mark(view: View, path: str) -> Mark | None:
         return None
 
 
-def _read_all(marks: Mapping[str, Mark | None], paths: Sequence[str], view: View) -> dict[str, Groups | str] | None:
-    """The groups of each file, or why there are none; None if a file has changed since its mark. In a thread."""
+def _read_all(
+    marks: Mapping[str, Mark | None], known: Mapping[str, _Parsed | None], view: View
+) -> dict[str, _Parsed | str] | None:
+    """Of each known file the list, or why there is none; None if a file has changed since its mark. In a thread."""
     with one_view(view):
-        found = {path: _read_one(path) for path in paths}
-    return found if all(_mark(view, path) == marks[path] for path in paths) else None
+        found = {path: _read_one(path, before) for path, before in known.items()}
+    return found if all(_mark(view, path) == marks[path] for path in known) else None
 
 
-def _read_one(path: str) -> Groups | str:
+def _read_one(path: str, before: _Parsed | None) -> _Parsed | str:
     read = read_json if path.lower().endswith(".json") else read_yaml
     try:
-        return read(path, read_file(path), {FILEPATH: path})
+        content = read_file(path)
+        digest = hashlib.sha256(content).digest()
+        if before is not None and before.digest == digest:
+            return before
+        return _Parsed(read(path, content, {FILEPATH: path}), digest)
     except OSError as error:
         return f"{path}: cannot be read: {error.strerror}"
     except DiscoveryError as error:

@@ -1,6 +1,7 @@
 """`http_sd_configs`: lists of targets from an HTTP server (JSON), which is asked at an interval."""
 
 import asyncio
+import hashlib
 import os
 import re
 import zlib
@@ -46,6 +47,8 @@ class PolledUrl:
         self._pause = pause
         self._reader = Reader(READ_WITHIN, MOST_READS)
         self._limit = min(settings.refresh_interval, LONGEST)
+        self._digest = b""
+        self._good: tuple[Group, ...] = ()
 
     async def run(self, sink: Sink) -> None:
         """Ask for the list at once, and then at each interval. See `TargetSource`."""
@@ -91,7 +94,12 @@ class PolledUrl:
         kind = answer.field(b"content-type").strip()
         if not _JSON.fullmatch(kind):
             raise HttpError(f"the content type is {quoted(kind)}, not application/json")
-        return read_json(str(self._url), _decoded(answer), {URL: self._settings.url})
+        content = _decoded(answer)
+        digest = hashlib.sha256(content).digest()
+        if digest != self._digest:  # usually nothing has changed
+            self._good = read_json(str(self._url), content, {URL: self._settings.url})
+            self._digest = digest
+        return self._good
 
 
 def _redirected(url: HttpUrl, location: str) -> HttpUrl:
