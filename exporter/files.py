@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 MAX_BYTES = 16 * 2**20
 """100,000 targets in one line each are 10 MiB; all products of endoflife.date are 4 MiB."""
@@ -45,9 +46,14 @@ Fingerprint = Mapping[str, SeenFile]
 """Path -> the file as it was read, for all files that something was made of."""
 
 
-Mark = tuple[int, ...]
-"""Device, inode, size, and the times of the last change of content and of inode (ns). It differs after a change, unless
-two changes come within the resolution of the file system's clock."""
+class Mark(NamedTuple):
+    """What differs after a change of a file, unless two changes are closer than its file system's clock can tell apart."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class View:
         """
         with self.waiting_for(path):
             found = os.stat(path)  # noqa: PTH116 - of the path as it was given
-        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        return Mark(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, in no order.

@@ -18,7 +18,7 @@ from exporter.config.discovery import SourceSettings
 from exporter.targets import files, http
 from exporter.targets.groups import DiscoveryError, Group
 from exporter.targets.lists import Lists
-from exporter.targets.sources import ResumedSource, TargetSource
+from exporter.targets.sources import DatedSource, ResumedSource, TargetSource
 from exporter.threads import LISTS
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class SourceState:
         answered: set when the source has answered for the first time, successfully or not.
         error: why the last refresh failed; None if it did not.
         refreshed_at: when the last good list was found; None if that was before the start of the program.
+        modified: see `DatedSource`; gives nothing for other sources.
     """
 
     place: str
@@ -54,6 +55,7 @@ class SourceState:
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     error: str | None = None
     refreshed_at: datetime | None = None
+    modified: Callable[[], Mapping[str, float]] = dict
 
     @property
     def up(self) -> bool | None:
@@ -185,7 +187,10 @@ class Discovery:
             groups = known.state.groups if known is not None else self._restored(place)
             if groups and isinstance(source, ResumedSource):
                 source.resume(groups)
-            runs[place] = _Run(SourceState(place, settings, groups), source, self._now, self._note)
+            state = SourceState(place, settings, groups)
+            if isinstance(source, DatedSource):
+                state.modified = source.modified
+            runs[place] = _Run(state, source, self._now, self._note)
             new.append(runs[place])
         return Staged(runs, new)
 

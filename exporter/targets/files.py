@@ -34,8 +34,6 @@ MOST_NAMED = 3
 """Files that a message names."""
 FILEPATH = "__meta_filepath"
 
-_UNREAD: Mark = ()
-
 
 @dataclass(frozen=True, slots=True)
 class _Look:
@@ -86,6 +84,14 @@ class WatchedFiles:
             path = group.labels.get(FILEPATH, "")
             self._good[path] = _Parsed((*self._good.get(path, _NOTHING).groups, group))
 
+    def modified(self) -> Mapping[str, float]:
+        """When each file was written, in seconds since 1970; without files that are broken. See `DatedSource`."""
+        return {
+            path: mark.modified_ns / 1e9
+            for path, mark in self._read.marks.items()
+            if mark is not None and path not in self._problems
+        }
+
     async def run(self, sink: Sink) -> None:
         """Read the files at once, and then whenever they have changed and are at rest. See `TargetSource`."""
         before: _Look | None = None
@@ -111,7 +117,7 @@ class WatchedFiles:
         before, self._said = self._found, None
         self._found = [group for path in self._read.marks for group in self._good.get(path, _NOTHING).groups]
         problems = [*self._problems.values()]
-        if not problems or self._found != before:
+        if not problems or (self._found and self._found != before):  # without any list, nothing is known
             sink.found(self._found)
         if problems:
             more = f" (and {len(problems) - MOST_NAMED} more)" if len(problems) > MOST_NAMED else ""
@@ -148,7 +154,7 @@ class WatchedFiles:
         paths = [
             path
             for path, mark in look.marks.items()
-            if everything or path in self._problems or self._read.marks.get(path, _UNREAD) != mark
+            if everything or path in self._problems or path not in self._read.marks or self._read.marks[path] != mark
         ]
         found = await self._reader.read(partial(_read_all, look.marks, {path: self._good.get(path) for path in paths}))
         if found is None:

@@ -1,7 +1,7 @@
 """What all sources of targets have in common."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
@@ -35,6 +35,14 @@ class ResumedSource(Protocol):
 
     def resume(self, groups: Sequence[Group]) -> None:
         """Begin with this list, which was found before the start of the program or with other settings."""
+
+
+@runtime_checkable
+class DatedSource(Protocol):
+    """A source that knows when its lists were written."""
+
+    def modified(self) -> Mapping[str, float]:
+        """File -> when it was written, in seconds since 1970."""
 
 
 Pause = Callable[[float], Awaitable[object]]

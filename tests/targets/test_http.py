@@ -283,6 +283,30 @@ def test_a_bad_answer_is_an_error_and_the_last_list_stays(name: str) -> None:
     _follow(Script(_answer(), *[answer] * repeated, _answer()), steps, f"/sd?key={SECRET}")
 
 
+@pytest.mark.parametrize("drop", [b"", b"\x16"])
+def test_a_handshake_without_end_is_an_error(drop: bytes) -> None:
+    """A server that is silent, or sends the header of a record and then its bytes one by one."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _requests: list[bytes]) -> None:
+        await reader.read(100)
+        writer.write(b"\x16\x03\x03\x40\x00" if drop else b"")
+        for count in range(1_000_000):
+            writer.write(drop)
+            await writer.drain()
+            if count == 10:
+                _pass_time()
+            await asyncio.sleep(0.001)
+
+    async def run() -> None:
+        async with serving(handle, None) as served:
+            pauses = Pauses()
+            url = f"https://127.0.0.1:{served.port}/"
+            async with following(PolledUrl(HttpSource(url=url), {}, pauses), pauses) as sink:
+                assert sink.errors == [f"{url}: no complete answer within 60 s"]
+
+    _run(run())
+
+
 def test_a_body_as_large_as_the_limit_is_read() -> None:
     body = BODY + b" " * (MAX_BYTES - len(BODY))
 
