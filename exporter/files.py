@@ -47,7 +47,7 @@ Fingerprint = Mapping[str, SeenFile]
 
 
 class Mark(NamedTuple):
-    """What differs after a change of a file, unless two changes are closer than its file system's clock can tell apart."""
+    """It differs after a change of a file, unless two changes come within the resolution of the file system's clock."""
 
     device: int
     inode: int
