@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 MAX_BYTES = 16 * 2**20
 """100,000 targets in one line each are 10 MiB; all products of endoflife.date are 4 MiB."""
@@ -43,6 +44,16 @@ class SeenFile:
 
 Fingerprint = Mapping[str, SeenFile]
 """Path -> the file as it was read, for all files that something was made of."""
+
+
+class Mark(NamedTuple):
+    """It differs after a change of a file, unless two changes come within the resolution of the file system's clock."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +102,35 @@ class View:
             OSError: as `read`.
             ValueError: as `read`.
         """
+        with self.waiting_for(path):
+            return _read(path)
+
+    def mark(self, path: str) -> Mark:
+        """What shows that the file was changed or replaced. It is not read.
+
+        Raises:
+            OSError: it cannot be found.
+        """
+        with self.waiting_for(path):
+            found = os.stat(path)  # noqa: PTH116 - of the path as it was given
+        return Mark(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder, in no order.
+
+        Raises:
+            OSError: it cannot be listed.
+        """
+        with self.waiting_for(folder):
+            return os.listdir(folder)  # noqa: PTH208 - names, not paths
+
+    @contextmanager
+    def waiting_for(self, path: str) -> Iterator[None]:
+        """While the block runs, this file or folder is what the thread waits for."""
         self.reading = path
         self.reads += 1
         try:
-            return _read(path)
+            yield
         finally:
             self.reading = None
 

@@ -52,10 +52,17 @@ class _Loader(yaml.CSafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own protocol
 
 
+class _TextLoader(yaml.CSafeLoader):
+    """The safe loader without numbers and truth values: `1`, `1.50` and `true` are text, as they are written."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own protocol
+
+
 for _name, (_pattern, _first, _) in _SCALARS.items():
     if _name != "str":
         _starts = [*_first, ""] if _pattern.fullmatch("") else [*_first]
-        _Loader.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern.pattern})$"), _starts)
+        for _loader in (_Loader, _TextLoader) if _name in {"null", "merge"} else (_Loader,):
+            _loader.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern.pattern})$"), _starts)
 
 
 class Document:
@@ -191,15 +198,18 @@ def read_text(path: Path) -> str:
         raise ConfigError([_at(file, None, (), f"cannot be read: {error}")]) from error
 
 
-def parse_document(file: str, text: str) -> Document:
+def parse_document(file: str, text: str, *, only_text: bool = False) -> Document:
     """Parse the text of this file. Messages about its form do not quote it.
+
+    With `only_text`, every value that is not a list, a mapping or null is text.
 
     Raises:
         ConfigError: it is not YAML, or is YAML made to exhaust its reader.
     """
     try:
-        _refuse_depth(file, text)
-        return Document(file, yaml.compose(text, Loader=_Loader), len(text) + SPARE_NODES)
+        loader = _TextLoader if only_text else _Loader
+        _refuse_depth(file, text, loader)
+        return Document(file, yaml.compose(text, Loader=loader), len(text) + SPARE_NODES)
     except yaml.MarkedYAMLError as error:
         what = ", ".join(str(part) for part in (error.context, error.problem) if part)
         raise ConfigError(
@@ -211,10 +221,10 @@ def parse_document(file: str, text: str) -> Document:
         raise ConfigError([Problem(file, line, column, "", f"not valid YAML: {error.reason}")]) from error
 
 
-def _refuse_depth(file: str, text: str) -> None:
+def _refuse_depth(file: str, text: str, loader: type[yaml.CSafeLoader]) -> None:
     """Check the depth by events, which come one by one and need no stack; nodes do."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise ConfigError([_at(file, event.start_mark, (), f"nested deeper than {MAX_DEPTH} levels")])

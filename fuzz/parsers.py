@@ -11,6 +11,7 @@ from exporter.net.proxy import DIALOGUES as PROXY_DIALOGUES
 from exporter.net.starttls import DIALOGUES
 from fuzz.dialogues import proxy, starttls
 from fuzz.handshake import flight, key, prime
+from fuzz.lists import target_lists
 from fuzz.probes import chain, dns_response, head, hsts, http, http2, tls
 from fuzz.software import fields, greeting
 
@@ -44,6 +45,7 @@ PARSERS: Mapping[str, Parser] = {
     "fields": Parser(fields, 8),
     "greeting": Parser(greeting, 8),
     "dns": Parser(dns_response, 4),
+    "lists": Parser(target_lists, 8),
     **{f"starttls-{name}": Parser(starttls(name), 20 if name in _SLOW_DIALOGUES else 44) for name in DIALOGUES},
     **{f"proxy-{scheme}": Parser(proxy(scheme), {"http": 8, "socks5": 30}[scheme]) for scheme in PROXY_DIALOGUES},
 }

@@ -30,6 +30,7 @@ from tests.support.scripted import (
     server_hello_message,
     ssl2_server_hello,
 )
+from tests.support.sd_documents import JSON, YAML
 
 _FFDHE2048_BITS = 2048
 _MOST_BYTES = 4096
@@ -212,6 +213,10 @@ def _proxy(scheme: str) -> Iterator[bytes]:
             yield whole
 
 
+def _lists(_name: str) -> Iterator[bytes]:
+    yield from (document.data for document in (*YAML.values(), *JSON.values()) if len(document.data) <= _MOST_BYTES)
+
+
 _SEEDS: dict[str, Callable[[str], Iterator[bytes]]] = {
     "flight": _flight,
     "prime": _flight,
@@ -225,6 +230,7 @@ _SEEDS: dict[str, Callable[[str], Iterator[bytes]]] = {
     "fields": _fields,
     "greeting": _greeting,
     "dns": _dns,
+    "lists": _lists,
     "starttls": _starttls,
     "proxy": _proxy,
 }

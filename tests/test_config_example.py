@@ -47,8 +47,13 @@ PLACES = {
     "TargetSettings": _section("targets", None),
     "HttpSettings": _section("global", "metrics").split("http:\n", 1)[1],
     "TlsSettings": SOURCE.split("tls_config:", 1)[1],
-    "FileSource": _section("# file_sd_configs", None),
-    "DnsSource": _section("# dns_sd_configs", None),
+    "FileSource": _section("# file_sd_configs", "# http_sd_configs"),
+    **dict.fromkeys(
+        ("HttpSource", "BasicAuth", "Authorization", "HttpHeader", "HttpTlsSettings"),
+        _section("# http_sd_configs", "# dns_sd_configs"),
+    ),
+    "DnsSource": _section("# dns_sd_configs", "# relabel_configs"),
+    "RelabelSettings": _section("# relabel_configs", None),
 }
 
 
@@ -84,6 +89,10 @@ def test_its_commented_options_load_once_their_files_are_there(tmp_path: Path) -
     for name in ("scanner", "shop"):
         pem_file(tmp_path / "certificates" / f"{name}.pem", client)
         (tmp_path / "certificates" / f"{name}.key").write_bytes(client.key_pem())
+    pem_file(tmp_path / "certificates" / "inventory-ca.pem", client)
+    (tmp_path / "secrets").mkdir()
+    for name in ("user", "password", "key", "token"):
+        (tmp_path / "secrets" / f"inventory-{name}").touch()
     (tmp_path / "policies").mkdir()
     own_policy = tmp_path / "policies" / "own.yaml"
     checklist = shipped()["kopano-checklist"].read_text(encoding="utf-8")

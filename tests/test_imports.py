@@ -11,12 +11,12 @@ PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
     *("text", "quoting", "regexes", "files", "ternary", "logs", "model", "errors", "shortage", "services", "yamlfile"),
-    *("threads", "software", "tls", "pki", "facts", "clients", "credentials", "config"),
+    *("threads", "reading", "software", "tls", "pki", "facts", "clients", "credentials", "config"),
     *("lanes", "monotonic", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment", "targets"),
     *("agreement", "judge", "store", "metrics", "publisher", "freshness", "looplag", "scan_log", "report"),
-    *("terminal", "web", "reading", "reloading", "signals", "stopping", "systemd", "app", "daemon", "demo"),
+    *("terminal", "web", "reloading", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )
 """Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""

@@ -462,6 +462,7 @@ def test_the_exporters_own_families_are_of_the_contract() -> None:
         "file_sd_configs.0", FileSource(files=["a.yaml"]), refreshed_at=datetime(2026, 11, 30, tzinfo=UTC)
     )
     state.answered.set()
+    state.modified = lambda: {"a.yaml": 1796083200.0}
     metrics.note_sources([state])
     metrics.show_sources({"file_sd_configs.0": dict.fromkeys(OUTCOMES, 1)})
     families = list(parse_openmetrics(page_text(Exposition(metrics), OPENMETRICS)))

@@ -20,6 +20,7 @@ NOT_IN_THE_DEMO: Mapping[str, str] = {
     "tls_posture_caa_issuer_authorized": "the CAA domain of its CA is in no table",
     "tls_posture_exporter_discovery_successful": "its targets are in its configuration",
     "tls_posture_exporter_discovery_success_timestamp_seconds": "its targets are in its configuration",
+    "tls_posture_exporter_discovery_file_mtime_timestamp_seconds": "its targets are in its configuration",
     "tls_posture_exporter_discovered_targets": "its targets are in its configuration",
 }
 """What the demonstration rightly does not show, and why. Nor does it show what needs full detail."""

@@ -1,14 +1,15 @@
 """Sections of the configuration file for sources of targets, in Prometheus' spelling."""
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from exporter.config.relabelling import RelabelSettings
 from exporter.config.section import Section
-from exporter.config.values import Interval, Port, whole_number
+from exporter.config.values import Interval, Port, Surroundings, absolute_path, whole_number
 from exporter.errors import TargetError
 from exporter.model import is_ip
 from exporter.quoting import quoted, shown
@@ -37,10 +38,24 @@ class SourceSettings(Section):
     relabel_configs: list[RelabelSettings] = Field(default_factory=list)
 
 
+_FILES = re.compile(r"[^*]*(\*[^/]*)?\.(json|yml|yaml|JSON|YML|YAML)")
+"""Source: patFileSDName in discovery/file/file.go of Prometheus."""
+
+
+def _files(text: str, info: ValidationInfo) -> str:
+    """The absolute path, or a pattern of paths."""
+    if not _FILES.fullmatch(text):
+        kinds = ".json, .yml or .yaml"
+        raise ValueError(f"{quoted(text)} is not valid for file discovery; it ends in {kinds}, with * after the last /")
+    if any(char in text.rpartition("/")[0] for char in "?["):
+        raise ValueError(f"{quoted(text)} is not valid for file discovery; only what follows the last / is a pattern")
+    return absolute_path(text, info.context.folder) if isinstance(info.context, Surroundings) else text
+
+
 class FileSource(SourceSettings):
     """One entry of `file_sd_configs`."""
 
-    files: list[str] = Field(min_length=1)
+    files: list[Annotated[str, AfterValidator(_files)]] = Field(min_length=1)
     refresh_interval: Interval = timedelta(minutes=5)
 
 

@@ -13,6 +13,7 @@ from pydantic import (
 
 from exporter.clients.files import ClientIds
 from exporter.config.discovery import DnsSource, FileSource
+from exporter.config.http_client import HttpSource
 from exporter.config.relabelling import RelabelSettings
 from exporter.config.section import Section
 from exporter.config.values import (
@@ -333,3 +334,4 @@ class Config(Section):
     file_sd_configs: list[FileSource] = Field(default_factory=list)
     dns_sd_configs: list[DnsSource] = Field(default_factory=list)
     relabel_configs: list[RelabelSettings] = Field(default_factory=list)
+    http_sd_configs: list[HttpSource] = Field(default_factory=list)

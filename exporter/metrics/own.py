@@ -19,6 +19,7 @@ from exporter.software.files import shipped_table
 from exporter.store.database import StoreError
 from exporter.targets.discovered import OUTCOMES
 from exporter.targets.discovery import SourceState
+from exporter.text import escaped
 from exporter.threads import POOLS
 from exporter.workers.protection import PROTECTIONS
 
@@ -286,6 +287,14 @@ DISCOVERY_TIMESTAMP = Family(
     labels=(_SOURCE,),
     example=1796083200,
 )
+DISCOVERY_FILE_TIMESTAMP = Family(
+    "tls_posture_exporter_discovery_file_mtime_timestamp_seconds",
+    "When a file with a list of targets was written; if that is long ago, what writes it may have stopped",
+    Unit.TIME,
+    "while the file cannot be read or is not a list; without such files",
+    labels=(_SOURCE, Label("filename", "its path", example="/etc/tls-posture-exporter/targets/web.yaml")),
+    example=1796083200,
+)
 DISCOVERED = Family(
     "tls_posture_exporter_discovered_targets",
     "Targets in the list of the source that is in use, by what became of them",
@@ -336,6 +345,7 @@ OWN_FAMILIES = (
     LOG_LINES_DROPPED,
     DISCOVERY_SUCCESSFUL,
     DISCOVERY_TIMESTAMP,
+    DISCOVERY_FILE_TIMESTAMP,
     DISCOVERED,
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
@@ -426,6 +436,7 @@ class OwnMetrics:
         self.registry.register(_LocalErrors())
         self._log_lines_dropped, self._dropped_lines = self._counter(LOG_LINES_DROPPED), 0
         self._sources_up, self._sources_at = self._gauge(DISCOVERY_SUCCESSFUL), self._gauge(DISCOVERY_TIMESTAMP)
+        self._sources_files = self._gauge(DISCOVERY_FILE_TIMESTAMP)
         self._discovered = self._gauge(DISCOVERED)
 
     def count_dropped_lines(self, total: int) -> None:
@@ -457,11 +468,14 @@ class OwnMetrics:
         """Set the metrics of the sources of targets; those of other sources are removed."""
         self._sources_up.clear()
         self._sources_at.clear()
+        self._sources_files.clear()
         for one in states:
             if one.up is not None:
                 self._sources_up.labels(one.place).set(one.up)
             if one.refreshed_at is not None:
                 self._sources_at.labels(one.place).set(one.refreshed_at.timestamp())
+            for file, modified in one.modified().items():
+                self._sources_files.labels(one.place, escaped(file)).set(modified)
 
     def show_sources(self, outcomes: Mapping[str, Mapping[str, int]]) -> None:
         """Set what became of the targets of each source."""

@@ -15,10 +15,10 @@ from typing import Any
 
 from exporter.config import Config
 from exporter.config.discovery import SourceSettings
-from exporter.targets import dns
+from exporter.targets import dns, files, http
 from exporter.targets.groups import DiscoveryError, Group
 from exporter.targets.lists import Lists
-from exporter.targets.sources import Resumable, TargetSource
+from exporter.targets.sources import DatedSource, ResumedSource, TargetSource
 from exporter.threads import LISTS
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,11 @@ FIRST_WITHIN = timedelta(seconds=10)
 _RESTART_SECONDS = 60.0
 """Pause before a source is run again that has ended by a defect."""
 
-KINDS: tuple[tuple[str, Callable[[Any, Config], TargetSource]], ...] = (("dns_sd_configs", dns.make_source),)
+KINDS: tuple[tuple[str, Callable[[Any, Config], TargetSource]], ...] = (
+    ("file_sd_configs", files.make_source),
+    ("http_sd_configs", http.make_source),
+    ("dns_sd_configs", dns.make_source),
+)
 """Key of the configuration -> what makes a source of one of its entries."""
 
 
@@ -43,6 +47,7 @@ class SourceState:
         answered: set when the source has answered for the first time, successfully or not.
         error: why the last refresh failed; None if it did not.
         refreshed_at: when the last good list was found; None if that was before the start of the program.
+        modified: see `DatedSource`; gives nothing for other sources.
     """
 
     place: str
@@ -51,6 +56,7 @@ class SourceState:
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     error: str | None = None
     refreshed_at: datetime | None = None
+    modified: Callable[[], Mapping[str, float]] = dict
 
     @property
     def up(self) -> bool | None:
@@ -64,18 +70,22 @@ class SourceState:
 
 
 class _Run:
-    """A source that runs. It is the sink of what the source finds."""
+    """A source that runs. It is the sink of what the source finds.
+
+    Attributes:
+        asked: all that decides on what is asked; if it changes, the source is another one.
+    """
 
     def __init__(
         self,
         state: SourceState,
         source: TargetSource,
+        asked: object,
         now: Callable[[], datetime],
         changed: Callable[[SourceState], None],
     ) -> None:
-        self.state, self._now, self._changed = state, now, changed
-        if state.groups is not None and isinstance(source, Resumable):
-            source.restore(state.groups)
+        self.state, self.asked, self._now, self._changed = state, asked, now, changed
+        self._logged: str | None = None
         self._task = asyncio.create_task(self._keep_running(source), name=f"source-{state.place}")
 
     async def _keep_running(self, source: TargetSource) -> None:
@@ -99,8 +109,8 @@ class _Run:
         if not number and state.count and not state.settings.allow_empty:
             self.failed(DiscoveryError("the list has become empty; set allow_empty: true if that is intended"))
             return
-        if state.error is not None:
-            log.info("%s can be read again: %d targets", state.place, number)
+        if self._logged is not None:
+            asyncio.get_running_loop().call_soon(self._log_recovery)
         is_new = found != state.groups
         state.groups, state.error, state.refreshed_at = found, None, self._now()
         state.answered.set()
@@ -109,11 +119,17 @@ class _Run:
 
     def failed(self, error: DiscoveryError) -> None:
         """See `exporter.targets.sources.Sink`."""
-        if str(error) != self.state.error:
-            kept = "" if self.state.count is None else f"; the last list with {self.state.count} targets stays"
+        if str(error) != self._logged:
+            kept = "" if self.state.count is None else f"; a list with {self.state.count} targets is in use"
             log.error("%s failed: %s%s", self.state.place, error, kept)
-        self.state.error = str(error)
+        self.state.error = self._logged = str(error)
         self.state.answered.set()
+
+    def _log_recovery(self) -> None:
+        """Called after `found`, unless `failed` follows at once for a part of the list."""
+        if self.state.error is None and self._logged is not None:
+            log.info("%s can be read again: %d targets", self.state.place, self.state.count or 0)
+            self._logged = None
 
     def stop(self) -> None:
         """End the source."""
@@ -178,11 +194,16 @@ class Discovery:
         runs, new = {}, []
         for place, settings, source in _sources(config):
             known = self._runs.get(place)
-            if known is not None and known.state.settings == settings:
+            if known is not None and known.asked == (settings, config.global_.resolver):
                 runs[place] = known
                 continue
             groups = known.state.groups if known is not None else self._restored(place)
-            runs[place] = _Run(SourceState(place, settings, groups), source, self._now, self._note)
+            if groups and isinstance(source, ResumedSource):
+                source.resume(groups)
+            state = SourceState(place, settings, groups)
+            if isinstance(source, DatedSource):
+                state.modified = source.modified
+            runs[place] = _Run(state, source, (settings, config.global_.resolver), self._now, self._note)
             new.append(runs[place])
         return Staged(runs, new)
 

@@ -66,8 +66,8 @@ class DnsTargets:
         self._given: list[Group] | None = None
         self._noted: dict[str, frozenset[str]] = {}
 
-    def restore(self, groups: Sequence[Group]) -> None:
-        """See `exporter.targets.sources.Resumable`."""
+    def resume(self, groups: Sequence[Group]) -> None:
+        """See `exporter.targets.sources.ResumedSource`."""
         self._last = {group.source: group for group in groups if group.source in self._names} | self._last
 
     async def run(self, sink: Sink) -> None:

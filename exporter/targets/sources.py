@@ -1,7 +1,7 @@
 """What all sources of targets have in common."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
@@ -30,11 +30,19 @@ class TargetSource(Protocol):
 
 
 @runtime_checkable
-class Resumable(Protocol):
-    """A source that has several parts, such as names, and keeps the last good groups of a part that fails."""
+class ResumedSource(Protocol):
+    """A source that can read a part of its list, and so needs the last good list of the other parts."""
 
-    def restore(self, groups: Sequence[Group]) -> None:
-        """Take the last good groups of an earlier process. Called before `run`."""
+    def resume(self, groups: Sequence[Group]) -> None:
+        """Begin with this list, which was found before the start of the program or with other settings."""
+
+
+@runtime_checkable
+class DatedSource(Protocol):
+    """A source that knows when its lists were written."""
+
+    def modified(self) -> Mapping[str, float]:
+        """File -> when it was written, in seconds since 1970."""
 
 
 Pause = Callable[[float], Awaitable[object]]

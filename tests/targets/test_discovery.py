@@ -98,7 +98,7 @@ def test_the_last_good_list_stays(
         run_in_feigned_time(run())
     messages = [record.message for record in caplog.records]
     assert messages == [
-        f"file_sd_configs.0 failed: {error}; the last list with 1 targets stays",
+        f"file_sd_configs.0 failed: {error}; a list with 1 targets is in use",
         "file_sd_configs.0 can be read again: 1 targets",
     ]
 

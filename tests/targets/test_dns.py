@@ -25,7 +25,7 @@ from exporter.targets.discovery import Discovery
 from exporter.targets.dns import MOST_AT_ONCE, DnsTargets, make_source
 from exporter.targets.groups import DiscoveryError, Group
 from exporter.targets.lists import Lists
-from exporter.targets.sources import Resumable
+from exporter.targets.sources import ResumedSource
 from tests.support.names import Answers, Manner, Server, running_server
 from tests.support.targets import NOW
 
@@ -324,8 +324,8 @@ def test_a_name_that_fails_from_the_start_has_the_targets_of_an_earlier_process(
         answers: Answers = {"a.example": SERVFAIL, "b.example": []}
         async with asking(answers, "a.example", "b.example", type="A", port=443) as (source, sink, _):
             earlier = [Group(f"{name}.example", ({"__address__": "192.0.2.9:443"},)) for name in ("a", "b", "removed")]
-            assert isinstance(source, Resumable)
-            source.restore(earlier)
+            assert isinstance(source, ResumedSource)
+            source.resume(earlier)
             await source.refresh(sink)
             return sink.last
 

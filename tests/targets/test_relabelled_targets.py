@@ -14,8 +14,8 @@ def listed(labels: dict[str, str], own: list[dict[str, Any]], everywhere: list[d
     config = Config.model_validate(
         {
             "file_sd_configs": [
-                {"files": ["a"], "relabel_configs": [{"action": "drop"}]},
-                {"files": ["b"], "relabel_configs": own},
+                {"files": ["a.yaml"], "relabel_configs": [{"action": "drop"}]},
+                {"files": ["b.yaml"], "relabel_configs": own},
             ],
             "relabel_configs": everywhere,
             "targets": [{"host": "configured.example.com"}],

@@ -38,11 +38,15 @@ def http_connect(proxy: Proxy, host: str, port: int) -> Dialogue:
     return client.trailing_data[0]
 
 
+def basic_credentials(user: str, password: str) -> str:
+    """The value of Authorization or Proxy-Authorization (RFC 7617, 2), in UTF-8 (2.1)."""
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode('ascii')}"
+
+
 def _request(proxy: Proxy, authority: str) -> h11.Request:
     headers = [("Host", authority), ("User-Agent", f"tls-posture-exporter/{__version__}")]
     if proxy.user is not None:
-        credentials = b64encode(f"{proxy.user}:{proxy.password}".encode())  # RFC 7617, 2, in UTF-8 (2.1)
-        headers.append(("Proxy-Authorization", f"Basic {credentials.decode('ascii')}"))
+        headers.append(("Proxy-Authorization", basic_credentials(proxy.user, proxy.password)))
     return h11.Request(method="CONNECT", target=authority, headers=headers)
 
 
