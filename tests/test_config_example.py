@@ -47,8 +47,9 @@ PLACES = {
     "TargetSettings": _section("targets", None),
     "HttpSettings": _section("global", "metrics").split("http:\n", 1)[1],
     "TlsSettings": SOURCE.split("tls_config:", 1)[1],
-    "FileSource": _section("# file_sd_configs", None),
-    "DnsSource": _section("# dns_sd_configs", None),
+    "FileSource": _section("# file_sd_configs", "# dns_sd_configs"),
+    "DnsSource": _section("# dns_sd_configs", "# relabel_configs"),
+    "RelabelSettings": _section("# relabel_configs", None),
 }
 
 
