@@ -2,10 +2,10 @@
 
 import difflib
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from exporter.config.sections import Config, ScanSettings
+from exporter.config.sections import Config
 from exporter.config.values import DIRECT, NEVER, SYSTEM
 from exporter.errors import Problem
 from exporter.model import Addresses, IpProtocol, ip_version, is_ip
@@ -127,17 +127,18 @@ def _resolved_elsewhere(config: Config, document: Document) -> list[Problem]:
 
 def _policies_twice(config: Config, document: Document, policy_name: PolicyName) -> list[Problem]:
     """Policies of one list with the same name, by which metrics and findings distinguish them."""
-    sections: list[tuple[tuple[str | int, ...], ScanSettings]] = [(("global",), config.global_)]
-    sections += [(("targets", index), target) for index, target in enumerate(config.targets)]
+    lists: list[tuple[tuple[str | int, ...], Sequence[str]]] = [
+        (("policy_files",), config.policy_files),
+        (("global", "policies"), config.global_.policies or ()),
+        *((("targets", index, "policies"), target.policies or ()) for index, target in enumerate(config.targets)),
+    ]
     names: dict[str, str] = {}
     problems = []
-    for section, settings in sections:
+    for place, policies in lists:
         seen: set[str] = set()
-        for index, policy in enumerate(settings.policies or ()):
+        for index, policy in enumerate(policies):
             name = names[policy] = names.get(policy) or policy_name(policy)
             if name in seen:
-                problems.append(
-                    document.problem((*section, "policies", index), f"policy {quoted(name)} is there twice")
-                )
+                problems.append(document.problem((*place, index), f"policy {quoted(name)} is there twice"))
             seen.add(name)
     return problems
