@@ -21,7 +21,10 @@ from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics
 from exporter.model import CLOCK_TOLERANCE, Report
 from exporter.net.gate import HostGate
 from exporter.net.resolve import Lookup, resolve_all
-from exporter.policies import read_config
+from exporter.policies import named_policies, read_config
+from exporter.probing.allow import Allow
+from exporter.probing.answers import ProbeParts, Probing
+from exporter.probing.prober import Using
 from exporter.publisher import Publisher, Setup, same_service
 from exporter.reloading import Reloader, Steps, make_reloader
 from exporter.scan import Environment
@@ -99,6 +102,8 @@ class App:
         self.schedule = Schedule(
             self._scan, workers=config.global_.max_concurrent_scans, now=now, tolerance=CLOCK_TOLERANCE
         )
+        parts = ProbeParts(self._publisher, self.schedule, self._own)
+        self._probing = Probing(parts, config.probe.max_concurrent_scans)
         hooks = Hooks(
             judge=self._publisher.judge_again,
             next_turn=self._publisher.next_turn,
@@ -165,7 +170,9 @@ class App:
 
         Targets whose trust or client certificate is in a changed file are scanned again soon; their facts stay.
         """
-        before, setup, backend = self._publisher.setup, loaded.setup, self._make_backend(loaded.config)
+        before, setup = self._publisher.setup, loaded.setup
+        environment = self._make_environment(loaded.config)
+        backend = self._make_backend(environment)
         kept, restored = self._publisher.kept(setup), self._publisher.restored(setup)
         try:
             self._reschedule(setup, kept, restored)
@@ -174,6 +181,8 @@ class App:
             self._reschedule(before, before.targets.keys(), {})
             raise
         self._backend = backend
+        using = Using(Allow(loaded.config.probe.allow), setup.judge, environment, self._make_backend)
+        self._probing.use(loaded.config.global_, using)
         self._version += 1
         self.schedule.forgive({name for name in kept if setup.targets[name] != before.targets[name]})
         for name in before.targets.keys() - kept:
@@ -196,15 +205,20 @@ class App:
         self.schedule.sync(intervals, {name: Past(one.begun_at, one.failures) for name, one in restored.items()})
 
     def _make_setup(self, config: Config) -> Setup:
-        targets = static_targets(config)
-        judge = load_judge(targets, config.software.eol_files, self._keys.neighbours)
+        targets, named = static_targets(config), named_policies(config.policy_files)
+        others = [*named.values(), *config.global_.all_policies]
+        judge = load_judge(targets, config.software.eol_files, self._keys.neighbours, others)
         asking = {target.name: judge.with_questions(target) for target in targets}
-        return Setup(asking, judge, full=config.metrics.detail == "full")
+        return Setup(asking, judge, full=config.metrics.detail == "full", named=named)
 
-    def _make_backend(self, config: Config) -> Backend:
-        """Where scans run under this configuration."""
+    def _make_environment(self, config: Config) -> Environment:
+        """What scans share under this configuration."""
         resolver = make_resolver(config)
-        return LocalBackend(Environment(self._now, resolver, self._gate, self._lookup, self._workers))
+        return Environment(self._now, resolver, self._gate, self._lookup, self._workers)
+
+    def _make_backend(self, environment: Environment) -> Backend:
+        """Where scans run in this environment."""
+        return LocalBackend(environment)
 
     def _note_data(self, setup: Setup) -> None:
         self._own.data_timestamp.labels(SERVER_EOL).set(setup.judge.table.as_of.timestamp())
@@ -236,7 +250,8 @@ class App:
     async def _scan(self, name: str, late: Callable[[], None]) -> bool | None:
         """Scan the target of this name and publish the result; see `exporter.dispatch.Run`."""
         scanned, begun = self._publisher.setup.targets[name], asyncio.get_running_loop().time()
-        found = await self._backend.run(scanned, self._publisher.known(scanned), late)
+        with self._probing.traced(name):
+            found = await self._backend.run(scanned, self._publisher.known(scanned), late)
         self.schedule.keep(name)
         target = self._publisher.setup.targets.get(name)
         if target is None or not same_service(target, scanned):
@@ -266,6 +281,7 @@ class App:
         self._own.oldest_fact.value = oldest.timestamp() if oldest else None
         self._own.next_due.value = due.timestamp() if due else None
         self._own.note_pools()
+        self._probing.note()
         self._own.count_dropped_lines(dropped_lines())
         return self._exposition.render(accept)
 
@@ -289,6 +305,7 @@ class App:
             counts=self.counts,
             reload=reload,
             version=lambda: self._version,
+            probe=self._probing.answer,
         )
 
     def watch(self) -> Watch:
@@ -306,6 +323,7 @@ class App:
         self._ready = False
         if not await self.schedule.stop(STOP_WITHIN):
             log.warning("some scans did not end in time")
+        await self._probing.stop()
         await self._workers.close()
         self.freshness.stop()
         self.store.close(WRITE_WITHIN)

@@ -48,6 +48,8 @@ PLACES = {
     "HttpSettings": _section("global", "metrics").split("http:\n", 1)[1],
     "TlsSettings": SOURCE.split("tls_config:", 1)[1],
     "FileSource": _section("# file_sd_configs", None),
+    "ProbeSettings": _section("# probe", None),
+    "ProbeRule": _section("# probe", None),
 }
 
 

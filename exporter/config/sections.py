@@ -13,6 +13,7 @@ from pydantic import (
 
 from exporter.clients.files import ClientIds
 from exporter.config.discovery import FileSource
+from exporter.config.probe import ProbeSettings
 from exporter.config.section import Section
 from exporter.config.values import (
     DIRECT,
@@ -330,3 +331,4 @@ class Config(Section):
     allow_empty: bool = Field(default=False, strict=True)
     targets: list[TargetSettings] = Field(default_factory=list)
     file_sd_configs: list[FileSource] = Field(default_factory=list)
+    probe: ProbeSettings = Field(default_factory=ProbeSettings)
