@@ -30,6 +30,8 @@ from exporter.schedule import Schedule
 from exporter.services import parse_service
 from exporter.targets import make_target, named
 
+_MOST_NAMES = 10
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeParts:
@@ -90,12 +92,12 @@ class Probing:
         policies = self._policies(question.policies)
         target, is_configured = self._meant(question.target)
         if is_configured:
-            found = await self._configured(target, question)
-            target, judge = publisher.setup.targets[target.name], publisher.setup.judge
+            found, judge = await self._configured(target, question), publisher.setup.judge
         else:
-            found = await self._prober.find(target, _limits(question, target))
-            judge = self._judge
-        asked = replace(target, policies=policies or target.policies)
+            found, judge = await self._prober.find(target, _limits(question, target)), self._judge
+        asked = replace(found.target, policies=policies or found.target.policies)
+        if not judge.policies.keys() >= set(asked.policies):  # a reload, while the scan ran
+            raise unavailable("the configuration has changed; ask again")
         reports = judge.reports(found.seen, asked, publisher.now())
         lines = render_reports(reports, judge.policies_of(asked), full=publisher.setup.full)
         return ProbeAnswer(lines, found, settings_text(asked, [policy.name for policy in judge.policies_of(asked)]))
@@ -145,11 +147,11 @@ class Probing:
             outcome = await self._scanned(target, _limits(question, target).answer_by)
         now, begun = publisher.setup.targets.get(name), publisher.begun_at(name)
         seen = publisher.seen(now) if now is not None and same_service(now, target) else ()
-        if not seen or begun is None:
+        if now is None or begun is None or not seen:
             raise unavailable("nothing is known of this target yet; ask again")
         if outcome is ProbeOutcome.OLDER and not holds(begun, publisher.now(), target.max_age):
             raise unavailable("what is known of this target is too old, and there was no time for a scan; ask again")
-        return Found(seen, outcome, begun, trace.text() if trace and outcome is ProbeOutcome.SCANNED else "")
+        return Found(now, seen, outcome, begun, trace.text() if trace and outcome is ProbeOutcome.SCANNED else "")
 
     async def _scanned(self, target: Target, by: float) -> ProbeOutcome:
         """Wait for the scan that runs, or for one now."""
@@ -170,9 +172,6 @@ def _limits(question: ProbeQuestion, target: Target) -> Limits:
 def _listed(targets: Sequence[Target]) -> str:
     names = [quoted(target.name) for target in targets]
     return ", ".join(names[:_MOST_NAMES]) + (" and others" if len(names) > _MOST_NAMES else "")
-
-
-_MOST_NAMES = 10
 
 
 def _invalid(message: str) -> UnansweredError:

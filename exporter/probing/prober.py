@@ -81,8 +81,8 @@ class Prober:
         while True:
             kept = self._kept(key, target)
             scanned = outcome is ProbeOutcome.SCANNED
-            if kept and (scanned or self._is_fresh(kept, target, limits.scan_by - loop.time())):
-                return self._found(kept, target, outcome)
+            if kept and (scanned or self._is_fresh(kept[0], target, limits.scan_by - loop.time())):
+                return self._found(*kept, outcome)
             if loop.time() + LEAST_SECONDS > limits.scan_by:
                 return self._older(key, target)
             flight = self._flights.get(key) or self._begin(key, target, limits.scan_by)
@@ -97,13 +97,16 @@ class Prober:
             raise unavailable("the exporter is not ready")
         return self._using
 
-    def _kept(self, key: str, target: Target) -> Kept | None:
-        """What is kept of the target, if it is the same service and still permitted at the same addresses."""
+    def _kept(self, key: str, target: Target) -> tuple[Kept, Target] | None:
+        """What is kept of the target, and the target as it may be scanned now at the same addresses.
+
+        None if nothing is kept, it is about another service, or it is not permitted now.
+        """
         kept, allow = self._cache.get(key), self._now_using().allow
         if kept is None:
             return None
-        allowed = allow.permitted(target, kept.addresses) if kept.addresses else allow.names(target)
-        return kept if allowed and kept.service == service_key(target) else None
+        allowed = _allowed(allow, target, kept.addresses)
+        return (kept, allowed) if allowed and kept.service == service_key(target) else None
 
     def _is_fresh(self, kept: Kept, target: Target, seconds: float) -> bool:
         recent = holds(kept.begun_at, self._now(), target.scan_interval)
@@ -116,15 +119,15 @@ class Prober:
             UnansweredError: there is nothing that counts.
         """
         kept = self._kept(key, target)
-        if kept and holds(kept.begun_at, self._now(), target.max_age):
-            return self._found(kept, target, ProbeOutcome.OLDER)
+        if kept and holds(kept[0].begun_at, self._now(), target.max_age):
+            return self._found(*kept, ProbeOutcome.OLDER)
         raise unavailable("no report was ready in time: the scan runs, or waits for a place; ask again")
 
     def _found(self, kept: Kept, target: Target, outcome: ProbeOutcome) -> Found:
         seen = self._seen(kept, target)
         if not seen:
             raise unavailable("what was kept cannot be read; ask again")
-        return Found(seen, outcome, kept.begun_at, zlib.decompress(kept.log).decode())
+        return Found(target, seen, outcome, kept.begun_at, zlib.decompress(kept.log).decode())
 
     def _seen(self, kept: Kept, target: Target) -> tuple[Seen, ...]:
         try:
@@ -183,10 +186,7 @@ class Prober:
         using, trace = self._now_using(), Trace()
         with tracing(trace):
             addresses, failure = await _addresses(target, using.environment.lookup)
-            if failure is None:
-                allowed = using.allow.permitted(target, addresses)
-            else:  # whether the name exists is not for everybody
-                allowed = target if using.allow.names(target) else None
+            allowed = _allowed(using.allow, target, addresses)
             if allowed is None:
                 self._cache.remove(key)
                 log.info("addresses are not permitted to /probe", extra=fields(addresses=", ".join(addresses)))
@@ -195,13 +195,13 @@ class Prober:
             if seconds < LEAST_SECONDS:
                 raise unavailable("the name was not resolved in time; ask again")
             kept = self._kept(key, target)
-            known = self._seen(kept, target) if kept else ()
-            facts = {one.address: held(one.facts, target, self._now()) for one in known}
+            known = self._seen(kept[0], allowed) if kept else ()
+            facts = {one.address: held(one.facts, allowed, self._now()) for one in known}
             lookup = only(target.host, addresses, failure)
             backend = using.make_backend(replace(using.environment, lookup=lookup))
             results = await backend.run(_hurried(allowed, addresses, seconds), facts, lambda: None)
-            seen = seen_after([replace(result, target=target) for result in results], self._now(), known)
-            log_scan(using.judge.reports(seen, target, self._now()))
+            seen = seen_after([replace(result, target=allowed) for result in results], self._now(), known)
+            log_scan(using.judge.reports(seen, allowed, self._now()))
         self._cache.put(key, _to_keep(seen, target, addresses, seconds, trace))
 
     async def stop(self) -> None:
@@ -239,6 +239,13 @@ async def _addresses(target: Target, lookup: Lookup) -> tuple[tuple[str, ...], P
         return (), error
     except ShortageError as error:
         raise unavailable("the exporter is short of resources; ask again") from error
+
+
+def _allowed(allow: Allow, target: Target, addresses: tuple[str, ...]) -> Target | None:
+    """The target as it may be scanned. Whether a name without addresses exists is known to those who may name it."""
+    if addresses:
+        return allow.permitted(target, addresses)
+    return target if allow.names(target) else None
 
 
 def _hurried(target: Target, addresses: tuple[str, ...], seconds: float) -> Target:

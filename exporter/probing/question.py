@@ -6,7 +6,7 @@ from datetime import datetime
 
 from exporter.errors import ExporterError
 from exporter.metrics import Lines, ProbeOutcome
-from exporter.model import Seen
+from exporter.model import Seen, Target
 
 LONGEST_SECONDS = 55.0
 """Most time for an answer. The web server ends responses after a minute (`exporter.web.limits`)."""
@@ -45,10 +45,12 @@ class Found:
     """What is known of the target, and where it comes from.
 
     Attributes:
+        target: the target as it is configured, or permitted, now.
         begun_at: start of the scan.
         log: the log of that scan; empty if there is none.
     """
 
+    target: Target
     seen: Sequence[Seen]
     outcome: ProbeOutcome
     begun_at: datetime

@@ -2,12 +2,26 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from exporter.config.probe import ProbeRule
+from exporter.config.sections import GlobalSettings, TargetSettings
+from exporter.errors import ProbeError, TargetError
+from exporter.model import DnsQuestion, IpProtocol
+from exporter.probes.registry import PROBES
+from exporter.probing.allow import Allow
+from exporter.probing.prober import only
+from exporter.targets import make_target
+from tests.support import web
 from tests.support.probing import NO_RESOLVER, Names, Untouched, probed_daemon
+from tests.support.servers import make_pki
 
 OPEN = (
     "[{hosts: ['*'], cidrs: [0.0.0.0/0, '::/0'], ports: [PORT, 443, 80], starttls: [smtp, imap, ldap]}, {hosts: ['*']}]"
@@ -122,3 +136,89 @@ def test_no_trick_reaches_this_machine(tmp_path: Path, untouched: Untouched) -> 
     assert len([*BY_NAME, *BY_TEXT]) > 100
     assert {target: status for target, status in said.items() if status not in {400, 403}} == {}
     assert untouched.accepted() == 0
+
+
+def _hidden(kind: str, inside: int) -> str:
+    """An IPv6 address with this IPv4 address inside."""
+    places = {
+        "mapped": 0xFFFF << 32 | inside,
+        "compatible": inside,
+        "translated": 0xFFFF << 48 | inside,
+        "nat64": 0x64FF9B << 96 | inside,
+        "nat64 of its own": 0x64FF9B0001 << 80 | inside,
+        "6to4": 0x2002 << 112 | inside << 80 | 1,
+        "teredo client": 0x20010000 << 96 | 0xCB007107 << 64 | inside ^ 0xFFFFFFFF,
+        "teredo server": 0x20010000 << 96 | inside << 64 | 0x34FF8EF8,
+        "isatap": 0x20010DB8 << 96 | 0x5EFE << 32 | inside,
+    }
+    return str(IPv6Address(places[kind]))
+
+
+KINDS = (
+    *("mapped", "compatible", "translated", "nat64", "nat64 of its own", "6to4", "teredo client", "teredo server"),
+    "isatap",
+)
+EVERYTHING = Allow([ProbeRule(hosts=["*"], cidrs=["0.0.0.0/0", "::/0"]), ProbeRule(hosts=["*"])])
+
+
+@given(st.sampled_from(KINDS), st.integers(0, 2**24 - 1), st.sampled_from([0, 127, 224, 239, 240, 255]))
+def test_no_special_address_is_permitted_inside_of_another(kind: str, low: int, high: int) -> None:
+    address = _hidden(kind, high << 24 | low)
+    target = make_target(TargetSettings.from_text("www.example"), GlobalSettings())
+    assert EVERYTHING.permitted(target, [address]) is None
+    assert EVERYTHING.permitted(target, ["203.0.113.7", str(IPv4Address(high << 24 | low))]) is None
+
+
+@given(st.text())
+def test_any_text_is_permitted_refused_or_no_target(text: str) -> None:
+    rule = Allow([ProbeRule(hosts=["*.example.com"])])
+    try:
+        target = make_target(TargetSettings.from_text(text), GlobalSettings())
+    except TargetError:
+        return
+    assert target.host.endswith(".example.com") or not rule.may_permit(target)
+
+
+def test_redirects_of_the_server_are_not_followed(tmp_path: Path, untouched: Untouched) -> None:
+    there = f"Location: https://127.0.0.1:{untouched.port}/\r\nRefresh: 0; url=https://127.0.0.1:{untouched.port}/\r\n"
+    names = Names({"www.example": [("127.0.0.2",)]})
+
+    async def run() -> tuple[int, str]:
+        pki = make_pki(tmp_path)
+        handler = web.answering(lambda _: web.response(there, "302 Found"))
+        async with web.serving(handler, pki, host="127.0.0.2") as server:
+            config = f"global: {{timeout: 2s, vulnerability_interval: never, {NO_RESOLVER}}}\n"
+            config += f"probe: {{allow: [{{hosts: ['*'], cidrs: [127.0.0.2/32], ports: [{server.port}]}}]}}\n"
+            async with probed_daemon(tmp_path, config, names) as daemon:
+                answer = await daemon.probe(f"www.example:{server.port}")
+                return len(server.requests), answer.body.decode()
+
+    requests, page = asyncio.run(run())
+    assert requests > 0
+    assert 'tls_posture_probe_success{target="www.example' in page
+    assert untouched.accepted() == 0
+    assert names.asked == ["www.example"]
+
+
+def test_a_probe_that_connects_to_another_server_does_not_run() -> None:
+    """The MTA-STS policy is on a web server of the mail domain, which a text cannot name."""
+    target = make_target(TargetSettings.from_text("smtp+starttls://mail.example"), GlobalSettings())
+    asked = replace(target, questions=frozenset(DnsQuestion))
+    assert [probe.name for probe in PROBES if probe.name.startswith("mta_sts") and probe.applies(asked)] == []
+    assert [p.name for p in PROBES if p.applies(replace(asked, mail_domain="example")) and not p.applies(asked)] == [
+        "mta_sts",
+        "mta_sts_policy",
+    ]
+
+
+def test_the_lookup_of_a_scan_knows_no_other_name() -> None:
+    lookup = only("www.example", ("203.0.113.7", "2001:db8::7"))
+
+    async def ask(name: str) -> tuple[str, ...]:
+        return await lookup(name, 443, IpProtocol.ANY)
+
+    assert asyncio.run(ask("www.example")) == ("203.0.113.7", "2001:db8::7")
+    assert asyncio.run(ask("2001:db8::7")) == ("2001:db8::7",)
+    for name in ("localhost", "127.0.0.1", "mta-sts.example", "www.example."):
+        with pytest.raises(ProbeError):
+            asyncio.run(ask(name))
