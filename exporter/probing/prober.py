@@ -8,23 +8,21 @@ import logging
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from exporter.backends import Backend
-from exporter.errors import ProbeError
 from exporter.judge import Judge, held, seen_after
 from exporter.logs import about, fields
 from exporter.logs.trace import Trace, tracing
 from exporter.metrics import ProbeOutcome
-from exporter.model import IpProtocol, Reason, Seen, Target, holds
-from exporter.net.resolve import Lookup
+from exporter.model import Reason, Seen, Target, holds
 from exporter.probing.allow import Allow
 from exporter.probing.cache import Kept, ProbeCache
+from exporter.probing.lookups import look_up_once, narrowed, only
 from exporter.probing.question import Found, Limits, UnansweredError, forbidden, unavailable
 from exporter.publisher import service_key
 from exporter.scan import Environment
 from exporter.scan_log import log_scan
-from exporter.shortage import ShortageError
 from exporter.store.form import UnreadableRecordError, pack, unpack
 
 log = logging.getLogger(__name__)
@@ -185,11 +183,11 @@ class Prober:
     async def _look_up_and_scan(self, key: str, target: Target, by: float) -> None:
         using, trace = self._now_using(), Trace()
         with tracing(trace):
-            addresses, failure = await _addresses(target, using.environment.lookup)
+            addresses, failure = await look_up_once(target, using.environment.lookup)
             allowed = _allowed(using.allow, target, addresses)
             if allowed is None:
                 self._cache.remove(key)
-                log.info("addresses are not permitted to /probe", extra=fields(addresses=", ".join(addresses)))
+                log.debug("addresses are not permitted to /probe", extra=fields(addresses=", ".join(addresses)))
                 raise forbidden()
             seconds = by - asyncio.get_running_loop().time()
             if seconds < LEAST_SECONDS:
@@ -199,7 +197,7 @@ class Prober:
             facts = {one.address: held(one.facts, allowed, self._now()) for one in known}
             lookup = only(target.host, addresses, failure)
             backend = using.make_backend(replace(using.environment, lookup=lookup))
-            results = await backend.run(_hurried(allowed, addresses, seconds), facts, lambda: None)
+            results = await backend.run(narrowed(allowed, addresses, seconds), facts, lambda: None)
             seen = seen_after([replace(result, target=allowed) for result in results], self._now(), known)
             log_scan(using.judge.reports(seen, allowed, self._now()))
         self._cache.put(key, _to_keep(seen, target, addresses, seconds, trace))
@@ -224,51 +222,11 @@ def _to_keep(seen: Sequence[Seen], target: Target, addresses: tuple[str, ...], s
     )
 
 
-async def _addresses(target: Target, lookup: Lookup) -> tuple[tuple[str, ...], ProbeError | None]:
-    """The addresses of the host, or why they are not known. They are asked for once.
-
-    A lookup cannot be cancelled, and other scans need its thread too. So the scan keeps its place until the lookup has
-    ended, even if nobody waits for it any more.
-
-    Raises:
-        UnansweredError: this machine has not enough of something.
-    """
-    try:
-        return await lookup(target.host, target.port, target.ip_protocol), None
-    except ProbeError as error:
-        return (), error
-    except ShortageError as error:
-        raise unavailable("the exporter is short of resources; ask again") from error
-
-
 def _allowed(allow: Allow, target: Target, addresses: tuple[str, ...]) -> Target | None:
     """The target as it may be scanned. Whether a name without addresses exists is known to those who may name it."""
     if addresses:
         return allow.permitted(target, addresses)
     return target if allow.names(target) else None
-
-
-def _hurried(target: Target, addresses: tuple[str, ...], seconds: float) -> Target:
-    """The target for a scan of this length. A proxy gets a checked address: it would resolve the name again."""
-    hurried = replace(target, scan_timeout=timedelta(seconds=seconds), mail_domain=None)
-    if target.proxy is None:
-        return hurried
-    return replace(hurried, connect_address=addresses[0]) if addresses else replace(hurried, proxy=None)
-
-
-def only(host: str, addresses: tuple[str, ...], failure: ProbeError | None = None) -> Lookup:
-    """A lookup that knows these addresses of this host, or why there are none, and nothing else."""
-
-    async def lookup(asked: str, _port: int, _protocol: IpProtocol) -> tuple[str, ...]:
-        if failure is not None:
-            raise failure
-        if asked in addresses:
-            return (asked,)
-        if asked != host:
-            raise ProbeError(Reason.DNS_ERROR, f"{asked}: is not a part of this scan")
-        return addresses
-
-    return lookup
 
 
 def _key(target: Target) -> str:

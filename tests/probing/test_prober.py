@@ -417,3 +417,24 @@ def test_a_time_limit_that_is_none_is_refused(tmp_path: Path, value: str) -> Non
         assert (answer.status, server.connections) == (400, 0)
 
     with_server(tmp_path, steps)
+
+
+def test_all_addresses_are_scanned_where_the_configuration_says_so(tmp_path: Path) -> None:
+    names = Names({"www.example": [("127.0.0.1", "127.0.0.2")]})
+
+    async def run() -> None:
+        async with scripted_server(STACK) as server:
+            config = configuration(server.port).replace("global: {", "global: {addresses: all, ")
+            async with probed_daemon(tmp_path, config, names) as daemon:
+                target = f"www.example:{server.port}"
+                page = text(await daemon.probe(target))
+                assert f'tls_posture_scan_success{{target="{target}",address="127.0.0.2"}} 0' in page
+                accepted = (
+                    f'tls_posture_protocol_accepted{{target="{target}",address="127.0.0.1",protocol="TLSv1.2"}} 1'
+                )
+                assert accepted in page
+                before = server.connections
+                assert text(await daemon.probe(target)) == page
+                assert (server.connections, names.asked) == (before, ["www.example"])
+
+    asyncio.run(run())

@@ -17,7 +17,7 @@ from exporter.errors import ProbeError, TargetError
 from exporter.model import DnsQuestion, IpProtocol
 from exporter.probes.registry import PROBES
 from exporter.probing.allow import Allow
-from exporter.probing.prober import only
+from exporter.probing.lookups import only
 from exporter.targets import make_target
 from tests.support import web
 from tests.support.probing import NO_RESOLVER, Names, Untouched, probed_daemon
