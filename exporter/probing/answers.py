@@ -114,14 +114,14 @@ class Probing:
 
     def _meant(self, text: str) -> tuple[Target, bool]:
         """The target that the text means as on the command line of `scan`, and whether it is configured."""
-        targets = tuple(self._parts.publisher.setup.targets.values())
+        targets = self._parts.publisher.setup.targets
+        if text in targets:
+            return targets[text], True
         try:
             service = parse_service(text)
         except TargetError as error:
-            if found := named(text, None, targets):
-                return found[0], True
             raise _invalid(str(error)) from error
-        found = named(text, service, targets)
+        found = named(text, service, tuple(targets.values()))
         if len(found) > 1:
             raise _invalid(f"{quoted(text)} means several targets; use one of the names {_listed(found)}")
         if found:
