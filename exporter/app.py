@@ -15,14 +15,17 @@ from exporter.errors import ConfigError, Problem
 from exporter.files import Fingerprint
 from exporter.fleet import KeyIndex
 from exporter.freshness import Freshness, Hooks
-from exporter.judge import Judge, load_judge
+from exporter.judge import load_judge
 from exporter.logs import dropped_lines
 from exporter.looplag import watch_loop
 from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics
 from exporter.model import CLOCK_TOLERANCE, Report
 from exporter.net.gate import HostGate
 from exporter.net.resolve import Lookup, resolve_all
-from exporter.policies import load_policy, read_config, shipped
+from exporter.policies import named_policies, read_config
+from exporter.probing.allow import Allow
+from exporter.probing.answers import ProbeParts, Probing
+from exporter.probing.prober import Using
 from exporter.publisher import Publisher, Setup, same_service
 from exporter.reloading import Reloader, Steps, make_reloader
 from exporter.scan import Environment
@@ -119,6 +122,8 @@ class App:
         self.schedule = Schedule(
             self._scan, workers=config.global_.max_concurrent_scans, now=now, tolerance=CLOCK_TOLERANCE
         )
+        parts = ProbeParts(self._publisher, self.schedule, self._own)
+        self._probing = Probing(parts, config.probe.max_concurrent_scans)
         hooks = Hooks(
             judge=self._publisher.judge_again,
             next_turn=self._publisher.next_turn,
@@ -211,33 +216,34 @@ class App:
 
     def _load(self, config: Config, staged: Staged) -> _Loaded:
         """What a configuration leads to; reads its policies and tables."""
-        lister = Lister(config, _policy_names(config))
+        named = named_policies(config.policy_files)
+        lister = Lister(config, named)
         listing = lister.make(staged.groups)
-        judge = load_judge(listing.targets, config.software.eol_files, self._keys.neighbours)
-        setup = self._make_setup(listing, judge, full=config.metrics.detail == "full")
+        others = [*named.values(), *config.global_.all_policies]
+        judge = load_judge(listing.targets, config.software.eol_files, self._keys.neighbours, others)
+        setup = self._make_setup(listing, Setup(judge=judge, full=config.metrics.detail == "full", named=named))
         return _Loaded(config, setup, staged, lister, listing)
 
     def _list(self, loaded: _Loaded, groups: Mapping[str, Sequence[Group]]) -> tuple[TargetList, Setup]:
-        """What changed lists lead to under the same configuration; reads policies that are named for the first time."""
-        listing, judge = loaded.lister.make(groups), loaded.setup.judge
-        new = {name for target in listing.targets for name in target.policies} - judge.policies.keys()
-        if new:
-            judge = replace(judge, policies={**judge.policies, **{name: load_policy(name) for name in new}})
-        return listing, self._make_setup(listing, judge, full=loaded.setup.full)
+        """What changed lists lead to under the same configuration."""
+        listing = loaded.lister.make(groups)
+        return listing, self._make_setup(listing, loaded.setup)
 
-    def _make_setup(self, listing: TargetList, judge: Judge, *, full: bool) -> Setup:
-        """The settings; targets that are equal to those in use are the same objects."""
-        before = self._publisher.setup.targets
-        asking = (judge.with_questions(target) for target in listing.targets)
+    def _make_setup(self, listing: TargetList, like: Setup) -> Setup:
+        """The same settings for this list; targets that are equal to those in use are the same objects."""
+        before, asks = self._publisher.setup.targets, like.judge.with_questions
+        asking = map(asks, listing.targets)
         targets = {one.name: old if (old := before.get(one.name)) == one else one for one in asking}
-        return Setup(targets, judge, full)
+        return replace(like, targets=targets)
 
     def _switch(self, loaded: _Loaded, changed: Collection[str] = ()) -> None:
         """Use this configuration, or raise and keep the one before.
 
         Targets whose trust or client certificate is in a changed file are scanned again soon; their facts stay.
         """
-        before, backend = self._publisher.setup.targets, self._make_backend(loaded.config)
+        before, targets = self._publisher.setup.targets, loaded.setup.targets
+        environment = self._make_environment(loaded.config)
+        backend = self._make_backend(environment)
         try:
             self._use(loaded.setup)
         except Exception:
@@ -246,7 +252,8 @@ class App:
         self.discovery.use(loaded.staged)
         self._backend, self._loaded = backend, loaded
         self._note_lists()
-        targets = loaded.setup.targets
+        using = Using(Allow(loaded.config.probe.allow), loaded.setup.judge, environment, self._make_backend)
+        self._probing.use(loaded.config.global_, using)
         self.schedule.scan_again(
             {name for name in before.keys() & targets.keys() if not targets[name].files.isdisjoint(changed)}
         )
@@ -281,10 +288,14 @@ class App:
         self.schedule.sync({name: intervals[name] for name in kept})
         self.schedule.sync(intervals, {name: Past(one.begun_at, one.failures) for name, one in restored.items()})
 
-    def _make_backend(self, config: Config) -> Backend:
-        """Where scans run under this configuration."""
+    def _make_environment(self, config: Config) -> Environment:
+        """What scans share under this configuration."""
         resolver = make_resolver(config)
-        return LocalBackend(Environment(self._now, resolver, self._gate, self._lookup, self._workers))
+        return Environment(self._now, resolver, self._gate, self._lookup, self._workers)
+
+    def _make_backend(self, environment: Environment) -> Backend:
+        """Where scans run in this environment."""
+        return LocalBackend(environment)
 
     def _note_lists(self, rejected_before: Collection[Rejected] = ()) -> None:
         """Show what is in use, and log which targets are rejected now."""
@@ -339,7 +350,8 @@ class App:
     async def _scan(self, name: str, late: Callable[[], None]) -> bool | None:
         """Scan the target of this name and publish the result; see `exporter.dispatch.Run`."""
         scanned, begun = self._publisher.setup.targets[name], asyncio.get_running_loop().time()
-        found = await self._backend.run(scanned, self._publisher.known(scanned), late)
+        with self._probing.traced(name):
+            found = await self._backend.run(scanned, self._publisher.known(scanned), late)
         self.schedule.keep(name)
         target = self._publisher.setup.targets.get(name)
         if target is None or not same_service(target, scanned):
@@ -370,6 +382,7 @@ class App:
         self._own.next_due.value = due.timestamp() if due else None
         self._own.note_pools()
         self._own.note_sources(self.discovery.states)
+        self._probing.note()
         self._own.count_dropped_lines(dropped_lines())
         return self._exposition.render(accept)
 
@@ -393,6 +406,7 @@ class App:
             counts=self.counts,
             reload=reload,
             version=lambda: self._version,
+            probe=self._probing.answer,
         )
 
     def watch(self) -> Watch:
@@ -411,11 +425,7 @@ class App:
         await self.discovery.stop(WRITE_WITHIN)
         if not await self.schedule.stop(STOP_WITHIN):
             log.warning("some scans did not end in time")
+        await self._probing.stop()
         await self._workers.close()
         self.freshness.stop()
         self.store.close(WRITE_WITHIN)
-
-
-def _policy_names(config: Config) -> dict[str, str]:
-    """The policies that others may name: the shipped ones, and those of `policy_files` by their own names."""
-    return {**{name: name for name in shipped()}, **{load_policy(file).name: file for file in config.policy_files}}

@@ -61,7 +61,7 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
 
     with on_hangup(loop, hang_up):
         site = make_app(app.sources(reloader.reload))
-        limits = _web_limits(config.global_.max_concurrent_scans)
+        limits = _web_limits(config.global_.max_concurrent_scans + config.probe.max_concurrent_scans)
         async with serving(site, launch.addresses, sockets=launch.passed, limits=limits, watch=app.watch()) as bound:
             for host, port in bound:
                 log.info("listening on %s port %d", host, port)

@@ -169,6 +169,15 @@ class Dispatcher:
             self.scan_extra(name)
         return asked
 
+    def join(self, name: str) -> asyncio.Future[bool | None]:
+        """The future of the scan of this target that runs, else as `scan_now`. It must not be cancelled."""
+        scan = self._running.get(name)
+        if scan is None:
+            return self.scan_now(name)
+        if scan.answer is None:
+            scan.answer = asyncio.get_running_loop().create_future()
+        return scan.answer
+
     def forgive(self, names: Collection[str]) -> None:
         """Forget that these targets failed: their configuration has changed."""
         for name in names:

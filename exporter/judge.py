@@ -58,9 +58,17 @@ class Judge:
 
     def with_questions(self, target: Target) -> Target:
         """The target with exactly the DNS questions that its policies need."""
-        demanded = frozenset[str]().union(*(policy.demands for policy in self.policies_of(target)))
+        return self._asking(target, self.policies_of(target))
+
+    @staticmethod
+    def _asking(target: Target, policies: Iterable[Policy]) -> Target:
+        demanded = frozenset[str]().union(*(policy.demands for policy in policies))
         asked = [check.questions for check in CHECKS if check.name in demanded]
         return replace(target, questions=frozenset().union(*asked))
+
+    def with_all_questions(self, target: Target) -> Target:
+        """The target with the DNS questions of all policies of this judge."""
+        return self._asking(target, self.policies.values())
 
     def after_scan(
         self, results: Sequence[ScanResult], now: datetime, previous: Sequence[Seen] = ()
@@ -130,14 +138,17 @@ def _seen_after(result: ScanResult, now: datetime, previous: Seen | None) -> See
 
 
 def load_judge(
-    targets: Iterable[Target], eol_files: Sequence[str], neighbours: Callable[[str], Neighbours] = alone
+    targets: Iterable[Target],
+    eol_files: Sequence[str],
+    neighbours: Callable[[str], Neighbours] = alone,
+    others: Iterable[str] = (),
 ) -> Judge:
-    """The judge of these targets, with their policies and the table of releases extended by these files.
+    """The judge of these targets, with their policies and others, and the table of releases extended by these files.
 
     Raises:
         ConfigError: a policy or a file cannot be used.
     """
-    named = {policy for target in targets for policy in target.policies}
+    named = {*others, *(policy for target in targets for policy in target.policies)}
     return Judge({policy: load_policy(policy) for policy in named}, load_table(eol_files), neighbours)
 
 

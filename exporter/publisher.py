@@ -21,11 +21,13 @@ class Setup:
         targets: by name.
         judge: has the policies of all targets.
         full: metrics in full detail.
+        named: policies that may be named in requests, by their own names: the key of each in `judge.policies`.
     """
 
     targets: Mapping[str, Target] = field(default_factory=dict)
     judge: Judge = field(default_factory=lambda: Judge({}))
     full: bool = False
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 class Publisher:
@@ -33,6 +35,7 @@ class Publisher:
 
     Attributes:
         setup: the settings of the latest configuration.
+        now: the clock.
     """
 
     def __init__(self, store: Store, exposition: Exposition, keys: KeyIndex, now: Callable[[], datetime]) -> None:
@@ -40,7 +43,7 @@ class Publisher:
         self._store = store
         self._exposition = exposition
         self._keys = keys
-        self._now = now
+        self.now = now
         self._unwritten: set[str] = set()
 
     def apply(self, setup: Setup) -> set[str]:
@@ -73,7 +76,7 @@ class Publisher:
         """
         seen = self._store.adopt(target, service_key(target))
         if seen:
-            self._index(target, seen, self._now())
+            self._index(target, seen, self.now())
         return bool(seen)
 
     def _index(self, target: Target, seen: Sequence[Seen], now: datetime) -> set[str]:
@@ -113,8 +116,12 @@ class Publisher:
 
     def known(self, target: Target) -> dict[str | None, Facts]:
         """The valid facts of each address of the target."""
-        now = self._now()
+        now = self.now()
         return {one.address: held(one.facts, target, now) for one in self._store.seen(target)}
+
+    def seen(self, target: Target) -> tuple[Seen, ...]:
+        """What was seen of the target, by address; empty if it was never scanned."""
+        return self._store.seen(target)
 
     async def take(self, results: Sequence[ScanResult], failures: int) -> tuple[Sequence[Report], set[str]]:
         """Judge, store and show the results of a scan of one target.
@@ -126,7 +133,7 @@ class Publisher:
             results: one for each address.
             failures: how many scans have failed in a row, including this one.
         """
-        target, setup, now = results[0].target, self.setup, self._now()
+        target, setup, now = results[0].target, self.setup, self.now()
         seen = seen_after(results, now, self._store.seen(target))
         # First, because addresses of one target are neighbours too: the verdicts are final, and nothing has changed
         # when they are judged again.
@@ -148,7 +155,7 @@ class Publisher:
         seen = self._store.seen(target) if target and name not in self._unwritten else ()
         if target is None or not seen:
             return set()
-        now = self._now()
+        now = self.now()
         reports = self.setup.judge.reports(seen, target, now)
         self._store.judged(name, reports, now)
         return self._show(reports)
@@ -167,7 +174,7 @@ class Publisher:
 
     def reports(self) -> list[Sequence[Report]]:
         """The reports of every scanned target at this time, by name; one report for each address."""
-        now, targets = self._now(), (self.setup.targets[name] for name in self._store.names())
+        now, targets = self.now(), (self.setup.targets[name] for name in self._store.names())
         return [self.setup.judge.reports(self._store.seen(target), target, now) for target in targets]
 
 

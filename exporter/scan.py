@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from exporter.errors import ProbeError
 from exporter.logs import about, fields
+from exporter.logs.trace import detail
 from exporter.model import (
     MOST_ADDRESSES,
     Addresses,
@@ -105,6 +106,7 @@ async def _scan_addresses(
         return (_unresolved(target, started, environment.now(), failure),)
     results: list[ScanResult] = []
     chosen, of_name = _chosen(found), Facts()
+    detail(log, "addresses chosen", addresses=", ".join(chosen), found=len(found))
     for address in chosen:
         share = (deadline - loop.time()) / (len(chosen) - len(results))
         hurried = replace(target, scan_timeout=timedelta(seconds=max(0, round(share, 1))))
@@ -184,9 +186,11 @@ async def _scan(
             continue
         seen_at, at_hand = of_name.seen_at(probe.kind), facts.over(known)
         if seen_at is not None:
+            detail(log, "probe not run: its facts are of the name, and known from another address", probe=probe.name)
             facts, outcome[probe.name] = facts.with_part(of_name.get(probe.kind), seen_at), True
             continue
         if not probe.due(target, at_hand, started):
+            detail(log, "probe not run: it is not due", probe=probe.name)
             outcome[probe.name] = True
             continue
         until, limit = _ends(probe, deadline, seconds)
@@ -201,7 +205,18 @@ async def _scan(
             deadline=deadline,
             until=until,
         )
+        before, since = dialer.connections, asyncio.get_running_loop().time()
         told, failure = await _attempt(probe.name, target, partial(probe.run, session), limit)
+        detail(
+            log,
+            "probe done" if failure is None else "probe failed",
+            probe=probe.name,
+            address=dialer.address,
+            seconds=round(asyncio.get_running_loop().time() - since, 3),
+            connections=dialer.connections - before,
+            reason=None if failure is None else str(failure.reason),
+            detail=None if failure is None else failure.detail,
+        )
         outcome[probe.name] = failure is None or (probe is PROBES[0] and told is not None)
         if told is not None:
             facts = facts.with_part(told, now())

@@ -207,6 +207,15 @@ class Schedule:
         self._intervals[name]
         return self._dispatcher.scan_now(name)
 
+    def join(self, name: str) -> asyncio.Future[bool | None]:
+        """As `scan_now`, but a scan that runs is enough.
+
+        Raises:
+            KeyError: there is no such target.
+        """
+        self._intervals[name]
+        return self._dispatcher.join(name)
+
     def keep(self, name: str) -> None:
         """Called by the scan of this target when it has its results: it is not cancelled for others any more."""
         self._dispatcher.keep(name)

@@ -102,6 +102,8 @@ def greeting_inside_tls(protocol: str) -> str | None:
 
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""A last label that the system's resolver takes for a part of an IPv4 address (inet_aton(3)); names never end so."""
 _ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")
 """Names and indexes of interfaces; Linux allows 15 characters (IFNAMSIZ)."""
 
@@ -145,7 +147,7 @@ def normal_host(text: str) -> str:
         raise TargetError(f"{quoted(text)} is not a host name{why}") from None
     name = name.removesuffix(".").lower()
     labels = name.split(".")
-    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
+    if len(name) > 253 or not all(map(_LABEL.fullmatch, labels)) or _NUMBER.fullmatch(labels[-1]):
         raise TargetError(f"{quoted(text)} is neither a host name nor an IP address")
     return name
 

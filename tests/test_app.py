@@ -19,7 +19,7 @@ from exporter.files import one_view
 from exporter.freshness import JUDGED_EVERY_SECONDS
 from exporter.model import ScanResult, Target
 from exporter.policies import read_config
-from exporter.scan import Known
+from exporter.scan import Environment, Known
 from exporter.software.files import shipped_table
 from exporter.store import Store
 from exporter.store.database import FILE_NAME
@@ -487,8 +487,8 @@ def test_a_scan_whose_results_are_being_stored_is_not_begun_again(fixture: Fixtu
             await written.wait()
 
     class Late(App):
-        def _make_backend(self, config: Config) -> Backend:
-            real = super()._make_backend(config)
+        def _make_backend(self, environment: Environment) -> Backend:
+            real = super()._make_backend(environment)
 
             class LateBackend:
                 async def run(self, target: Target, known: Known, late: Callable[[], None]) -> tuple[ScanResult, ...]:

@@ -53,7 +53,9 @@ PLACES = {
         _section("# http_sd_configs", "# dns_sd_configs"),
     ),
     "DnsSource": _section("# dns_sd_configs", "# relabel_configs"),
-    "RelabelSettings": _section("# relabel_configs", None),
+    "RelabelSettings": _section("# relabel_configs", "# probe"),
+    "ProbeSettings": _section("# probe", None),
+    "ProbeRule": _section("# probe", None),
 }
 
 

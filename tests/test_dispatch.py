@@ -290,3 +290,25 @@ def test_who_asked_for_a_scan_of_a_removed_target_gets_an_answer() -> None:
     assert asked(fleet, "silent0.example", 600, lambda: fleet.schedule.sync({"healthy0.example": HOUR})) is None
     with pytest.raises(KeyError):
         fleet.schedule.scan_now("other.example")
+
+
+def test_a_scan_that_runs_answers_those_who_join_it() -> None:
+    fleet = Fleet(1, 0)
+    fleet.failing.clear()
+    answers = []
+
+    async def run() -> None:
+        fleet.schedule.start()
+        fleet.schedule.sync({"healthy0.example": HOUR})
+        while not fleet.schedule.gauges.running:
+            await asyncio.sleep(0.01)
+        running = [fleet.schedule.join("healthy0.example") for _ in range(2)]
+        answers.extend(await asyncio.gather(*running))
+        answers.append(await fleet.schedule.join("healthy0.example"))  # none runs, so it is scanned now
+        assert await fleet.schedule.stop(MINUTE)
+
+    run_in_feigned_time(run())
+    assert answers == [True, True, True]
+    assert len(fleet.begun["healthy0.example"]) == 2
+    with pytest.raises(KeyError):
+        fleet.schedule.join("other.example")

@@ -125,6 +125,7 @@ def test_a_host_has_one_spelling(text: str, expected: str) -> None:
     "text",
     [
         *("", ".", "..", "a..b", ".a", "a..", "-a.example", "a-.example", "a b", "a/b", "a\0b", "a\n", "a:443"),
+        *("0x7f000001", "0X7F.1", "127.0.0.0x1", "www.0x"),  # which getaddrinfo reads as addresses
         *("192.0.2.256", "192.0.2", "1", "example.1", f"{LONGEST_LABEL}a.example", f"{LONGEST_LABEL}." * 4),
         *("[www.example.com]", "[192.0.2.1]", "fe80::1%", "fe80::1%a b", "fe80::1%a\nb", "fe80::1%" + "a" * 16),
         *("2001:db8::g", "a\u2024b", "\u00fc" * 64 + ".example", "\u00fc..example", "\u2028"),

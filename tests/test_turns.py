@@ -10,10 +10,10 @@ import pytest
 
 from exporter.app import App
 from exporter.backends import Backend
-from exporter.config import Config
 from exporter.facts.certificate import CertificateFacts, OcspStatus
 from exporter.model import Facts, Failure, Reason, ScanResult, Target, TrustFailure
 from exporter.policies import read_config
+from exporter.scan import Environment
 from tests.support.clock import run_in_feigned_time
 from tests.support.facts import certificate, facts, handshake, http, report, result, tried
 from tests.support.judging import report_later
@@ -106,7 +106,7 @@ class Daemon:
         self.servers = servers = Servers(self.now, serves)
 
         class Unconnected(App):
-            def _make_backend(self, _config: Config) -> Backend:
+            def _make_backend(self, _environment: Environment) -> Backend:
                 return servers
 
         self.app = Unconnected(read_config(file), now=self.now)

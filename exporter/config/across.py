@@ -2,10 +2,10 @@
 
 import difflib
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from exporter.config.sections import Config, ScanSettings
+from exporter.config.sections import Config
 from exporter.config.values import DIRECT, NEVER, SYSTEM
 from exporter.errors import Problem
 from exporter.model import Addresses, IpProtocol, ip_version, is_ip
@@ -21,7 +21,6 @@ def problems_across(config: Config, document: Document, policy_name: PolicyName)
     problems = _duplicates(config, document) + _too_long(config, document) + _too_old(config, document)
     problems += _too_often(config, document) + _unknown_stores(config, document)
     problems += _out_of_reach(config, document) + _resolved_elsewhere(config, document)
-    problems += _policy_files_twice(config, document, policy_name)
     return problems + _policies_twice(config, document, policy_name)
 
 
@@ -128,29 +127,18 @@ def _resolved_elsewhere(config: Config, document: Document) -> list[Problem]:
 
 def _policies_twice(config: Config, document: Document, policy_name: PolicyName) -> list[Problem]:
     """Policies of one list with the same name, by which metrics and findings distinguish them."""
-    sections: list[tuple[tuple[str | int, ...], ScanSettings]] = [(("global",), config.global_)]
-    sections += [(("targets", index), target) for index, target in enumerate(config.targets)]
+    lists: list[tuple[tuple[str | int, ...], Sequence[str]]] = [
+        (("policy_files",), config.policy_files),
+        (("global", "policies"), config.global_.policies or ()),
+        *((("targets", index, "policies"), target.policies or ()) for index, target in enumerate(config.targets)),
+    ]
     names: dict[str, str] = {}
     problems = []
-    for section, settings in sections:
+    for place, policies in lists:
         seen: set[str] = set()
-        for index, policy in enumerate(settings.policies or ()):
+        for index, policy in enumerate(policies):
             name = names[policy] = names.get(policy) or policy_name(policy)
             if name in seen:
-                problems.append(
-                    document.problem((*section, "policies", index), f"policy {quoted(name)} is there twice")
-                )
+                problems.append(document.problem((*place, index), f"policy {quoted(name)} is there twice"))
             seen.add(name)
-    return problems
-
-
-def _policy_files_twice(config: Config, document: Document, policy_name: PolicyName) -> list[Problem]:
-    """Policy files whose names others could not distinguish."""
-    seen: set[str] = set()
-    problems = []
-    for index, file in enumerate(config.policy_files):
-        name = policy_name(file)
-        if name in seen:
-            problems.append(document.problem(("policy_files", index), f"policy {quoted(name)} is there twice"))
-        seen.add(name)
     return problems

@@ -14,6 +14,7 @@ from pydantic import (
 from exporter.clients.files import ClientIds
 from exporter.config.discovery import DnsSource, FileSource
 from exporter.config.http_client import HttpSource
+from exporter.config.probe import ProbeSettings
 from exporter.config.relabelling import RelabelSettings
 from exporter.config.section import Section
 from exporter.config.values import (
@@ -332,6 +333,7 @@ class Config(Section):
     allow_empty: bool = Field(default=False, strict=True)
     targets: list[TargetSettings] = Field(default_factory=list)
     file_sd_configs: list[FileSource] = Field(default_factory=list)
+    http_sd_configs: list[HttpSource] = Field(default_factory=list)
     dns_sd_configs: list[DnsSource] = Field(default_factory=list)
     relabel_configs: list[RelabelSettings] = Field(default_factory=list)
-    http_sd_configs: list[HttpSource] = Field(default_factory=list)
+    probe: ProbeSettings = Field(default_factory=ProbeSettings)

@@ -34,7 +34,7 @@ from exporter.metrics.families import (
     TARGET_INFO,
 )
 from exporter.metrics.negotiation import prefers_openmetrics
-from exporter.metrics.own import CLIENTS, OWN_FAMILIES, SERVER_EOL, OwnMetrics
+from exporter.metrics.own import CLIENTS, OWN_FAMILIES, SERVER_EOL, OwnMetrics, ProbeOutcome
 from exporter.model import Family, Report, Sample, Target, Verdict
 from exporter.policies import Policy
 from exporter.probes.registry import PROBES
@@ -50,10 +50,12 @@ __all__ = [
     "Exposition",
     "Lines",
     "OwnMetrics",
+    "ProbeOutcome",
     "number",
     "render_reports",
     "render_target",
     "report_samples",
+    "target_page",
     "target_samples",
     "target_text",
 ]
@@ -221,6 +223,14 @@ class Exposition:
         targets = target_text(self._targets.values()).encode()
         body = own.removesuffix(b"# EOF\n") + targets + end
         return body, OPENMETRICS_CONTENT_TYPE if openmetrics else CONTENT_TYPE_PLAIN_0_0_4
+
+
+def target_page(lines: Lines, accept: str) -> tuple[bytes, str]:
+    """Body and content type of a page with the lines of one target only."""
+    text = target_text([lines])
+    if prefers_openmetrics(accept):
+        return f"{text}# EOF\n".encode(), OPENMETRICS_CONTENT_TYPE
+    return text.encode(), CONTENT_TYPE_PLAIN_0_0_4
 
 
 def target_text(targets: Iterable[Lines]) -> str:

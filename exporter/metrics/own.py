@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily
@@ -29,6 +30,18 @@ CLIENTS = "clients"
 """The table of clients, as a value of the label `data`."""
 
 STORE_ERROR_KINDS = tuple(StoreError)
+
+
+class ProbeOutcome(StrEnum):
+    """How a request for `/probe` ended."""
+
+    STORED = "stored"
+    SCANNED = "scanned"
+    OLDER = "older"
+    INVALID = "invalid"
+    FORBIDDEN = "forbidden"
+    UNAVAILABLE = "unavailable"
+
 
 NEVER = "never"
 BUILD_INFO = Family(
@@ -254,6 +267,36 @@ WEB_CUT = Family(
     example=0,
     kind="counter",
 )
+PROBES_TOTAL = Family(
+    "tls_posture_exporter_probes_total",
+    "Requests for /probe by outcome",
+    Unit.COUNT,
+    NEVER,
+    labels=(
+        Label(
+            "outcome",
+            "a report that is recent, of a scan now, or older because a scan was not possible in time; no report "
+            "because the request was invalid, the target not permitted, or nothing known in time",
+            tuple(ProbeOutcome),
+        ),
+    ),
+    example=12,
+    kind="counter",
+)
+PROBE_RUNNING = Family(
+    "tls_posture_exporter_probe_scans_running",
+    "Scans of services that are not configured, asked for by /probe, that are running",
+    Unit.COUNT,
+    NEVER,
+    example=1,
+)
+PROBE_WAITING = Family(
+    "tls_posture_exporter_probe_scans_waiting",
+    "Scans of services that are not configured, asked for by /probe, that wait for a place",
+    Unit.COUNT,
+    NEVER,
+    example=0,
+)
 LOCAL_ERRORS = Family(
     "tls_posture_exporter_local_resource_errors_total",
     "Errors because this machine had not enough of a resource; they say nothing about targets",
@@ -341,6 +384,9 @@ OWN_FAMILIES = (
     POOL_QUEUE,
     WEB_CONNECTIONS,
     WEB_CUT,
+    PROBES_TOTAL,
+    PROBE_RUNNING,
+    PROBE_WAITING,
     LOCAL_ERRORS,
     LOG_LINES_DROPPED,
     DISCOVERY_SUCCESSFUL,
@@ -433,6 +479,10 @@ class OwnMetrics:
         self.web_cut = self._counter(WEB_CUT)
         for reason in WEB_CUT.labels[0].values:
             self.web_cut.labels(reason)
+        self.probes = self._counter(PROBES_TOTAL)
+        for outcome in PROBES_TOTAL.labels[0].values:
+            self.probes.labels(outcome)
+        self.probe_running, self.probe_waiting = self._gauge(PROBE_RUNNING), self._gauge(PROBE_WAITING)
         self.registry.register(_LocalErrors())
         self._log_lines_dropped, self._dropped_lines = self._counter(LOG_LINES_DROPPED), 0
         self._sources_up, self._sources_at = self._gauge(DISCOVERY_SUCCESSFUL), self._gauge(DISCOVERY_TIMESTAMP)

@@ -284,6 +284,11 @@ class Dialer:
         self._proxy_address: str | None = None
         self._resolving = asyncio.Lock()
 
+    @property
+    def address(self) -> str | None:
+        """The address that accepted the first connection, to which all others go; None before, and behind a proxy."""
+        return self._address
+
     def towards(self, target: Target) -> "Dialer":
         """A dialer for a server that is related to this target, with the same gate and its own counts."""
         return Dialer(target, self._gate, patience=self.patience)

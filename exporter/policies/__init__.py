@@ -1,6 +1,6 @@
 """Named policies: YAML files that say what is demanded of each check, and where the demand is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -65,6 +65,15 @@ def load_policy(policy: str) -> Policy:
     return Policy(**dict(header), demands=demands, file=path)
 
 
+def named_policies(files: Sequence[str]) -> dict[str, str]:
+    """Own name -> name or path, of the shipped policies and of these files. A shipped policy keeps its name.
+
+    Raises:
+        ConfigError: a file has mistakes.
+    """
+    return {load_policy(file).name: file for file in files} | {name: name for name in shipped()}
+
+
 def read_config(path: Path) -> Config:
     """The configuration, with its policies checked.
 
@@ -74,4 +83,4 @@ def read_config(path: Path) -> Config:
     return load_config(path, wrong_policy, lambda policy: load_policy(policy).name)
 
 
-__all__ = ["NotExpressed", "Policy", "load_policy", "read_config", "shipped", "wrong_policy"]
+__all__ = ["NotExpressed", "Policy", "load_policy", "named_policies", "read_config", "shipped", "wrong_policy"]

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from exporter import __version__
 from exporter.metrics.negotiation import prefers_gzip
 from exporter.web.lifecycle import reload_route
+from exporter.web.probe import Ask, probe_route
 from exporter.web.scrapes import Page, Scrapes
 
 _GZIP_FROM_BYTES = 1024
@@ -69,6 +70,7 @@ class Sources:
         counts: number of targets, and how many of them have been scanned.
         reload: reads the configuration again; returns why that failed, None if it worked. None without a file.
         version: another number for each configuration that was used: metrics of an older one are not shown.
+        probe: answers `/probe`; None without it.
     """
 
     metrics: Callable[[str], tuple[bytes, str]]
@@ -76,6 +78,7 @@ class Sources:
     counts: Callable[[], tuple[int, int]]
     reload: Callable[[], Awaitable[str | None]] | None = None
     version: Callable[[], int] = lambda: 0
+    probe: Ask | None = None
 
 
 def make_app(sources: Sources) -> Starlette:
@@ -116,6 +119,7 @@ def make_app(sources: Sources) -> Starlette:
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         *([] if sources.reload is None else [reload_route(sources.reload)]),
+        *([] if sources.probe is None else [probe_route(sources.probe, sources.ready)]),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False  # such a redirect would contain whatever the Host field of the request has
