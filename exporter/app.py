@@ -31,7 +31,7 @@ from exporter.store import Store
 from exporter.store.database import Database, StoreError
 from exporter.store.saved import Saved
 from exporter.targets import static_targets
-from exporter.web import Cut, Sources, Watch
+from exporter.web import AccessWatch, Cut, Denial, Sources, Watch
 from exporter.workers import ProtectionLog, Workers
 
 log = logging.getLogger(__name__)
@@ -298,6 +298,14 @@ class App:
             self._own.web_cut.labels(reason).inc()
 
         return Watch(self._own.web_connections.set, count)
+
+    def access_watch(self) -> AccessWatch:
+        """Shows how the web configuration does, and counts requests that it denies."""
+
+        def count(reason: Denial) -> None:
+            self._own.web_denied.labels(reason).inc()
+
+        return AccessWatch(self._own.note_web_config, count)
 
     async def stop(self) -> None:
         """Stop scanning."""

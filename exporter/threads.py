@@ -170,5 +170,8 @@ servers). Scans that run at the same time wait for one name each; there are 10 b
 COMPRESSION = Pool("compression", 2)
 """Compression of pages of metrics: one thread for each format."""
 
-POOLS = (OPENSSL, CERTIFICATES, FILES, NAMES, COMPRESSION)
+PASSWORDS = Pool("passwords", 1)
+"""Hashes of passwords of web clients. With one thread, those who try many use one processor and no more."""
+
+POOLS = (OPENSSL, CERTIFICATES, FILES, NAMES, COMPRESSION, PASSWORDS)
 """All pools."""

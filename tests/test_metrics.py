@@ -455,6 +455,7 @@ def test_the_exporters_own_families_are_of_the_contract() -> None:
     metrics = OwnMetrics()
     metrics.show_protection("seccomp", True)
     metrics.oldest_fact.value = metrics.next_due.value = 1.0  # absent where there is none
+    metrics.note_web_config(usable=True)
     families = list(parse_openmetrics(page_text(Exposition(metrics), OPENMETRICS)))
     own = {family.name: family for family in families if family.name.startswith("tls_posture_")}
     assert set(own) == set(OWN_CONTRACT)
