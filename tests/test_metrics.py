@@ -465,6 +465,14 @@ def test_the_exporters_own_families_are_of_the_contract() -> None:
     assert others == {"process", "python"}
 
 
+def test_the_state_of_the_web_configuration_is_absent_without_one() -> None:
+    metrics, name = OwnMetrics(), "tls_posture_exporter_web_config_last_reload_successful"
+    assert f"\n{name} " not in page_text(Exposition(metrics))
+    for usable in (True, False):
+        metrics.note_web_config(usable)
+        assert f"\n{name} {float(usable)}\n" in page_text(Exposition(metrics))
+
+
 def test_scans_are_counted_from_zero_for_both_outcomes() -> None:
     """A rate over a counter that starts with its first event would miss it."""
     found = values(parse_text(page_text(exposition())))

@@ -64,7 +64,7 @@ def _headers(fields: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{name} is one of {', '.join(HEADERS[name])}, not {quoted(value)}")
         if not re.fullmatch(r"[\x20-\x7e]*", value):
             raise ValueError(f"{name} has characters that are not printable ASCII")
-    return fields
+    return {name: value.strip() for name, value in fields.items()}  # as Go; h11 sends no other
 
 
 Secret = Annotated[str | None, BeforeValidator(_secret), Field(repr=False)]

@@ -408,6 +408,29 @@ def test_a_client_that_resets_in_the_handshake_is_forgotten(files: Files) -> Non
     assert not run(files, {"tls_server_config": TLS}, do).cut
 
 
+def test_clients_cannot_fill_the_log(files: Files, caplog: pytest.LogCaptureFixture) -> None:
+    async def do(server: Server) -> None:
+        for sent in (
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"\x16\x03\x01\x00\x02\x01\x00",
+            b"\x15\x03\x01\x00\x02\x02\x28",
+            b"\x80",
+        ):
+            for _ in range(10):
+                reader, writer = await server.connect()
+                writer.write(sent)
+                writer.write_eof()
+                with suppress(ConnectionError):
+                    await reader.read()
+                writer.close()
+        for _ in range(10):
+            assert (await server.ask(WRONG, tls=files.trust())).status == 401
+
+    with caplog.at_level("WARNING"):
+        run(files, {"tls_server_config": TLS, "basic_auth_users": USERS}, do)
+    assert caplog.messages == []
+
+
 def test_the_server_stops_while_clients_are_in_the_handshake(files: Files) -> None:
     async def do() -> None:
         async with served(files.write({"tls_server_config": TLS})) as server:
