@@ -56,6 +56,10 @@ def _seconds(value: object) -> object:
     return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_PART, value))
 
 
+def _field_text(value: object) -> object:
+    return str(value) if type(value) is int else value  # `X-XSS-Protection: 0` has no quotes as a rule
+
+
 def _headers(fields: dict[str, str]) -> dict[str, str]:
     for name, value in fields.items():
         if name not in HEADERS:
@@ -73,4 +77,4 @@ BcryptHash = Annotated[str, BeforeValidator(_hash)]
 Switch = Annotated[bool, Field(strict=True), BeforeValidator(_switch)]
 """Also as YAML 1.1 writes it, as Go's parser reads it."""
 GoSeconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=86400)]
-Headers = Annotated[dict[str, str], AfterValidator(_headers)]
+Headers = Annotated[dict[str, Annotated[str, BeforeValidator(_field_text)]], AfterValidator(_headers)]

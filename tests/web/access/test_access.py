@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from random import SystemRandom
+from typing import Any
 
 import pytest
 
+from exporter.files import View
 from exporter.web import Access, AccessWatch, Passwords, first_read, make_access
 from exporter.web.access.access import Bucket
 from exporter.web.access.file import Rate
@@ -155,19 +158,30 @@ def test_files_are_looked_at_once_a_second_at_most(files: Files) -> None:
     assert usable == [True, True]
 
 
-def test_storage_that_does_not_answer_keeps_no_request_waiting_for_long(files: Files) -> None:
+def test_storage_that_does_not_answer_keeps_no_request_waiting_for_long(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = files.write({"basic_auth_users": USERS})
-    access = make_access(first_read(path), Passwords(b"secret", SystemRandom()), AccessWatch())
+    usable: list[bool] = []
+    access = make_access(first_read(path), Passwords(b"secret", SystemRandom()), AccessWatch(usable.append))
+    answers, read = threading.Event(), View.read_again
+
+    def hangs(view: View, path: str) -> Any:  # noqa: ANN401 - a class of its own module
+        view.reading = path
+        assert answers.wait(60)
+        return read(view, path)
 
     async def run() -> None:
-        never = asyncio.Event()
-        access.look = never.wait
-        async with asyncio.timeout(60):
-            await asyncio.gather(*(access.renew() for _ in range(100)))
+        monkeypatch.setattr(View, "read_again", hangs)
+        await asyncio.gather(*(access.renew() for _ in range(100)))
+        assert not answers.is_set()
         assert access.authenticates
-        never.set()
+        answers.set()
+        while len(usable) < 2:
+            await access.renew()
 
     asyncio.run(run())
+    assert usable == [True, True]
 
 
 def test_a_bucket_has_a_burst_and_then_one_for_each_interval() -> None:

@@ -298,6 +298,10 @@ def test_a_header_field_without_a_value_is_not_set(files: Files) -> None:
     assert read(files, text).headers == ((b"x-frame-options", b"deny"),)
 
 
+def test_a_header_field_may_be_a_number(files: Files) -> None:
+    assert read(files, "http_server_config: {headers: {X-XSS-Protection: 0}}").headers == ((b"x-xss-protection", b"0"),)
+
+
 def test_spaces_around_a_header_field_are_not_sent(files: Files) -> None:
     """h11 refuses to send them, so every answer would be an error."""
     text = "http_server_config: {headers: {X-XSS-Protection: ' 0 ', Content-Security-Policy: '  '}}"
