@@ -39,7 +39,7 @@ from exporter.targets.discovery import Discovery, Staged
 from exporter.targets.groups import ADDRESS, Group
 from exporter.targets.lists import Lists
 from exporter.threads import LISTS
-from exporter.web import Cut, Sources, Watch
+from exporter.web import AccessWatch, Cut, Denial, Sources, Watch
 from exporter.workers import ProtectionLog, Workers
 
 log = logging.getLogger(__name__)
@@ -416,6 +416,14 @@ class App:
             self._own.web_cut.labels(reason).inc()
 
         return Watch(self._own.web_connections.set, count)
+
+    def access_watch(self) -> AccessWatch:
+        """Shows how the web configuration does, and counts requests that it denies."""
+
+        def count(reason: Denial) -> None:
+            self._own.web_denied.labels(reason).inc()
+
+        return AccessWatch(self._own.note_web_config, count)
 
     async def stop(self) -> None:
         """Stop scanning."""

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import secrets
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from random import SystemRandom
 
 from exporter.app import App, Storage
 from exporter.config import Config
@@ -14,7 +16,17 @@ from exporter.files import Fingerprint
 from exporter.signals import on_hangup
 from exporter.stopping import stop_by_signals
 from exporter.systemd import Notifier
-from exporter.web import WebLimits, descriptors_reserved, make_app, open_files, serving
+from exporter.web import (
+    Access,
+    FirstRead,
+    Passwords,
+    WebLimits,
+    descriptors_reserved,
+    make_access,
+    make_app,
+    open_files,
+    serving,
+)
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +39,7 @@ class Launch:
         config_file: where reloads read the configuration.
         addresses: where to listen.
         passed: sockets that listen already.
+        web_file: the web configuration; None without one.
         storage: where results are kept; None keeps them in memory.
         poll_every: how often the files of the configuration are polled for changes; None does not poll them.
     """
@@ -35,6 +48,7 @@ class Launch:
     addresses: list[tuple[str, int]]
     passed: Sequence[socket.socket] = ()
     storage: Storage | None = None
+    web_file: FirstRead | None = None
     poll_every: timedelta | None = None
 
 
@@ -62,7 +76,10 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
     with on_hangup(loop, hang_up):
         site = make_app(app.sources(reloader.reload))
         limits = _web_limits(config.global_.max_concurrent_scans + config.probe.max_concurrent_scans)
-        async with serving(site, launch.addresses, sockets=launch.passed, limits=limits, watch=app.watch()) as bound:
+        access = _access(launch.web_file, app)
+        async with serving(
+            site, launch.addresses, sockets=launch.passed, limits=limits, watch=app.watch(), access=access
+        ) as bound:
             for host, port in bound:
                 log.info("listening on %s port %d", host, port)
             app.start(ready=notifier.ready)
@@ -74,6 +91,15 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
             telling.cancel()
             await reloader.stop()
             await app.stop()
+
+
+def _access(file: FirstRead | None, app: App) -> Access | None:
+    """Who may ask, by this file; None if everybody may."""
+    if file is None:
+        return None
+    passwords = Passwords(secrets.token_bytes(32), SystemRandom())
+    log.info("web configuration: %s, TLS %s", file.path, "off" if file.config.tls is None else "on")
+    return make_access(file, passwords, app.access_watch())
 
 
 def _web_limits(scans: int) -> WebLimits:

@@ -173,5 +173,8 @@ COMPRESSION = Pool("compression", 2)
 LISTS = Pool("lists", 2)
 """Making lists of targets of what sources found, and writing these lists to disk."""
 
-POOLS = (OPENSSL, CERTIFICATES, FILES, NAMES, COMPRESSION, LISTS)
+PASSWORDS = Pool("passwords", 1)
+"""Hashes of passwords of web clients. With one thread, those who try many use one processor and no more."""
+
+POOLS = (OPENSSL, CERTIFICATES, FILES, NAMES, COMPRESSION, LISTS, PASSWORDS)
 """All pools."""

@@ -16,7 +16,7 @@ ORDER = (
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment", "targets"),
     *("agreement", "judge", "store", "metrics", "publisher", "freshness", "looplag", "scan_log", "probing", "report"),
-    *("terminal", "web", "reloading", "signals", "stopping", "systemd", "app", "daemon", "demo"),
+    *("terminal", "reloading", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )
 """Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""

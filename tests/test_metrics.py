@@ -465,6 +465,7 @@ def test_the_exporters_own_families_are_of_the_contract() -> None:
     state.modified = lambda: {"a.yaml": 1796083200.0}
     metrics.note_sources([state])
     metrics.show_sources({"file_sd_configs.0": dict.fromkeys(OUTCOMES, 1)})
+    metrics.note_web_config(usable=True)
     families = list(parse_openmetrics(page_text(Exposition(metrics), OPENMETRICS)))
     own = {family.name: family for family in families if family.name.startswith("tls_posture_")}
     assert set(own) == set(OWN_CONTRACT)
@@ -472,6 +473,14 @@ def test_the_exporters_own_families_are_of_the_contract() -> None:
         assert {label for sample in family.samples for label in sample.labels} == OWN_CONTRACT[name]
     others = {family.name.split("_")[0] for family in families} - {"tls"}
     assert others == {"process", "python"}
+
+
+def test_the_state_of_the_web_configuration_is_absent_without_one() -> None:
+    metrics, name = OwnMetrics(), "tls_posture_exporter_web_config_last_reload_successful"
+    assert f"\n{name} " not in page_text(Exposition(metrics))
+    for usable in (True, False):
+        metrics.note_web_config(usable)
+        assert f"\n{name} {float(usable)}\n" in page_text(Exposition(metrics))
 
 
 def test_scans_are_counted_from_zero_for_both_outcomes() -> None:

@@ -17,6 +17,7 @@ NOT_IN_THE_DEMO: Mapping[str, str] = {
     "tls_posture_addresses_disagree": "its targets have one address",
     "tls_posture_certificate_verification_failure": "both of its chains verify",
     "tls_posture_http_redirects_to_https": "it is not on port 443, where port 80 would be asked as well",
+    "tls_posture_exporter_web_config_last_reload_successful": "it has no web configuration file",
     "tls_posture_caa_issuer_authorized": "the CAA domain of its CA is in no table",
     "tls_posture_exporter_discovery_successful": "its targets are in its configuration",
     "tls_posture_exporter_discovery_success_timestamp_seconds": "its targets are in its configuration",

@@ -54,6 +54,7 @@ def _serve(add: Add) -> None:
         action="store_true",
         help="listen on the sockets that systemd passes (socket activation) instead of addresses",
     )
+    _web_config_file(command)
     command.add_argument(
         "--storage.path",
         dest="storage_path",
@@ -104,7 +105,8 @@ def _scan(add: Add) -> None:
 
 def _check_config(add: Add) -> None:
     command = add("check-config", parents=[_logging("info")], help="say what is wrong with a configuration")
-    _config_file(command, required=True)
+    _config_file(command, required=False)
+    _web_config_file(command)
     command.set_defaults(module="check_config")
 
 
@@ -136,6 +138,16 @@ def _logging(level: str) -> argparse.ArgumentParser:
 def _config_file(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument(
         "--config.file", dest="config_file", type=Path, required=required, metavar="FILE", help="configuration (YAML)"
+    )
+
+
+def _web_config_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        type=Path,
+        metavar="FILE",
+        help="TLS, passwords and header fields of the web server, as in Prometheus (docs/access.md)",
     )
 
 

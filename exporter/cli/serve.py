@@ -15,7 +15,7 @@ from exporter.files import Fingerprint, one_view
 from exporter.logs import finish
 from exporter.policies import read_config
 from exporter.systemd import Notifier, passed_sockets
-from exporter.web import parse_address, raise_open_files
+from exporter.web import first_read, parse_address, raise_open_files
 
 
 def run(options: argparse.Namespace) -> NoReturn:
@@ -24,9 +24,10 @@ def run(options: argparse.Namespace) -> NoReturn:
     passed = passed_sockets(os.environ, os.getpid()) if options.systemd_socket else []
     addresses = [parse_address(text) for text in options.listen_address or ([] if passed else [DEFAULT_ADDRESS])]
     config, files = _read(options.config_file)
+    web_file = None if options.web_config_file is None else first_read(options.web_config_file)
     raise_open_files()
     storage = Storage(options.storage_path, options.storage_retention) if options.storage_path else None
-    launch = Launch(options.config_file, addresses, passed, storage, options.poll_every)
+    launch = Launch(options.config_file, addresses, passed, storage, web_file, options.poll_every)
 
     async def serve_and_leave() -> NoReturn:
         await serve(launch, config, files, notifier)

@@ -297,6 +297,28 @@ PROBE_WAITING = Family(
     NEVER,
     example=0,
 )
+WEB_CONFIG_SUCCESSFUL = Family(
+    "tls_posture_exporter_web_config_last_reload_successful",
+    "Whether the files of --web.config.file could be used when they were last looked at; if not, those before stay",
+    Unit.FLAG,
+    "without --web.config.file",
+)
+WEB_DENIED = Family(
+    "tls_posture_exporter_web_requests_denied_total",
+    "Requests that the web configuration denied",
+    Unit.COUNT,
+    NEVER,
+    labels=(
+        Label(
+            "reason",
+            "unauthorized: no right password; rate_limited: by its rate_limit; too_many_passwords: too many passwords "
+            "waited to be checked",
+            ("unauthorized", "rate_limited", "too_many_passwords"),
+        ),
+    ),
+    example=0,
+    kind="counter",
+)
 LOCAL_ERRORS = Family(
     "tls_posture_exporter_local_resource_errors_total",
     "Errors because this machine had not enough of a resource; they say nothing about targets",
@@ -387,6 +409,8 @@ OWN_FAMILIES = (
     PROBES_TOTAL,
     PROBE_RUNNING,
     PROBE_WAITING,
+    WEB_CONFIG_SUCCESSFUL,
+    WEB_DENIED,
     LOCAL_ERRORS,
     LOG_LINES_DROPPED,
     DISCOVERY_SUCCESSFUL,
@@ -483,6 +507,10 @@ class OwnMetrics:
         for outcome in PROBES_TOTAL.labels[0].values:
             self.probes.labels(outcome)
         self.probe_running, self.probe_waiting = self._gauge(PROBE_RUNNING), self._gauge(PROBE_WAITING)
+        self.web_config_successful = Maybe(WEB_CONFIG_SUCCESSFUL, self.registry)
+        self.web_denied = self._counter(WEB_DENIED)
+        for reason in WEB_DENIED.labels[0].values:
+            self.web_denied.labels(reason)
         self.registry.register(_LocalErrors())
         self._log_lines_dropped, self._dropped_lines = self._counter(LOG_LINES_DROPPED), 0
         self._sources_up, self._sources_at = self._gauge(DISCOVERY_SUCCESSFUL), self._gauge(DISCOVERY_TIMESTAMP)
@@ -538,6 +566,10 @@ class OwnMetrics:
         """Record that the first configuration is in use; it counts as the last reload, but not among reloads."""
         self.reload_successful.set(1)
         self.reload_timestamp.set(now.timestamp())
+
+    def note_web_config(self, usable: bool) -> None:
+        """Record whether the web configuration could be used when it was looked at."""
+        self.web_config_successful.value = float(usable)
 
     def note_reload(self, now: datetime | None) -> None:
         """Record a reload that worked now; None for one that failed."""

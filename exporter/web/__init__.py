@@ -1,16 +1,24 @@
 """The HTTP server: `/metrics`, health, and a page for people. It neither scans nor judges."""
 
+from exporter.web.access import Access, AccessWatch, Denial, FirstRead, Passwords, first_read, make_access
 from exporter.web.connections import Cut, Watch
 from exporter.web.limits import WebLimits, descriptors_reserved, open_files, raise_open_files
 from exporter.web.pages import Sources, make_app
 from exporter.web.server import parse_address, serving
 
 __all__ = [
+    "Access",
+    "AccessWatch",
     "Cut",
+    "Denial",
+    "FirstRead",
+    "Passwords",
     "Sources",
     "Watch",
     "WebLimits",
     "descriptors_reserved",
+    "first_read",
+    "make_access",
     "make_app",
     "open_files",
     "parse_address",

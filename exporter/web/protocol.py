@@ -1,6 +1,7 @@
 """One web connection: uvicorn's HTTP/1.1 with limits of time and bytes that uvicorn does not have."""
 
 import http
+from collections.abc import Callable
 from typing import Any
 
 import h11
@@ -8,7 +9,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from exporter.web.access import AUTHENTICATED, Tls
 from exporter.web.connections import Connections, Cut
+
+_TLS_BUFFER_BYTES = 65536
+"""As for connections without TLS. asyncio's own limit is 512 KiB for each client that reads slowly."""
 
 
 class LimitedProtocol(H11Protocol):
@@ -19,6 +24,8 @@ class LimitedProtocol(H11Protocol):
 
     Attributes:
         network, quiet_since: see `WebConnection`.
+        tls: how the connection is opened; None without TLS.
+        give_up: ends a TLS handshake; it is called instead of `abort` while there is no connection yet.
     """
 
     def __init__(
@@ -41,6 +48,8 @@ class LimitedProtocol(H11Protocol):
         self._body_bytes = 0
         self._current: object = None
         self._is_open = self._is_cut = False
+        self.tls: Tls | None = None
+        self.give_up: Callable[[], object] = lambda: None
 
     @property
     def responding(self) -> bool:
@@ -53,8 +62,6 @@ class LimitedProtocol(H11Protocol):
 
     def overdue(self, now: float) -> Cut | None:
         """See `WebConnection`."""
-        if not self._is_open:
-            return None
         if self.responding:
             return Cut.RESPONSE_TIMEOUT if self._is_stalled(now) or now > self._response_by else self._late(now)
         return None if self._between else self._late(now, waits=True)
@@ -75,13 +82,23 @@ class LimitedProtocol(H11Protocol):
         self._is_cut = True
         if self._is_open:
             self.transport.abort()
+        else:
+            self.give_up()
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as asyncio.Protocol has it
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
         self._is_open = True
+        if self.tls is not None:
+            self._check_client(self.tls, transport)
         if self._is_cut:
             transport.abort()
+
+    def _check_client(self, tls: Tls, transport: Any) -> None:  # noqa: ANN401 - as `connection_made`
+        """Cut off a client whose certificate has another name; Python's ssl cannot refuse it in the handshake."""
+        transport.set_write_buffer_limits(_TLS_BUFFER_BYTES)
+        self._is_cut = self._is_cut or not tls.admits(transport.get_extra_info("ssl_object").getpeercert(True))
+        self.app_state[AUTHENTICATED] = tls.requires_client
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""

@@ -1,6 +1,7 @@
 """The HTTP server: binds addresses, accepts connections within limits, and stops."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -9,13 +10,19 @@ from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from exporter.errors import ExporterError
+from exporter.text import escaped
 from exporter.threads import NAMES
 from exporter.web.accepting import Acceptor
+from exporter.web.access import NETWORK, Access, Guard, Tls
 from exporter.web.connections import Connections, Watch, network_of
 from exporter.web.limits import WebLimits
+from exporter.web.opening import open_with_tls
 from exporter.web.protocol import LimitedProtocol
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 1024
 """Connections that the system holds until they are accepted. After a burst that is longer, new clients have to wait a
@@ -27,9 +34,9 @@ _SWEEP_TICKS = 5
 class _WebServer(uvicorn.Server):
     """uvicorn with our limits, and without its own signal handling: the program stops everything in one place."""
 
-    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+    def __init__(self, config: uvicorn.Config, connections: Connections, access: Access | None) -> None:
         super().__init__(config)
-        self._connections = connections
+        self._connections, self._access = connections, access
         self._opening: set[asyncio.Task[None]] = set()
 
     @contextmanager
@@ -55,18 +62,37 @@ class _WebServer(uvicorn.Server):
         if not self._connections.admit(network):
             connection.close()
             return
-        protocol = LimitedProtocol(self.config, self.server_state, self.lifespan.state, self._connections, network)
+        state = {**self.lifespan.state, NETWORK: network}
+        protocol = LimitedProtocol(self.config, self.server_state, state, self._connections, network)
         self._connections.add(protocol)
         task = asyncio.create_task(self._open(connection, protocol))
+        if self._access is not None and self._access.config.tls is not None:
+            protocol.give_up = task.cancel
         self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        task.add_done_callback(partial(self._opened, connection, protocol))
 
     async def _open(self, connection: socket.socket, protocol: LimitedProtocol) -> None:
-        try:
+        if self._access is None or self._access.config.tls is None:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, connection)
-        except OSError:  # it has ended already
+        else:
+            stall = self._connections.limits.stall_seconds
+            await open_with_tls(connection, protocol, partial(_current_tls, self._access), stall)
+
+    def _opened(self, connection: socket.socket, protocol: LimitedProtocol, task: asyncio.Task[None]) -> None:
+        self._opening.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled() or error is not None:
             self._connections.remove(protocol)
             connection.close()
+        if isinstance(error, OSError):  # it has ended already, or the handshake failed
+            log.debug("a web connection of %s was not opened: %s", protocol.network, escaped(str(error)))
+        elif error is not None:
+            log.error("a web connection was not opened", exc_info=error)
+
+
+async def _current_tls(access: Access) -> Tls:
+    await access.renew()
+    return cast("Tls", access.config.tls)  # whether there is TLS does not change while the server runs
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -85,17 +111,19 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def serving(
+async def serving(  # noqa: PLR0913 - most have a default
     app: Starlette,
     addresses: Sequence[tuple[str, int]],
     *,
     sockets: Sequence[socket.socket] = (),
     limits: WebLimits | None = None,
     watch: Watch | None = None,
+    access: Access | None = None,
 ) -> AsyncIterator[list[tuple[str, int]]]:
     """Serve the application on every address while the block runs; yields the bound addresses (port 0 resolved).
 
-    `sockets` listen already; they are served too, and closed at the end.
+    `sockets` listen already; they are served too, and closed at the end. With `access`, its web configuration says who
+    may ask, and whether all addresses speak TLS.
 
     Raises:
         ExporterError: an address cannot be bound.
@@ -103,8 +131,9 @@ async def serving(
     listeners = [*sockets, *await _bind_all(addresses)]
     limits = limits or WebLimits()
     connections = Connections(limits, watch or Watch())
+    guarded: ASGIApp = app if access is None else Guard(app, access)
     config = uvicorn.Config(
-        app,
+        guarded,
         http="h11",
         log_config=None,
         access_log=False,
@@ -117,7 +146,7 @@ async def serving(
         h11_max_incomplete_event_size=limits.head_bytes,
         timeout_keep_alive=cast("int", limits.idle_seconds),  # which uvicorn gives to call_later
     )
-    server = _WebServer(config, connections)
+    server = _WebServer(config, connections, access)
     task = asyncio.create_task(server.serve(sockets=listeners), name="web")
     try:
         while not server.started and not task.done():

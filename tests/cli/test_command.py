@@ -89,6 +89,33 @@ def test_check_config_says_how_many_targets(tmp_path: Path) -> None:
     assert done.stdout.endswith("valid, 2 targets\n")
 
 
+@pytest.mark.parametrize(("text", "code"), [("basic_auth_users: {}", 0), ("basic_auth_users: {alice: secret}", 2)])
+def test_check_config_judges_a_web_configuration_alone_and_with_the_other(tmp_path: Path, text: str, code: int) -> None:
+    web = tmp_path / "web.yml"
+    web.write_text(text)
+    for flags in ([], [f"--config.file={write_config(tmp_path, 'a.example')}"]):
+        done = run("check-config", f"--web.config.file={web}", *flags)
+        assert done.returncode == code
+        assert ("config.yaml: valid, 1 target\n" in done.stdout) == bool(flags)
+        assert (f"{web}: valid\n" in done.stdout) == (code == 0)
+        assert (f"{web}:1:27: basic_auth_users.alice: is not a bcrypt hash" in done.stderr) == (code == 2)
+        assert "secret" not in done.stderr
+
+
+def test_check_config_without_a_file_is_2() -> None:
+    done = run("check-config")
+    assert done.returncode == 2
+    assert "--web.config.file" in done.stderr
+
+
+def test_serve_does_not_start_with_a_wrong_web_configuration(tmp_path: Path) -> None:
+    web = tmp_path / "web.yml"
+    web.write_text("basic_auth_users: {alice: secret}")
+    done = run("serve", f"--config.file={write_config(tmp_path, 'a.example')}", f"--web.config.file={web}")
+    assert done.returncode == 2
+    assert "web.yml:1:27: basic_auth_users.alice: is not a bcrypt hash" in done.stderr
+
+
 def test_check_config_names_every_mistake(tmp_path: Path) -> None:
     file = write_config(tmp_path, "{host: a, prot: 1}", "{host: b, port: 0}")
     done = run("check-config", f"--config.file={file}")

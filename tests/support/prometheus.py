@@ -102,10 +102,18 @@ def hastened(rules: Path, folder: Path) -> Path:
 
 @contextmanager
 def scraping(
-    folder: Path, address: str, *, rules: Sequence[Path] = (), alertmanager: str | None = None
+    folder: Path,
+    address: str,
+    *,
+    rules: Sequence[Path] = (),
+    alertmanager: str | None = None,
+    client: Mapping[str, Any] | None = None,
 ) -> Iterator[Prometheus]:
-    """A Prometheus server that scrapes this address each second, and goes by these rules as often."""
-    jobs = [{"job_name": "tls-posture", "static_configs": [{"targets": [address]}]}]
+    """A Prometheus server that scrapes this address each second, and goes by these rules as often.
+
+    `client` has more keys of its `scrape_config`.
+    """
+    jobs = [{"job_name": "tls-posture", "static_configs": [{"targets": [address]}], **(client or {})}]
     settings: Mapping[str, Any] = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(file) for file in rules],
