@@ -169,6 +169,10 @@ class Dispatcher:
             self.scan_extra(name)
         return asked
 
+    def waits_for(self, name: str, asked: asyncio.Future[bool | None]) -> bool:
+        """Whether the scan that was asked for by `scan_now` has not begun."""
+        return self._asked.get(name) is asked
+
     def forgive(self, names: Collection[str]) -> None:
         """Forget that these targets failed: their configuration has changed."""
         for name in names:

@@ -15,7 +15,8 @@ ORDER = (
     *("lanes", "monotonic", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment", "targets"),
-    *("agreement", "judge", "store", "metrics", "publisher", "freshness", "looplag", "scan_log", "report"),
+    *("agreement", "judge", "store", "metrics", "summaries", "publisher", "freshness", "looplag", "scan_log"),
+    *("selectors", "querying", "scan_requests", "report"),
     *("terminal", "web", "reading", "reloading", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )
