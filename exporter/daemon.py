@@ -14,7 +14,7 @@ from exporter.files import Fingerprint
 from exporter.signals import on_hangup
 from exporter.stopping import stop_by_signals
 from exporter.systemd import Notifier
-from exporter.web import WebLimits, descriptors_reserved, make_app, open_files, serving
+from exporter.web import Gate, WebLimits, descriptors_reserved, make_app, open_files, serving
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ class Launch:
         passed: sockets that listen already.
         storage: where results are kept; None keeps them in memory.
         poll_every: how often the files of the configuration are polled for changes; None does not poll them.
+        lifecycle: whether requests without authentication may change something.
     """
 
     config_file: Path
@@ -36,6 +37,7 @@ class Launch:
     passed: Sequence[socket.socket] = ()
     storage: Storage | None = None
     poll_every: timedelta | None = None
+    lifecycle: bool = False
 
 
 async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: Notifier) -> None:
@@ -60,7 +62,7 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
         reloader.request().add_done_callback(lambda _: notifier.reloaded())
 
     with on_hangup(loop, hang_up):
-        site = make_app(app.sources(reloader.reload))
+        site = make_app(app.sources(reloader.reload), Gate(enabled=launch.lifecycle))
         limits = _web_limits(config.global_.max_concurrent_scans)
         async with serving(site, launch.addresses, sockets=launch.passed, limits=limits, watch=app.watch()) as bound:
             for host, port in bound:

@@ -55,6 +55,12 @@ def _serve(add: Add) -> None:
         help="listen on the sockets that systemd passes (socket activation) instead of addresses",
     )
     command.add_argument(
+        "--web.enable-lifecycle",
+        dest="lifecycle",
+        action="store_true",
+        help="allow requests without authentication to reload the configuration and to start scans",
+    )
+    command.add_argument(
         "--storage.path",
         dest="storage_path",
         type=Path,

@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> NoReturn:
     config, files = _read(options.config_file)
     raise_open_files()
     storage = Storage(options.storage_path, options.storage_retention) if options.storage_path else None
-    launch = Launch(options.config_file, addresses, passed, storage, options.poll_every)
+    launch = Launch(options.config_file, addresses, passed, storage, options.poll_every, options.lifecycle)
 
     async def serve_and_leave() -> NoReturn:
         await serve(launch, config, files, notifier)

@@ -1,12 +1,14 @@
 """The HTTP server: `/metrics`, health, and a page for people. It neither scans nor judges."""
 
 from exporter.web.connections import Cut, Watch
+from exporter.web.lifecycle import Gate
 from exporter.web.limits import WebLimits, descriptors_reserved, open_files, raise_open_files
 from exporter.web.pages import Sources, make_app
 from exporter.web.server import parse_address, serving
 
 __all__ = [
     "Cut",
+    "Gate",
     "Sources",
     "Watch",
     "WebLimits",

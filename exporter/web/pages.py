@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from exporter import __version__
 from exporter.metrics.negotiation import prefers_gzip
-from exporter.web.lifecycle import reload_route
+from exporter.web.lifecycle import Gate, reload_route
 from exporter.web.scrapes import Page, Scrapes
 
 _GZIP_FROM_BYTES = 1024
@@ -78,8 +78,9 @@ class Sources:
     version: Callable[[], int] = lambda: 0
 
 
-def make_app(sources: Sources) -> Starlette:
-    """The ASGI application."""
+def make_app(sources: Sources, gate: Gate | None = None) -> Starlette:
+    """The ASGI application; `gate` decides who may change something, by default nobody."""
+    gate = gate or Gate()
     scrapes = Scrapes(sources.metrics, sources.version)
 
     async def metrics(request: Request) -> Response:
@@ -115,7 +116,7 @@ def make_app(sources: Sources) -> Starlette:
         Route("/metrics", metrics),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
-        *([] if sources.reload is None else [reload_route(sources.reload)]),
+        *([] if sources.reload is None else [reload_route(sources.reload, gate)]),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False  # such a redirect would contain whatever the Host field of the request has
