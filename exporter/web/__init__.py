@@ -1,5 +1,6 @@
 """The HTTP server: `/metrics`, health, and a page for people. It neither scans nor judges."""
 
+from exporter.web.api import ApiData
 from exporter.web.connections import Cut, Watch
 from exporter.web.lifecycle import Gate
 from exporter.web.limits import WebLimits, descriptors_reserved, open_files, raise_open_files
@@ -7,6 +8,7 @@ from exporter.web.pages import Sources, make_app
 from exporter.web.server import parse_address, serving
 
 __all__ = [
+    "ApiData",
     "Cut",
     "Gate",
     "Sources",

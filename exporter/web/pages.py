@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from exporter import __version__
 from exporter.metrics.negotiation import prefers_gzip
+from exporter.web.api import ApiData, ApiRoute
 from exporter.web.lifecycle import Gate, reload_route
 from exporter.web.scrapes import Page, Scrapes
 
@@ -69,6 +70,7 @@ class Sources:
         counts: number of targets, and how many of them have been scanned.
         reload: reads the configuration again; returns why that failed, None if it worked. None without a file.
         version: another number for each configuration that was used: metrics of an older one are not shown.
+        api: what the API answers from; None without an API.
     """
 
     metrics: Callable[[str], tuple[bytes, str]]
@@ -76,6 +78,7 @@ class Sources:
     counts: Callable[[], tuple[int, int]]
     reload: Callable[[], Awaitable[str | None]] | None = None
     version: Callable[[], int] = lambda: 0
+    api: ApiData | None = None
 
 
 def make_app(sources: Sources, gate: Gate | None = None) -> Starlette:
@@ -117,6 +120,7 @@ def make_app(sources: Sources, gate: Gate | None = None) -> Starlette:
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         *([] if sources.reload is None else [reload_route(sources.reload, gate)]),
+        *([] if sources.api is None else [ApiRoute(sources.api, gate)]),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False  # such a redirect would contain whatever the Host field of the request has
