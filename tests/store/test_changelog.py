@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -226,5 +227,31 @@ def test_a_log_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
             assert log.database
             assert await log.database.read_log(LogQuery()) is None
         assert log.errors == [StoreError.READ]
+
+    asyncio.run(steps())
+
+
+def test_a_disk_that_hangs_keeps_no_reader_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.store.database._PATIENCE_SECONDS", 0.01)
+    answers, errors = threading.Event(), list[StoreError]()
+
+    def failed(error: StoreError) -> None:
+        errors.append(error)
+        if error is StoreError.RECORD:  # in the thread that reads
+            answers.wait(60)
+
+    async def steps() -> None:
+        database = Database(tmp_path, RETENTION, now=lambda: NOW, failed=failed, everything=dict)
+        database.open()
+        damaged = StateChange("a", None, StateKey(What.GRADE), {"not": 1}, "A", NOW)
+        database.put("a", None, [damaged, change(1)])
+        reads = await asyncio.gather(*(database.read_log(LogQuery()) for _ in range(100)))
+        assert set(reads) == {None}
+        assert StoreError.READ in errors
+        answers.set()
+        while (part := await database.read_log(LogQuery())) is None:
+            await asyncio.sleep(0)
+        assert befores(part) == [1]
+        assert await asyncio.to_thread(database.close, timedelta(seconds=60))
 
     asyncio.run(steps())
