@@ -54,6 +54,7 @@ format: setup
 generate: setup
 	$(BIN)/python tools/write_registries.py
 	$(BIN)/python tools/write_schema.py
+	$(BIN)/python tools/write_openapi.py
 	$(BIN)/python -m tools.dashboards
 	$(BIN)/python tools/write_policy_schema.py
 	$(BIN)/python tools/write_clients.py

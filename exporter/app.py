@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 
 from exporter.backends import Backend, LocalBackend
 from exporter.config import Config
@@ -27,11 +28,14 @@ from exporter.probing.allow import Allow
 from exporter.probing.answers import ProbeParts, Probing
 from exporter.probing.prober import Using
 from exporter.publisher import Publisher, Setup, same_service
+from exporter.querying import Queries
 from exporter.reloading import Reloader, Steps, make_reloader
 from exporter.scan import Environment
 from exporter.scan_log import log_scan
+from exporter.scan_requests import Scanning, ScanRequests
 from exporter.schedule import Past, Schedule
 from exporter.store import Store
+from exporter.store.changelog import MemoryLog
 from exporter.store.database import Database, StoreError
 from exporter.store.saved import Saved
 from exporter.targets.discovered import Lister, Rejected, TargetList
@@ -39,7 +43,7 @@ from exporter.targets.discovery import Discovery, Staged
 from exporter.targets.groups import ADDRESS, Group
 from exporter.targets.lists import Lists
 from exporter.threads import LISTS
-from exporter.web import AccessWatch, Cut, Denial, Sources, Watch
+from exporter.web import AccessWatch, ApiData, Cut, Denial, Sources, Watch
 from exporter.workers import ProtectionLog, Workers
 
 log = logging.getLogger(__name__)
@@ -132,6 +136,7 @@ class App:
         )
         self.freshness = Freshness(hooks, now)
         self.discovery = Discovery(now)
+        self._api = self._make_api()
         self._ready = False
         self._version = 0  # of the configuration
 
@@ -154,6 +159,8 @@ class App:
                 )
             )
             self.discovery.keep_in(Lists(self._storage.folder))
+        else:
+            self.store.keep_log(MemoryLog(token_hex(8), self._now()))
         self.schedule.start()
         self.apply(self._first_config)
         self._own.note_start(self._now())
@@ -398,6 +405,17 @@ class App:
         """The latest reports of every scanned target, by name; one for each address."""
         return [report for reports in self._publisher.reports() for report in reports]
 
+    def _make_api(self) -> ApiData:
+        scanning = Scanning(
+            scan_now=self.schedule.scan_now,
+            waits_for=self.schedule.waits_for,
+            begun_at=self._publisher.begun_at,
+            monotonic=lambda: asyncio.get_running_loop().time(),
+            new_id=lambda: token_hex(16),
+        )
+        queries = Queries(self._publisher, self.store, self.schedule.next_due_of)
+        return ApiData(queries, ScanRequests(scanning), ready=lambda: self._ready)
+
     def sources(self, reload: Callable[[], Awaitable[str | None]] | None = None) -> Sources:
         """The data of the web pages; without `reload` there is no configuration file to reload."""
         return Sources(
@@ -407,6 +425,7 @@ class App:
             reload=reload,
             version=lambda: self._version,
             probe=self._probing.answer,
+            api=self._api,
         )
 
     def watch(self) -> Watch:

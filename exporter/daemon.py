@@ -19,9 +19,11 @@ from exporter.systemd import Notifier
 from exporter.web import (
     Access,
     FirstRead,
+    Gate,
     Passwords,
     WebLimits,
     descriptors_reserved,
+    is_authenticated,
     make_access,
     make_app,
     open_files,
@@ -42,6 +44,7 @@ class Launch:
         web_file: the web configuration; None without one.
         storage: where results are kept; None keeps them in memory.
         poll_every: how often the files of the configuration are polled for changes; None does not poll them.
+        lifecycle: whether requests without authentication may change something.
     """
 
     config_file: Path
@@ -50,6 +53,7 @@ class Launch:
     storage: Storage | None = None
     web_file: FirstRead | None = None
     poll_every: timedelta | None = None
+    lifecycle: bool = False
 
 
 async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: Notifier) -> None:
@@ -74,7 +78,8 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
         reloader.request().add_done_callback(lambda _: notifier.reloaded())
 
     with on_hangup(loop, hang_up):
-        site = make_app(app.sources(reloader.reload))
+        gate = Gate(enabled=launch.lifecycle, authenticated=lambda request: is_authenticated(request.scope))
+        site = make_app(app.sources(reloader.reload), gate)
         limits = _web_limits(config.global_.max_concurrent_scans + config.probe.max_concurrent_scans)
         access = _access(launch.web_file, app)
         async with serving(

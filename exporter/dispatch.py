@@ -178,6 +178,10 @@ class Dispatcher:
             scan.answer = asyncio.get_running_loop().create_future()
         return scan.answer
 
+    def waits_for(self, name: str, asked: asyncio.Future[bool | None]) -> bool:
+        """Whether the scan that was asked for by `scan_now` has not begun."""
+        return self._asked.get(name) is asked
+
     def forgive(self, names: Collection[str]) -> None:
         """Forget that these targets failed: their configuration has changed."""
         for name in names:

@@ -11,6 +11,7 @@ from exporter.metrics import Exposition, Lines, render_reports, render_target, t
 from exporter.model import Facts, Report, ScanResult, Seen, Target
 from exporter.store import Store
 from exporter.store.saved import Saved
+from exporter.summaries import LatestVerdicts, Summary, judged_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Publisher:
         self._keys = keys
         self.now = now
         self._unwritten: set[str] = set()
+        self._judged: dict[str, LatestVerdicts] = {}
 
     def apply(self, setup: Setup) -> set[str]:
         """Use this setup; returns the names of previous targets that are still the same service.
@@ -62,6 +64,7 @@ class Publisher:
         for name in before.keys() - kept:
             self._store.remove(name)
             self._exposition.remove(name)
+            self._judged.pop(name, None)
             self._keys.remove(name)
         self.setup = setup
         for name, lines in fresh.items():
@@ -164,6 +167,7 @@ class Publisher:
         target = reports[0].target
         lines = render_reports(reports, self.setup.judge.policies_of(target), full=self.setup.full)
         self._exposition.put(target.name, lines)
+        self._judged[target.name] = judged_of(reports)
         # The neighbours' facts about this one have changed; their own have not.
         return self._keys.update(target.name, reports)
 
@@ -174,8 +178,24 @@ class Publisher:
 
     def reports(self) -> list[Sequence[Report]]:
         """The reports of every scanned target at this time, by name; one report for each address."""
-        now, targets = self.now(), (self.setup.targets[name] for name in self._store.names())
-        return [self.setup.judge.reports(self._store.seen(target), target, now) for target in targets]
+        return [self.reports_of(name) for name in self._store.names()]
+
+    def reports_of(self, name: str) -> Sequence[Report]:
+        """The reports of the target at this time, one for each address; empty before its first scan.
+
+        Raises:
+            KeyError: there is no such target.
+        """
+        target = self.setup.targets[name]
+        return self.setup.judge.reports(self._store.seen(target), target, self.now())
+
+    def summary(self, name: str) -> Summary | None:
+        """The target in short; None if there is no such target."""
+        target = self.setup.targets.get(name)
+        if target is None:
+            return None
+        policies = tuple(policy.name for policy in self.setup.judge.policies_of(target))
+        return Summary(target, policies, self._judged.get(name))
 
 
 def same_service(one: Target | None, other: Target | None) -> bool:

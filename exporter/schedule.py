@@ -180,7 +180,16 @@ class Schedule:
         if not self._clock.running:
             return None
         times = [job.next_run_time for job in self._clock.get_jobs() if job.id != _WATCH]
-        return EPOCH + (min(times) - self._zone.at(0)) + self._ahead if times else None
+        return self._system_time(min(times)) if times else None
+
+    def next_due_of(self, name: str) -> datetime | None:
+        """The same for one target; it waits for a place from then on."""
+        jobs = map(self._clock.get_job, (name, _first_id(name), _extra_id(name))) if self._clock.running else ()
+        times = [job.next_run_time for job in jobs if job is not None]
+        return self._system_time(min(times)) if times else None
+
+    def _system_time(self, at: datetime) -> datetime:
+        return EPOCH + (at - self._zone.at(0)) + self._ahead
 
     def scan_again(self, names: Collection[str]) -> None:
         """Scan each of these targets once more soon, spread as after a start; regular scans are unaffected.
@@ -215,6 +224,10 @@ class Schedule:
         """
         self._intervals[name]
         return self._dispatcher.join(name)
+
+    def waits_for(self, name: str, asked: asyncio.Future[bool | None]) -> bool:
+        """Whether the scan that was asked for by `scan_now` has not begun."""
+        return self._dispatcher.waits_for(name, asked)
 
     def keep(self, name: str) -> None:
         """Called by the scan of this target when it has its results: it is not cancelled for others any more."""

@@ -15,7 +15,8 @@ ORDER = (
     *("lanes", "monotonic", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment", "targets"),
-    *("agreement", "judge", "store", "metrics", "publisher", "freshness", "looplag", "scan_log", "probing", "report"),
+    *("agreement", "judge", "store", "metrics", "summaries", "publisher", "freshness", "looplag", "scan_log"),
+    *("probing", "selectors", "querying", "scan_requests", "report"),
     *("terminal", "reloading", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from exporter.errors import ExporterError
-from exporter.web import Sources, make_app, parse_address, serving
+from exporter.web import Gate, Sources, make_app, parse_address, serving
 
 
 class Answer(NamedTuple):
@@ -34,8 +34,8 @@ def ask(path: str, *, method: str = "GET", ready: bool = True, **headers: str) -
     return asyncio.run(_ask(sources, method, path, {name.replace("_", "-"): value for name, value in headers.items()}))
 
 
-async def _ask(sources: Sources, method: str, path: str, headers: dict[str, str]) -> Answer:
-    async with serving(make_app(sources), [("127.0.0.1", 0)]) as [(host, port)]:
+async def _ask(sources: Sources, method: str, path: str, headers: dict[str, str], gate: Gate | None = None) -> Answer:
+    async with serving(make_app(sources, gate), [("127.0.0.1", 0)]) as [(host, port)]:
         return await asyncio.to_thread(_request, host, port, method, path, headers)
 
 
@@ -151,7 +151,7 @@ def test_a_reload_answers_whether_it_worked_and_why_not(problem: str | None, sta
         return problem
 
     sources = Sources(lambda _accept: (b"", "text/plain"), lambda: True, lambda: (0, 0), reload)
-    answer = asyncio.run(_ask(sources, "POST", "/-/reload", {}))
+    answer = asyncio.run(_ask(sources, "POST", "/-/reload", {}, Gate(enabled=True)))
     assert (answer.status, answer.body) == (status, body)
     assert answer.headers["content-type"].startswith("text/plain")
 

@@ -56,6 +56,12 @@ def _serve(add: Add) -> None:
     )
     _web_config_file(command)
     command.add_argument(
+        "--web.enable-lifecycle",
+        dest="lifecycle",
+        action="store_true",
+        help="allow requests without authentication to reload the configuration and to start scans",
+    )
+    command.add_argument(
         "--storage.path",
         dest="storage_path",
         type=Path,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from exporter.model import Report, Seen, Target
+from exporter.store.changelog import LogPart, LogQuery, MemoryLog
 from exporter.store.database import Database
 from exporter.store.form import UnreadableRecordError, pack, unpack
 from exporter.store.history import StateChange, States, changes, pack_states, states_after, unpack_states, values_of
@@ -36,6 +37,7 @@ class Store:
         self._restored: dict[str, Saved] = {}
         self._removed: dict[str, Saved] = {}  # oldest removal first
         self._oldest: dict[str, datetime] = {}
+        self._log: MemoryLog | None = None
         self._last: tuple[Saved | None, Target | None, tuple[Seen, ...]] = (None, None, ())
 
     def use(self, database: Database) -> None:
@@ -46,6 +48,10 @@ class Store:
         """
         self._restored = database.open()
         self.database = database
+
+    def keep_log(self, log: MemoryLog | None) -> None:
+        """Keep the latest changes in memory; for a store without a database."""
+        self._log = log
 
     def everything(self) -> Mapping[str, Saved]:
         """The latest of each target, by name."""
@@ -151,6 +157,19 @@ class Store:
         self._latest[name] = saved
         if self.database:
             self.database.put(name, saved, changed)
+        elif self._log:
+            self._log.add(changed)
+
+    def states(self, name: str) -> tuple[tuple[str | None, States], ...]:
+        """What has a history, and since when it is as it is: each address and its states; empty if never scanned."""
+        saved = self._latest.get(name)
+        return tuple((one.address, self._states_of(name, one)) for one in saved.records) if saved else ()
+
+    async def read_log(self, query: LogQuery) -> LogPart | None:
+        """A part of the log of what changed; None if it cannot be read."""
+        if self.database:
+            return await self.database.read_log(query)
+        return self._log.read(query) if self._log else None
 
     def remove(self, name: str) -> None:
         """Remove the target; does nothing if it is unknown. Its history stays.

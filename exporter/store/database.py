@@ -19,6 +19,7 @@ from time import monotonic
 from typing import TypeVar
 
 from exporter.errors import ExporterError
+from exporter.store.changelog import LogPart, LogQuery
 from exporter.store.history import StateChange
 from exporter.store.saved import Saved
 from exporter.store.tables import Batch, NewerVersionError, Tables
@@ -35,6 +36,8 @@ _NO_ACCESS = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READO
 """At the start these end the program: results that cannot be read now must not be replaced by new ones."""
 _PATIENCE_SECONDS = 2.0
 """How long a result waits to be written before it is shown; a disk that hangs must not stop scans."""
+_MOST_READS = 64
+"""Most reads that wait. A read that nobody waits for any more is still one."""
 _RETRY_SECONDS = 5.0
 _LOGGED_EVERY_SECONDS = 60.0
 _CLEANED_EVERY_SECONDS = 3_600.0
@@ -82,6 +85,7 @@ class Database:
         self._work: list[Callable[[Tables | None], None]] = []
         self._wake = threading.Condition()
         self._closing = False
+        self._reads = 0
         self._retry_at = 0.0
         self._is_new = False  # a file was set aside, and the new one does not have everything yet
         self._healthy = True
@@ -162,9 +166,29 @@ class Database:
                 self._healthy = False
                 self._report(StoreError.WRITE, "%s: no write has ended for %s s", self._path, _PATIENCE_SECONDS)
 
-    async def changes(self, target: str | None, since: datetime, limit: int) -> list[StateChange]:
-        """The latest changes since then, the newest first; of one target, or of all. Empty if they cannot be read."""
-        return await self._do(lambda tables: tables.changes(target, since, limit) if tables else []) or []
+    async def read_log(self, query: LogQuery) -> LogPart | None:
+        """A part of the log of what changed; None if it cannot be read, or not in time."""
+        if self._reads >= _MOST_READS:  # the disk hangs
+            return None
+        self._reads += 1
+        now = self._now()
+
+        def read(tables: Tables | None) -> LogPart | None:
+            return tables.read_log(query, now, self._unreadable_change) if tables else None
+
+        done = asyncio.ensure_future(self._do(read))
+        done.add_done_callback(self._read_ended)
+        try:
+            return await asyncio.wait_for(asyncio.shield(done), _PATIENCE_SECONDS)
+        except TimeoutError:
+            self._report(StoreError.READ, "%s: no read has ended for %s s", self._path, _PATIENCE_SECONDS)
+            return None
+
+    def _read_ended(self, _done: asyncio.Future[LogPart | None]) -> None:
+        self._reads -= 1
+
+    def _unreadable_change(self, name: str, error: Exception) -> None:
+        self._report(StoreError.RECORD, "target=%s: a change cannot be read: %s", name, error)
 
     async def _do(self, work: Callable[[Tables | None], T]) -> T | None:
         """Have the thread do this after the next write; None if it fails."""

@@ -16,7 +16,18 @@ from exporter.model import CLOCK_TOLERANCE, Protocol, Report, Verdict
 from exporter.store.form import UnreadableRecordError
 
 Value = Any
-"""A JSON value; None where it is not known."""
+"""A JSON value, see `StateChange`; None where it is not known."""
+
+
+def is_value(value: object) -> bool:
+    """Whether a JSON value has one of the forms that states have."""
+    if isinstance(value, list):
+        return all(isinstance(one, str) or _is_mapping_of_text(one) for one in value)
+    return value is None or isinstance(value, bool | str)
+
+
+def _is_mapping_of_text(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
 class What(StrEnum):

@@ -16,7 +16,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from exporter.store.history import StateChange, parse_key
+from exporter.store.changelog import LogPart, LogQuery, Numbered
+from exporter.store.history import StateChange, is_value, parse_key
 from exporter.store.saved import Record, Saved
 
 VERSION = 1
@@ -44,6 +45,8 @@ _COLUMNS = {
 }
 _CLEANED = "CREATE TABLE IF NOT EXISTS cleaned (at REAL NOT NULL)"
 """When the tables were cleaned for the last time; at most one row."""
+_LOG = "CREATE TABLE IF NOT EXISTS log (identity TEXT NOT NULL, since REAL NOT NULL)"
+"""Which log of changes this is, and since when changes are known; one row."""
 _CLEANED_AFTER = timedelta(days=1)
 _UNUSED_KEPT = timedelta(days=7)
 """How long a target without use is kept, if the history is kept for longer. Facts count for three scan intervals."""
@@ -88,6 +91,7 @@ class Tables:
             sqlite3.Error: the file cannot be used.
         """
         _create(path)
+        self._has_log = False
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.text_factory = lambda text: text.decode(errors="replace")  # one damaged row is not all of them
         try:
@@ -145,6 +149,7 @@ class Tables:
             sqlite3.Error: nothing was written.
         """
         many = self._connection.executemany
+        self._begin_log(now)
         with self._transaction():
             many("DELETE FROM latest WHERE target = ?", [(name,) for name in batch.targets])
             many("DELETE FROM targets WHERE name = ?", [(name,) for name, one in batch.targets.items() if one is None])
@@ -183,6 +188,7 @@ class Tables:
         After a leap of the clock nothing is deleted for a day, because the clock may be set back soon.
         """
         self._connection.execute(_CLEANED)
+        self._begin_log(now)
         row = self._connection.execute("SELECT at FROM cleaned").fetchone()
         passed = now - _time(row[0]) if row else None
         if passed is not None and timedelta(0) <= passed < _CLEANED_AFTER:
@@ -199,24 +205,50 @@ class Tables:
         """Delete changes, and targets without use, that are older than these times."""
         execute, many = self._connection.execute, self._connection.executemany
         execute("DELETE FROM changes WHERE at < ?", (changed,))
+        execute("UPDATE log SET since = max(since, ?)", (changed,))
+        # SQLite numbers the rows of an empty table from 1 again: places in the log are then those of another log.
+        execute("UPDATE log SET identity = lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM changes)")
         names = execute("SELECT name FROM targets WHERE saved_at < ?", (saved,)).fetchall()
         old = [(name,) for (name,) in names if name not in used]
         many("DELETE FROM latest WHERE target = ?", old)
         many("DELETE FROM targets WHERE name = ?", old)
 
-    def changes(self, target: str | None, since: datetime, limit: int) -> list[StateChange]:
-        """The latest changes since then, the newest first; of one target, or of all.
+    def _begin_log(self, now: datetime) -> None:
+        """Give the log an identity if it has none; a file of an earlier version has changes already."""
+        if not self._has_log:
+            self._connection.execute(_LOG)
+            self._connection.execute(
+                "INSERT INTO log SELECT lower(hex(randomblob(8))), min(coalesce((SELECT min(at) FROM changes), ?1), ?1)"
+                " WHERE NOT EXISTS (SELECT 1 FROM log)",
+                (now.timestamp(),),
+            )
+            self._has_log = True
 
-        The newest is the one that was written last. A clock that was wrong for a while gave it another time.
+    def read_log(self, query: LogQuery, now: datetime, unreadable: Callable[[str, Exception], None]) -> LogPart:
+        """A part of the log of changes.
+
+        Args:
+            query: what to read.
+            now: since when changes are known, if the file is new.
+            unreadable: called with the name of each target of which a change is left out because its row is damaged.
         """
+        self._begin_log(now)
+        log, since = self._connection.execute("SELECT identity, since FROM log").fetchone()
+        (last,) = self._connection.execute("SELECT coalesce(max(rowid), 0) FROM changes").fetchone()
+        end = "rowid < ?1 ORDER BY rowid DESC" if query.backwards else "rowid > ?1 ORDER BY rowid"
         rows = self._connection.execute(
-            "SELECT * FROM changes WHERE at >= ?1 AND (?2 IS NULL OR target = ?2) ORDER BY rowid DESC LIMIT ?3",
-            (since.timestamp(), target, limit),
+            f"SELECT rowid, * FROM changes WHERE at >= ?2 AND (?3 IS NULL OR target = ?3) AND {end} LIMIT ?4",  # noqa: S608
+            (self._start(query, log, last), query.since.timestamp(), query.target, query.limit),
         )
-        return [
-            StateChange(name, address or None, parse_key(what), from_json(before), from_json(after), _time(at))
-            for at, name, address, what, before, after in rows
-        ]
+        return LogPart(log, _time(since), last, tuple(_numbered(rows, unreadable)))
+
+    @staticmethod
+    def _start(query: LogQuery, log: str, last: int) -> int:
+        """The number at which the query begins, without the change of this number."""
+        number = query.number_in(log)
+        if number is not None:
+            return number
+        return last + 1 if query.backwards else 0
 
 
 def _create(path: Path) -> None:
@@ -252,6 +284,18 @@ def _saved(row: Sequence[Any], records: Iterable[Sequence[Any]]) -> Saved:
     if not (isinstance(failures, int) and all(isinstance(one.seen + one.states, bytes) for one in saved.records)):
         raise TypeError("a value has the wrong type")
     return saved
+
+
+def _numbered(rows: Iterable[Sequence[Any]], unreadable: Callable[[str, Exception], None]) -> Iterator[Numbered]:
+    """The changes of these rows, without those that are damaged."""
+    for number, at, name, address, what, before, after in rows:
+        try:
+            values = from_json(before), from_json(after)
+            if not all(map(is_value, values)):
+                raise ValueError("a value has the wrong form")
+            yield Numbered(number, StateChange(name, address or None, parse_key(what), *values, _time(at)))
+        except (TypeError, ValueError, OverflowError, OSError) as error:
+            unreadable(name, error)
 
 
 def _time(seconds: float) -> datetime:

@@ -11,7 +11,8 @@ from starlette.types import Receive, Scope, Send
 
 from exporter import __version__
 from exporter.metrics.negotiation import prefers_gzip
-from exporter.web.lifecycle import reload_route
+from exporter.web.api import ApiData, ApiRoute
+from exporter.web.lifecycle import Gate, reload_route
 from exporter.web.probe import Ask, probe_route
 from exporter.web.scrapes import Page, Scrapes
 
@@ -71,6 +72,7 @@ class Sources:
         reload: reads the configuration again; returns why that failed, None if it worked. None without a file.
         version: another number for each configuration that was used: metrics of an older one are not shown.
         probe: answers `/probe`; None without it.
+        api: what the API answers from; None without an API.
     """
 
     metrics: Callable[[str], tuple[bytes, str]]
@@ -79,10 +81,12 @@ class Sources:
     reload: Callable[[], Awaitable[str | None]] | None = None
     version: Callable[[], int] = lambda: 0
     probe: Ask | None = None
+    api: ApiData | None = None
 
 
-def make_app(sources: Sources) -> Starlette:
-    """The ASGI application."""
+def make_app(sources: Sources, gate: Gate | None = None) -> Starlette:
+    """The ASGI application; `gate` decides who may change something, by default nobody."""
+    gate = gate or Gate()
     scrapes = Scrapes(sources.metrics, sources.version)
 
     async def metrics(request: Request) -> Response:
@@ -118,7 +122,8 @@ def make_app(sources: Sources) -> Starlette:
         Route("/metrics", metrics),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
-        *([] if sources.reload is None else [reload_route(sources.reload)]),
+        *([] if sources.reload is None else [reload_route(sources.reload, gate)]),
+        *([] if sources.api is None else [ApiRoute(sources.api, gate)]),
         *([] if sources.probe is None else [probe_route(sources.probe, sources.ready)]),
     ]
     app = Starlette(routes=routes)

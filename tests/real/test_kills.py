@@ -23,6 +23,7 @@ import pytest
 
 from exporter.monotonic import EPOCH
 from exporter.schedule import phase
+from exporter.store.changelog import LogQuery
 from exporter.store.database import FILE_NAME
 from exporter.store.history import StateChange
 from exporter.store.saved import Saved
@@ -118,7 +119,9 @@ class Daemon:
                 shutil.copy(file, folder)
             tables = Tables(Path(folder) / FILE_NAME)
             try:
-                return tables.latest(), tables.changes(None, EPOCH, 100)
+                return tables.latest(), [
+                    one.change for one in tables.read_log(LogQuery(), EPOCH, lambda *_: None).found
+                ]
             finally:
                 tables.close()
 

@@ -60,8 +60,8 @@ class Folder:
         return (self.mnt / "waits").exists()
 
     def command(self, *flags: str) -> list[str]:
-        serve = ["serve", f"--config.file={self.file}", f"--web.listen-address=127.0.0.1:{self.port}", *flags]
-        return [sys.executable, "-c", HANGING, str(self.mnt), *serve]
+        serve = ["serve", f"--config.file={self.file}", f"--web.listen-address=127.0.0.1:{self.port}"]
+        return [sys.executable, "-c", HANGING, str(self.mnt), *serve, "--web.enable-lifecycle", *flags]
 
     @contextmanager
     def daemon(self, *flags: str) -> Iterator[subprocess.Popen[bytes]]:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 
 from exporter.errors import ExporterError
 from exporter.store import tables
+from exporter.store.changelog import ALWAYS, LogQuery
 from exporter.store.database import FILE_NAME, Database, StoreError
 from exporter.store.history import StateChange, StateKey, What
 from exporter.store.saved import Record, Saved
@@ -105,6 +106,14 @@ def test_what_was_waited_for_is_there_although_the_program_was_killed(kept: Kept
     other.close()
 
 
+async def newest(
+    database: Database, since: datetime = ALWAYS, target: str | None = None, limit: int = 1000
+) -> list[StateChange]:
+    part = await database.read_log(LogQuery(since=since, target=target, backwards=True, limit=limit))
+    assert part is not None
+    return [one.change for one in part.found]
+
+
 def test_changes_are_read_by_target_and_time_the_newest_first(kept: Kept) -> None:
     old, older = change(age=timedelta(hours=1)), change("b", timedelta(days=2))
 
@@ -113,9 +122,9 @@ def test_changes_are_read_by_target_and_time_the_newest_first(kept: Kept) -> Non
             database.put("b", saved(), [older])
             database.put("a", saved(), [old, change()])
             await database.written()
-            assert await database.changes(None, NOW - timedelta(days=9), 10) == [change(), old, older]
-            assert await database.changes("a", NOW - timedelta(days=9), 10) == [change(), old]
-            assert await database.changes(None, NOW - timedelta(days=1), 1) == [change()]
+            assert await newest(database, NOW - timedelta(days=9)) == [change(), old, older]
+            assert await newest(database, NOW - timedelta(days=9), "a") == [change(), old]
+            assert await newest(database, NOW - timedelta(days=1), limit=1) == [change()]
 
     asyncio.run(run())
 
@@ -128,7 +137,7 @@ def started(kept: Kept, now: datetime) -> list[StateChange]:
         with kept.open() as (database, _):
             database.put("b", saved())
             await database.written()
-            return await database.changes(None, datetime.fromtimestamp(0, UTC), 10)
+            return await newest(database)
 
     return asyncio.run(run())
 
@@ -349,7 +358,7 @@ def test_damage_of_the_history_keeps_the_latest(kept: Kept, monkeypatch: pytest.
             database.put("b", saved(), [change()])
             while database.pending:
                 await asyncio.sleep(0.01)
-            assert await database.changes(None, NOW, 10) == [change()]
+            assert await newest(database, NOW) == [change()]
 
     asyncio.run(run())
     assert kept.content() == {"a": saved(), "b": saved()}
@@ -371,7 +380,7 @@ def test_a_disk_that_was_full_has_everything_later(kept: Kept, monkeypatch: pyte
                 assert kept.errors
             while database.pending:
                 await asyncio.sleep(0.01)
-            assert len(await database.changes(None, NOW, 1000)) == len(targets)
+            assert len(await newest(database, NOW)) == len(targets)
 
     asyncio.run(run())
     assert kept.content() == targets

@@ -3,6 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
+HOST = "test"
+"""The field Host of requests."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -27,7 +30,7 @@ async def read_answer(reader: asyncio.StreamReader, *, has_body: bool = True) ->
 
 def request(path: str, *fields: str, method: str = "GET") -> bytes:
     """A request."""
-    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: test", *fields, "", ""]).encode()
+    return "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {HOST}", *fields, "", ""]).encode()
 
 
 async def ask_on(port: int, path: str, *fields: str, method: str = "GET", source: str = "127.0.0.1") -> Answer:

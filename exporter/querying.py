@@ -1,0 +1,246 @@
+"""Questions about all targets: lists with filters and pages, reports, and what changed.
+
+There can be ten thousand targets. So lists are made of summaries that are ready, in slices between which the event loop
+goes on.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from exporter.grade import Letter
+from exporter.model import Report, Verdict
+from exporter.policies import Policy
+from exporter.publisher import Publisher, Setup
+from exporter.selectors import Selector
+from exporter.store import Store
+from exporter.store.changelog import LogPart, LogPlace, LogQuery, Numbered
+from exporter.store.history import StateChange, States, What
+from exporter.summaries import Summary
+
+_SLICE = 25
+"""Targets between two turns of the event loop: a millisecond, and ten with the most expensive selectors."""
+_AT_ONCE = 4
+"""Most questions that are answered at once; others wait. Each takes a share of the event loop."""
+_READ_AT_ONCE = 1_000
+_MOST_READ = 10_000
+"""Most changes that one question looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFilter:
+    """Which targets are in a list: those that meet every part that is given.
+
+    Attributes:
+        selectors: any of them selects the target.
+        checks, verdicts, policies: there is a verdict with one of each. With policies alone, the target has one of
+            them.
+        grades: an address has one of them.
+    """
+
+    selectors: tuple[Selector, ...] = ()
+    checks: frozenset[str] = frozenset()
+    verdicts: frozenset[Verdict] = frozenset()
+    policies: frozenset[str] = frozenset()
+    grades: frozenset[Letter] = frozenset()
+
+    def matches(self, summary: Summary) -> bool:
+        """Whether the target is in the list."""
+        return self._is_selected(summary) and self._has_verdict(summary) and self._has_grade(summary)
+
+    def _is_selected(self, summary: Summary) -> bool:
+        if not self.selectors:
+            return True
+        labels = summary.labels
+        return any(selector.matches(labels) for selector in self.selectors)
+
+    def _has_verdict(self, summary: Summary) -> bool:
+        if self.policies.isdisjoint(summary.policies) and self.policies:
+            return False
+        if not self.checks and not self.verdicts:
+            return True
+        return summary.judged is not None and any(
+            one.policy in (self.policies or summary.policies)
+            and (not self.checks or one.check in self.checks)
+            and (not self.verdicts or one.verdict in self.verdicts)
+            for one in summary.judged.verdicts
+        )
+
+    def _has_grade(self, summary: Summary) -> bool:
+        return not self.grades or any(one.grade in self.grades for one in summary.addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTargets:
+    """One page of a list of targets.
+
+    Attributes:
+        next: name after which the next page begins; None if this page is the last one.
+    """
+
+    summaries: tuple[Summary, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFilter:
+    """Which changes are reported: those that meet every part that is given.
+
+    Attributes:
+        selectors: any of them selects the target. Of a target that is gone only the label `target` is known.
+        whats: what has changed.
+        checks, verdicts, policies: a verdict has changed that has one of each; to one of these verdicts.
+    """
+
+    selectors: tuple[Selector, ...] = ()
+    whats: frozenset[What] = frozenset()
+    checks: frozenset[str] = frozenset()
+    verdicts: frozenset[Verdict] = frozenset()
+    policies: frozenset[str] = frozenset()
+
+    def matches(self, change: StateChange, summary: Summary | None) -> bool:
+        """Whether the change is reported; `summary` is of its target."""
+        if self.whats and change.key.what not in self.whats:
+            return False
+        if (self.checks or self.verdicts or self.policies) and not self._is_of_verdict(change):
+            return False
+        if not self.selectors:
+            return True
+        labels = summary.labels if summary else {"target": change.target}
+        return any(selector.matches(labels) for selector in self.selectors)
+
+    def _is_of_verdict(self, change: StateChange) -> bool:
+        policy, _, check = change.key.subject.partition("/")
+        return (
+            change.key.what is What.VERDICT
+            and (not self.policies or policy in self.policies)
+            and (not self.checks or check in self.checks)
+            and (not self.verdicts or change.after in self.verdicts)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FoundChanges:
+    """One page of changes.
+
+    Attributes:
+        known_since: earlier changes are not known.
+        next: where the next page begins.
+        more: whether there may be other changes already.
+    """
+
+    changes: tuple[StateChange, ...]
+    known_since: datetime
+    next: LogPlace
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInUse:
+    """A policy, and the number of targets that are judged by it."""
+
+    policy: Policy
+    targets: int
+
+
+class Queries:
+    """Answers questions; called on the event loop."""
+
+    def __init__(self, publisher: Publisher, store: Store, next_due_of: Callable[[str], datetime | None]) -> None:
+        self._publisher, self._store = publisher, store
+        self.next_due_of = next_due_of
+        self._names: tuple[Setup | None, list[str]] = (None, [])
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    def names(self) -> Sequence[str]:
+        """The names of all targets, sorted."""
+        setup = self._publisher.setup
+        if self._names[0] is not setup:
+            self._names = setup, sorted(setup.targets)
+        return self._names[1]
+
+    def summary(self, name: str) -> Summary | None:
+        """The target in short; None if there is no such target."""
+        return self._publisher.summary(name)
+
+    async def targets(self, wanted: TargetFilter, after: str | None, limit: int) -> FoundTargets:
+        """The first targets of the list by name, after this name.
+
+        Targets that come and go between two pages do not lead to others being left out, or being there twice.
+        """
+        async with self._places:
+            names, found = self.names(), list[Summary]()
+            start = 0 if after is None else bisect_right(names, after)
+            for place in range(start, len(names)):
+                if place % _SLICE == 0:
+                    await asyncio.sleep(0)
+                summary = self.summary(names[place])
+                if summary is None or not wanted.matches(summary):
+                    continue
+                if len(found) == limit:
+                    return FoundTargets(tuple(found), found[-1].target.name)
+                found.append(summary)
+            return FoundTargets(tuple(found), None)
+
+    async def reports(self, name: str) -> Sequence[Report]:
+        """The reports of the target at this time, one for each address; empty before its first scan.
+
+        Raises:
+            KeyError: there is no such target.
+        """
+        async with self._places:
+            return self._publisher.reports_of(name)
+
+    def states(self, name: str) -> tuple[tuple[str | None, States], ...]:
+        """What has a history: each address and its states, with the time since when they are as they are."""
+        return self._store.states(name)
+
+    async def history(self, name: str, place: LogPlace | None, limit: int) -> FoundChanges | None:
+        """The changes of one target, the newest first; None if they cannot be read."""
+        part = await self._store.read_log(LogQuery(place, target=name, backwards=True, limit=limit))
+        if part is None:
+            return None
+        end = part.found[-1].number if part.found else 0
+        return _page(part, part.found, end, more=len(part.found) == limit)
+
+    async def changes(
+        self, wanted: ChangeFilter, since: datetime, place: LogPlace | None, limit: int
+    ) -> FoundChanges | None:
+        """What has changed since this time, the oldest first; None if it cannot be read.
+
+        A reader that goes on at `next` misses nothing and reads nothing twice, also if the clock was set, and if a page
+        was empty.
+        """
+        found: list[Numbered] = []
+        read = 0
+        while True:
+            part = await self._store.read_log(LogQuery(place, since, limit=_READ_AT_ONCE))
+            if part is None:
+                return None
+            for one in part.found:
+                if wanted.matches(one.change, self.summary(one.change.target)):
+                    found.append(one)
+                    if len(found) == limit:
+                        return _page(part, found, one.number, more=one.number < part.last)
+            read += len(part.found)
+            end = part.last if len(part.found) < _READ_AT_ONCE else part.found[-1].number
+            if end == part.last or read >= _MOST_READ:
+                return _page(part, found, end, more=end < part.last)
+            place = LogPlace(part.log, end)
+            await asyncio.sleep(0)
+
+    def policies(self) -> list[PolicyInUse]:
+        """All policies that are known, by name."""
+        judge = self._publisher.setup.judge
+        named = {policy.name: policy for policy in judge.policies.values()}
+        used: Counter[str] = Counter()
+        for policies, targets in Counter(one.policies for one in self._publisher.setup.targets.values()).items():
+            used.update(dict.fromkeys((judge.policies[policy].name for policy in policies), targets))
+        return [PolicyInUse(named[name], used[name]) for name in sorted(named)]
+
+
+def _page(part: LogPart, found: Sequence[Numbered], end: int, *, more: bool) -> FoundChanges:
+    return FoundChanges(tuple(one.change for one in found), part.known_since, LogPlace(part.log, end), more)

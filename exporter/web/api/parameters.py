@@ -1,0 +1,228 @@
+"""The parameters of queries: their forms, and how they are read.
+
+A parameter that is unknown is an error. If it were ignored, a mistyped filter would select every target.
+"""
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar, get_origin
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from exporter.checks.registry import CHECKS
+from exporter.grade import Letter
+from exporter.model import Verdict
+from exporter.selectors import MOST_MATCHERS, Selector, SelectorError, parse_selector
+from exporter.store.changelog import LogPlace
+from exporter.store.history import What
+from exporter.web.api.errors import wrong_parameter
+
+P = TypeVar("P", bound="Parameters")
+
+MOST_VALUES = 32
+"""Of one repeated parameter."""
+_CHECKS = sorted(check.name for check in CHECKS)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)")
+_SECONDS = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?")
+_NUMBER = re.compile(r"-?\d{1,9}")
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+
+
+class Parameters(BaseModel):
+    """None."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _number(text: object) -> object:
+    if isinstance(text, str) and not (text.isascii() and _NUMBER.fullmatch(text)):
+        raise ValueError(f"{text!r} is not a whole number")
+    return text
+
+
+def parse_time(text: str) -> datetime:
+    """A time as in Prometheus' API: RFC 3339, or seconds since 1970-01-01 00:00 UTC.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text.isascii() and _SECONDS.fullmatch(text):
+        seconds = float(text)
+        if not math.isfinite(seconds) or not 0 <= seconds <= _LATEST:
+            raise ValueError(f"{text!r} is not between the years 1970 and 9999")
+        return datetime.fromtimestamp(seconds, UTC)
+    if not text.isascii() or not _RFC3339.fullmatch(text):
+        raise ValueError(f"{text!r} is neither a time by RFC 3339 nor seconds since 1970; a + has to be written as %2B")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is not a time") from error
+
+
+def _check(name: str) -> str:
+    if name not in _CHECKS:
+        raise ValueError(f"there is no check {name!r}")
+    return name
+
+
+def _selector(text: str) -> Selector:
+    try:
+        return parse_selector(text)
+    except SelectorError as error:
+        raise ValueError(str(error)) from error
+
+
+def _not_too_many(selectors: list[Selector]) -> list[Selector]:
+    if sum(len(one.matchers) for one in selectors) > MOST_MATCHERS:
+        raise ValueError(f"more than {MOST_MATCHERS} matchers")
+    return selectors
+
+
+def _encode(kind: str, *parts: str) -> str:
+    text = "\0".join((kind, *parts))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decode(kind: str, cursor: str) -> list[str]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        found, *parts = base64.b64decode(padded, altchars=b"-_", validate=True).decode().split("\0")
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("it is not a cursor of this API") from error
+    if found != kind:
+        raise ValueError("it is the cursor of something else")
+    return parts
+
+
+def name_cursor(name: str) -> str:
+    """The cursor of what comes after this name."""
+    return _encode("name", name)
+
+
+def log_cursor(place: LogPlace) -> str:
+    """The cursor of a place in the log of changes."""
+    return _encode("log", place.log, str(place.number))
+
+
+def _name_of(cursor: str) -> str:
+    return "\0".join(_decode("name", cursor))
+
+
+def _place_of(cursor: str) -> LogPlace:
+    parts = _decode("log", cursor)
+    log, number = parts if len(parts) == 2 else ("", "")
+    if not re.fullmatch(r"[0-9a-f]{1,64}", log) or not re.fullmatch(r"[0-9]{1,18}", number):
+        raise ValueError("it is not a cursor of this API")
+    return LogPlace(log, int(number))
+
+
+_TEXT: Any = WithJsonSchema({"type": "string"})
+Match = Annotated[
+    list[Annotated[Selector, PlainValidator(_selector), _TEXT]],
+    AfterValidator(_not_too_many),
+    Field(
+        alias="match[]",
+        max_length=MOST_VALUES,
+        description='selector of targets by labels, such as `{team="web",target=~"mail.*"}`; any of several',
+    ),
+]
+CheckName = Annotated[str, AfterValidator(_check), WithJsonSchema({"type": "string", "enum": _CHECKS})]
+Limit = Annotated[
+    int,
+    Field(ge=1, le=1000, description="most entries of the page"),
+    BeforeValidator(_number),
+]
+NameCursor = Annotated[
+    str | None, PlainValidator(_name_of), _TEXT, Field(description="`next_cursor` of the page before")
+]
+LogCursor = Annotated[
+    LogPlace | None, PlainValidator(_place_of), _TEXT, Field(description="`next_cursor` of the page before")
+]
+
+
+class TargetsParameters(Parameters):
+    """Which targets, and which page of them. A target has to meet all filters."""
+
+    match: Match = []
+    check: list[CheckName] = Field([], max_length=MOST_VALUES, description="has a verdict of this check")
+    verdict: list[Verdict] = Field([], max_length=MOST_VALUES, description="has such a verdict, of `check` if given")
+    policy: list[str] = Field([], max_length=MOST_VALUES, description="is judged by this policy; the verdict is of it")
+    grade: list[Letter] = Field([], max_length=MOST_VALUES, description="an address has this grade")
+    limit: Limit = 100
+    cursor: NameCursor = None
+
+
+class HistoryParameters(Parameters):
+    """Which page."""
+
+    limit: Limit = 100
+    cursor: LogCursor = None
+
+
+class ChangesParameters(Parameters):
+    """Which changes. A change has to meet all filters."""
+
+    match: Match = []
+    since: Annotated[
+        datetime | None,
+        PlainValidator(parse_time),
+        _TEXT,
+        Field(description="seen at this time or later: RFC 3339, or seconds since 1970; all that are known without it"),
+    ] = None
+    what: list[What] = Field([], max_length=MOST_VALUES, description="what has changed")
+    check: list[CheckName] = Field([], max_length=MOST_VALUES, description="of a verdict of this check")
+    verdict: list[Verdict] = Field([], max_length=MOST_VALUES, description="to this verdict")
+    policy: list[str] = Field([], max_length=MOST_VALUES, description="of a verdict of this policy")
+    limit: Limit = 100
+    cursor: LogCursor = None
+
+
+class MetadataParameters(Parameters):
+    """Which metrics, as in Prometheus."""
+
+    metric: str | None = Field(None, description="of this metric only")
+    limit: Annotated[int, BeforeValidator(_number), Field(description="most metrics; negative for all")] = -1
+
+
+def read_parameters(form: type[P], items: Sequence[tuple[str, str]]) -> P:
+    """The parameters of a query.
+
+    Raises:
+        ApiError: one of them is wrong; the message names it.
+    """
+    repeated = {
+        field.alias or name for name, field in form.model_fields.items() if get_origin(field.annotation) is list
+    }
+    values: dict[str, Any] = {}
+    for name, value in items:
+        if name in repeated:
+            values.setdefault(name, []).append(value)
+        elif name in values:
+            raise wrong_parameter(name, "it is there more than once")
+        else:
+            values[name] = value
+    try:
+        return form.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        raise wrong_parameter(name, _problem(first["type"], first["msg"])) from error
+
+
+def _problem(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "it is unknown here"
+    return message.removeprefix("Value error, ")
