@@ -25,6 +25,8 @@ from exporter.targets.sources import Pause, Sink
 LOOK_EVERY = timedelta(seconds=2)
 """Two looks have to see the same marks, because files are written in several steps. So a change is used after two to
 four seconds."""
+LONGEST_UNREST = timedelta(seconds=30)
+"""How long after a refresh was due files may go on to change. Then it is an error."""
 READ_WITHIN = timedelta(seconds=10)
 MOST_READS = 2
 """Threads of one source, those that storage keeps waiting included."""
@@ -41,7 +43,7 @@ class _Look:
 
     Attributes:
         marks: of each file that fits a pattern; None if it cannot be found, such as a symbolic link that leads nowhere.
-        problems: folder -> why it cannot be listed. Its files are those of the look before.
+        problems: folder -> why it cannot be listed. Its files are those that are known.
     """
 
     marks: Mapping[str, Mark | None] = field(default_factory=dict)
@@ -100,11 +102,12 @@ class WatchedFiles:
             due = waited >= self._refresh
             try:
                 look = await self._reader.read(self._look)
-                if before is None or (look == before and (due or look != self._read)):
+                news = due or look != self._read or self._said is not None
+                if before is None or (look == before and news):
                     if await self._take(look, everything=due):
                         waited = timedelta(0)
                         self._tell(sink)
-                elif due:
+                elif waited >= self._refresh + LONGEST_UNREST:
                     self._fail(sink, "the files change all the time, so they are not read", again=False)
                 before = look
             except StorageError as error:
@@ -141,7 +144,8 @@ class WatchedFiles:
                 continue
             except OSError as error:
                 problems[folder] = f"{folder}: cannot be listed: {error.strerror}"
-                marks |= {path: mark for path, mark in self._read.marks.items() if path.rpartition("/")[0] == folder}
+                known = [path for path in (*self._read.marks, *self._good) if path.rpartition("/")[0] == folder]
+                marks |= {path: _mark(view, path) for path in known}
                 continue
             marks |= {path: _mark(view, path) for path in (f"{folder}/{name}" for name in names)}
         if len(marks) > MOST_FILES:

@@ -57,6 +57,7 @@ class Script:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         requests.append(await reader.readuntil(b"\r\n\r\n"))
         if isinstance(answer, bytes):
+            writer.transport.set_write_buffer_limits(0)  # all is sent before the end, which aborts the connection
             writer.write(answer)
             await writer.drain()
         else:
