@@ -292,8 +292,10 @@ class App:
     def _reschedule(self, setup: Setup, kept: Collection[str], restored: Mapping[str, Saved]) -> None:
         """If a name now belongs to another service, that service must not inherit the old place in the schedule."""
         intervals = {name: target.scan_interval for name, target in setup.targets.items()}
+        past = {name: Past(one.begun_at, one.failures) for name, one in restored.items()}
+        others = self.schedule.intervals.keys() & intervals.keys() - set(kept)
         self.schedule.sync({name: intervals[name] for name in kept})
-        self.schedule.sync(intervals, {name: Past(one.begun_at, one.failures) for name, one in restored.items()})
+        self.schedule.sync(intervals, past, others)
 
     def _make_environment(self, config: Config) -> Environment:
         """What scans share under this configuration."""

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from types import MappingProxyType
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -97,6 +98,7 @@ class Schedule:
         )
         self._ahead = timedelta(0)  # system clock minus monotonic clock
         self._intervals: dict[str, timedelta] = {}
+        self._left: dict[str, float] = {}  # removed targets -> when a scan of them last began
         self._dispatcher = Dispatcher(run, workers, monotonic)
 
     @property
@@ -129,14 +131,22 @@ class Schedule:
             log.warning("the system's clock was set %s by %s: each target is scanned again", way, size)
             self.scan_again(self._intervals)
 
-    def sync(self, intervals: Mapping[str, timedelta], past: Mapping[str, Past] = MappingProxyType({})) -> None:
+    def sync(
+        self,
+        intervals: Mapping[str, timedelta],
+        past: Mapping[str, Past] = MappingProxyType({}),
+        others: Collection[str] = (),
+    ) -> None:
         """Set the targets: new ones are scanned soon, removed ones no more, changed ones at their new interval.
 
-        New targets with a past are scanned when they are due, as if there had been no restart.
+        New targets with a past are scanned when they are due, as if there had been no restart. One that was removed for
+        a moment, before its scan had ended, waits as if it had not been removed: lists that change all the time must
+        not lead to scans all the time. `others` are new targets that were other services before.
         """
         for name in self._intervals.keys() - intervals.keys():
             del self._intervals[name]
             self._forget(name)
+        self._left = {name: at for name, at in self._left.items() if name not in others and self._is_recent(at)}
         ahead = self._now() - self._zone.now()
         new = len(intervals.keys() - self._intervals.keys())
         for name, interval in intervals.items():
@@ -148,8 +158,13 @@ class Schedule:
             trigger = Every(interval, (phase(name, interval) - ahead).replace(tzinfo=self._zone))
             self._clock.add_job(self._due, trigger, args=[name], id=name, replace_existing=True)
             if known is None and not self._resume(name, interval, past.get(name)):
-                soon = self._zone.now() + first_delay(name, interval, new)
-                self._clock.add_job(self._due, DateTrigger(soon), args=[name], id=_first_id(name))
+                at = self._monotonic() + first_delay(name, interval, new).total_seconds()
+                if name in self._left:
+                    at = max(at, self._left[name] + _EXTRA_APART_SECONDS)
+                self._clock.add_job(self._due, DateTrigger(self._zone.at(at)), args=[name], id=_first_id(name))
+
+    def _is_recent(self, at: float) -> bool:
+        return self._monotonic() - at < _EXTRA_APART_SECONDS
 
     @property
     def intervals(self) -> Mapping[str, timedelta]:
@@ -238,6 +253,9 @@ class Schedule:
         self._dispatcher.forgive(names)
 
     def _forget(self, name: str) -> None:
+        began = max(times.get(name, -inf) for times in (self._dispatcher.began_at, self._dispatcher.extra_at))
+        if self._is_recent(began):
+            self._left[name] = began
         for job in (name, _first_id(name), _extra_id(name)):
             if self._clock.get_job(job):
                 self._clock.remove_job(job)

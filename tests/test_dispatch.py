@@ -312,3 +312,36 @@ def test_a_scan_that_runs_answers_those_who_join_it() -> None:
     assert len(fleet.begun["healthy0.example"]) == 2
     with pytest.raises(KeyError):
         fleet.schedule.join("other.example")
+
+
+def _begun_while_flapping(sync: Callable[[Schedule, bool], None]) -> list[float]:
+    """When scans of a target begin that take a minute, if it is removed and comes back every ten seconds."""
+    fleet = Fleet(1, 1)
+    (silent,) = fleet.silent
+
+    async def run() -> None:
+        fleet.schedule.start()
+        for second in range(0, 600, 10):
+            sync(fleet.schedule, second % 20 == 0)
+            await asyncio.sleep(10)
+        assert await fleet.schedule.stop(MINUTE)
+
+    run_in_feigned_time(run())
+    return fleet.tried[silent]
+
+
+def test_a_target_that_comes_and_goes_is_not_scanned_each_time() -> None:
+    def sync(schedule: Schedule, there: bool) -> None:
+        schedule.sync({"silent0.example": HOUR} if there else {})
+
+    begun = _begun_while_flapping(sync)
+    assert all(later - earlier >= 59 for earlier, later in pairwise(begun))
+    assert 5 <= len(begun) <= 11
+
+
+def test_another_service_of_the_same_name_does_not_wait_for_that() -> None:
+    def sync(schedule: Schedule, there: bool) -> None:
+        schedule.sync({})
+        schedule.sync({"silent0.example": HOUR}, others={"silent0.example"})
+
+    assert len(_begun_while_flapping(sync)) == 60

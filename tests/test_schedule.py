@@ -198,7 +198,7 @@ def test_a_clock_that_is_set_back_does_not_stop_the_scans() -> None:
     asyncio.run(run())
 
 
-def test_a_target_that_comes_back_does_not_wait_for_the_end_of_its_old_scan() -> None:
+def test_another_service_of_a_name_does_not_wait_for_the_end_of_the_old_scan() -> None:
     async def run() -> None:
         begun, finish = asyncio.Semaphore(0), asyncio.Event()
 
@@ -214,7 +214,7 @@ def test_a_target_that_comes_back_does_not_wait_for_the_end_of_its_old_scan() ->
             schedule.sync({"a": HOUR})
             await begun.acquire()
             schedule.sync({})
-            schedule.sync({"a": HOUR})
+            schedule.sync({"a": HOUR}, others={"a"})
             await begun.acquire()
         finish.set()
         assert await schedule.stop(5 * SECOND)
