@@ -49,6 +49,11 @@ PLACES = {
     "TlsSettings": SOURCE.split("tls_config:", 1)[1],
     "FileSource": _section("# file_sd_configs", None),
     "DnsSource": _section("# dns_sd_configs", None),
+    "KubernetesSource": _section("# kubernetes_sd_configs", None),
+    "KubernetesNamespaces": _section("# kubernetes_sd_configs", None).split("namespaces:", 1)[1],
+    "KubernetesSelector": _section("# kubernetes_sd_configs", None).split("selectors:", 1)[1],
+    "BearerFile": _section("# kubernetes_sd_configs", None).split("authorization:", 1)[1],
+    "KubernetesTls": _section("# kubernetes_sd_configs", None).split("tls_config:", 1)[1],
 }
 
 
@@ -88,6 +93,9 @@ def test_its_commented_options_load_once_their_files_are_there(tmp_path: Path) -
     own_policy = tmp_path / "policies" / "own.yaml"
     checklist = shipped()["kopano-checklist"].read_text(encoding="utf-8")
     own_policy.write_text(checklist.replace("name: kopano-checklist\n", "name: own\n"), encoding="utf-8")
+    (tmp_path / "kubernetes").mkdir()
+    for name in ("kubeconfig", "token", "ca.pem", "client.pem", "client.key"):
+        (tmp_path / "kubernetes" / name).write_text("")
     (tmp_path / "endoflife").mkdir()
     releases = [{"cycle": "1.30", "eol": False}]
     (tmp_path / "endoflife" / "nginx.json").write_text(json.dumps(releases))

@@ -13,6 +13,7 @@ from pydantic import (
 
 from exporter.clients.files import ClientIds
 from exporter.config.discovery import DnsSource, FileSource
+from exporter.config.kubernetes import KubernetesSource
 from exporter.config.relabelling import RelabelSettings
 from exporter.config.section import Section
 from exporter.config.values import (
@@ -332,4 +333,5 @@ class Config(Section):
     targets: list[TargetSettings] = Field(default_factory=list)
     file_sd_configs: list[FileSource] = Field(default_factory=list)
     dns_sd_configs: list[DnsSource] = Field(default_factory=list)
+    kubernetes_sd_configs: list[KubernetesSource] = Field(default_factory=list)
     relabel_configs: list[RelabelSettings] = Field(default_factory=list)
