@@ -15,7 +15,7 @@ from typing import Any
 
 from exporter.config import Config
 from exporter.config.discovery import SourceSettings
-from exporter.targets import dns
+from exporter.targets import dns, kubernetes
 from exporter.targets.groups import DiscoveryError, Group
 from exporter.targets.lists import Lists
 from exporter.targets.sources import Resumable, TargetSource
@@ -28,7 +28,10 @@ FIRST_WITHIN = timedelta(seconds=10)
 _RESTART_SECONDS = 60.0
 """Pause before a source is run again that has ended by a defect."""
 
-KINDS: tuple[tuple[str, Callable[[Any, Config], TargetSource]], ...] = (("dns_sd_configs", dns.make_source),)
+KINDS: tuple[tuple[str, Callable[[Any, Config], TargetSource]], ...] = (
+    ("dns_sd_configs", dns.make_source),
+    ("kubernetes_sd_configs", kubernetes.make_source),
+)
 """Key of the configuration -> what makes a source of one of its entries."""
 
 
