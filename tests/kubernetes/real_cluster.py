@@ -130,7 +130,7 @@ def run(
         source = KubernetesTargets(
             settings,
             lambda: threads.FILES.run(connecting, setting),
-            partial(own_namespace, setting.pod),
+            lambda: threads.FILES.run(partial(own_namespace, setting.pod), setting),
             pacing=Pacing(pause),
             **more,
         )

@@ -103,7 +103,7 @@ def play(
             source = KubernetesTargets(
                 chosen,
                 lambda: threads.FILES.run(partial(connect, chosen, pod), api),
-                partial(own_namespace, pod),
+                lambda: threads.FILES.run(partial(own_namespace, pod), api),
                 limits=limits,
                 pacing=time.pacing(),
             )

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import ssl
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,6 +111,22 @@ def test_what_is_no_kubeconfig_file(tmp_path: Path, text: str) -> None:
 def test_outside_of_a_pod_a_setting_is_needed(tmp_path: Path) -> None:
     with pytest.raises(DiscoveryError, match="set api_server or kubeconfig_file"):
         connect(source_settings("ingress"), tmp_path, {})
+
+
+@pytest.mark.parametrize("token", ["secret\nX-Header: y", "secret\x00", "secret ü", "sec ret"])
+def test_a_token_that_no_header_can_have_is_not_shown(tmp_path: Path, token: str) -> None:
+    (tmp_path / "token").write_text(token)
+    file = {"credentials_file": str(tmp_path / "token")}
+    settings = source_settings("ingress", api_server="http://127.0.0.1:1", authorization=file)
+    for chosen in (settings, kubeconfig(tmp_path, {}, {"token": token})):
+        with pytest.raises(DiscoveryError) as error:
+            connect(chosen)
+        assert "sec" not in str(error.value)
+
+
+def test_without_the_extra_the_daemon_loads() -> None:
+    code = "import sys; sys.modules.update(dict.fromkeys(('lightkube', 'msgspec'))); import exporter.app"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
 
 
 def test_a_pod_with_an_empty_token(tmp_path: Path) -> None:

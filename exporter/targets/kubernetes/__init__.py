@@ -18,4 +18,8 @@ def make_source(settings: KubernetesSource, _config: Config) -> TargetSource:
     from exporter.targets.kubernetes.source import KubernetesTargets  # noqa: PLC0415
 
     owner = object()  # one thread for all of its collections, in case that storage does not answer
-    return KubernetesTargets(settings, lambda: threads.FILES.run(partial(connect, settings), owner), own_namespace)
+    return KubernetesTargets(
+        settings,
+        lambda: threads.FILES.run(partial(connect, settings), owner),
+        lambda: threads.FILES.run(own_namespace, owner),
+    )

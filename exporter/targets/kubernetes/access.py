@@ -5,6 +5,7 @@ Everything here blocks.
 
 import base64
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +41,9 @@ _USER_KEYS = {
 """Other keys change how a client connects, and the library ignores some of them. Programs (`exec`) are not started."""
 
 
+_SENDABLE = re.compile(r"[!-~]+")
+
+
 def connect(
     settings: KubernetesSource, pod: Path = POD_FOLDER, environment: Mapping[str, str] = os.environ
 ) -> httpx2.AsyncClient:
@@ -55,6 +59,8 @@ def connect(
             config = _of_settings(settings, settings.api_server)
         else:
             config = _of_pod(pod, environment)
+        if config.user is not None and config.user.token is not None:
+            _check_token(config.user.token)
         # No proxy and no file of the environment: what is used is in the configuration.
         client = AsyncClient(config, ConnectionParams(timeout=TIMEOUT, trust_env=False))
     except OSError as error:  # also of the ssl module
@@ -66,6 +72,12 @@ def connect(
         raise DiscoveryError("credentials cannot be used: a value is malformed") from _without_frames(error)
     client.headers["User-Agent"] = f"tls-posture-exporter/{__version__}"
     return client
+
+
+def _check_token(text: str) -> None:
+    """Refuse what no header can have: the library's message would quote it."""
+    if not _SENDABLE.fullmatch(text):
+        raise DiscoveryError("credentials cannot be used: the token has characters that no token has")
 
 
 def _without_frames(error: Exception) -> Exception:

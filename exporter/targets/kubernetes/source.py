@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from exporter.config.kubernetes import KubernetesRole, KubernetesSource
 from exporter.targets.groups import DiscoveryError, Group
 from exporter.targets.kubernetes.api import Api, Connect, Limits, Query
-from exporter.targets.kubernetes.collection import Collection, Kept, Pacing
+from exporter.targets.kubernetes.collection import LONGEST_PAUSE_SECONDS, Collection, Kept, Pacing
 from exporter.targets.kubernetes.httproute import HTTPROUTE
 from exporter.targets.kubernetes.ingress import INGRESS
 from exporter.targets.kubernetes.objects import Key
@@ -39,7 +39,7 @@ class KubernetesTargets:
         self,
         settings: KubernetesSource,
         connect: Connect,
-        own_namespace: Callable[[], str],
+        own_namespace: Callable[[], Awaitable[str]],
         *,
         limits: Limits | None = None,
         pacing: Pacing | None = None,
@@ -73,10 +73,10 @@ class KubernetesTargets:
         names: list[str | None] = list(dict.fromkeys(wanted.names))
         while wanted.own_namespace:
             try:
-                own = self._own_namespace()
+                own = await self._own_namespace()
             except DiscoveryError as error:
                 sink.failed(error)
-                await self._pacing.pause(self._settings.refresh_interval.total_seconds())
+                await self._pacing.pause(LONGEST_PAUSE_SECONDS)
             else:
                 names = list(dict.fromkeys([*names, own]))
                 break
