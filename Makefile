@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills hostile oracles pictures clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills hostile kubernetes oracles pictures clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -63,8 +63,8 @@ generate: setup
 	$(BIN)/python tools/metrics_page.py
 
 lock: setup
-	$(LOCK) pyproject.toml -o requirements.lock
-	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
+	$(LOCK) pyproject.toml --extra kubernetes -o requirements.lock
+	$(LOCK) pyproject.toml --extra kubernetes --group dev -o requirements-dev.lock
 	printf 'hatchling\neditables\nsetuptools\n' | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
 # The long form of the property tests that `make test` runs short, then FUZZ_RUNS inputs, ten million by default, for the
@@ -88,6 +88,11 @@ kills: setup
 # Hostile servers next to healthy ones, all scanned by the daemon at once (tests/hostile/README.md); some ten minutes.
 hostile: setup
 	$(BIN)/python -m tests.hostile $(HOSTILE_FLAGS)
+
+# Discovery against a real API server of Kubernetes, which Go builds once: half an hour then, three minutes later.
+# KUBERNETES_CACHE is the folder of the programs. KUBERNETES_RECORD=1 renews the answers that the tests replay.
+kubernetes: setup
+	$(BIN)/pytest -q tests/kubernetes/real_cluster.py
 
 # Compares ours with other scanners on many servers and on vulnerable ones, and our grade with that of testssl.sh
 # (oracles/README.md); two hours. TESTSSL=PATH uses another testssl.sh for the grade.

@@ -52,10 +52,15 @@ PLACES = {
         ("HttpSource", "BasicAuth", "Authorization", "HttpHeader", "HttpTlsSettings"),
         _section("# http_sd_configs", "# dns_sd_configs"),
     ),
-    "DnsSource": _section("# dns_sd_configs", "# relabel_configs"),
+    "DnsSource": _section("# dns_sd_configs", "# kubernetes_sd_configs"),
     "RelabelSettings": _section("# relabel_configs", "# probe"),
     "ProbeSettings": _section("# probe", None),
     "ProbeRule": _section("# probe", None),
+    "KubernetesSource": _section("# kubernetes_sd_configs", "# relabel_configs"),
+    "KubernetesNamespaces": _section("# kubernetes_sd_configs", "# relabel_configs").split("namespaces:", 1)[1],
+    "KubernetesSelector": _section("# kubernetes_sd_configs", "# relabel_configs").split("selectors:", 1)[1],
+    "BearerFile": _section("# kubernetes_sd_configs", "# relabel_configs").split("authorization:", 1)[1],
+    "KubernetesTls": _section("# kubernetes_sd_configs", "# relabel_configs").split("tls_config:", 1)[1],
 }
 
 
@@ -99,6 +104,9 @@ def test_its_commented_options_load_once_their_files_are_there(tmp_path: Path) -
     own_policy = tmp_path / "policies" / "own.yaml"
     checklist = shipped()["kopano-checklist"].read_text(encoding="utf-8")
     own_policy.write_text(checklist.replace("name: kopano-checklist\n", "name: own\n"), encoding="utf-8")
+    (tmp_path / "kubernetes").mkdir()
+    for name in ("kubeconfig", "token", "ca.pem", "client.pem", "client.key"):
+        (tmp_path / "kubernetes" / name).write_text("")
     (tmp_path / "endoflife").mkdir()
     releases = [{"cycle": "1.30", "eol": False}]
     (tmp_path / "endoflife" / "nginx.json").write_text(json.dumps(releases))

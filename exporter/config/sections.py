@@ -14,6 +14,7 @@ from pydantic import (
 from exporter.clients.files import ClientIds
 from exporter.config.discovery import DnsSource, FileSource
 from exporter.config.http_client import HttpSource
+from exporter.config.kubernetes import KubernetesSource
 from exporter.config.probe import ProbeSettings
 from exporter.config.relabelling import RelabelSettings
 from exporter.config.section import Section
@@ -335,5 +336,6 @@ class Config(Section):
     file_sd_configs: list[FileSource] = Field(default_factory=list)
     http_sd_configs: list[HttpSource] = Field(default_factory=list)
     dns_sd_configs: list[DnsSource] = Field(default_factory=list)
+    kubernetes_sd_configs: list[KubernetesSource] = Field(default_factory=list)
     relabel_configs: list[RelabelSettings] = Field(default_factory=list)
     probe: ProbeSettings = Field(default_factory=ProbeSettings)

@@ -15,7 +15,7 @@ from typing import Any
 
 from exporter.config import Config
 from exporter.config.discovery import SourceSettings
-from exporter.targets import dns, files, http
+from exporter.targets import dns, files, http, kubernetes
 from exporter.targets.groups import DiscoveryError, Group
 from exporter.targets.lists import Lists
 from exporter.targets.sources import DatedSource, ResumedSource, TargetSource
@@ -32,6 +32,7 @@ KINDS: tuple[tuple[str, Callable[[Any, Config], TargetSource]], ...] = (
     ("file_sd_configs", files.make_source),
     ("http_sd_configs", http.make_source),
     ("dns_sd_configs", dns.make_source),
+    ("kubernetes_sd_configs", kubernetes.make_source),
 )
 """Key of the configuration -> what makes a source of one of its entries."""
 
