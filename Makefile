@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills hostile kubernetes oracles pictures clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills lists hostile kubernetes oracles pictures clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -84,6 +84,10 @@ soak: setup
 # Kills the daemon two hundred times (KILLS) at random moments and compares what it shows; some 15 minutes.
 kills: setup
 	KILLS=$${KILLS:-200} $(BIN)/pytest -q tests/real/test_kills.py
+
+# Changes a list of targets a thousand times (CHANGES) while the daemon uses it; a minute.
+lists: setup
+	CHANGES=$${CHANGES:-1000} $(BIN)/pytest -q tests/test_list_changes.py
 
 # Hostile servers next to healthy ones, all scanned by the daemon at once (tests/hostile/README.md); some ten minutes.
 hostile: setup
