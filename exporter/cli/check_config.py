@@ -1,10 +1,15 @@
 """`check-config`: reports the mistakes of a configuration and of a web configuration."""
 
 import argparse
+from pathlib import Path
 
 from exporter.cli import exits
 from exporter.errors import ExporterError
-from exporter.policies import read_config
+from exporter.policies import named_policies, read_config
+from exporter.targets.discovered import Lister
+from exporter.targets.files import check_files
+from exporter.targets.groups import ADDRESS
+from exporter.text import escaped
 from exporter.web import first_read
 
 
@@ -13,9 +18,29 @@ def run(options: argparse.Namespace) -> int:
     if options.config_file is None and options.web_config_file is None:
         raise ExporterError("name a file by --config.file, by --web.config.file, or one by each")
     if options.config_file is not None:
-        count = len(read_config(options.config_file).targets)
-        print(f"{options.config_file}: valid, {count} target{'' if count == 1 else 's'}")
+        _check(options.config_file)
     if options.web_config_file is not None:
         first_read(options.web_config_file)
         print(f"{options.web_config_file}: valid")
     return exits.OK
+
+
+def _check(path: Path) -> None:
+    """Print what the configuration has, and what becomes of the targets in its other files.
+
+    Raises:
+        ExporterError: a file cannot be used.
+    """
+    config = read_config(path)
+    checked = {f"file_sd_configs.{at}": check_files(source) for at, source in enumerate(config.file_sd_configs)}
+    problems = [problem for _, found in checked.values() for problem in found]
+    if problems:
+        raise ExporterError("\n".join(problems))
+    count = len(config.targets)
+    print(f"{path}: valid, {count} target{'' if count == 1 else 's'}")
+    found = {place: groups for place, (groups, _) in checked.items()}
+    listing = Lister(config, named_policies(config.policy_files)).make(found)
+    for place, outcomes in listing.outcomes.items():
+        print(f"{place}: {', '.join(f'{number} {outcome}' for outcome, number in outcomes.items())}")
+    for one in listing.rejected:
+        print(escaped(f"{one.source}: rejected {one.labels.get(ADDRESS, 'a target')}: {one.problem}"))

@@ -101,7 +101,7 @@ class WatchedFiles:
         while True:
             due = waited >= self._refresh
             try:
-                look = await self._reader.read(self._look)
+                look = await self._reader.read(self.look)
                 news = due or look != self._read or self._said is not None
                 if before is None or (look == before and news):
                     if await self._take(look, everything=due):
@@ -132,7 +132,7 @@ class WatchedFiles:
             self._said = message
             sink.failed(DiscoveryError(message))
 
-    def _look(self, view: View) -> _Look:
+    def look(self, view: View) -> _Look:
         """What is there now, in a thread."""
         marks: dict[str, Mark | None] = {}
         problems: dict[str, str] = {}
@@ -209,6 +209,14 @@ def _read_one(path: str, before: _Parsed | None) -> _Parsed | str:
         return f"{path}: cannot be read: {error.strerror}"
     except DiscoveryError as error:
         return str(error)
+
+
+def check_files(settings: FileSource) -> tuple[list[Group], list[str]]:
+    """The groups in the files as they are now, and what is wrong with files. Blocks."""
+    look = WatchedFiles(settings).look(View())
+    found = [_read_one(path, None) for path in look.marks]
+    groups = [group for one in found if not isinstance(one, str) for group in one.groups]
+    return groups, [*look.problems.values(), *(one for one in found if isinstance(one, str))]
 
 
 def make_source(settings: FileSource, config: Config) -> WatchedFiles:  # noqa: ARG001 - as of every source

@@ -89,6 +89,25 @@ def test_check_config_says_how_many_targets(tmp_path: Path) -> None:
     assert done.stdout.endswith("valid, 2 targets\n")
 
 
+def test_check_config_says_what_becomes_of_targets_in_other_files(tmp_path: Path) -> None:
+    file, listed = Path(write_config(tmp_path, "a.example")), tmp_path / "list.yaml"
+    file.write_text(
+        f"{file.read_text()}file_sd_configs: [{{files: [list.yaml]}}]\n"
+        "relabel_configs: [{source_labels: [__address__], regex: test.*, action: drop}]\n"
+    )
+    listed.write_text("- targets: [a.example, b.example, test.example, 'c.example:0']\n")
+    done = run("check-config", f"--config.file={file}")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[1:] == [
+        "file_sd_configs.0: 1 used, 1 merged, 1 dropped, 1 rejected",
+        "file_sd_configs.0: rejected c.example:0: '0' is not a port (1 to 65535) in 'c.example:0'",
+    ]
+    listed.write_text("- targts: [a.example]\n")
+    done = run("check-config", f"--config.file={file}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{listed}:1:11: 0.targts: unknown key" in done.stderr
+
+
 @pytest.mark.parametrize(("text", "code"), [("basic_auth_users: {}", 0), ("basic_auth_users: {alice: secret}", 2)])
 def test_check_config_judges_a_web_configuration_alone_and_with_the_other(tmp_path: Path, text: str, code: int) -> None:
     web = tmp_path / "web.yml"
