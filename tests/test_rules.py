@@ -292,6 +292,7 @@ EMPTY_IN_THE_DEMO: Mapping[str, str] = {
     "tls_posture_certificate_verification_failure": "its certificates are good",
     "tls_posture_addresses_disagree": "its targets have one address",
     "tls_posture_caa_issuer_authorized": "the CAA domain of its CA is not known",
+    "tls_posture_exporter_web_config_last_reload_successful": "it has no web configuration",
     "tls_posture_exporter_discovery_successful": NO_SOURCES,
     "tls_posture_exporter_discovered_targets": NO_SOURCES,
 }
