@@ -328,7 +328,7 @@ def test_prometheus_evaluates_every_rule_without_error(prometheus: Prometheus) -
         rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
         return [(rule["name"], rule["health"]) for rule in rules if rule["health"] != "unknown"]
 
-    wait_for("every rule", 30, lambda: len(evaluated()) == len(RULES))
+    wait_for("every rule", 120, lambda: len(evaluated()) == len(RULES))
     assert sorted(evaluated()) == sorted((name_of(rule), "ok") for rule in RULES)
 
 
