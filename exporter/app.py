@@ -175,7 +175,7 @@ class App:
     async def _when_judged(self, ready: Callable[[], None]) -> None:
         """Be ready when what was restored is judged: a page with some targets would look as if the others were gone."""
         await self._loaded.staged.answered()
-        await self._follow_lists_once()
+        await self._use_lists()
         self._tasks.append(asyncio.create_task(self._follow_lists()))
         await self.freshness.settled()
         self._ready = True
@@ -186,16 +186,20 @@ class App:
         while True:
             await asyncio.sleep(_LISTS_APART.total_seconds())
             await self.discovery.changed.wait()
-            try:
-                await self._follow_lists_once()
-            except Exception:  # a named border: a defect in one list must not end this for ever
-                log.exception("changed lists of targets")
+            await self._use_lists()
 
-    async def _follow_lists_once(self) -> None:
-        """Use the lists of targets as they are now."""
+    async def _use_lists(self) -> None:
+        """Use the lists of targets as they are now. If that fails, it is tried again."""
         if not self.discovery.changed.is_set():
             return
         self.discovery.changed.clear()
+        try:
+            await self._use_groups()
+        except Exception:  # a named border: a defect in one list must not end this for ever
+            log.exception("changed lists of targets")
+            self.discovery.changed.set()
+
+    async def _use_groups(self) -> None:
         loaded, groups = self._loaded, self.discovery.groups
         listing, setup = await LISTS.run(partial(self._list, loaded, groups), self)
         if self._loaded is not loaded:  # reloaded meanwhile
