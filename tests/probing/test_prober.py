@@ -359,6 +359,8 @@ def test_the_log_of_a_scan_is_shown_with_metrics_and_settings(tmp_path: Path) ->
         assert "probe=handshake address=127.0.0.1 seconds=" in first
         assert "tls_posture_scan_success" in first
         assert "policies: kopano-checklist" in first
+        assert "\nhttp.path: /\n" in first
+        assert "HttpOptions" not in first
         again = text(await daemon.probe(target, debug="true"))
         assert again.replace("Report: stored", "Report: scanned") == first  # the log was kept
 
