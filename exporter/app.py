@@ -318,12 +318,13 @@ class App:
         self._own.show_sources(listing.outcomes)
         for one in listing.rejected:
             if one not in rejected_before:
-                log.warning("%s: rejected %s: %s", one.source, one.labels.get(ADDRESS, "a target"), one.problem)
+                log.warning("%s: rejected %s: %s", one.place, one.labels.get(ADDRESS, "a target"), one.problem)
 
     def _note_reload(self, problem: str | None) -> None:
         self._own.note_reload(self._now() if problem is None else None)
         if problem is None:
-            log.info("configuration reloaded: %d targets", self.counts()[0])
+            count = self.counts()[0]
+            log.info("configuration reloaded: %d %s", count, "target" if count == 1 else "targets")
         else:
             log.error("reload failed, the old configuration stays: %s", problem)
 

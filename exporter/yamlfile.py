@@ -280,7 +280,7 @@ def validate(document: Document, model: type[M], context: object = None) -> tupl
             path = _own(document.data, item["loc"][:-1] if is_key else item["loc"])
             if not document.unread(path):
                 at_key = is_key or item["type"] == "extra_forbidden"
-                problems.append(document.problem(path, _message(item), at_key=at_key))
+                problems.append(document.problem(path, in_words(item), at_key=at_key))
         return None, problems
 
 
@@ -298,8 +298,8 @@ def _own(data: object, path: Path_) -> Path_:
     return tuple(kept)
 
 
-def _message(item: Any) -> str:  # noqa: ANN401 - pydantic_core.ErrorDetails, or its like
-    """Pydantic's error in our words."""
+def in_words(item: Any) -> str:  # noqa: ANN401 - pydantic_core.ErrorDetails, or its like
+    """The message of Pydantic's error in our words."""
     kind, value = str(item["type"]), item["input"]
     if kind.endswith("_type") and value is None:
         return "is empty"

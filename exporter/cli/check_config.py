@@ -14,7 +14,7 @@ from exporter.web import first_read
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print that the files are valid, and the number of targets; returns the exit code."""
+    """Print that the files are valid, and how many targets and sources there are; returns the exit code."""
     if options.config_file is None and options.web_config_file is None:
         raise ExporterError("name a file by --config.file, by --web.config.file, or one by each")
     if options.config_file is not None:
@@ -36,8 +36,9 @@ def _check(path: Path) -> None:
     problems = [problem for _, found in checked.values() for problem in found]
     if problems:
         raise ExporterError("\n".join(problems))
-    count = len(config.targets)
-    print(f"{path}: valid, {count} target{'' if count == 1 else 's'}")
+    count, sources = len(config.targets), len(config.sources)
+    more = f" and {sources} source{'' if sources == 1 else 's'} of targets" if sources else ""
+    print(f"{path}: valid, {count} target{'' if count == 1 else 's'}{more}")
     found = {place: groups for place, (groups, _) in checked.items()}
     listing = Lister(config, named_policies(config.policy_files)).make(found)
     for place, outcomes in listing.outcomes.items():

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from exporter.clients.files import ClientIds
-from exporter.config.discovery import DnsSource, FileSource
+from exporter.config.discovery import DnsSource, FileSource, SourceSettings
 from exporter.config.http_client import HttpSource
 from exporter.config.kubernetes import KubernetesSource
 from exporter.config.probe import ProbeSettings
@@ -339,3 +339,13 @@ class Config(Section):
     kubernetes_sd_configs: list[KubernetesSource] = Field(default_factory=list)
     relabel_configs: list[RelabelSettings] = Field(default_factory=list)
     probe: ProbeSettings = Field(default_factory=ProbeSettings)
+
+    @property
+    def sources(self) -> dict[str, SourceSettings]:
+        """The sources of targets, by their places in the file, such as `file_sd_configs.0`."""
+        return {
+            f"{key}.{index}": source
+            for key in type(self).model_fields
+            if key.endswith("_sd_configs")
+            for index, source in enumerate(getattr(self, key))
+        }

@@ -27,7 +27,7 @@ from exporter.probing.settings import settings_text
 from exporter.publisher import Publisher, same_service
 from exporter.quoting import quoted
 from exporter.schedule import Schedule
-from exporter.services import parse_service
+from exporter.services import SERVICES, parse_service
 from exporter.targets import make_target, named
 
 _MOST_NAMES = 10
@@ -113,7 +113,7 @@ class Probing:
         return tuple(known[name] for name in names)
 
     def _meant(self, text: str) -> tuple[Target, bool]:
-        """The target that the text means as on the command line of `scan`, and whether it is configured."""
+        """The target that the text means, and whether it is configured. Without a port, the usual one is meant."""
         targets = self._parts.publisher.setup.targets
         if text in targets:
             return targets[text], True
@@ -121,7 +121,8 @@ class Probing:
             service = parse_service(text)
         except TargetError as error:
             raise _invalid(str(error)) from error
-        found = named(text, service, tuple(targets.values()))
+        port = service.port or SERVICES[service.protocol or "https"].port  # no other service of the host is meant
+        found = named(text, replace(service, port=port), tuple(targets.values()))
         if len(found) > 1:
             raise _invalid(f"{quoted(text)} means several targets; use one of the names {_listed(found)}")
         if found:

@@ -1,10 +1,10 @@
 """The effective settings of a target as text, without secrets."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import timedelta
 
-from exporter.model import Target
+from exporter.model import HttpOptions, Target
 from exporter.text import escaped
 
 _LEFT_OUT = frozenset({"policies", "ca_file", "client_certificate", "questions"})
@@ -20,7 +20,9 @@ def _settings(target: Target, policies: Sequence[str]) -> Iterator[tuple[str, st
     yield "policies", ", ".join(policies)
     for field in fields(Target):
         value = getattr(target, field.name)
-        if field.name not in _LEFT_OUT and value not in (None, (), {}):
+        if isinstance(value, HttpOptions):
+            yield from ((f"{field.name}.{name}", _shown(one)) for name, one in asdict(value).items() if one is not None)
+        elif field.name not in _LEFT_OUT and value not in (None, (), {}):
             yield field.name, _shown(value)
     yield "own_trust_store", "true" if target.ca_file else "false"
     yield "client_certificate", "true" if target.client_certificate else "false"

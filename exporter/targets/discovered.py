@@ -15,9 +15,10 @@ from exporter.model import Target
 from exporter.quoting import quoted
 from exporter.services import parse_service
 from exporter.targets import make_target, static_targets
+from exporter.targets.files import FILEPATH
 from exporter.targets.groups import ADDRESS, Group, Labels
 from exporter.targets.relabel import RelabelRule, compile_rules, relabel
-from exporter.yamlfile import parse_document
+from exporter.yamlfile import in_words, parse_document
 
 CONFIGURED = "targets"
 """Where targets of the configuration file are found: its key there."""
@@ -50,6 +51,12 @@ class Rejected:
     source: str
     labels: Labels
     problem: str
+
+    @property
+    def place(self) -> str:
+        """Where it was found: its source, and the file if that has one."""
+        file = self.labels.get(FILEPATH)
+        return f"{self.source}: {file}" if file else self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +149,13 @@ class Lister:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise TargetError(
-                f"{where}: {first['msg'].removeprefix('Value error, ')}" if where else first["msg"]
-            ) from None
+            raise TargetError(f"{where}: {in_words(first)}" if where else in_words(first)) from None
         problems = problems_across(
             self._alone.model_copy(update={"targets": [settings]}), _NOWHERE, lambda policy: policy
         )
         if problems:
-            raise TargetError(problems[0].message)
+            option = problems[0].path.removeprefix("targets.0").removeprefix(".")
+            raise TargetError(f"{option}: {problems[0].message}" if option else problems[0].message)
         return settings
 
     def _named(self, labels: Labels) -> list[str] | None:
@@ -170,10 +176,8 @@ class Lister:
 def _rules(config: Config) -> dict[str, tuple[RelabelRule, ...]]:
     """The rules for the targets of each source: its own ones, then those for all."""
     return {
-        f"{key}.{index}": compile_rules([*source.relabel_configs, *config.relabel_configs])
-        for key in type(config).model_fields
-        if key.endswith("_sd_configs")
-        for index, source in enumerate(getattr(config, key))
+        place: compile_rules([*source.relabel_configs, *config.relabel_configs])
+        for place, source in config.sources.items()
     }
 
 
@@ -206,7 +210,11 @@ class _Merging:
         name = self._name_of.get(_service(target))
         if name is None and target.name in self._targets:
             other = self._targets[target.name]
-            self._reject(source, labels, f"the name {quoted(target.name)} belongs to another service on {other.host}")
+            self._reject(
+                source,
+                labels,
+                f"the name {quoted(target.name)} belongs to another service, {other.host} port {other.port}",
+            )
             return
         if name is None:
             self._targets[target.name] = target

@@ -9,8 +9,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 _PORTS = {"http": 80, "https": 443}
-NOT_ENABLED = "Lifecycle API is not enabled."
-"""As in Prometheus."""
+NOT_ENABLED = "Lifecycle API is not enabled: this needs --web.enable-lifecycle, or authentication."
+"""Begins as in Prometheus."""
 CROSS_SITE = "The request comes from a page of another site."
 
 

@@ -35,6 +35,7 @@ li {{ margin: .3rem 0; }} footer {{ color: #666; margin-top: 2rem; font-size: .9
 <li><a href="/metrics">Metrics</a></li>
 <li><a href="/-/healthy">Healthy</a></li>
 <li><a href="/-/ready">Ready</a></li>
+<li><a href="/api/v1/openapi.json">Description of the API</a></li>
 </ul>
 <footer>Version {version}</footer>
 </body></html>

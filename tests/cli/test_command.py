@@ -108,6 +108,13 @@ def test_check_config_says_what_becomes_of_targets_in_other_files(tmp_path: Path
     assert f"{listed}:1:11: 0.targts: unknown key" in done.stderr
 
 
+def test_check_config_says_how_many_sources_of_targets(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("file_sd_configs: [{files: [a.yaml]}]\nhttp_sd_configs: [{url: 'http://h/'}, {url: 'http://i/'}]\n")
+    done = run("check-config", f"--config.file={file}")
+    assert "valid, 0 targets and 3 sources of targets\n" in done.stdout
+
+
 @pytest.mark.parametrize(("text", "code"), [("basic_auth_users: {}", 0), ("basic_auth_users: {alice: secret}", 2)])
 def test_check_config_judges_a_web_configuration_alone_and_with_the_other(tmp_path: Path, text: str, code: int) -> None:
     web = tmp_path / "web.yml"

@@ -323,7 +323,7 @@ def test_a_configured_target_is_answered_from_the_store_by_name_and_by_text(tmp_
                 assert first.status == 200
                 cost = server.connections
                 assert cost == connections(first)
-                for text_form in ("shop", f"shop.example:{server.port}", "shop.example"):
+                for text_form in ("shop", f"shop.example:{server.port}", f"https://shop.example:{server.port}"):
                     assert (await daemon.probe(text_form)).body == first.body
                 other = text(await daemon.probe("shop", policy="mozilla-old"))
                 assert 'policy="mozilla-old"' in other
@@ -340,14 +340,22 @@ def test_a_configured_target_is_answered_from_the_store_by_name_and_by_text(tmp_
 
 
 def test_a_text_that_means_several_targets_is_refused_with_their_names(tmp_path: Path) -> None:
-    lines = CONFIGURED + "  - {host: shop.example, port: 2, connect_address: 127.0.0.1}\n"
+    lines = CONFIGURED + "  - {name: shop2, host: shop.example, port: 1, connect_address: 127.0.0.2}\n"
 
     async def steps(daemon: Daemon, _server: Seen) -> None:
-        answer = await daemon.probe("shop.example")
+        answer = await daemon.probe("shop.example:1")
         assert answer.status == 400
-        assert "'shop', 'shop.example:2'" in text(answer)
+        assert "'shop', 'shop2'" in text(answer)
 
     with_server(tmp_path, steps, more=lines)
+
+
+@pytest.mark.parametrize("asked", ["shop.example", "https://shop.example", "imaps://shop.example"])
+def test_a_text_without_a_port_does_not_mean_a_target_on_another_port(tmp_path: Path, asked: str) -> None:
+    async def steps(daemon: Daemon, _server: Seen) -> None:
+        assert (await daemon.probe(asked)).status == 403
+
+    with_server(tmp_path, steps, more=CONFIGURED)
 
 
 def test_the_log_of_a_scan_is_shown_with_metrics_and_settings(tmp_path: Path) -> None:
@@ -359,6 +367,8 @@ def test_the_log_of_a_scan_is_shown_with_metrics_and_settings(tmp_path: Path) ->
         assert "probe=handshake address=127.0.0.1 seconds=" in first
         assert "tls_posture_scan_success" in first
         assert "policies: kopano-checklist" in first
+        assert "\nhttp.path: /\n" in first
+        assert "HttpOptions" not in first
         again = text(await daemon.probe(target, debug="true"))
         assert again.replace("Report: stored", "Report: scanned") == first  # the log was kept
 

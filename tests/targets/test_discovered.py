@@ -110,8 +110,8 @@ def test_labels_are_options_and_labels_of_the_target(labels: dict[str, str], att
         ({"__policy__": ","}, "__policy__: '' is neither"),
         ({"__scan_interval__": "1 hour"}, "scan_interval: '1 hour' is not a duration"),
         ({"__scan_interval__": "1ms"}, "too short for an interval"),
-        ({"__scan_timeout__": "7h"}, "is longer than the global scan_interval"),
-        ({"__trust_store__": "internal"}, "unknown trust store 'internal'"),
+        ({"__scan_timeout__": "7h"}, "scan_timeout: is longer than the global scan_interval"),
+        ({"__trust_store__": "internal"}, "trust_store: unknown trust store 'internal'"),
         ({"__protocol__": "imaps", "__starttls__": "imap"}, "protocol and starttls exclude each other"),
         ({"__ip_protocol__": "ip6", "__address__": "192.0.2.1"}, "is an IPv4 address, but ip_protocol is ip6"),
         ({"team-name": "web"}, "'team-name' is not a label name"),
@@ -119,7 +119,9 @@ def test_labels_are_options_and_labels_of_the_target(labels: dict[str, str], att
     ids=str,
 )
 def test_what_cannot_be_a_target_is_refused_with_the_reason(labels: dict[str, str], message: str) -> None:
-    assert message in problem(**labels)
+    found = problem(**labels)
+    assert message in found
+    assert "Value error" not in found
 
 
 def test_one_bad_target_does_not_keep_others_out() -> None:
@@ -157,7 +159,12 @@ def test_another_service_is_another_target(labels: dict[str, str]) -> None:
 def test_another_service_of_a_known_name_is_refused() -> None:
     found = listed(group({"__address__": "a.example"}, {"__address__": "b.example", "__target__": "a.example:443"}))
     assert [one.host for one in found.targets] == ["a.example"]
-    assert found.rejected[0].problem == "the name 'a.example:443' belongs to another service on a.example"
+    assert found.rejected[0].problem == "the name 'a.example:443' belongs to another service, a.example port 443"
+
+
+def test_the_place_of_what_is_rejected_has_its_file() -> None:
+    found = listed(group({"__address__": "a b", "__meta_filepath": "/etc/lists/web.yaml"}, {"__address__": "c d"}))
+    assert [one.place for one in found.rejected] == ["file_sd_configs.0: /etc/lists/web.yaml", "file_sd_configs.0"]
 
 
 def test_configured_targets_of_one_service_stay_several() -> None:

@@ -29,6 +29,7 @@ from exporter.selectors import MOST_MATCHERS, Selector, SelectorError, parse_sel
 from exporter.store.changelog import LogPlace
 from exporter.store.history import What
 from exporter.web.api.errors import wrong_parameter
+from exporter.yamlfile import in_words
 
 P = TypeVar("P", bound="Parameters")
 
@@ -219,10 +220,5 @@ def read_parameters(form: type[P], items: Sequence[tuple[str, str]]) -> P:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
-        raise wrong_parameter(name, _problem(first["type"], first["msg"])) from error
-
-
-def _problem(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return "it is unknown here"
-    return message.removeprefix("Value error, ")
+        problem = "it is unknown here" if first["type"] == "extra_forbidden" else in_words(first)
+        raise wrong_parameter(name, problem) from error

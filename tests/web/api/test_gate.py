@@ -89,13 +89,13 @@ def test_an_origin_is_ours_if_it_has_the_host_of_the_request(
     assert asyncio.run(_posted(OPEN, (f"Origin: {origin}",)))[0] == (202 if allowed else 403)
 
 
-def test_the_reason_is_that_of_prometheus() -> None:
+def test_the_reason_begins_as_in_prometheus_and_names_the_flag() -> None:
     async def run() -> None:
         async with served(KnownFleet()) as api:
             assert await api.error("/targets/a/scan", method="POST") == (
                 403,
                 "forbidden",
-                "Lifecycle API is not enabled.",
+                "Lifecycle API is not enabled: this needs --web.enable-lifecycle, or authentication.",
             )
 
     asyncio.run(run())
