@@ -1,8 +1,12 @@
 """What `probe.allow` permits, by host, addresses, port and dialogue."""
 
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.config.probe import ProbeRule
 from exporter.config.sections import GlobalSettings, TargetSettings
@@ -115,6 +119,20 @@ def test_port_80_is_asked_for_its_redirect_only_where_it_is_permitted(
     found = Allow([ProbeRule(**rule) for rule in rules]).permitted(target("www.example.com"), [PUBLIC])
     assert found is not None
     assert found.http.port == expected
+
+
+@given(st.text("ab.*", min_size=1, max_size=8), st.text("ab.", min_size=1, max_size=8))
+def test_a_star_is_for_any_characters(pattern: str, host: str) -> None:
+    allow = Allow([ProbeRule.model_construct(hosts=[pattern], cidrs=[], ports=None, starttls=[])])
+    assert allow.names(replace(target("www.example.com"), host=host)) is fnmatchcase(host, pattern)
+
+
+def test_a_pattern_with_many_stars_takes_no_time_for_a_name_that_almost_fits() -> None:
+    """With backtracking this test does not end."""
+    label = f"a{'-' * 61}a"
+    allow = Allow([ProbeRule(hosts=["*-*-*-*-*-*-*-*.example.com"])])
+    assert not allow.may_permit(target(f"{label}.{label}.{label}.example.net"))
+    assert allow.may_permit(target(f"{label}.{label}.{label}.example.com"))
 
 
 def test_only_a_rule_that_names_the_host_lets_people_know_whether_the_name_exists() -> None:
