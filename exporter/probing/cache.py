@@ -7,7 +7,7 @@ from datetime import datetime
 MOST_ENTRIES = 1000
 MOST_BYTES = 32 * 2**20
 """Some thousand services of 4 to 10 KB each. What was asked for longest ago is removed first."""
-_OBJECT_BYTES = 500
+_OBJECT_BYTES, _ADDRESS_BYTES = 500, 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Kept:
     @property
     def size(self) -> int:
         """Bytes of memory, roughly."""
-        return _OBJECT_BYTES + len(self.log) + sum(map(len, self.records))
+        return _OBJECT_BYTES + len(self.log) + sum(map(len, self.records)) + _ADDRESS_BYTES * len(self.addresses)
 
 
 class ProbeCache:

@@ -156,7 +156,10 @@ def test_what_was_asked_for_longest_ago_is_forgotten_first() -> None:
     assert [cache.get(key) is not None for key in "acd"] == [False, False, True]
     cache.put("e", _kept(90_000))  # the newest is always kept
     assert len(cache) == 1
-    cache.remove("e")
+    cache.put("h", replace(_kept(10), addresses=("192.0.2.1",) * 200))
+    cache.put("i", _kept(10))
+    assert len(cache) == 1  # addresses need memory too
+    cache.remove("i")
     cache.put("f", _kept(8_000))
     cache.put("g", _kept(10))
     assert len(cache) == 2

@@ -282,6 +282,19 @@ def test_a_name_server_that_hangs_does_not_take_more_threads_than_places(tmp_pat
     with_server(tmp_path, steps, lookup=lookup)
 
 
+def test_a_name_with_thousands_of_addresses_is_not_scanned(tmp_path: Path) -> None:
+    """Each of them would be checked with each request, on the event loop."""
+    many = tuple(f"127.1.{number // 250}.{number % 250 + 1}" for number in range(4000))
+    names = Names({"www.example": [("127.0.0.1", *many)], "www.test": [("127.0.0.1", *many)]})
+
+    async def steps(daemon: Daemon, server: Seen) -> None:
+        assert 'reason="dns_error"' in text(await daemon.probe(f"www.example:{server.port}"))
+        assert (await daemon.probe(f"www.test:{server.port}")).status == 403
+        assert server.connections == 0
+
+    with_server(tmp_path, steps, lookup=names, allow=f"{NAMED}, {{cidrs: [127.0.0.0/8], ports: [PORT]}}")
+
+
 def test_a_proxy_gets_the_address_that_was_checked(tmp_path: Path) -> None:
     said: list[bytes] = []
 
