@@ -23,7 +23,7 @@ from exporter.probing.question import (
     UnansweredError,
     unavailable,
 )
-from exporter.probing.settings import settings_text
+from exporter.probing.settings import settings_text, without_paths
 from exporter.publisher import Publisher, same_service
 from exporter.quoting import quoted
 from exporter.schedule import Schedule
@@ -151,7 +151,8 @@ class Probing:
             raise unavailable("nothing is known of this target yet; ask again")
         if outcome is ProbeOutcome.OLDER and not holds(begun, publisher.now(), target.max_age):
             raise unavailable("what is known of this target is too old, and there was no time for a scan; ask again")
-        return Found(now, seen, outcome, begun, trace.text() if trace and outcome is ProbeOutcome.SCANNED else "")
+        text = without_paths(trace.text(), target) if trace and outcome is ProbeOutcome.SCANNED else ""
+        return Found(now, seen, outcome, begun, text)
 
     async def _scanned(self, target: Target, by: float) -> ProbeOutcome:
         """Wait for the scan that runs, or for one now."""

@@ -20,6 +20,7 @@ from exporter.probing.allow import Allow
 from exporter.probing.cache import Kept, ProbeCache
 from exporter.probing.lookups import look_up_once, narrowed, only
 from exporter.probing.question import Found, Limits, UnansweredError, forbidden, unavailable
+from exporter.probing.settings import without_paths
 from exporter.publisher import service_key
 from exporter.scan import Environment
 from exporter.scan_log import log_scan
@@ -218,7 +219,7 @@ def _to_keep(seen: Sequence[Seen], target: Target, addresses: tuple[str, ...], s
         cut=any(failure.reason is Reason.DEADLINE_EXCEEDED for one in seen for failure in one.result.failures),
         addresses=addresses,
         records=tuple(map(pack, seen)),
-        log=zlib.compress(trace.text().encode("utf-8", "replace"), 1),
+        log=zlib.compress(without_paths(trace.text(), target).encode("utf-8", "replace"), 1),
     )
 
 

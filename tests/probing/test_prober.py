@@ -13,6 +13,7 @@ from exporter.model import IpProtocol, Reason
 from exporter.net.resolve import Lookup
 from tests.support.probing import NO_RESOLVER, Daemon, Names, Untouched, probed_daemon
 from tests.support.scripted import End, Seen, Stack, scripted_server
+from tests.support.servers import make_pki
 from tests.web.client import Answer
 
 STACK = Stack({0x0303: (0xC030, 0xC02F)})
@@ -376,6 +377,31 @@ def test_the_log_of_a_scan_is_shown_with_metrics_and_settings(tmp_path: Path) ->
         assert again.replace("Report: stored", "Report: scanned") == first  # the log was kept
 
     with_server(tmp_path, steps)
+
+
+@pytest.mark.parametrize("more", ["", "targets: [{host: www.example, port: PORT, connect_address: 127.0.0.1}]\n"])
+def test_the_log_of_a_scan_has_no_paths(tmp_path: Path, more: str) -> None:
+    """The files of the client certificate are gone."""
+    own, clock = make_pki(tmp_path).ecdsa.read_bytes(), Clock()
+    cert, key = tmp_path / "own-cert.pem", tmp_path / "own-key.pem"
+
+    async def run() -> None:
+        async with scripted_server(STACK) as server:
+            config = configuration(server.port, more=more.replace("PORT", str(server.port)))
+            config = config.replace("global: {", f"global: {{tls_config: {{cert_file: {cert}, key_file: {key}}}, ")
+            for file in (cert, key):
+                file.write_bytes(own)
+            async with probed_daemon(tmp_path, config, Names({"www.example": [("127.0.0.1",)]}), clock) as daemon:
+                cert.unlink()
+                target = f"www.example:{server.port}"
+                if more:
+                    await daemon.probe(target)
+                    clock.ahead = timedelta(hours=2)
+                page = text(await daemon.probe(target, debug="true"))
+                assert "the client certificate cannot be used" in page
+                assert str(tmp_path) not in page
+
+    asyncio.run(run())
 
 
 def test_the_log_of_a_scan_that_a_question_caused_is_shown_for_a_configured_target(tmp_path: Path) -> None:
