@@ -143,7 +143,7 @@ class Probing:
         publisher, name, outcome, trace = self._parts.publisher, target.name, ProbeOutcome.STORED, None
         begun = publisher.begun_at(name)
         if begun is None or not holds(begun, publisher.now(), target.scan_interval):
-            trace = self._wanted.setdefault(name, Trace()) if question.debug else None
+            trace = self._trace_of(name) if question.debug else None
             outcome = await self._scanned(target, _limits(question, target).answer_by)
         now, begun = publisher.setup.targets.get(name), publisher.begun_at(name)
         seen = publisher.seen(now) if now is not None and same_service(now, target) else ()
@@ -154,10 +154,16 @@ class Probing:
         text = without_paths(trace.text(), target) if trace and outcome is ProbeOutcome.SCANNED else ""
         return Found(now, seen, outcome, begun, text)
 
+    def _trace_of(self, name: str) -> Trace:
+        """What the scan will log that the target waits for; the same for all who ask, until that scan has ended."""
+        if name not in self._wanted:
+            self._wanted[name] = Trace()
+            self._parts.schedule.join(name).add_done_callback(lambda _: self._wanted.pop(name, None))
+        return self._wanted[name]
+
     async def _scanned(self, target: Target, by: float) -> ProbeOutcome:
         """Wait for the scan that runs, or for one now."""
         ended = self._parts.schedule.join(target.name)
-        ended.add_done_callback(lambda _: self._wanted.pop(target.name, None))
         await asyncio.wait({ended}, timeout=by - asyncio.get_running_loop().time())
         return ProbeOutcome.SCANNED if ended.done() and ended.result() is not None else ProbeOutcome.OLDER
 
