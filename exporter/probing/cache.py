@@ -18,7 +18,7 @@ class Kept:
         service: see `exporter.publisher.service_key`.
         begun_at: start of the scan.
         seconds: the time that the scan had.
-        cut: the time ended before the scan was done.
+        cut: the time may have ended before all was asked.
         addresses: those that were permitted and scanned; empty if the name did not resolve.
         records: what was seen of each address, packed.
         log: the log of the scan, compressed.

@@ -11,6 +11,7 @@ import pytest
 from exporter.errors import ProbeError
 from exporter.model import IpProtocol, Reason
 from exporter.net.resolve import Lookup
+from tests.support import web
 from tests.support.probing import NO_RESOLVER, Daemon, Names, Untouched, probed_daemon
 from tests.support.scripted import End, Seen, Stack, scripted_server
 from tests.support.servers import make_pki
@@ -173,6 +174,51 @@ def test_a_scan_ends_in_time_with_what_it_knows(tmp_path: Path) -> None:
         assert server.connections > before
 
     with_server(tmp_path, steps, script=script)
+
+
+def test_a_scan_that_left_questions_out_is_made_again_for_who_has_more_time(tmp_path: Path) -> None:
+    """The server answers the first HTTP request only. The scan does not fail by that."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: list[bytes]) -> None:
+        while True:
+            requests.append(await reader.readuntil(b"\r\n\r\n"))
+            if requests[-1].startswith(b"GET / "):
+                writer.write(web.usual(requests[-1]))
+
+    async def run() -> None:
+        async with web.serving(handle, make_pki(tmp_path)) as server:
+            config = configuration(server.port).replace("timeout: 300ms", "timeout: 40s")
+            async with probed_daemon(tmp_path, config, Names({"www.example": [("127.0.0.1",)]})) as daemon:
+                target = f"www.example:{server.port}"
+                assert "tls_posture_scan_success" in text(await daemon.probe(target, LIMIT + "10"))
+                before = len(server.connections)
+                await daemon.probe(target, LIMIT + "10")
+                assert len(server.connections) == before
+                await daemon.probe(target, LIMIT + "14")
+                assert len(server.connections) > before
+
+    asyncio.run(run())
+
+
+def test_a_lookup_that_fails_too_late_is_a_failed_scan(tmp_path: Path) -> None:
+    """The next request does not ask the dead name server again."""
+    asked, go_on = [], asyncio.Event()
+
+    async def lookup(host: str, _port: int, _protocol: IpProtocol) -> tuple[str, ...]:
+        asked.append(host)
+        await go_on.wait()
+        raise ProbeError(Reason.DNS_ERROR, host)
+
+    async def steps(daemon: Daemon, server: Seen) -> None:
+        target = f"www.example:{server.port}"
+        assert (await daemon.probe(target, LIMIT + "0.9")).status == 503
+        go_on.set()
+        while "tls_posture_exporter_probe_scans_running 0.0" not in daemon.app.metrics("")[0].decode():
+            await asyncio.sleep(0.01)
+        assert 'reason="dns_error"' in text(await daemon.probe(target, LIMIT + "5"))
+        assert asked == ["www.example"]
+
+    with_server(tmp_path, steps, lookup=lookup)
 
 
 def test_without_a_place_in_time_there_is_an_older_report_or_none(tmp_path: Path) -> None:
