@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.errors import ProbeError
+from exporter.judge import Judge
 from exporter.model import IpProtocol, Reason
 from exporter.net.resolve import Lookup
 from tests.support import web
@@ -523,3 +524,32 @@ def test_all_addresses_are_scanned_where_the_configuration_says_so(tmp_path: Pat
                 assert (server.connections, names.asked) == (before, ["www.example"])
 
     asyncio.run(run())
+
+
+def test_an_answer_about_several_addresses_leaves_others_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, judged, usual = [0], [], Judge.reports
+
+    def reports(judge: Judge, seen: Any, *rest: Any) -> Any:  # noqa: ANN401 - as the original
+        judged.extend([turns[0]] * len(seen))
+        return usual(judge, seen, *rest)
+
+    async def count() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    async def run() -> None:
+        async with scripted_server(STACK) as server:
+            config = configuration(server.port).replace("global: {", "global: {addresses: all, ")
+            names = Names({"www.example": [("127.0.0.1", "127.0.0.2", "127.0.0.3")]})
+            async with probed_daemon(tmp_path, config, names) as daemon:
+                await daemon.probe(f"www.example:{server.port}")
+                monkeypatch.setattr(Judge, "reports", reports)
+                counting = asyncio.create_task(count())
+                assert 'address="127.0.0.3"' in text(await daemon.probe(f"www.example:{server.port}"))
+                counting.cancel()
+
+    asyncio.run(run())
+    assert len(judged) == len(set(judged)) == 3
