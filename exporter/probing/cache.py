@@ -19,7 +19,7 @@ class Kept:
         begun_at: start of the scan.
         seconds: the time that the scan had.
         cut: the time may have ended before all was asked.
-        addresses: those that were permitted and scanned; empty if the name did not resolve.
+        addresses: those that were permitted, and that the facts are of; empty if the name never resolved.
         records: what was seen of each address, packed.
         log: the log of the scan, compressed.
     """

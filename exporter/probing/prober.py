@@ -206,7 +206,8 @@ class Prober:
             results = await backend.run(narrowed(allowed, addresses, seconds), facts, lambda: None)
             seen = seen_after([replace(result, target=allowed) for result in results], self._now(), known)
             log_scan(using.judge.reports(seen, allowed, self._now()))
-        self._cache.put(key, _to_keep(seen, target, addresses, seconds, trace))
+        shown = addresses or (kept[0].addresses if kept else ())  # whose facts stay if the name does not resolve now
+        self._cache.put(key, _to_keep(seen, target, shown, seconds, trace))
 
     async def stop(self) -> None:
         """Cancel the scans that run."""

@@ -268,6 +268,31 @@ def test_a_reload_that_forbids_a_service_counts_at_once(tmp_path: Path) -> None:
     with_server(tmp_path, steps)
 
 
+def test_a_reload_counts_also_for_what_an_earlier_scan_saw(tmp_path: Path) -> None:
+    """The name does not resolve any more, so the last scan itself was of no address."""
+    clock, gone = Clock(), asyncio.Event()
+
+    async def lookup(host: str, _port: int, _protocol: IpProtocol) -> tuple[str, ...]:
+        if gone.is_set():
+            raise ProbeError(Reason.DNS_ERROR, host)
+        return ("127.0.0.1",)
+
+    async def steps(daemon: Daemon, server: Seen) -> None:
+        target = f"www.example:{server.port}"
+        assert "tls_posture_protocol_accepted{" in text(await daemon.probe(target))
+        gone.set()
+        clock.ahead = timedelta(minutes=61)
+        assert "tls_posture_protocol_accepted{" in text(await daemon.probe(target))  # for max_age
+        allow = "{hosts: ['*.example'], cidrs: [127.0.0.2/32], ports: [PORT]}"
+        daemon.file.write_text(configuration(server.port, allow=allow))
+        assert await daemon.app.reload(daemon.file)
+        page = text(await daemon.probe(target))
+        assert 'reason="dns_error"' in page
+        assert "tls_posture_protocol_accepted{" not in page
+
+    with_server(tmp_path, steps, lookup=lookup, now=clock)
+
+
 def test_addresses_are_asked_for_once_and_only_these_are_dialled(tmp_path: Path) -> None:
     """A name server that answers a permitted address first, and then another one."""
     other = Untouched("127.0.0.2")
