@@ -81,7 +81,7 @@ class Judge:
 
         Expired facts are left out.
         """
-        return _together(
+        return together(
             self._report(replace(one.result, target=target), one.facts, one.last_success_at, now) for one in seen
         )
 
@@ -231,7 +231,8 @@ def _seen_since(facts: Facts, since: datetime) -> bool:
     return any((at := facts.seen_at(probe.kind)) is not None and at >= since for probe in PROBES)
 
 
-def _together(reports: Iterable[Report]) -> tuple[Report, ...]:
+def together(reports: Iterable[Report]) -> tuple[Report, ...]:
+    """The reports of all addresses of one target, with what they disagree on."""
     several = tuple(reports)
     found = disagreements(several)
     return tuple(replace(report, disagreements=found) for report in several)

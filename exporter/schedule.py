@@ -267,7 +267,7 @@ class Schedule:
         dispatcher.make_regular(name)
         if dispatcher.is_busy(name) or name not in self._intervals:
             return
-        began = dispatcher.began_at.get(name)
+        began = dispatcher.began_at.get(name, dispatcher.extra_at.get(name))  # the first scan may be one asked for
         if began is None or self._monotonic() - began >= self._least_apart(name, self._intervals[name]):
             dispatcher.scan(name)
 

@@ -11,7 +11,7 @@ import pytest
 from exporter.dispatch import FAILURES_BEFORE_BACK_OFF, Dispatcher
 from exporter.lanes import Lane
 from exporter.net.patience import FIRST_ANSWER_SECONDS
-from exporter.schedule import Schedule
+from exporter.schedule import Schedule, first_delay
 from tests.support.clock import run_in_feigned_time
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -290,6 +290,23 @@ def test_who_asked_for_a_scan_of_a_removed_target_gets_an_answer() -> None:
     assert asked(fleet, "silent0.example", 600, lambda: fleet.schedule.sync({"healthy0.example": HOUR})) is None
     with pytest.raises(KeyError):
         fleet.schedule.scan_now("other.example")
+
+
+def test_a_new_target_whose_scan_somebody_asks_for_is_not_scanned_again_at_once() -> None:
+    fleet = Fleet(100, 0)
+    name = max(fleet.begun, key=lambda name: first_delay(name, HOUR, 100))
+
+    async def run() -> None:
+        fleet.schedule.start()
+        fleet.schedule.sync(dict.fromkeys(fleet.begun, HOUR))
+        await fleet.schedule.scan_now(name)
+        await asyncio.sleep(60)
+        assert len(fleet.begun[name]) == 1
+        await asyncio.sleep(7200)
+        assert 2 <= len(fleet.begun[name]) <= 3
+        assert await fleet.schedule.stop(MINUTE)
+
+    run_in_feigned_time(run())
 
 
 def test_a_scan_that_runs_answers_those_who_join_it() -> None:

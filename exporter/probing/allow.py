@@ -89,9 +89,16 @@ class Allow:
         return replace(target, http=replace(target.http, port=None))
 
 
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern as a regular expression. It does not backtrack, or a name with many hyphens would take seconds."""
+    first, *others = map(re.escape, pattern.split("*"))
+    middle = "".join(f"(?>.*?{part})" for part in others[:-1])
+    return re.compile(first + middle + "".join(f".*{part}" for part in others[-1:]), re.DOTALL)
+
+
 def _ready(rule: ProbeRule) -> _Rule:
     return _Rule(
-        tuple(re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL) for pattern in rule.hosts),
+        tuple(map(_compiled, rule.hosts)),
         tuple(ip_network(cidr) for cidr in rule.cidrs),
         None if rule.ports is None else frozenset(rule.ports),
         frozenset[str | None]({None, *rule.starttls}),

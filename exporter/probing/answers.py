@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from exporter.config.sections import GlobalSettings, TargetSettings
 from exporter.errors import TargetError
-from exporter.judge import Judge, alone
+from exporter.judge import Judge, alone, together
 from exporter.logs.trace import Trace, tracing
 from exporter.metrics import OwnMetrics, ProbeOutcome, render_reports
-from exporter.model import Target, holds
+from exporter.model import Report, Seen, Target, holds
 from exporter.probing.prober import Prober, Using
 from exporter.probing.question import (
     ANSWER_SECONDS,
@@ -23,7 +24,7 @@ from exporter.probing.question import (
     UnansweredError,
     unavailable,
 )
-from exporter.probing.settings import settings_text
+from exporter.probing.settings import settings_text, without_paths
 from exporter.publisher import Publisher, same_service
 from exporter.quoting import quoted
 from exporter.schedule import Schedule
@@ -98,7 +99,7 @@ class Probing:
         asked = replace(found.target, policies=policies or found.target.policies)
         if not judge.policies.keys() >= set(asked.policies):  # a reload, while the scan ran
             raise unavailable("the configuration has changed; ask again")
-        reports = judge.reports(found.seen, asked, publisher.now())
+        reports = await _judged(judge, found.seen, asked, publisher.now())
         lines = render_reports(reports, judge.policies_of(asked), full=publisher.setup.full)
         return ProbeAnswer(lines, found, settings_text(asked, [policy.name for policy in judge.policies_of(asked)]))
 
@@ -144,7 +145,7 @@ class Probing:
         publisher, name, outcome, trace = self._parts.publisher, target.name, ProbeOutcome.STORED, None
         begun = publisher.begun_at(name)
         if begun is None or not holds(begun, publisher.now(), target.scan_interval):
-            trace = self._wanted.setdefault(name, Trace()) if question.debug else None
+            trace = self._trace_of(name) if question.debug else None
             outcome = await self._scanned(target, _limits(question, target).answer_by)
         now, begun = publisher.setup.targets.get(name), publisher.begun_at(name)
         seen = publisher.seen(now) if now is not None and same_service(now, target) else ()
@@ -152,14 +153,30 @@ class Probing:
             raise unavailable("nothing is known of this target yet; ask again")
         if outcome is ProbeOutcome.OLDER and not holds(begun, publisher.now(), target.max_age):
             raise unavailable("what is known of this target is too old, and there was no time for a scan; ask again")
-        return Found(now, seen, outcome, begun, trace.text() if trace and outcome is ProbeOutcome.SCANNED else "")
+        text = without_paths(trace.text(), target) if trace and outcome is ProbeOutcome.SCANNED else ""
+        return Found(now, seen, outcome, begun, text)
+
+    def _trace_of(self, name: str) -> Trace:
+        """What the scan will log that the target waits for; the same for all who ask, until that scan has ended."""
+        if name not in self._wanted:
+            self._wanted[name] = Trace()
+            self._parts.schedule.join(name).add_done_callback(lambda _: self._wanted.pop(name, None))
+        return self._wanted[name]
 
     async def _scanned(self, target: Target, by: float) -> ProbeOutcome:
         """Wait for the scan that runs, or for one now."""
         ended = self._parts.schedule.join(target.name)
-        ended.add_done_callback(lambda _: self._wanted.pop(target.name, None))
         await asyncio.wait({ended}, timeout=by - asyncio.get_running_loop().time())
         return ProbeOutcome.SCANNED if ended.done() and ended.result() is not None else ProbeOutcome.OLDER
+
+
+async def _judged(judge: Judge, seen: Sequence[Seen], asked: Target, now: datetime) -> tuple[Report, ...]:
+    """The reports; others have their turn after each address. Sixteen, by all policies, take a tenth of a second."""
+    reports: list[Report] = []
+    for one in seen:
+        reports += judge.reports((one,), asked, now)
+        await asyncio.sleep(0)
+    return together(reports)
 
 
 def _limits(question: ProbeQuestion, target: Target) -> Limits:

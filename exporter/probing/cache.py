@@ -7,7 +7,7 @@ from datetime import datetime
 MOST_ENTRIES = 1000
 MOST_BYTES = 32 * 2**20
 """Some thousand services of 4 to 10 KB each. What was asked for longest ago is removed first."""
-_OBJECT_BYTES = 500
+_OBJECT_BYTES, _ADDRESS_BYTES = 500, 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class Kept:
         service: see `exporter.publisher.service_key`.
         begun_at: start of the scan.
         seconds: the time that the scan had.
-        cut: the time ended before the scan was done.
-        addresses: those that were permitted and scanned; empty if the name did not resolve.
+        cut: the time may have ended before all was asked.
+        addresses: those that were permitted, and that the facts are of; empty if the name never resolved.
         records: what was seen of each address, packed.
         log: the log of the scan, compressed.
     """
@@ -35,7 +35,7 @@ class Kept:
     @property
     def size(self) -> int:
         """Bytes of memory, roughly."""
-        return _OBJECT_BYTES + len(self.log) + sum(map(len, self.records))
+        return _OBJECT_BYTES + len(self.log) + sum(map(len, self.records)) + _ADDRESS_BYTES * len(self.addresses)
 
 
 class ProbeCache:

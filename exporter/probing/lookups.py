@@ -9,6 +9,9 @@ from exporter.net.resolve import Lookup
 from exporter.probing.question import unavailable
 from exporter.shortage import ShortageError
 
+MOST_PERMITTED = 64
+"""Most addresses of one name. All of them are checked with each request, and a name server can send thousands."""
+
 
 async def look_up_once(target: Target, lookup: Lookup) -> tuple[tuple[str, ...], ProbeError | None]:
     """The addresses of the host, or why they are not known. They are asked for once.
@@ -20,11 +23,15 @@ async def look_up_once(target: Target, lookup: Lookup) -> tuple[tuple[str, ...],
         UnansweredError: this machine has not enough of something.
     """
     try:
-        return await lookup(target.host, target.port, target.ip_protocol), None
+        addresses = await lookup(target.host, target.port, target.ip_protocol)
     except ProbeError as error:
         return (), error
     except ShortageError as error:
         raise unavailable("the exporter is short of resources; ask again") from error
+    if len(addresses) > MOST_PERMITTED:
+        many = f"{target.host}: {len(addresses)} addresses are more than the {MOST_PERMITTED} that /probe checks"
+        return (), ProbeError(Reason.DNS_ERROR, many)
+    return addresses, None
 
 
 def narrowed(target: Target, addresses: tuple[str, ...], seconds: float) -> Target:

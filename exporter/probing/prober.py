@@ -15,11 +15,12 @@ from exporter.judge import Judge, held, seen_after
 from exporter.logs import about, fields
 from exporter.logs.trace import Trace, tracing
 from exporter.metrics import ProbeOutcome
-from exporter.model import Reason, Seen, Target, holds
+from exporter.model import Reason, ScanResult, Seen, Target, holds
 from exporter.probing.allow import Allow
 from exporter.probing.cache import Kept, ProbeCache
 from exporter.probing.lookups import look_up_once, narrowed, only
 from exporter.probing.question import Found, Limits, UnansweredError, forbidden, unavailable
+from exporter.probing.settings import without_paths
 from exporter.publisher import service_key
 from exporter.scan import Environment
 from exporter.scan_log import log_scan
@@ -31,6 +32,9 @@ LEAST_SECONDS = 0.1
 """With less time left, no scan is begun."""
 MORE_SECONDS = 1.0
 """A scan whose time ended is made again for somebody who has so much more time."""
+_UNHURRIED_SHARE = 0.4
+"""A scan that took a smaller share of its time left nothing out. The first limits inside of a scan are at half of it:
+those of the HTTP probe and of a wait for a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,8 @@ class Prober:
                 log.debug("addresses are not permitted to /probe", extra=fields(addresses=", ".join(addresses)))
                 raise forbidden()
             seconds = by - asyncio.get_running_loop().time()
+            if failure is not None:  # which is known, however late it came
+                seconds = max(seconds, MORE_SECONDS)
             if seconds < LEAST_SECONDS:
                 raise unavailable("the name was not resolved in time; ask again")
             kept = self._kept(key, target)
@@ -200,7 +206,8 @@ class Prober:
             results = await backend.run(narrowed(allowed, addresses, seconds), facts, lambda: None)
             seen = seen_after([replace(result, target=allowed) for result in results], self._now(), known)
             log_scan(using.judge.reports(seen, allowed, self._now()))
-        self._cache.put(key, _to_keep(seen, target, addresses, seconds, trace))
+        shown = addresses or (kept[0].addresses if kept else ())  # whose facts stay if the name does not resolve now
+        self._cache.put(key, _to_keep(seen, target, shown, seconds, trace))
 
     async def stop(self) -> None:
         """Cancel the scans that run."""
@@ -215,11 +222,17 @@ def _to_keep(seen: Sequence[Seen], target: Target, addresses: tuple[str, ...], s
         service=service_key(target),
         begun_at=min(one.result.started_at for one in seen),
         seconds=seconds,
-        cut=any(failure.reason is Reason.DEADLINE_EXCEEDED for one in seen for failure in one.result.failures),
+        cut=any(_was_cut(one.result, seconds / len(seen)) for one in seen),
         addresses=addresses,
         records=tuple(map(pack, seen)),
-        log=zlib.compress(trace.text().encode("utf-8", "replace"), 1),
+        log=zlib.compress(without_paths(trace.text(), target).encode("utf-8", "replace"), 1),
     )
+
+
+def _was_cut(result: ScanResult, seconds: float) -> bool:
+    """Whether the scan may have left something out in this time. Some probes give less and do not fail."""
+    late = (result.elapsed_seconds or 0.0) > _UNHURRIED_SHARE * seconds
+    return late or any(failure.reason is Reason.DEADLINE_EXCEEDED for failure in result.failures)
 
 
 def _allowed(allow: Allow, target: Target, addresses: tuple[str, ...]) -> Target | None:

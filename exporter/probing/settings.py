@@ -16,6 +16,13 @@ def settings_text(target: Target, policies: Sequence[str]) -> str:
     return "".join(f"{name}: {escaped(value)}\n" for name, value in _settings(target, policies))
 
 
+def without_paths(text: str, target: Target) -> str:
+    """The log of a scan without the paths of the target's files, which messages about these files contain."""
+    for path in sorted(target.files, key=len, reverse=True):
+        text = text.replace(path, "(file)")
+    return text
+
+
 def _settings(target: Target, policies: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "policies", ", ".join(policies)
     for field in fields(Target):

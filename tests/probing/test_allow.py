@@ -1,8 +1,12 @@
 """What `probe.allow` permits, by host, addresses, port and dialogue."""
 
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.config.probe import ProbeRule
 from exporter.config.sections import GlobalSettings, TargetSettings
@@ -117,6 +121,20 @@ def test_port_80_is_asked_for_its_redirect_only_where_it_is_permitted(
     assert found.http.port == expected
 
 
+@given(st.text("ab.*", min_size=1, max_size=8), st.text("ab.", min_size=1, max_size=8))
+def test_a_star_is_for_any_characters(pattern: str, host: str) -> None:
+    allow = Allow([ProbeRule.model_construct(hosts=[pattern], cidrs=[], ports=None, starttls=[])])
+    assert allow.names(replace(target("www.example.com"), host=host)) is fnmatchcase(host, pattern)
+
+
+def test_a_pattern_with_many_stars_takes_no_time_for_a_name_that_almost_fits() -> None:
+    """With backtracking this test does not end."""
+    label = f"a{'-' * 61}a"
+    allow = Allow([ProbeRule(hosts=["*-*-*-*-*-*-*-*.example.com"])])
+    assert not allow.may_permit(target(f"{label}.{label}.{label}.example.net"))
+    assert allow.may_permit(target(f"{label}.{label}.{label}.example.com"))
+
+
 def test_only_a_rule_that_names_the_host_lets_people_know_whether_the_name_exists() -> None:
     assert Allow([ProbeRule(**HOSTS)]).names(target("www.example.com"))
     assert not Allow([ProbeRule(**NETWORK)]).names(target("www.example.com"))
@@ -138,7 +156,10 @@ def test_what_was_asked_for_longest_ago_is_forgotten_first() -> None:
     assert [cache.get(key) is not None for key in "acd"] == [False, False, True]
     cache.put("e", _kept(90_000))  # the newest is always kept
     assert len(cache) == 1
-    cache.remove("e")
+    cache.put("h", replace(_kept(10), addresses=("192.0.2.1",) * 200))
+    cache.put("i", _kept(10))
+    assert len(cache) == 1  # addresses need memory too
+    cache.remove("i")
     cache.put("f", _kept(8_000))
     cache.put("g", _kept(10))
     assert len(cache) == 2

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from exporter.errors import ProbeError
+from exporter.judge import Judge
 from exporter.model import IpProtocol, Reason
 from exporter.net.resolve import Lookup
+from tests.support import web
 from tests.support.probing import NO_RESOLVER, Daemon, Names, Untouched, probed_daemon
 from tests.support.scripted import End, Seen, Stack, scripted_server
+from tests.support.servers import make_pki
 from tests.web.client import Answer
 
 STACK = Stack({0x0303: (0xC030, 0xC02F)})
@@ -174,6 +177,51 @@ def test_a_scan_ends_in_time_with_what_it_knows(tmp_path: Path) -> None:
     with_server(tmp_path, steps, script=script)
 
 
+def test_a_scan_that_left_questions_out_is_made_again_for_who_has_more_time(tmp_path: Path) -> None:
+    """The server answers the first HTTP request only. The scan does not fail by that."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: list[bytes]) -> None:
+        while True:
+            requests.append(await reader.readuntil(b"\r\n\r\n"))
+            if requests[-1].startswith(b"GET / "):
+                writer.write(web.usual(requests[-1]))
+
+    async def run() -> None:
+        async with web.serving(handle, make_pki(tmp_path)) as server:
+            config = configuration(server.port).replace("timeout: 300ms", "timeout: 40s")
+            async with probed_daemon(tmp_path, config, Names({"www.example": [("127.0.0.1",)]})) as daemon:
+                target = f"www.example:{server.port}"
+                assert "tls_posture_scan_success" in text(await daemon.probe(target, LIMIT + "10"))
+                before = len(server.connections)
+                await daemon.probe(target, LIMIT + "10")
+                assert len(server.connections) == before
+                await daemon.probe(target, LIMIT + "14")
+                assert len(server.connections) > before
+
+    asyncio.run(run())
+
+
+def test_a_lookup_that_fails_too_late_is_a_failed_scan(tmp_path: Path) -> None:
+    """The next request does not ask the dead name server again."""
+    asked, go_on = [], asyncio.Event()
+
+    async def lookup(host: str, _port: int, _protocol: IpProtocol) -> tuple[str, ...]:
+        asked.append(host)
+        await go_on.wait()
+        raise ProbeError(Reason.DNS_ERROR, host)
+
+    async def steps(daemon: Daemon, server: Seen) -> None:
+        target = f"www.example:{server.port}"
+        assert (await daemon.probe(target, LIMIT + "0.9")).status == 503
+        go_on.set()
+        while "tls_posture_exporter_probe_scans_running 0.0" not in daemon.app.metrics("")[0].decode():
+            await asyncio.sleep(0.01)
+        assert 'reason="dns_error"' in text(await daemon.probe(target, LIMIT + "5"))
+        assert asked == ["www.example"]
+
+    with_server(tmp_path, steps, lookup=lookup)
+
+
 def test_without_a_place_in_time_there_is_an_older_report_or_none(tmp_path: Path) -> None:
     clock, go_on = Clock(), asyncio.Event()
 
@@ -218,6 +266,31 @@ def test_a_reload_that_forbids_a_service_counts_at_once(tmp_path: Path) -> None:
         assert "127.0.0.1" not in text(refused)
 
     with_server(tmp_path, steps)
+
+
+def test_a_reload_counts_also_for_what_an_earlier_scan_saw(tmp_path: Path) -> None:
+    """The name does not resolve any more, so the last scan itself was of no address."""
+    clock, gone = Clock(), asyncio.Event()
+
+    async def lookup(host: str, _port: int, _protocol: IpProtocol) -> tuple[str, ...]:
+        if gone.is_set():
+            raise ProbeError(Reason.DNS_ERROR, host)
+        return ("127.0.0.1",)
+
+    async def steps(daemon: Daemon, server: Seen) -> None:
+        target = f"www.example:{server.port}"
+        assert "tls_posture_protocol_accepted{" in text(await daemon.probe(target))
+        gone.set()
+        clock.ahead = timedelta(minutes=61)
+        assert "tls_posture_protocol_accepted{" in text(await daemon.probe(target))  # for max_age
+        allow = "{hosts: ['*.example'], cidrs: [127.0.0.2/32], ports: [PORT]}"
+        daemon.file.write_text(configuration(server.port, allow=allow))
+        assert await daemon.app.reload(daemon.file)
+        page = text(await daemon.probe(target))
+        assert 'reason="dns_error"' in page
+        assert "tls_posture_protocol_accepted{" not in page
+
+    with_server(tmp_path, steps, lookup=lookup, now=clock)
 
 
 def test_addresses_are_asked_for_once_and_only_these_are_dialled(tmp_path: Path) -> None:
@@ -280,6 +353,19 @@ def test_a_name_server_that_hangs_does_not_take_more_threads_than_places(tmp_pat
         go_on.set()
 
     with_server(tmp_path, steps, lookup=lookup)
+
+
+def test_a_name_with_thousands_of_addresses_is_not_scanned(tmp_path: Path) -> None:
+    """Each of them would be checked with each request, on the event loop."""
+    many = tuple(f"127.1.{number // 250}.{number % 250 + 1}" for number in range(4000))
+    names = Names({"www.example": [("127.0.0.1", *many)], "www.test": [("127.0.0.1", *many)]})
+
+    async def steps(daemon: Daemon, server: Seen) -> None:
+        assert 'reason="dns_error"' in text(await daemon.probe(f"www.example:{server.port}"))
+        assert (await daemon.probe(f"www.test:{server.port}")).status == 403
+        assert server.connections == 0
+
+    with_server(tmp_path, steps, lookup=names, allow=f"{NAMED}, {{cidrs: [127.0.0.0/8], ports: [PORT]}}")
 
 
 def test_a_proxy_gets_the_address_that_was_checked(tmp_path: Path) -> None:
@@ -375,6 +461,31 @@ def test_the_log_of_a_scan_is_shown_with_metrics_and_settings(tmp_path: Path) ->
     with_server(tmp_path, steps)
 
 
+@pytest.mark.parametrize("more", ["", "targets: [{host: www.example, port: PORT, connect_address: 127.0.0.1}]\n"])
+def test_the_log_of_a_scan_has_no_paths(tmp_path: Path, more: str) -> None:
+    """The files of the client certificate are gone."""
+    own, clock = make_pki(tmp_path).ecdsa.read_bytes(), Clock()
+    cert, key = tmp_path / "own-cert.pem", tmp_path / "own-key.pem"
+
+    async def run() -> None:
+        async with scripted_server(STACK) as server:
+            config = configuration(server.port, more=more.replace("PORT", str(server.port)))
+            config = config.replace("global: {", f"global: {{tls_config: {{cert_file: {cert}, key_file: {key}}}, ")
+            for file in (cert, key):
+                file.write_bytes(own)
+            async with probed_daemon(tmp_path, config, Names({"www.example": [("127.0.0.1",)]}), clock) as daemon:
+                cert.unlink()
+                target = f"www.example:{server.port}"
+                if more:
+                    await daemon.probe(target)
+                    clock.ahead = timedelta(hours=2)
+                page = text(await daemon.probe(target, debug="true"))
+                assert "the client certificate cannot be used" in page
+                assert str(tmp_path) not in page
+
+    asyncio.run(run())
+
+
 def test_the_log_of_a_scan_that_a_question_caused_is_shown_for_a_configured_target(tmp_path: Path) -> None:
     clock = Clock()
 
@@ -448,3 +559,32 @@ def test_all_addresses_are_scanned_where_the_configuration_says_so(tmp_path: Pat
                 assert (server.connections, names.asked) == (before, ["www.example"])
 
     asyncio.run(run())
+
+
+def test_an_answer_about_several_addresses_leaves_others_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, judged, usual = [0], [], Judge.reports
+
+    def reports(judge: Judge, seen: Any, *rest: Any) -> Any:  # noqa: ANN401 - as the original
+        judged.extend([turns[0]] * len(seen))
+        return usual(judge, seen, *rest)
+
+    async def count() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    async def run() -> None:
+        async with scripted_server(STACK) as server:
+            config = configuration(server.port).replace("global: {", "global: {addresses: all, ")
+            names = Names({"www.example": [("127.0.0.1", "127.0.0.2", "127.0.0.3")]})
+            async with probed_daemon(tmp_path, config, names) as daemon:
+                await daemon.probe(f"www.example:{server.port}")
+                monkeypatch.setattr(Judge, "reports", reports)
+                counting = asyncio.create_task(count())
+                assert 'address="127.0.0.3"' in text(await daemon.probe(f"www.example:{server.port}"))
+                counting.cancel()
+
+    asyncio.run(run())
+    assert len(judged) == len(set(judged)) == 3
