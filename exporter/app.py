@@ -414,7 +414,13 @@ class App:
             new_id=lambda: token_hex(16),
         )
         queries = Queries(self._publisher, self.store, self.schedule.next_due_of)
-        return ApiData(queries, ScanRequests(scanning), ready=lambda: self._ready)
+        return ApiData(
+            queries,
+            ScanRequests(scanning),
+            ready=lambda: self._ready,
+            sources=lambda: self.discovery.states,
+            listing=lambda: self._loaded.listing,
+        )
 
     def sources(self, reload: Callable[[], Awaitable[str | None]] | None = None) -> Sources:
         """The data of the web pages; without `reload` there is no configuration file to reload."""

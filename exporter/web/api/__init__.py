@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from exporter.text import escaped
-from exporter.web.api import catalogue, scans, targets
+from exporter.web.api import catalogue, scans, sources, targets
 from exporter.web.api.errors import STATUS, ApiError
 from exporter.web.api.forms import ErrorAnswer
 from exporter.web.api.openapi import DESCRIPTION_PATH, description
@@ -23,7 +23,12 @@ from exporter.web.lifecycle import Gate
 
 __all__ = ["OPERATIONS", "ApiData", "ApiRoute", "openapi_text"]
 
-OPERATIONS: tuple[AnyOperation, ...] = (*targets.OPERATIONS, *scans.OPERATIONS, *catalogue.OPERATIONS)
+OPERATIONS: tuple[AnyOperation, ...] = (
+    *targets.OPERATIONS,
+    *scans.OPERATIONS,
+    *sources.OPERATIONS,
+    *catalogue.OPERATIONS,
+)
 _PIECE = 65536
 """Characters that are escaped in one turn of the event loop."""
 MOST_AT_ONCE = 32
