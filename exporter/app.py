@@ -412,6 +412,7 @@ class App:
             begun_at=self._publisher.begun_at,
             monotonic=lambda: asyncio.get_running_loop().time(),
             new_id=lambda: token_hex(16),
+            target_of=lambda name: self._publisher.setup.targets.get(name),  # noqa: PLW0108 - the setup changes
         )
         queries = Queries(self._publisher, self.store, self.schedule.next_due_of)
         return ApiData(

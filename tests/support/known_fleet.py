@@ -63,6 +63,7 @@ class KnownFleet:
             self.publisher.begun_at,
             lambda: self.seconds,
             lambda: f"{next(ids):08x}",
+            lambda name: self.publisher.setup.targets.get(name),  # noqa: PLW0108 - the setup changes
         )
         self.sources: list[SourceState] = []
         self.listing = TargetList((), {}, {}, ())

@@ -169,7 +169,8 @@ class ScanPart(AnswerPart):
     )
     success: bool | None = Field(description="of the scan; null until it is done")
     reports: list[ReportForm] | None = Field(
-        description="the latest reports, of this scan or of a later one; null until it is done"
+        description="the latest reports, of this scan or of a later one; empty if the target was removed or is another "
+        "service since; null until it is done"
     )
 
 
