@@ -419,9 +419,16 @@ class App:
             begun_at=self._publisher.begun_at,
             monotonic=lambda: asyncio.get_running_loop().time(),
             new_id=lambda: token_hex(16),
+            target_of=lambda name: self._publisher.setup.targets.get(name),  # noqa: PLW0108 - the setup changes
         )
         queries = Queries(self._publisher, self.store, self.schedule.next_due_of)
-        return ApiData(queries, ScanRequests(scanning), ready=lambda: self._ready)
+        return ApiData(
+            queries,
+            ScanRequests(scanning),
+            ready=lambda: self._ready,
+            sources=lambda: self.discovery.states,
+            listing=lambda: self._loaded.listing,
+        )
 
     def sources(self, reload: Callable[[], Awaitable[str | None]] | None = None) -> Sources:
         """The data of the web pages; without `reload` there is no configuration file to reload."""

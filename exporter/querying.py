@@ -28,6 +28,8 @@ _AT_ONCE = 4
 _READ_AT_ONCE = 1_000
 _MOST_READ = 10_000
 """Most changes that one question looks at."""
+MOST_VALUES = 10_000
+"""Suites and parts of certificates after which a page ends. Each change can have hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +205,14 @@ class Queries:
         part = await self._store.read_log(LogQuery(place, target=name, backwards=True, limit=limit))
         if part is None:
             return None
-        end = part.found[-1].number if part.found else 0
-        return _page(part, part.found, end, more=len(part.found) == limit)
+        found, values = list[Numbered](), 0
+        for one in part.found:
+            found.append(one)
+            values += _values_of(one.change)
+            if values >= MOST_VALUES:
+                break
+        end = found[-1].number if found else 0
+        return _page(part, found, end, more=len(found) < len(part.found) or len(found) == limit)
 
     async def changes(
         self, wanted: ChangeFilter, since: datetime, place: LogPlace | None, limit: int
@@ -215,7 +223,7 @@ class Queries:
         was empty.
         """
         found: list[Numbered] = []
-        read = 0
+        read = values = 0
         while True:
             part = await self._store.read_log(LogQuery(place, since, limit=_READ_AT_ONCE))
             if part is None:
@@ -223,7 +231,8 @@ class Queries:
             for one in part.found:
                 if wanted.matches(one.change, self.summary(one.change.target)):
                     found.append(one)
-                    if len(found) == limit:
+                    values += _values_of(one.change)
+                    if len(found) == limit or values >= MOST_VALUES:
                         return _page(part, found, one.number, more=one.number < part.last)
             read += len(part.found)
             end = part.last if len(part.found) < _READ_AT_ONCE else part.found[-1].number
@@ -240,6 +249,16 @@ class Queries:
         for policies, targets in Counter(one.policies for one in self._publisher.setup.targets.values()).items():
             used.update(dict.fromkeys((judge.policies[policy].name for policy in policies), targets))
         return [PolicyInUse(named[name], used[name]) for name in sorted(named)]
+
+
+def _values_of(change: StateChange) -> int:
+    """How many values there are in lists of this change."""
+    both = [*_listed(change.before), *_listed(change.after)]
+    return sum(len(one) if isinstance(one, dict) else 1 for one in both)
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _page(part: LogPart, found: Sequence[Numbered], end: int, *, more: bool) -> FoundChanges:

@@ -7,6 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from math import ceil
 
+from exporter.model import Target
+from exporter.publisher import same_service
+
 MOST_OPEN = 32
 """Most requests whose scans have not ended."""
 APART_SECONDS = 60.0
@@ -47,6 +50,7 @@ class Scanning:
         begun_at: when the latest scan of a target began of which there are results.
         monotonic: a clock that nobody sets, in seconds.
         new_id: an id that nobody can guess.
+        target_of: the target of this name; None if there is none.
     """
 
     scan_now: Callable[[str], asyncio.Future[bool | None]]
@@ -54,6 +58,7 @@ class Scanning:
     begun_at: Callable[[str], datetime | None]
     monotonic: Callable[[], float]
     new_id: Callable[[], str]
+    target_of: Callable[[str], Target | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +68,7 @@ class ScanRequest:
     Attributes:
         before: when the scan began whose results were the latest at that time.
         asked_at: by the monotonic clock.
+        of: the target as it was then.
     """
 
     id: str
@@ -70,6 +76,7 @@ class ScanRequest:
     before: datetime | None
     asked_at: float
     answer: asyncio.Future[bool | None]
+    of: Target | None
 
 
 class ScanRequests:
@@ -96,7 +103,8 @@ class ScanRequests:
         if sum(not one.answer.done() for one in self._by_id.values()) >= MOST_OPEN:
             raise TooManyScansError(f"{MOST_OPEN} scans that were asked for have not ended", _OPEN_RETRY_SECONDS)
         begun = self._scanning.begun_at(name)
-        request = ScanRequest(self._scanning.new_id(), name, begun, now, self._scanning.scan_now(name))
+        of = self._scanning.target_of(name)
+        request = ScanRequest(self._scanning.new_id(), name, begun, now, self._scanning.scan_now(name), of)
         self._by_id[request.id] = self._latest[name] = request
         self._forget_oldest()
         return request
@@ -111,6 +119,10 @@ class ScanRequests:
     def get(self, request_id: str) -> ScanRequest | None:
         """The request with this id; None if there is none, or it was forgotten."""
         return self._by_id.get(request_id)
+
+    def has_reports(self, request: ScanRequest) -> bool:
+        """Whether the reports of this name are about what was scanned: it may be another service by now."""
+        return same_service(self._scanning.target_of(request.target), request.of)
 
     def state(self, request: ScanRequest) -> ScanState:
         """How far the scan is. It is done when it has ended with results, also if the server could not be reached."""

@@ -5,7 +5,7 @@ limit.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -51,22 +51,34 @@ class Selector:
         return all(matcher.holds(labels.get(matcher.label, "")) for matcher in self.matchers)
 
 
-def parse_selector(text: str) -> Selector:
+def parse_selectors(texts: Sequence[str]) -> list[Selector]:
+    """The selectors of one request; see `parse_selector`. What follows the last matcher that is allowed is not read.
+
+    Raises:
+        SelectorError: one is not a selector, or there are too many matchers.
+    """
+    found: list[Selector] = []
+    for text in texts:
+        found.append(parse_selector(text, MOST_MATCHERS - sum(len(one.matchers) for one in found)))
+    return found
+
+
+def parse_selector(text: str, most: int = MOST_MATCHERS) -> Selector:
     """Parse `{team="web",target=~"mail.*"}`; the operators are `=`, `!=`, `=~` and `!~`.
 
     Expressions have RE2's syntax and match the complete value. Strings are as in PromQL.
 
     Raises:
-        SelectorError: it is not a selector.
+        SelectorError: it is not a selector, or has more than `most` matchers.
     """
     if len(text) > MOST_CHARACTERS:
         raise SelectorError(f"it has more than {MOST_CHARACTERS} characters")
-    return Selector(tuple(_SelectorParser(text).matchers()))
+    return Selector(tuple(_SelectorParser(text, most).matchers()))
 
 
 class _SelectorParser:
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, most: int) -> None:
+        self._text, self._most = text, most
         self._at = 0
 
     def matchers(self) -> list[Matcher]:
@@ -77,6 +89,8 @@ class _SelectorParser:
                 self._expect(",", "} or ,")
                 if self._skip("}"):
                     break
+            if len(found) == self._most:  # each can be an expression, which takes time to compile
+                raise SelectorError(f"more than {MOST_MATCHERS} matchers")
             found.append(self._matcher())
         self._space()
         if self._at < len(self._text):

@@ -1,6 +1,7 @@
 """Targets from sources in the daemon: nothing is lost, nothing is shown twice, nothing is scanned more than needed."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +12,10 @@ from exporter import app as app_module
 from exporter.app import App, Storage
 from exporter.config import Config
 from exporter.policies import read_config
+from exporter.web import make_app, serving
 from tests.support.scripted import Stack, scripted_server
 from tests.support.sources import LedSource, led_sources
+from tests.web.client import ask_on
 
 STACK = Stack({0x0303: (0xC030, 0xC02F)})
 HEAD = "global: {scan_interval: 100d, timeout: 300ms, resolver: {nameservers: [127.0.0.1], port: 9, timeout: 100ms}}\n"
@@ -202,5 +205,29 @@ def test_the_metrics_are_ready_when_all_sources_have_answered(made: list[LedSour
             await ready.wait()
         assert shown(app) == {"127.0.0.1:9"}
         await app.stop()
+
+    asyncio.run(run())
+
+
+def test_the_api_says_where_targets_come_from(made: list[LedSource], file: Path) -> None:
+    async def run() -> None:
+        app, ready = App(written(file, "targets: ['127.0.0.1:9']\n" + FOUND)), asyncio.Event()
+        app.start(ready.set)
+        made[0].find("127.0.0.1:9", "127.0.0.2:9", "https://user:hidden@x")
+        await ready.wait()
+        async with serving(make_app(app.sources()), [("127.0.0.1", 0)]) as [(_, port)]:
+            targets = await ask_on(port, "/api/v1/targets")
+            sources = await ask_on(port, "/api/v1/sources")
+            made[0].find("127.0.0.1:9")
+            await until(app, {"127.0.0.1:9"})
+            fewer = await ask_on(port, "/api/v1/targets")
+        await app.stop()
+        places = {one["name"]: one["found_in"] for one in json.loads(targets.body)["data"]["targets"]}
+        assert places == {"127.0.0.1:9": ["targets", "file_sd_configs.0"], "127.0.0.2:9": ["file_sd_configs.0"]}
+        [source] = json.loads(sources.body)["data"]["sources"]
+        assert source["outcomes"] == {"used": 1, "merged": 1, "dropped": 0, "rejected": 1}
+        assert (source["place"], source["up"], source["targets"]) == ("file_sd_configs.0", True, 3)
+        assert "hidden" not in sources.body.decode()
+        assert [one["name"] for one in json.loads(fewer.body)["data"]["targets"]] == ["127.0.0.1:9"]
 
     asyncio.run(run())

@@ -1,12 +1,14 @@
 """Selectors of targets: Prometheus' syntax and semantics, exact errors, and no expression that takes long."""
 
 import contextlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.selectors import MOST_CHARACTERS, SelectorError, parse_selector
+from exporter import selectors
+from exporter.selectors import MOST_CHARACTERS, MOST_MATCHERS, SelectorError, parse_selector, parse_selectors
 from tests.support.facts import steady
 
 LABELS = {"team": "web", "target": "mail.example.com:25", "text": 'a"b\\c\n'}
@@ -93,3 +95,19 @@ def test_an_expression_that_backtracks_for_years_elsewhere_ends() -> None:
 def test_any_text_is_a_selector_or_names_a_mistake(text: str) -> None:
     with contextlib.suppress(SelectorError):
         assert parse_selector(text).matches(LABELS) in {True, False}
+
+
+def test_no_more_expressions_are_compiled_than_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+
+    def compile_one(pattern: str, *, wanted: bool) -> Callable[[str], bool]:
+        compiled.append(pattern)
+        return lambda _value: wanted
+
+    monkeypatch.setattr(selectors, "_expression", compile_one)
+    many = "{" + ",".join(["a=~`x`"] * 500) + "}"
+    for texts in ([many], ["{a=~`x`}"] * 500, ["{a=~`x`}", many, many]):
+        compiled.clear()
+        with pytest.raises(SelectorError, match=f"more than {MOST_MATCHERS} matchers"):
+            parse_selectors(texts)
+        assert len(compiled) == MOST_MATCHERS

@@ -142,6 +142,7 @@ async def serving(  # noqa: PLR0913 - most have a default
         timeout_graceful_shutdown=2,
         loop="none",
         server_header=False,
+        proxy_headers=False,  # anybody on this machine can send them, and nothing needs the address of the client
         headers=[("X-Content-Type-Options", "nosniff")],
         h11_max_incomplete_event_size=limits.head_bytes,
         timeout_keep_alive=cast("int", limits.idle_seconds),  # which uvicorn gives to call_later

@@ -20,6 +20,8 @@ from exporter.scan_requests import Scanning, ScanRequests
 from exporter.schedule import Schedule
 from exporter.store import Store
 from exporter.store.changelog import MemoryLog
+from exporter.targets.discovered import TargetList
+from exporter.targets.discovery import SourceState
 from exporter.web import ApiData, Gate, Sources, make_app, serving
 from tests.support.facts import good_facts, result
 from tests.support.judging import judge_by
@@ -38,6 +40,7 @@ class KnownFleet:
         ready: whether the API is ready.
         scans: targets whose scans have begun.
         finish: scans go on when it is set.
+        sources, listing: see `ApiData`.
     """
 
     def __init__(self, *targets: Target) -> None:
@@ -60,8 +63,13 @@ class KnownFleet:
             self.publisher.begun_at,
             lambda: self.seconds,
             lambda: f"{next(ids):08x}",
+            lambda name: self.publisher.setup.targets.get(name),  # noqa: PLW0108 - the setup changes
         )
-        self.data = ApiData(self.queries, ScanRequests(scanning), lambda: self.ready)
+        self.sources: list[SourceState] = []
+        self.listing = TargetList((), {}, {}, ())
+        self.data = ApiData(
+            self.queries, ScanRequests(scanning), lambda: self.ready, lambda: self.sources, lambda: self.listing
+        )
         self.apply(*targets)
 
     def apply(self, *targets: Target) -> None:

@@ -3,6 +3,10 @@
 import asyncio
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from exporter.web import Sources, make_app, serving
 from tests.web.client import Answer, ask_on, read_answer
@@ -79,6 +83,18 @@ def test_a_host_field_never_comes_back() -> None:
     for path in ("/metrics/", "/-/ready/", "/"):
         answer = ask(path, "X-Forwarded-Host: evil.example", "Host: evil.example")
         assert "evil.example" not in repr(answer)
+
+
+def test_fields_of_proxies_do_not_say_who_asks() -> None:
+    async def page(asked: Request) -> Response:
+        assert asked.client is not None
+        return PlainTextResponse(f"{asked.client.host} {asked.url.scheme}")
+
+    async def run() -> Answer:
+        async with serving(Starlette(routes=[Route("/", page)]), [("127.0.0.1", 0)]) as [(_, port)]:
+            return await ask_on(port, "/", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https")
+
+    assert asyncio.run(run()).body == b"127.0.0.1 http"
 
 
 @pytest.mark.parametrize("raw", [b"\x16\x03\x01\x00\x05hello\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"])

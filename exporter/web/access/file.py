@@ -38,8 +38,12 @@ class WebConfig:
     @property
     def means(self) -> frozenset[str]:
         """How a request proves who sends it: all of these keys of the file."""
-        basic = {"basic_auth_users"} if self.users else set()
-        return frozenset(basic | ({"client_auth_type"} if self.tls and self.tls.requires_client else set()))
+        has = {
+            "basic_auth_users": bool(self.users),
+            "client_auth_type": self.tls is not None and self.tls.requires_client,
+            "client_allowed_sans": self.tls is not None and self.tls.allowed_sans is not None,
+        }
+        return frozenset(key for key, is_there in has.items() if is_there)
 
 
 def read_web_config(path: Path) -> WebConfig:

@@ -89,7 +89,7 @@ class TlsServerSettings(Section):
         has_ca = bool(self.client_ca or self.client_ca_file)
         if self.client_auth_type == NONE and has_ca:
             raise ValueError(f"a client CA needs client_auth_type {REQUIRED}")
-        if self.client_auth_type == NONE and self.client_allowed_sans is not None:
+        if self.client_auth_type != REQUIRED and self.client_allowed_sans is not None:
             raise ValueError(f"client_allowed_sans needs client_auth_type {REQUIRED}")
         if self.client_auth_type == REQUIRED and not has_ca:
             raise ValueError(f"{REQUIRED} needs client_ca_file or client_ca")

@@ -2,15 +2,17 @@
 
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from exporter.credentials import match, parse_chain, parse_key
+from exporter.environment import utc_now
 from exporter.files import read_file
 from exporter.web.access.sections import IF_GIVEN, NONE, REQUIRED, TlsServerSettings
 from exporter.web.access.suites import CURVES, SUITES, VERSIONS
@@ -36,24 +38,34 @@ class Tls:
         context: for handshakes.
         requires_client: whether each client has to have a certificate of the client CA.
         allowed_sans: names of which a client's certificate needs one; None for any certificate of the client CA.
+        now: the clock.
     """
 
     context: ssl.SSLContext
     requires_client: bool = False
     allowed_sans: frozenset[str] | None = None
+    now: Callable[[], datetime] = utc_now
 
     def admits(self, certificate: bytes | None) -> bool:
-        """Whether the owner of this verified certificate (DER) may connect; None is a client without one."""
+        """Whether the owner of this verified certificate (DER) may connect; None is a client without one.
+
+        It may have expired since it was verified: OpenSSL resumes sessions of TLS 1.2 by their id, which Python cannot
+        turn off.
+        """
         if certificate is None:
             return not self.requires_client
-        return self.allowed_sans is None or not self.allowed_sans.isdisjoint(alternative_names(certificate))
+        try:
+            parsed = x509.load_der_x509_certificate(certificate)
+            is_valid = self.now() <= parsed.not_valid_after_utc
+        except (ValueError, x509.InvalidVersion):
+            return False
+        return is_valid and (self.allowed_sans is None or not self.allowed_sans.isdisjoint(alternative_names(parsed)))
 
 
-def alternative_names(certificate: bytes) -> frozenset[str]:
+def alternative_names(certificate: x509.Certificate) -> frozenset[str]:
     """The DNS names, addresses of mail, IP addresses and URIs of a certificate's SAN; none if it cannot be parsed."""
     try:
-        parsed = x509.load_der_x509_certificate(certificate)
-        names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return frozenset()
     texts = (*names.get_values_for_type(x509.DNSName), *names.get_values_for_type(x509.RFC822Name))

@@ -65,6 +65,10 @@ class TargetPart(AnswerPart):
     )
     next_scan_at: datetime | None = Field(description="when the next scan is due; null while the schedule is not known")
     addresses: list[AddressPart]
+    found_in: list[str] = Field(
+        description="`targets`, which is the list in the configuration file, or the `place` of a source; the first one "
+        "decided on the options of the target"
+    )
 
 
 class TargetsPart(AnswerPart):
@@ -165,7 +169,8 @@ class ScanPart(AnswerPart):
     )
     success: bool | None = Field(description="of the scan; null until it is done")
     reports: list[ReportForm] | None = Field(
-        description="the latest reports, of this scan or of a later one; null until it is done"
+        description="the latest reports, of this scan or of a later one; empty if the target was removed or is another "
+        "service since; null until it is done"
     )
 
 
@@ -173,6 +178,50 @@ class ScanAnswer(SuccessAnswer):
     """A scan that was asked for."""
 
     data: ScanPart
+
+
+class OutcomesPart(AnswerPart):
+    """What became of the targets in the last good list of a source."""
+
+    used: int
+    merged: int = Field(description="the same service as another target; their labels are together")
+    dropped: int = Field(description="by relabelling")
+    rejected: int = Field(description="their labels are not valid")
+
+
+class RejectedPart(AnswerPart):
+    """A target that cannot be used."""
+
+    address: str | None = Field(description="the label `__address__` as it was found; null without one")
+    reason: str
+
+
+class SourcePart(AnswerPart):
+    """One source of targets."""
+
+    place: str = Field(description="in the configuration file; the label `source` of the metrics")
+    up: bool | None = Field(description="whether the last refresh was successful; null before the end of the first")
+    error: str | None = Field(description="why the last refresh failed")
+    targets: int | None = Field(
+        description="number of targets in the last good list, before relabelling; null if there was none"
+    )
+    refreshed_at: datetime | None = Field(
+        description="when the last good list was found; null if there was none since the start of the daemon"
+    )
+    outcomes: OutcomesPart | None = Field(description="null while no list of this source is in use")
+    rejected: list[RejectedPart] = Field(description="the first of them; at most 100 of all sources together")
+
+
+class SourcesPart(AnswerPart):
+    """The sources of targets, in the order of the configuration."""
+
+    sources: list[SourcePart]
+
+
+class SourcesAnswer(SuccessAnswer):
+    """The sources of targets."""
+
+    data: SourcesPart
 
 
 class PolicySummaryPart(AnswerPart):

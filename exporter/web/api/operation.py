@@ -1,12 +1,14 @@
 """What an operation of the API is, and what it needs."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from exporter.querying import Queries
 from exporter.scan_requests import ScanRequests
+from exporter.targets.discovered import TargetList
+from exporter.targets.discovery import SourceState
 from exporter.web.api.errors import ErrorType
 from exporter.web.api.forms import SuccessAnswer
 from exporter.web.api.parameters import Parameters
@@ -22,11 +24,15 @@ class ApiData:
 
     Attributes:
         ready: whether all that was restored is shown.
+        sources: the state of each source of targets.
+        listing: the list of targets in use.
     """
 
     queries: Queries
     scans: ScanRequests
     ready: Callable[[], bool]
+    sources: Callable[[], Sequence[SourceState]]
+    listing: Callable[[], TargetList]
 
 
 @dataclass(frozen=True, slots=True)

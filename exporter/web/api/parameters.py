@@ -25,7 +25,7 @@ from pydantic import (
 from exporter.checks.registry import CHECKS
 from exporter.grade import Letter
 from exporter.model import Verdict
-from exporter.selectors import MOST_MATCHERS, Selector, SelectorError, parse_selector
+from exporter.selectors import Selector, SelectorError, parse_selectors
 from exporter.store.changelog import LogPlace
 from exporter.store.history import What
 from exporter.web.api.errors import wrong_parameter
@@ -79,17 +79,13 @@ def _check(name: str) -> str:
     return name
 
 
-def _selector(text: str) -> Selector:
+def _selectors(texts: list[str]) -> list[Selector]:
+    if len(texts) > MOST_VALUES:
+        raise ValueError(f"it is there more than {MOST_VALUES} times")
     try:
-        return parse_selector(text)
+        return parse_selectors(texts)
     except SelectorError as error:
         raise ValueError(str(error)) from error
-
-
-def _not_too_many(selectors: list[Selector]) -> list[Selector]:
-    if sum(len(one.matchers) for one in selectors) > MOST_MATCHERS:
-        raise ValueError(f"more than {MOST_MATCHERS} matchers")
-    return selectors
 
 
 def _encode(kind: str, *parts: str) -> str:
@@ -131,12 +127,13 @@ def _place_of(cursor: str) -> LogPlace:
 
 
 _TEXT: Any = WithJsonSchema({"type": "string"})
+_TEXTS: Any = WithJsonSchema({"type": "array", "items": {"type": "string"}, "maxItems": MOST_VALUES})
 Match = Annotated[
-    list[Annotated[Selector, PlainValidator(_selector), _TEXT]],
-    AfterValidator(_not_too_many),
+    list[Selector],
+    PlainValidator(_selectors),
+    _TEXTS,
     Field(
         alias="match[]",
-        max_length=MOST_VALUES,
         description='selector of targets by labels, such as `{team="web",target=~"mail.*"}`; any of several',
     ),
 ]

@@ -31,8 +31,8 @@ async def _get(data: ApiData, request_id: str, _parameters: Parameters) -> Reply
 async def _answer(data: ApiData, request: ScanRequest) -> ScanAnswer:
     state, success, reports = data.scans.state(request), None, None
     if state is ScanState.DONE:
-        is_there = data.queries.summary(request.target) is not None  # it may have been removed since
-        success, reports = request.answer.result(), await report_forms(data, request.target) if is_there else []
+        found = await report_forms(data, request.target) if data.scans.has_reports(request) else []
+        success, reports = request.answer.result(), found
     part = ScanPart(id=request.id, target=request.target, state=state, success=success, reports=reports)
     return ScanAnswer(data=part)
 

@@ -82,6 +82,7 @@ def _target(data: ApiData, summary: Summary) -> TargetPart:
             )
             for one in summary.addresses
         ],
+        found_in=list(data.listing().found_in.get(target.name, ())),
     )
 
 

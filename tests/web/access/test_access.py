@@ -132,6 +132,18 @@ def test_client_certificates_end_only_when_two_looks_see_it(files: Files) -> Non
     assert access.config.means == {"basic_auth_users"}
 
 
+def test_the_names_of_clients_are_given_up_only_when_two_looks_see_it(files: Files) -> None:
+    named = {"tls_server_config": {**MUTUAL, "client_allowed_sans": ["one.example"]}}
+    path = files.write(named)
+    access, _ = follow(path, lambda: files.write({"tls_server_config": MUTUAL}))
+    assert access.config.tls is not None
+    assert access.config.tls.allowed_sans == frozenset({"one.example"})
+    files.write(named)
+    access, _ = follow(path, lambda: files.write({"tls_server_config": MUTUAL}), nothing)
+    assert access.config.tls is not None
+    assert access.config.tls.allowed_sans is None
+
+
 @pytest.mark.parametrize(("before", "after"), [({}, {"tls_server_config": TLS}), ({"tls_server_config": TLS}, {})])
 def test_tls_begins_and_ends_by_a_restart_only(
     files: Files, before: dict[str, object], after: dict[str, object], caplog: pytest.LogCaptureFixture

@@ -118,9 +118,12 @@ BAD = [
         f"{TLS_LINES}  client_ca_file: ca.pem",
         "2:3: tls_server_config: a client CA needs client_auth_type RequireAndVerifyClientCert",
     ),
-    (
-        f"{TLS_LINES}  client_allowed_sans: [a]",
-        "2:3: tls_server_config: client_allowed_sans needs client_auth_type RequireAndVerifyClientCert",
+    *(
+        (
+            f"{TLS_LINES}{kind}  client_allowed_sans: [a]",
+            "2:3: tls_server_config: client_allowed_sans needs client_auth_type RequireAndVerifyClientCert",
+        )
+        for kind in ("", "  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem\n")
     ),
     (REQUIRED, "2:3: tls_server_config: RequireAndVerifyClientCert needs client_ca_file or client_ca"),
     (
@@ -236,7 +239,7 @@ def test_a_file_that_says_nothing_opens_everything(files: Files, text: str) -> N
         f"{TLS_LINES}  cert: ''\n  key:\n  client_auth_type: ''\n",
         f"{TLS_LINES}  client_auth_type: NoClientCert",
         f"{TLS_LINES}  client_auth_type: VerifyClientCertIfGiven",
-        f"{TLS_LINES}  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem\n  client_allowed_sans: [a]",
+        f"{TLS_LINES}  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem",
         f"{TLS_LINES}  min_version: TLS13",
         f"{TLS_LINES}  max_version: TLS12\n  prefer_server_cipher_suites: no",
         f"{TLS_LINES}  curve_preferences: [X25519]",
@@ -255,7 +258,7 @@ def test_required_certificates_authenticate(files: Files) -> None:
     assert config.tls is not None
     assert config.tls.context.verify_mode is ssl.CERT_REQUIRED
     assert config.tls.allowed_sans == frozenset()
-    assert config.means == {"client_auth_type"}
+    assert config.means == {"client_auth_type", "client_allowed_sans"}
 
 
 def test_certificates_and_keys_can_be_in_the_file(files: Files) -> None:

@@ -7,6 +7,8 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +245,32 @@ def test_a_new_client_authority_counts_for_the_next_connection(files: Files) -> 
         assert [await is_let_in(server, one) for one in (ours, others)] == [True, False]
         (files.folder / "ca.pem").write_bytes(files.other.pem())
         assert [await is_let_in(server, one) for one in (ours, others)] == [False, True]
+
+    run(files, {"tls_server_config": MUTUAL}, do)
+
+
+def test_a_resumed_session_does_not_outlive_the_certificate(files: Files) -> None:
+    async def do(server: Server) -> None:
+        client = files.trust(files.client())
+        client.maximum_version = ssl.TLSVersion.TLSv1_2
+
+        def ask(session: ssl.SSLSession | None = None) -> tuple[bytes, bool, ssl.SSLSession | None]:
+            plain = socket.create_connection(("127.0.0.1", server.port), WAIT_SECONDS)
+            with client.wrap_socket(plain, server_hostname=NAME, session=session) as connection:
+                answer = b""
+                with suppress(ConnectionError, ssl.SSLError):
+                    connection.sendall(request("/", "Connection: close"))
+                    while data := connection.recv(65536):
+                        answer += data
+                return answer[:12], bool(connection.session_reused), connection.session
+
+        answer, _, session = await asyncio.to_thread(ask)
+        assert answer == b"HTTP/1.1 200"
+        assert (await asyncio.to_thread(ask, session))[:2] == (b"HTTP/1.1 200", True)
+        config, later = server.access.config, datetime.now(UTC) + timedelta(days=31)
+        assert config.tls is not None
+        server.access.config = replace(config, tls=replace(config.tls, now=lambda: later))
+        assert (await asyncio.to_thread(ask, session))[:2] == (b"", True)
 
     run(files, {"tls_server_config": MUTUAL}, do)
 

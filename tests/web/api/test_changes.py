@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from exporter.model import Protocol
+from exporter.querying import MOST_VALUES
+from exporter.store.changelog import MemoryLog
+from exporter.store.history import StateChange, StateKey, What
 from tests.support.facts import CBC_RSA, GOOD_SUITES, facts, good_facts, handshake
 from tests.support.known_fleet import FleetApi, KnownFleet, served
 from tests.support.targets import NOW, make_target
@@ -184,3 +187,28 @@ def test_a_history_that_cannot_be_read_is_unavailable_and_not_empty() -> None:
                 assert await api.error(path) == (503, "unavailable", "the history cannot be read now")
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("path", ["/changes", "/targets/a/history"])
+@pytest.mark.parametrize("values", [300, 2 * MOST_VALUES])
+def test_a_page_ends_after_so_many_values_and_the_next_one_goes_on(path: str, values: int) -> None:
+    async def steps(api: FleetApi) -> None:
+        log, number = MemoryLog("abc", NOW), 2 * MOST_VALUES // 300
+        api.fleet.store.keep_log(log)
+        key = StateKey(What.CERTIFICATE, "")
+        before, after = [{"issuer": "x", "key": "y"}] * (values // 4), ["s"] * (values // 2)
+        log.add([StateChange("a", f"192.0.2.{n}", key, before, after, NOW) for n in range(number)])
+        seen: list[str] = []
+        query: list[tuple[str, object]] = [("limit", 1000)]
+        for _ in range(number):
+            data = await api.get(path, *query)
+            page = [one["address"] for one in data["changes"]]
+            assert len(page) <= max(1, MOST_VALUES // values + 1)
+            seen += page
+            query = [("limit", 1000), ("cursor", data["next_cursor"])]
+            if not data.get("more", data["next_cursor"]):
+                break
+        ordered = [f"192.0.2.{n}" for n in range(number)]
+        assert seen == (ordered if path == "/changes" else ordered[::-1])
+
+    asking(steps)

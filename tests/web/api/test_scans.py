@@ -143,6 +143,21 @@ def test_a_target_that_is_removed_after_its_scan_has_no_reports() -> None:
     asking(steps)
 
 
+def test_a_scan_does_not_show_the_reports_of_another_service_with_the_name() -> None:
+    async def steps(api: FleetApi) -> None:
+        await post(api)
+        await ended(api, "/scans/00000001")
+        api.fleet.apply(make_target(name="a/1", labels={"team": "web"}))
+        [report] = (await api.get("/scans/00000001"))["reports"]
+        assert report["host"] == "www.test.example"
+        api.fleet.apply(make_target(name="a/1", host="other.test.example"))
+        await api.fleet.saw("a/1")
+        data = await api.get("/scans/00000001")
+        assert (data["state"], data["success"], data["reports"]) == ("done", True, [])
+
+    asking(steps)
+
+
 def test_a_scan_without_results_has_failed_and_the_old_report_is_not_its_own() -> None:
     async def steps(api: FleetApi) -> None:
         await api.fleet.saw("a/1")

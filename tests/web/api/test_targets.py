@@ -58,6 +58,7 @@ def test_a_target_that_was_never_scanned_is_there_and_nothing_is_known_of_it() -
                     "success": None,
                     "scanned_at": None,
                     "last_success_at": None,
+                    "found_in": [],
                     "next_scan_at": None,
                     "addresses": [],
                 }
