@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -239,6 +240,13 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     assert lists.load("a") is None
     lists.save("a", [LABELS, Group("y")])
     assert lists.load("a") == (LABELS, Group("y"))
+
+
+def test_a_file_whose_name_is_not_utf_8_is_restored_too(tmp_path: Path) -> None:
+    lists, path = Lists(tmp_path), os.fsdecode(b"/targets/\xff.json")
+    group = Group(f"{path}:0", ({"__address__": "a.example"},), {"__meta_filepath": path})
+    lists.save("a", [group])
+    assert lists.load("a") == (group,)
 
 
 @pytest.mark.parametrize(
