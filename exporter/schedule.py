@@ -156,7 +156,7 @@ class Schedule:
             self._intervals[name] = interval  # first, so that another call undoes one that fails here
             self.forgive({name})
             trigger = Every(interval, (phase(name, interval) - ahead).replace(tzinfo=self._zone))
-            self._clock.add_job(self._due, trigger, args=[name], id=name, replace_existing=True)
+            self._clock.add_job(self._due, trigger, args=[name], id=_regular_id(name), replace_existing=True)
             if known is None and not self._resume(name, interval, past.get(name)):
                 at = self._monotonic() + first_delay(name, interval, new).total_seconds()
                 if name in self._left:
@@ -199,7 +199,7 @@ class Schedule:
 
     def next_due_of(self, name: str) -> datetime | None:
         """The same for one target; it waits for a place from then on."""
-        jobs = map(self._clock.get_job, (name, _first_id(name), _extra_id(name))) if self._clock.running else ()
+        jobs = map(self._clock.get_job, _ids(name)) if self._clock.running else ()
         times = [job.next_run_time for job in jobs if job is not None]
         return self._system_time(min(times)) if times else None
 
@@ -256,7 +256,7 @@ class Schedule:
         began = max(times.get(name, -inf) for times in (self._dispatcher.began_at, self._dispatcher.extra_at))
         if self._is_recent(began):
             self._left[name] = began
-        for job in (name, _first_id(name), _extra_id(name)):
+        for job in _ids(name):
             if self._clock.get_job(job):
                 self._clock.remove_job(job)
         self._dispatcher.forget(name)
@@ -284,6 +284,15 @@ class Schedule:
         if self._clock.running:
             self._clock.shutdown(wait=False)
         return ended
+
+
+def _ids(name: str) -> tuple[str, str, str]:
+    """The jobs that a target may have. Others choose the names of targets, so each kind has its own prefix."""
+    return _regular_id(name), _first_id(name), _extra_id(name)
+
+
+def _regular_id(name: str) -> str:
+    return f"regular scan of {name}"
 
 
 def _first_id(name: str) -> str:

@@ -390,3 +390,21 @@ def test_a_standstill_costs_the_scans_that_it_took_and_no_more() -> None:
 
     run_in_feigned_time(stand_still())
     assert all(count <= 2 for count in day.begun(3 * 3600, math.inf))
+
+
+@pytest.mark.parametrize("name", ["watch", "first scan of a", "extra scan of a", "regular scan of a"])
+def test_a_name_that_looks_like_a_job_takes_the_place_of_no_job(name: str) -> None:
+    async def run() -> None:
+        runs = Runs()
+        async with scheduled(runs) as schedule:
+            schedule.sync({name: HOUR, "a": HOUR})
+            await runs.until(2)
+            schedule.scan_again({"a"})
+            await runs.until(3)
+            assert sorted(runs.names) == sorted([name, "a", "a"])
+            schedule.sync({name: HOUR})
+            assert schedule.next_due() is not None
+            schedule.sync({})
+            assert schedule.next_due() is None
+
+    asyncio.run(run())

@@ -1,5 +1,6 @@
 """Makes targets of what sources found, and one list of these and the configured ones."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,10 @@ _OPTIONS = {
 """Labels with options of a target. Options that name files or a proxy are not among them, because others write the
 lists."""
 _NUMBERS = {"port", "connections_per_host"}
+MAX_LABEL_CHARACTERS = 4096
+"""Of all labels of a target together, with their names. Each of its hundreds of series has all of them."""
+_TOO_LONG = f"the labels of the target have more than {MAX_LABEL_CHARACTERS} characters in all"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _PREFIX = "exported_"
 """Prometheus' prefix for labels of others that clash with its own."""
 _NOWHERE = parse_document("", "{}")
@@ -122,7 +127,9 @@ class Lister:
         """The target; None if it is dropped; what is wrong with it."""
         try:
             kept = relabel(labels, self._rules_of.get(source, ()))
-            return None if kept is None else make_target(self._settings(kept), self._config.global_)
+            if kept is None:
+                return None
+            return make_target(self._settings({name: _unicode(kept[name]) for name in kept}), self._config.global_)
         except TargetError as error:
             return str(error)
 
@@ -206,15 +213,12 @@ class _Merging:
         else:
             self._add_target(source, labels, made)
 
-    def _add_target(self, source: str, labels: Labels, target: Target) -> None:
+    def _add_target(self, source: str, found: Labels, target: Target) -> None:
         name = self._name_of.get(_service(target))
         if name is None and target.name in self._targets:
             other = self._targets[target.name]
-            self._reject(
-                source,
-                labels,
-                f"the name {quoted(target.name)} belongs to another service, {other.host} port {other.port}",
-            )
+            where = f"{other.host} port {other.port}"
+            self._reject(source, found, f"the name {quoted(target.name)} belongs to another service, {where}")
             return
         if name is None:
             self._targets[target.name] = target
@@ -225,7 +229,11 @@ class _Merging:
         known = self._targets[name]
         more = {label: value for label, value in target.labels.items() if label not in known.labels}
         if more:
-            self._targets[name] = replace(known, labels={**known.labels, **more})
+            labels = {**known.labels, **more}
+            if _are_too_long(labels):
+                self._reject(source, found, f"{_TOO_LONG}, together with those of {quoted(name)}")
+                return
+            self._targets[name] = replace(known, labels=labels)
         if source not in self._found_in[name]:
             self._found_in[name].append(source)
         self.outcomes[source]["merged"] += 1
@@ -269,6 +277,11 @@ def _from_address(labels: Labels) -> dict[str, object]:
     return {"host": service.host, "port": service.port, "starttls": service.starttls, "protocol": protocol}
 
 
+def _unicode(text: str) -> str:
+    """The text without lone surrogates, which names of files have, and which cannot be encoded."""
+    return text if text.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def _number(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
@@ -277,6 +290,9 @@ def _plain(labels: Labels) -> dict[str, str]:
     """The labels of the target: those that do not begin with two underscores.
 
     A label that the exporter or Prometheus sets itself gets Prometheus' prefix, as often as it takes.
+
+    Raises:
+        TargetError: they are too long.
     """
     plain = {name: value for name, value in labels.items() if not name.startswith("__") and value}
     for name in sorted(plain.keys() & RESERVED_LABELS):
@@ -284,4 +300,10 @@ def _plain(labels: Labels) -> dict[str, str]:
         while renamed in plain:
             renamed = _PREFIX + renamed
         plain[renamed] = value
+    if _are_too_long(plain):
+        raise TargetError(_TOO_LONG)
     return dict(sorted(plain.items()))
+
+
+def _are_too_long(labels: Labels) -> bool:
+    return sum(len(name) + len(value) for name, value in labels.items()) > MAX_LABEL_CHARACTERS

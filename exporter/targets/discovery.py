@@ -2,12 +2,12 @@
 
 A list that is refused, or cannot be read, leaves the one before in use. A source is known by its place in the
 configuration file, such as `file_sd_configs.0`: that is its label value, and what inherits the list when its settings
-change.
+change. A source that has the same settings in another place goes on there.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -190,25 +190,39 @@ class Discovery:
     def stage(self, config: Config) -> Staged:
         """Start the new sources of this configuration; those in use go on.
 
-        A source whose settings have changed is new. Until it has answered, it has the list that it had before.
+        A source with other settings is new. Until it has answered, it has the list of the source that it replaces.
         """
         runs, new = {}, []
-        for place, settings, source in _sources(config):
-            known = self._runs.get(place)
-            if known is not None and known.asked == (settings, config.global_.resolver):
-                runs[place] = known
+        wanted = [(place, (settings, config.global_.resolver), source) for place, settings, source in _sources(config)]
+        kept = self._kept({place: asked for place, asked, _ in wanted})
+        for place, asked, source in wanted:
+            if place in kept:
+                runs[place] = kept[place]
                 continue
-            groups = known.state.groups if known is not None else self._restored(place)
+            groups = self._inherited(place, kept.values())
             if groups and isinstance(source, ResumedSource):
                 source.resume(groups)
-            state = SourceState(place, settings, groups)
+            state = SourceState(place, asked[0], groups)
             if isinstance(source, DatedSource):
                 state.modified = source.modified
-            runs[place] = _Run(state, source, (settings, config.global_.resolver), self._now, self._note)
+            runs[place] = _Run(state, source, asked, self._now, self._note)
             new.append(runs[place])
         return Staged(runs, new)
 
-    def _restored(self, place: str) -> tuple[Group, ...] | None:
+    def _kept(self, wanted: Mapping[str, object]) -> dict[str, _Run]:
+        """The sources in use that go on, by their new places. What is asked decides, first in the same place."""
+        kept = {place: run for place, run in self._runs.items() if place in wanted and run.asked == wanted[place]}
+        for place, asked in wanted.items():
+            moved = (run for run in self._runs.values() if run.asked == asked and run not in kept.values())
+            if place not in kept and (run := next(moved, None)) is not None:
+                kept[place] = run
+        return kept
+
+    def _inherited(self, place: str, kept: Collection[_Run]) -> tuple[Group, ...] | None:
+        """The list of the source in this place, unless that source has another place now."""
+        known = self._runs.get(place)
+        if known is not None:
+            return None if known in kept else known.state.groups
         return self._lists.load(place) if self._lists else None
 
     def use(self, staged: Staged) -> None:
@@ -218,10 +232,15 @@ class Discovery:
             if run not in self._runs.values():
                 run.stop()
         self.changed.set()  # the list of all targets may be older than these lists
-        for run in staged.new:
+        moved = [run for place, run in staged.runs.items() if run.state.place != place]
+        left = {run.state.place for run in moved}
+        for place, run in staged.runs.items():
+            run.state.place = place
+        for run in (*staged.new, *moved):
             self._note(run.state)
         if self._lists:
-            self._start(self._clean(self._lists, set(self._runs)))
+            others = {place for place in left & self._runs.keys() if self._runs[place].state.groups is None}
+            self._start(self._clean(self._lists, self._runs.keys() - others))
 
     def abandon(self, staged: Staged) -> None:
         """End the new sources of a configuration that is not used."""

@@ -9,8 +9,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
 from exporter.files import MAX_BYTES, read_file
 from exporter.targets.groups import Group
 
@@ -30,10 +28,10 @@ class Lists:
         """The last list of this source; None if there is none that can be read."""
         path = self._path(source)
         try:
-            return _groups(from_json(read_file(path)))
+            return _groups(json.loads(read_file(path)))  # pydantic's reader refuses file names that are not UTF-8
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             log.error("the list of %s cannot be restored from %s: %s", source, path, error)
             return None
 

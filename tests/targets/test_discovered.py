@@ -1,5 +1,6 @@
 """What becomes of the labels that sources find: targets, one list without repetitions, and clear refusals."""
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -165,6 +166,25 @@ def test_another_service_of_a_known_name_is_refused() -> None:
 def test_the_place_of_what_is_rejected_has_its_file() -> None:
     found = listed(group({"__address__": "a b", "__meta_filepath": "/etc/lists/web.yaml"}, {"__address__": "c d"}))
     assert [one.place for one in found.rejected] == ["file_sd_configs.0: /etc/lists/web.yaml", "file_sd_configs.0"]
+
+
+def test_labels_of_one_target_are_limited_in_all() -> None:
+    assert len(target(team="x" * 4000).labels["team"]) == 4000
+    too_long = "the labels of the target have more than 4096 characters in all"
+    assert problem(team="x" * 4096) == too_long
+    found = listed(*(group({"__address__": "a.example"}, **{f"label_{one}": "x" * 1000}) for one in range(9)))
+    assert [len(one.labels) for one in found.targets] == [4]
+    assert found.outcomes[SOURCE] == {"used": 1, "merged": 3, "dropped": 0, "rejected": 5}
+    assert found.rejected[0].problem == f"{too_long}, together with those of 'a.example:443'"
+
+
+def test_bytes_of_file_names_that_are_not_utf_8_are_replaced() -> None:
+    name_it = {"action": "lowercase", "source_labels": ["__meta_filepath"], "target_label": "__target__"}
+    rules = {"relabel_configs": [{"action": "labelmap", "regex": "__meta_(filepath)"}, name_it]}
+    config = {"file_sd_configs": [{"files": ["a.yaml"]}], **rules}
+    path = os.fsdecode(b"/targets/\xff.json")
+    (one,) = listed(group({"__address__": "a.example"}, __meta_filepath=path), config=config).targets
+    assert (one.name, one.labels) == ("/targets/\ufffd.json", {"filepath": "/targets/\ufffd.json"})
 
 
 def test_configured_targets_of_one_service_stay_several() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -241,6 +242,13 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     assert lists.load("a") == (LABELS, Group("y"))
 
 
+def test_a_file_whose_name_is_not_utf_8_is_restored_too(tmp_path: Path) -> None:
+    lists, path = Lists(tmp_path), os.fsdecode(b"/targets/\xff.json")
+    group = Group(f"{path}:0", ({"__address__": "a.example"},), {"__meta_filepath": path})
+    lists.save("a", [group])
+    assert lists.load("a") == (group,)
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[]", b"null", b'{"form":2,"groups":[]}', b'{"form":1,"groups":[[1]]}', b"\xff", b"[" * 100_000],
@@ -265,3 +273,32 @@ def test_a_list_that_cannot_be_written_stays_as_it_was(
 
     asyncio.run(run())
     assert "the list of file_sd_configs.0 cannot be stored: No such file or directory" in caplog.text
+
+
+def test_a_source_that_moves_keeps_its_list_and_gives_it_to_no_other(made: list[LedSource], tmp_path: Path) -> None:
+    entries: list[dict[str, object]] = [{"files": [f"{name}.yaml"]} for name in "abc"]
+    one, two, three = entries
+
+    async def run() -> None:
+        discovery = Discovery(lambda: NOW)
+        discovery.keep_in(Lists(tmp_path))
+        discovery.use(discovery.stage(configured(one, two)))
+        made[0].find("a.example")
+        made[1].find("b.example")
+        for source in made:
+            await source.settled()
+        discovery.use(discovery.stage(configured(two)))
+        assert [(state.place, addresses(state)) for state in discovery.states] == [("file_sd_configs.0", ["b.example"])]
+        await asyncio.sleep(0)
+        assert (made[0].ended, made[1].ended) == (True, False)
+        discovery.use(discovery.stage(configured(three, two, two)))
+        assert [addresses(state) for state in discovery.states] == [None, ["b.example"], None]
+        assert [state.place for state in discovery.states] == [f"file_sd_configs.{index}" for index in range(3)]
+        made[1].find("b2.example")
+        await made[1].settled()
+        assert addresses(discovery.states[1]) == ["b2.example"]
+        await discovery.stop(MINUTE)
+
+    asyncio.run(run())
+    assert Lists(tmp_path).load("file_sd_configs.1") == (group_of("b2.example"),)
+    assert Lists(tmp_path).load("file_sd_configs.0") is None
