@@ -74,6 +74,7 @@ class _Loaded:
 
     Attributes:
         staged: its sources of targets.
+        groups: what they had found at that time.
         lister: makes its list of targets.
         listing: the list at that time.
     """
@@ -81,6 +82,7 @@ class _Loaded:
     config: Config
     setup: Setup
     staged: Staged
+    groups: Mapping[str, Sequence[Group]]
     lister: Lister
     listing: TargetList
 
@@ -228,12 +230,12 @@ class App:
     def _load(self, config: Config, staged: Staged) -> _Loaded:
         """What a configuration leads to; reads its policies and tables."""
         named = named_policies(config.policy_files)
-        lister = Lister(config, named)
-        listing = lister.make(staged.groups)
+        lister, groups = Lister(config, named), staged.groups
+        listing = lister.make(groups)
         others = [*named.values(), *config.global_.all_policies]
         judge = load_judge(listing.targets, config.software.eol_files, self._keys.neighbours, others)
         setup = self._make_setup(listing, Setup(judge=judge, full=config.metrics.detail == "full", named=named))
-        return _Loaded(config, setup, staged, lister, listing)
+        return _Loaded(config, setup, staged, groups, lister, listing)
 
     def _list(self, loaded: _Loaded, groups: Mapping[str, Sequence[Group]]) -> tuple[TargetList, Setup]:
         """What changed lists lead to under the same configuration."""
@@ -252,6 +254,9 @@ class App:
 
         Targets whose trust or client certificate is in a changed file are scanned again soon; their facts stay.
         """
+        if loaded.staged.groups != loaded.groups:  # a list has changed while the configuration was read
+            listing, setup = self._list(loaded, loaded.staged.groups)
+            loaded = replace(loaded, listing=listing, setup=setup)
         before, targets = self._publisher.setup.targets, loaded.setup.targets
         environment = self._make_environment(loaded.config)
         backend = self._make_backend(environment)

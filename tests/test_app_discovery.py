@@ -231,3 +231,21 @@ def test_the_api_says_where_targets_come_from(made: list[LedSource], file: Path)
         assert [one["name"] for one in json.loads(fewer.body)["data"]["targets"]] == ["127.0.0.1:9"]
 
     asyncio.run(run())
+
+
+def test_a_list_that_changes_during_a_reload_is_used_at_once(made: list[LedSource], file: Path) -> None:
+    async def run() -> None:
+        app = App(written(file, FOUND))
+        app.start()
+        made[0].find("127.0.0.1:9")
+        await until(app, {"127.0.0.1:9"})
+        config = written(file, f"metrics: {{detail: full}}\n{FOUND}")
+        # There is no other way to change the list at this moment.
+        loaded = app._load(config, app.discovery.stage(config))  # noqa: SLF001
+        made[0].find("127.0.0.1:9", "127.0.0.2:9")
+        await made[0].settled()
+        app._switch(loaded)  # noqa: SLF001
+        assert shown(app) == {"127.0.0.1:9", "127.0.0.2:9"}
+        await app.stop()
+
+    asyncio.run(run())

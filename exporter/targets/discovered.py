@@ -139,7 +139,7 @@ class Lister:
         Raises:
             TargetError: they mean none.
         """
-        options = _from_address(labels)
+        options = _from_address(labels, needed=not labels.get("__host__"))
         own: dict[str, object] = {
             option: _number(labels[label]) if option in _NUMBERS else labels[label]
             for label, option in _OPTIONS.items()
@@ -263,8 +263,8 @@ def _label_sets(groups: Sequence[Group]) -> Iterator[dict[str, str]]:
         yield from group.label_sets()
 
 
-def _from_address(labels: Labels) -> dict[str, object]:
-    """The options in `__address__`.
+def _from_address(labels: Labels, *, needed: bool) -> dict[str, object]:
+    """The options in `__address__`; none where it is not needed and has another form.
 
     Raises:
         TargetError: it is neither a host, a host with port, nor a URL as in `targets`.
@@ -272,7 +272,12 @@ def _from_address(labels: Labels) -> dict[str, object]:
     address = labels.get(ADDRESS)
     if not address:
         return {}
-    service = parse_service(address)
+    try:
+        service = parse_service(address)
+    except TargetError:
+        if needed:
+            raise
+        return {}
     protocol = None if service.starttls else service.protocol
     return {"host": service.host, "port": service.port, "starttls": service.starttls, "protocol": protocol}
 

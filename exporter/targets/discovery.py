@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 FIRST_WITHIN = timedelta(seconds=10)
 """How long a start, or a reload, waits for the first answer of new sources."""
 _RESTART_SECONDS = 60.0
-"""Pause before a source is run again that has ended by a defect."""
+"""Pause before a source is run again that has ended by a defect, and before a list is written again."""
 
 KINDS: tuple[tuple[str, Callable[[Any, Config], TargetSource]], ...] = (
     ("file_sd_configs", files.make_source),
@@ -169,6 +169,7 @@ class Discovery:
         self._now = now
         self._lists: Lists | None = None
         self._runs: Mapping[str, _Run] = {}
+        self._staged: Staged | None = None
         self._saving: set[str] = set()
         self._unsaved: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -192,6 +193,7 @@ class Discovery:
 
         A source with other settings is new. Until it has answered, it has the list of the source that it replaces.
         """
+        self._abandon()
         runs, new = {}, []
         wanted = [(place, (settings, config.global_.resolver), source) for place, settings, source in _sources(config)]
         kept = self._kept({place: asked for place, asked, _ in wanted})
@@ -207,7 +209,8 @@ class Discovery:
                 state.modified = source.modified
             runs[place] = _Run(state, source, asked, self._now, self._note)
             new.append(runs[place])
-        return Staged(runs, new)
+        self._staged = Staged(runs, new)
+        return self._staged
 
     def _kept(self, wanted: Mapping[str, object]) -> dict[str, _Run]:
         """The sources in use that go on, by their new places. What is asked decides, first in the same place."""
@@ -227,7 +230,7 @@ class Discovery:
 
     def use(self, staged: Staged) -> None:
         """Use these sources, and end the others."""
-        before, self._runs = self._runs, staged.runs
+        before, self._runs, self._staged = self._runs, staged.runs, None
         for run in before.values():
             if run not in self._runs.values():
                 run.stop()
@@ -243,9 +246,15 @@ class Discovery:
             self._start(self._clean(self._lists, self._runs.keys() - others))
 
     def abandon(self, staged: Staged) -> None:
-        """End the new sources of a configuration that is not used."""
-        for run in staged.new:
-            run.stop()
+        """End the new sources of a configuration that is not used; not needed if another one is staged after it."""
+        if staged is self._staged:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        if self._staged is not None:
+            for run in self._staged.new:
+                run.stop()
+        self._staged = None
 
     def _note(self, state: SourceState) -> None:
         """Called when a source has another list."""
@@ -260,15 +269,16 @@ class Discovery:
                 self._start(self._save(self._lists, state.place))
 
     async def _save(self, lists: Lists, place: str) -> None:
-        """Write the list of this source; if it changes meanwhile, again."""
+        """Write the list of this source; again if it changes meanwhile, and after a while if that fails."""
         try:
-            while place in self._unsaved:
+            while place in self._unsaved and (groups := self.groups.get(place)) is not None:
                 self._unsaved.discard(place)
-                groups = self.groups.get(place)
-                if groups is not None:
+                try:
                     await LISTS.run(partial(lists.save, place, groups), lists)  # one of its calls at a time
-        except OSError as error:
-            log.error("the list of %s cannot be stored: %s", place, error.strerror or error)
+                except OSError as error:
+                    log.error("the list of %s cannot be stored: %s", place, error.strerror or error)
+                    self._unsaved.add(place)
+                    await asyncio.sleep(_RESTART_SECONDS)
         finally:
             self._saving.discard(place)
 
@@ -285,10 +295,13 @@ class Discovery:
 
     async def stop(self, within: timedelta) -> None:
         """End all sources, and wait for lists that are being written, but not longer than this."""
+        self._abandon()
         for run in self._runs.values():
             run.stop()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=within.total_seconds())
+            _, late = await asyncio.wait(self._tasks, timeout=within.total_seconds())
+            for task in late:
+                task.cancel()
 
 
 def _sources(config: Config) -> Iterator[tuple[str, SourceSettings, TargetSource]]:

@@ -60,6 +60,7 @@ def test_an_address_is_what_a_target_of_the_file_can_be(
     ("labels", "attribute", "value"),
     [
         ({"__host__": "other.example.com"}, "host", "other.example.com"),
+        ({"__address__": "https://www.example.com/health", "__host__": "www.example.com"}, "host", "www.example.com"),
         ({"__port__": "8443"}, "port", 8443),
         ({"__protocol__": "smtps", "__port__": "465"}, "protocol", "smtps"),
         ({"__starttls__": "imap"}, "starttls", "imap"),
