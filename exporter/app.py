@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,14 +16,14 @@ from exporter.errors import ConfigError, Problem
 from exporter.files import Fingerprint
 from exporter.fleet import KeyIndex
 from exporter.freshness import Freshness, Hooks
-from exporter.judge import load_judge
+from exporter.loading import Loaded, Loader
 from exporter.logs import dropped_lines
 from exporter.looplag import watch_loop
 from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics
 from exporter.model import CLOCK_TOLERANCE, Report
 from exporter.net.gate import HostGate
 from exporter.net.resolve import Lookup, resolve_all
-from exporter.policies import named_policies, read_config
+from exporter.policies import read_config
 from exporter.probing.allow import Allow
 from exporter.probing.answers import ProbeParts, Probing
 from exporter.probing.prober import Using
@@ -38,9 +38,9 @@ from exporter.store import Store
 from exporter.store.changelog import MemoryLog
 from exporter.store.database import Database, StoreError
 from exporter.store.saved import Saved
-from exporter.targets.discovered import Lister, Rejected, TargetList
+from exporter.targets.discovered import Rejected
 from exporter.targets.discovery import Discovery, Staged
-from exporter.targets.groups import ADDRESS, Group
+from exporter.targets.groups import ADDRESS
 from exporter.targets.lists import Lists
 from exporter.threads import LISTS
 from exporter.web import AccessWatch, ApiData, Cut, Denial, Sources, Watch
@@ -68,25 +68,6 @@ _LISTS_APART = timedelta(seconds=1)
 """Least time between two uses of changed lists. A thousand changes in a minute are sixty."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """A configuration that was read and checked.
-
-    Attributes:
-        staged: its sources of targets.
-        groups: what they had found at that time.
-        lister: makes its list of targets.
-        listing: the list at that time.
-    """
-
-    config: Config
-    setup: Setup
-    staged: Staged
-    groups: Mapping[str, Sequence[Group]]
-    lister: Lister
-    listing: TargetList
-
-
 class App:
     """The daemon.
 
@@ -97,7 +78,7 @@ class App:
     """
 
     _backend: Backend  # set by `apply`, for the first configuration and for every later one
-    _loaded: _Loaded  # the same
+    _loaded: Loaded  # the same
 
     def __init__(
         self,
@@ -125,6 +106,7 @@ class App:
         self.store = store if store is not None else Store(lambda: self._store_failed(StoreError.RECORD))
         self._storage = storage
         self._publisher = Publisher(self.store, self._exposition, self._keys, now)
+        self._loader = Loader(lambda: self._publisher.setup.targets, self._keys.neighbours)
         self.schedule = Schedule(
             self._scan, workers=config.global_.max_concurrent_scans, now=now, tolerance=CLOCK_TOLERANCE
         )
@@ -203,17 +185,17 @@ class App:
 
     async def _use_groups(self) -> None:
         loaded, groups = self._loaded, self.discovery.groups
-        listing, setup = await LISTS.run(partial(self._list, loaded, groups), self)
+        changed = await LISTS.run(partial(self._loader.with_lists, loaded, groups), self)
         if self._loaded is not loaded:  # reloaded meanwhile
             self.discovery.changed.set()
             return
         before = self._publisher.setup.targets.keys()
-        self._use(setup)
-        self._loaded = replace(loaded, setup=setup, listing=listing)
+        self._use(changed.setup)
+        self._loaded = changed
         self._note_lists(loaded.listing.rejected)
-        added, removed = len(setup.targets.keys() - before), len(before - setup.targets.keys())
-        if added or removed:
-            log.info("targets: %d new, %d gone, %d in all", added, removed, len(setup.targets))
+        now = changed.setup.targets.keys()
+        if now != before:
+            log.info("targets: %d new, %d gone, %d in all", len(now - before), len(before - now), len(now))
 
     def apply(self, config: Config) -> None:
         """Use this configuration: removed targets disappear with all their series at once.
@@ -225,38 +207,15 @@ class App:
             ConfigError: a policy, or one of `eol_files`, has become invalid since the configuration was read; nothing
                 is changed.
         """
-        self._switch(self._load(config, self.discovery.stage(config)))
+        self._switch(self._loader.load(config, self.discovery.stage(config)))
 
-    def _load(self, config: Config, staged: Staged) -> _Loaded:
-        """What a configuration leads to; reads its policies and tables."""
-        named = named_policies(config.policy_files)
-        lister, groups = Lister(config, named), staged.groups
-        listing = lister.make(groups)
-        others = [*named.values(), *config.global_.all_policies]
-        judge = load_judge(listing.targets, config.software.eol_files, self._keys.neighbours, others)
-        setup = self._make_setup(listing, Setup(judge=judge, full=config.metrics.detail == "full", named=named))
-        return _Loaded(config, setup, staged, groups, lister, listing)
-
-    def _list(self, loaded: _Loaded, groups: Mapping[str, Sequence[Group]]) -> tuple[TargetList, Setup]:
-        """What changed lists lead to under the same configuration."""
-        listing = loaded.lister.make(groups)
-        return listing, self._make_setup(listing, loaded.setup)
-
-    def _make_setup(self, listing: TargetList, like: Setup) -> Setup:
-        """The same settings for this list; targets that are equal to those in use are the same objects."""
-        before, asks = self._publisher.setup.targets, like.judge.with_questions
-        asking = map(asks, listing.targets)
-        targets = {one.name: old if (old := before.get(one.name)) == one else one for one in asking}
-        return replace(like, targets=targets)
-
-    def _switch(self, loaded: _Loaded, changed: Collection[str] = ()) -> None:
+    def _switch(self, loaded: Loaded, changed: Collection[str] = ()) -> None:
         """Use this configuration, or raise and keep the one before.
 
         Targets whose trust or client certificate is in a changed file are scanned again soon; their facts stay.
         """
         if loaded.staged.groups != loaded.groups:  # a list has changed while the configuration was read
-            listing, setup = self._list(loaded, loaded.staged.groups)
-            loaded = replace(loaded, listing=listing, setup=setup)
+            loaded = self._loader.with_lists(loaded, loaded.staged.groups)
         before, targets = self._publisher.setup.targets, loaded.setup.targets
         environment = self._make_environment(loaded.config)
         backend = self._make_backend(environment)
@@ -333,7 +292,7 @@ class App:
         else:
             log.error("reload failed, the old configuration stays: %s", problem)
 
-    def reloader(self, path: Path, files: Fingerprint | None = None) -> Reloader["_Loaded"]:
+    def reloader(self, path: Path, files: Fingerprint | None = None) -> Reloader["Loaded"]:
         """What reloads this configuration file; `files` is what the configuration in use was made of."""
         loop = asyncio.get_running_loop()
 
@@ -342,17 +301,17 @@ class App:
             await staged.answered()
             return staged
 
-        def load() -> _Loaded:
+        def load() -> Loaded:
             """Runs in a thread. Sources start on the event loop, and have some time for their first answer."""
             config = read_config(path)
             staged = asyncio.run_coroutine_threadsafe(stage(config), loop).result()
             try:
-                return self._load(config, staged)
+                return self._loader.load(config, staged)
             except BaseException:
                 loop.call_soon_threadsafe(self.discovery.abandon, staged)
                 raise
 
-        def use(loaded: _Loaded, changed: Collection[str]) -> None:
+        def use(loaded: Loaded, changed: Collection[str]) -> None:
             if self._publisher.setup.targets and not loaded.setup.targets and not loaded.config.allow_empty:
                 self.discovery.abandon(loaded.staged)
                 raise ConfigError([Problem(str(path), 1, 1, "targets", EMPTY)])

@@ -241,7 +241,7 @@ def test_a_list_that_changes_during_a_reload_is_used_at_once(made: list[LedSourc
         await until(app, {"127.0.0.1:9"})
         config = written(file, f"metrics: {{detail: full}}\n{FOUND}")
         # There is no other way to change the list at this moment.
-        loaded = app._load(config, app.discovery.stage(config))  # noqa: SLF001
+        loaded = app._loader.load(config, app.discovery.stage(config))  # noqa: SLF001
         made[0].find("127.0.0.1:9", "127.0.0.2:9")
         await made[0].settled()
         app._switch(loaded)  # noqa: SLF001

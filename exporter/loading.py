@@ -1,0 +1,71 @@
+"""What a configuration, and the lists of its sources of targets, lead to. That can take seconds: it runs in threads."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from exporter.case import Neighbours
+from exporter.config import Config
+from exporter.judge import load_judge
+from exporter.model import Target
+from exporter.policies import named_policies
+from exporter.publisher import Setup
+from exporter.targets.discovered import Lister, TargetList
+from exporter.targets.discovery import Staged
+from exporter.targets.groups import Group
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that was read and checked.
+
+    Attributes:
+        setup: the settings that it leads to, with all targets.
+        staged: its sources of targets.
+        groups: what these had found, as it is in the setup.
+        lister: makes the list of all targets.
+        listing: that list.
+    """
+
+    config: Config
+    setup: Setup
+    staged: Staged
+    groups: Mapping[str, Sequence[Group]]
+    lister: Lister
+    listing: TargetList
+
+
+class Loader:
+    """Loads configurations. Targets that are equal to those in use are the same objects."""
+
+    def __init__(self, in_use: Callable[[], Mapping[str, Target]], neighbours: Callable[[str], Neighbours]) -> None:
+        """Create it.
+
+        Args:
+            in_use: the targets in use, by name.
+            neighbours: see `Judge`.
+        """
+        self._in_use, self._neighbours = in_use, neighbours
+
+    def load(self, config: Config, staged: Staged) -> Loaded:
+        """Load a configuration; reads its policies and tables.
+
+        Raises:
+            ConfigError: a policy, or one of `eol_files`, has become invalid since the configuration was read.
+        """
+        named = named_policies(config.policy_files)
+        lister, groups = Lister(config, named), staged.groups
+        listing = lister.make(groups)
+        others = [*named.values(), *config.global_.all_policies]
+        judge = load_judge(listing.targets, config.software.eol_files, self._neighbours, others)
+        setup = self._with_targets(Setup(judge=judge, full=config.metrics.detail == "full", named=named), listing)
+        return Loaded(config, setup, staged, groups, lister, listing)
+
+    def with_lists(self, loaded: Loaded, groups: Mapping[str, Sequence[Group]]) -> Loaded:
+        """The same configuration with what its sources have found now."""
+        listing = loaded.lister.make(groups)
+        return replace(loaded, setup=self._with_targets(loaded.setup, listing), groups=groups, listing=listing)
+
+    def _with_targets(self, setup: Setup, listing: TargetList) -> Setup:
+        before, asking = self._in_use(), map(setup.judge.with_questions, listing.targets)
+        targets = {one.name: old if (old := before.get(one.name)) == one else one for one in asking}
+        return replace(setup, targets=targets)
