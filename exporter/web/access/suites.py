@@ -16,6 +16,8 @@ SUITES: Mapping[str, str] = {
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
 }
 """Suites up to TLS 1.2 of Go's `tls.CipherSuites()`; it has none with RSA key exchange since Go 1.22."""
+AEAD_SUITES = tuple(suite for suite in SUITES.values() if "GCM" in suite or "CHACHA20" in suite)
+"""Those that are accepted unless the file says otherwise."""
 TLS13_SUITES = frozenset({"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
 """Names that may be listed. Go always offers all three, and so does OpenSSL."""
 CURVES: Mapping[str, str] = {

@@ -15,7 +15,7 @@ from exporter.credentials import match, parse_chain, parse_key
 from exporter.environment import utc_now
 from exporter.files import read_file
 from exporter.web.access.sections import IF_GIVEN, NONE, REQUIRED, TlsServerSettings
-from exporter.web.access.suites import CURVES, SUITES, VERSIONS
+from exporter.web.access.suites import AEAD_SUITES, CURVES, SUITES, VERSIONS
 
 
 class TlsFileError(Exception):
@@ -77,7 +77,7 @@ def make_tls(settings: TlsServerSettings, folder: Path) -> Tls | None:
     """What the section says; None if it says nothing. Relative paths start at the folder.
 
     Raises:
-        TlsFileError: a certificate or key cannot be read or used.
+        TlsFileError: a certificate or key cannot be read or used, or Python cannot set the curve.
     """
     if not settings.model_fields_set:
         return None
@@ -98,13 +98,17 @@ def _set_versions(context: ssl.SSLContext, settings: TlsServerSettings) -> None:
     lowest = VERSIONS[settings.min_version]
     if settings.cipher_suites and not suites:
         lowest = ssl.TLSVersion.TLSv1_3
-    elif suites or old:
+    else:
         # OpenSSL's level 0: TLS 1.0 and 1.1 sign by SHA-1, which level 1 forbids.
         level = ["@SECLEVEL=0"] if old else []
-        context.set_ciphers(":".join([*(suites or SUITES.values()), *level]))
+        usual = SUITES.values() if old else AEAD_SUITES  # Python's own list depends on how it was built
+        context.set_ciphers(":".join([*(suites or usual), *level]))
     context.minimum_version, context.maximum_version = lowest, VERSIONS[settings.max_version]
     for curve in settings.curve_preferences:
-        context.set_ecdh_curve(CURVES[curve])
+        try:
+            context.set_ecdh_curve(CURVES[curve])
+        except (ssl.SSLError, ValueError):  # X25519, by Python 3.11 of Debian 12
+            raise TlsFileError("curve_preferences", f"this Python cannot set {curve} as the only curve") from None
     if settings.prefer_server_cipher_suites:
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     else:

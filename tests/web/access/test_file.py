@@ -242,7 +242,7 @@ def test_a_file_that_says_nothing_opens_everything(files: Files, text: str) -> N
         f"{TLS_LINES}  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem",
         f"{TLS_LINES}  min_version: TLS13",
         f"{TLS_LINES}  max_version: TLS12\n  prefer_server_cipher_suites: no",
-        f"{TLS_LINES}  curve_preferences: [X25519]",
+        f"{TLS_LINES}  curve_preferences: [CurveP521]",
         f"{TLS_LINES}  cipher_suites: [{SUITES}]",
         f"{TLS_LINES}  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]\n  max_version: TLS12",
     ],
@@ -251,6 +251,17 @@ def test_tls_is_accepted_as_the_toolkit_writes_it(files: Files, text: str) -> No
     config = read(files, text)
     assert config.tls is not None
     assert not config.tls.requires_client
+
+
+def test_a_curve_that_python_cannot_set_is_refused(files: Files) -> None:
+    text = f"{TLS_LINES}  curve_preferences: [X25519]"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ecdh_curve("X25519")
+    except (ssl.SSLError, ValueError):
+        with pytest.raises(ConfigError, match=r"4:22: .*this Python cannot set X25519 as the only curve"):
+            read(files, text)
+    else:
+        assert read(files, text).tls is not None
 
 
 def test_required_certificates_authenticate(files: Files) -> None:
