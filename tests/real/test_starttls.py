@@ -89,7 +89,8 @@ def test_a_scan_reads_the_server_behind_its_dialogue(pki: Pki, name: str) -> Non
     attacks = result.facts.get(VulnerabilityFacts)
     assert attacks is not None
     told = {attack: one.vulnerable for attack, one in attacks.attacks_tried.items()}
-    assert told["client_renegotiation"] is renegotiates(name)
+    # On a busy machine, slapd renegotiates only sometimes. The scan says that: not the same each time, so not known.
+    assert told["client_renegotiation"] in ({True, None} if renegotiates(name) else {False})
     assert told["ccs_injection"] is False
     assert told.get("robot", False) is (None if name in ASKS_FOR_CERTIFICATE else False)
     if dialogue == "mysql":
