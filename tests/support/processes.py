@@ -4,14 +4,18 @@ They end with the test process, however it ends.
 """
 
 import contextlib
+import fcntl
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -37,11 +41,28 @@ def openssl_version() -> tuple[int, int]:
     return int(major), int(minor)
 
 
+_PORTS = range(20_000, 32_000)
+"""Below the ports that Linux gives to connections (`ip_local_port_range`)."""
+_taken: set[int] = set()
+
+
+@cache
+def _reservations() -> int:
+    """A file with a byte for each port. The process that has locked the byte has the port, until it ends."""
+    return os.open(Path(tempfile.gettempdir()) / f"tls-posture-test-ports-{os.getuid()}", os.O_CREAT | os.O_RDWR, 0o600)
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody listens on, and that no other test process gets meanwhile."""
+    while True:
+        port = secrets.choice(_PORTS)
+        if port in _taken:
+            continue
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            _taken.add(port)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _listening(port: int) -> bool:
