@@ -19,7 +19,7 @@ def group_order(choices: Sequence[GroupChoice]) -> CipherOrder | None:
 
     The server's favourite is what it chose from the first offer. It shows the server's order when the server takes its
     favourite although the client prefers another group. It shows the client's order when the server takes another group
-    which the client put first.
+    which the client put first, and which was in the first offer, too: otherwise it may be preferred to that favourite.
 
     All answers together can only show the server's order: some servers choose the group by the suite (Schannel). Any
     other order is looked for suite by suite.
@@ -36,12 +36,12 @@ def group_order(choices: Sequence[GroupChoice]) -> CipherOrder | None:
 def _orders_shown(choices: Sequence[GroupChoice], accepted: Collection[int]) -> set[CipherOrder]:
     orders = set()
     for _, offered, chosen in choices:
-        favourite = choices[0].chosen
+        _, first_offer, favourite = choices[0]
         common = [group for group in offered if group in accepted]
         if len(common) < 2 or favourite not in common or common[0] == favourite:
             continue
         if chosen == favourite:
             orders.add(CipherOrder.SERVER)
-        else:
+        elif chosen in first_offer:
             orders.add(CipherOrder.CLIENT if chosen == common[0] else CipherOrder.MIXED)
     return orders

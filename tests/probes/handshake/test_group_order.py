@@ -13,6 +13,7 @@ ORDERS = [
     ([((A, B), A), ((B,), B)], None),
     ([((A, B, C), A), ((B, C, A), A), ((C, B, A), C)], CipherOrder.MIXED),
     ([((A, B, C), A), ((C, B, A), B), ((C,), C)], CipherOrder.MIXED),
+    ([((B,), B), ((A, B), A)], None),
     ([((A,), A)], None),
     ([], None),
 ]
