@@ -10,13 +10,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from exporter import __version__
-from exporter.metrics.negotiation import prefers_gzip
 from exporter.web.api import ApiData, ApiRoute
 from exporter.web.lifecycle import Gate, reload_route
 from exporter.web.probe import Ask, probe_route
-from exporter.web.scrapes import Page, Scrapes
+from exporter.web.scrapes import VARY, Page, Scrapes, is_gzipped
 
-_GZIP_FROM_BYTES = 1024
 _PIECE_BYTES = 65536
 """uvicorn waits for the client between two pieces, so a slow client holds one piece in addition to the shared page."""
 
@@ -94,8 +92,8 @@ def make_app(sources: Sources, gate: Gate | None = None) -> Starlette:
         if not sources.ready():  # a page with some of the targets would look as if the others were gone
             return PlainTextResponse(_NOT_READY, status_code=503)
         page = scrapes.page(", ".join(request.headers.getlist("accept")))
-        body, headers = page.body, {"Vary": "Accept, Accept-Encoding"}
-        if len(body) >= _GZIP_FROM_BYTES and prefers_gzip(", ".join(request.headers.getlist("accept-encoding"))):
+        body, headers = page.body, {**VARY}
+        if is_gzipped(body, ", ".join(request.headers.getlist("accept-encoding"))):
             body, headers["Content-Encoding"] = await page.packed(), "gzip"
         return _PageResponse(page, body, headers)
 

@@ -1,9 +1,7 @@
 """`/probe`: the metrics of one target, for those who keep the list of targets in Prometheus."""
 
-import gzip
 import re
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -11,12 +9,10 @@ from starlette.routing import Route
 
 from exporter.errors import ExporterError
 from exporter.metrics import ProbeOutcome, target_page
-from exporter.metrics.negotiation import prefers_gzip
 from exporter.probing.question import ProbeAnswer, ProbeQuestion, UnansweredError
 from exporter.quoting import quoted
 from exporter.text import escaped, escaped_lines
-from exporter.threads import COMPRESSION
-from exporter.web.scrapes import GZIP_LEVEL
+from exporter.web.scrapes import VARY, gzipped, is_gzipped
 
 Ask = Callable[[ProbeQuestion], Awaitable[ProbeAnswer]]
 
@@ -24,7 +20,6 @@ TIMEOUT_FIELD = "x-prometheus-scrape-timeout-seconds"
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?")
 _PARAMETERS = ("target", "policy", "debug")
 _FLAGS = {"true": True, "false": False}
-_GZIP_FROM_BYTES = 1024
 _STATUS = {ProbeOutcome.INVALID: 400, ProbeOutcome.FORBIDDEN: 403, ProbeOutcome.UNAVAILABLE: 503}
 _NO_LOG = {
     ProbeOutcome.STORED: "The report was there. Its scan is in the log of the exporter.",
@@ -96,9 +91,9 @@ def _text(message: str, status: int) -> Response:
 
 
 async def _page(body: bytes, content_type: str, accept_encoding: str) -> Response:
-    headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-    if len(body) >= _GZIP_FROM_BYTES and prefers_gzip(accept_encoding):
-        body = await COMPRESSION.run(partial(gzip.compress, body, GZIP_LEVEL), object())
+    headers = {"Content-Type": content_type, **VARY}
+    if is_gzipped(body, accept_encoding):
+        body = await gzipped(body, object())
         headers["Content-Encoding"] = "gzip"
     return Response(body, headers=headers)
 
