@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 
 from exporter.config.discovery import SourceSettings
 from exporter.config.section import Section
-from exporter.config.values import Interval, Surroundings, absolute_path
-from exporter.quoting import quoted, shown
+from exporter.config.values import Interval, Surroundings, absolute_path, one_of
+from exporter.quoting import quoted
 
 EXTRA = "kubernetes"
 """The extra of this package that has the client library."""
@@ -45,12 +45,6 @@ SELECTED = {
     KubernetesRole.SERVICE: (SelectorRole.SERVICE,),
 }
 """The objects that each role reads."""
-
-
-def _one_of(kind: type[StrEnum], value: object) -> object:
-    if value not in list(kind):
-        raise ValueError(f"{shown(value)} is not one of {', '.join(kind)}")
-    return kind(str(value))
 
 
 def _namespace(name: str) -> str:
@@ -99,7 +93,7 @@ class KubernetesNamespaces(Section):
 class KubernetesSelector(Section):
     """Which objects of one kind are read; the API server evaluates it."""
 
-    role: Annotated[SelectorRole, BeforeValidator(lambda value: _one_of(SelectorRole, value))]
+    role: Annotated[SelectorRole, BeforeValidator(one_of(SelectorRole))]
     label: str | None = Field(default=None, min_length=1)
     field: str | None = Field(default=None, min_length=1)
 
@@ -134,7 +128,7 @@ class KubernetesSource(SourceSettings):
     """
 
     refresh_interval: Interval = timedelta(hours=1)
-    role: Annotated[KubernetesRole, BeforeValidator(lambda value: _one_of(KubernetesRole, value))]
+    role: Annotated[KubernetesRole, BeforeValidator(one_of(KubernetesRole))]
     api_server: Annotated[str, AfterValidator(_server)] | None = None
     kubeconfig_file: CredentialsFile | None = None
     authorization: BearerFile | None = None

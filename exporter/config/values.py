@@ -133,7 +133,9 @@ def _label_name(name: str) -> str:
     return name
 
 
-def _one_of(kind: type[StrEnum]) -> Callable[[object], object]:
+def one_of(kind: type[StrEnum]) -> Callable[[object], object]:
+    """A validator for a value of this enumeration."""
+
     def read(value: object) -> object:
         if value not in list(kind):
             raise ValueError(f"{shown(value)} is not one of {', '.join(kind)}")
@@ -169,10 +171,10 @@ Address = Annotated[str, AfterValidator(_address)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 
 
-AddressesChoice = Annotated[Addresses, BeforeValidator(_one_of(Addresses))]
+AddressesChoice = Annotated[Addresses, BeforeValidator(one_of(Addresses))]
 
 
-IpProtocolChoice = Annotated[IpProtocol, BeforeValidator(_one_of(IpProtocol))]
+IpProtocolChoice = Annotated[IpProtocol, BeforeValidator(one_of(IpProtocol))]
 
 
 PolicyCheck = Callable[[str], str | None]

@@ -137,6 +137,10 @@ class _Run:
         self._task.cancel()
 
 
+def _last_lists(runs: Mapping[str, _Run]) -> dict[str, Sequence[Group]]:
+    return {place: run.state.groups for place, run in runs.items() if run.state.groups is not None}
+
+
 class Staged:
     """The sources of a configuration that is not in use yet. They run already."""
 
@@ -146,7 +150,7 @@ class Staged:
     @property
     def groups(self) -> dict[str, Sequence[Group]]:
         """The last good list of each source that has one."""
-        return {place: run.state.groups for place, run in self.runs.items() if run.state.groups is not None}
+        return _last_lists(self.runs)
 
     async def answered(self, within: timedelta = FIRST_WITHIN) -> None:
         """Wait until all new sources have answered, but not longer than this."""
@@ -186,7 +190,7 @@ class Discovery:
     @property
     def groups(self) -> dict[str, Sequence[Group]]:
         """The last good list of each source in use that has one."""
-        return Staged(self._runs, ()).groups
+        return _last_lists(self._runs)
 
     def stage(self, config: Config) -> Staged:
         """Start the new sources of this configuration; those in use go on.

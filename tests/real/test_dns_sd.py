@@ -17,8 +17,9 @@ from exporter.config.sections import GlobalSettings, ResolverSettings
 from exporter.environment import make_resolver
 from exporter.net.resolvconf import ResolvConf
 from exporter.targets.dns import DnsTargets
-from tests.support.dns_machine import AAAA, DIFFERENT, MANY, MX, SAME, SRV, ZONES, A, Kept
+from tests.support.dns_machine import AAAA, DIFFERENT, MANY, MX, SAME, SRV, ZONES, A
 from tests.support.processes import find_program
+from tests.support.sources import Kept
 from tests.support.zones import Zone, change, knot
 
 pytestmark = pytest.mark.real

@@ -15,8 +15,8 @@ from exporter.targets.http import PolledUrl
 from tests.support.certificates import DAY, dns, issue, pem_file
 from tests.support.processes import free_port
 from tests.support.proxies import ONLY_FOR_PROXIES, PASSWORD, PROXIES, USER
-from tests.support.sd_sources import Pauses, RememberingSink, following
 from tests.support.servers import HOST, Pki, make_pki, nginx
+from tests.support.sources import Pauses, RememberingSink, following
 
 pytestmark = pytest.mark.real
 

@@ -18,7 +18,7 @@ from exporter.targets.sources import TargetSource
 from tests.support.processes import find_program, free_port, running, wait_for
 from tests.support.prometheus import Prometheus
 from tests.support.sd_documents import JSON, YAML, Found, SdDocument
-from tests.support.sd_sources import Pauses, following
+from tests.support.sources import Pauses, following
 
 pytestmark = pytest.mark.real
 

@@ -12,7 +12,6 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,10 @@ from typing import Any
 from exporter.config import Config
 from exporter.config.discovery import DnsSource
 from exporter.targets.dns import make_source
-from exporter.targets.groups import DiscoveryError, Group
 from tests.support.processes import find_program, free_port, running, wait_for
 from tests.support.prometheus import Prometheus
 from tests.support.servers import make_pki, nginx
+from tests.support.sources import Kept
 from tests.support.starttls_servers import postfix
 from tests.support.zones import Zone, knot
 
@@ -98,24 +97,6 @@ DIFFERENT: dict[str, dict[str, Any]] = {
 """Entries with which Prometheus finds other targets: see docs/discovery.md."""
 
 Found = dict[str, list[dict[str, str]]]
-
-
-class Kept:
-    """A sink that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.lists: list[Sequence[Group]] = []
-        self.errors: list[str] = []
-
-    def found(self, groups: Sequence[Group]) -> None:
-        self.lists.append(groups)
-
-    def failed(self, error: DiscoveryError) -> None:
-        self.errors.append(str(error))
-
-    def labels(self) -> list[dict[str, str]]:
-        """Those of all targets."""
-        return [labels for group in (self.lists[-1] if self.lists else ()) for labels in group.label_sets()]
 
 
 async def refresh(entry: dict[str, Any]) -> Kept:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -23,32 +23,15 @@ from exporter.shortage import Resource, ShortageError
 from exporter.targets.discovered import Lister, TargetList
 from exporter.targets.discovery import Discovery
 from exporter.targets.dns import MOST_AT_ONCE, DnsTargets, make_source
-from exporter.targets.groups import DiscoveryError, Group
+from exporter.targets.groups import Group
 from exporter.targets.lists import Lists
 from exporter.targets.sources import ResumedSource
 from tests.support.names import Answers, Manner, Server, running_server
+from tests.support.sources import Kept
 from tests.support.targets import NOW
 
 Targets = dict[str, set[str]]
 """Name -> addresses of its targets."""
-
-
-class Kept:
-    """A sink that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.lists: list[Sequence[Group]] = []
-        self.errors: list[str] = []
-
-    def found(self, groups: Sequence[Group]) -> None:
-        self.lists.append(groups)
-
-    def failed(self, error: DiscoveryError) -> None:
-        self.errors.append(str(error))
-
-    @property
-    def last(self) -> Targets:
-        return {group.source: {labels["__address__"] for labels in group.label_sets()} for group in self.lists[-1]}
 
 
 async def no_pause(_seconds: float) -> None:

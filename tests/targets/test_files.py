@@ -22,7 +22,7 @@ from exporter.targets.discovery import Discovery
 from exporter.targets.files import WatchedFiles, make_source
 from exporter.targets.lists import Lists
 from exporter.targets.sources import DatedSource, ResumedSource
-from tests.support.sd_sources import Pauses, RememberingSink, following
+from tests.support.sources import Pauses, RememberingSink, following
 
 REFRESH_ROUNDS = 150
 """5 minutes of looks."""

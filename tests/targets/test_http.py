@@ -17,7 +17,7 @@ from exporter.files import MAX_BYTES
 from exporter.targets.http import MOST_REDIRECTS, PolledUrl, make_source
 from tests.support.clock import MovedLoop
 from tests.support.processes import free_port
-from tests.support.sd_sources import Pauses, RememberingSink, following
+from tests.support.sources import Pauses, RememberingSink, following
 from tests.support.web import Handler, Served, serving
 
 GOOD = [{"targets": ["a:1", "b"], "labels": {"team": "web"}}]
