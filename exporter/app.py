@@ -399,7 +399,6 @@ class App:
         return Sources(
             metrics=self.metrics,
             ready=lambda: self._ready,
-            counts=self.counts,
             reload=reload,
             version=lambda: self._version,
             probe=self._probing.answer,

@@ -405,6 +405,21 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True)
+class Acceptance:
+    """That an operator accepts a failure for some time. The failure stays a failure.
+
+    Attributes:
+        until: the last day (UTC) on which it counts.
+        reason: why, for people.
+        accepted_by: who, for people.
+    """
+
+    until: date
+    reason: str
+    accepted_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What one check of one policy says about one target.
 
@@ -415,6 +430,7 @@ class Finding:
         asked: what the policy asks for, in a sentence.
         sources: the sources of the demand.
         remedy: what to change, for each kind of server that it may be; only for failures.
+        accepted: set where the operator accepts this failure today; only for failures.
     """
 
     check: str
@@ -426,6 +442,7 @@ class Finding:
     asked: str = ""
     sources: tuple[str, ...] = ()
     remedy: tuple[Remedy, ...] = ()
+    accepted: Acceptance | None = None
 
 
 @dataclass(frozen=True, slots=True)

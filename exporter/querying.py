@@ -157,6 +157,11 @@ class Queries:
         self._names: tuple[Setup | None, list[str]] = (None, [])
         self._places = asyncio.Semaphore(_AT_ONCE)
 
+    @property
+    def now(self) -> datetime:
+        """The time, by which reports are made."""
+        return self._publisher.now()
+
     def names(self) -> Sequence[str]:
         """The names of all targets, sorted."""
         setup = self._publisher.setup

@@ -1,7 +1,7 @@
 """Reports as JSON documents: the published form that `scan --format=json` prints."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -26,6 +26,14 @@ class RemedyForm(_Form):
     note: str
 
 
+class AcceptanceForm(_Form):
+    """That the operator accepts a failure for some time."""
+
+    until: date = Field(description="the last day (UTC) on which it is accepted")
+    reason: str
+    accepted_by: str
+
+
 class FindingForm(_Form):
     """What one policy says of one check."""
 
@@ -38,6 +46,9 @@ class FindingForm(_Form):
     asked: str = Field(description="what the policy asks for")
     sources: list[str] = Field(description="where that is written")
     remedy: list[RemedyForm] = Field(description="what to change so that the check passes; only of failures")
+    accepted: AcceptanceForm | None = Field(
+        description="set where the operator accepts this failure today; it is a failure all the same"
+    )
 
 
 class FailureForm(_Form):
@@ -155,6 +166,7 @@ class ReportsForm(_Form):
 
 def _finding(finding: Finding) -> FindingForm:
     evidence = {key: list(values) for key, values in finding.evidence.items()}
+    accepted = finding.accepted
     return FindingForm(
         policy=finding.policy,
         check=finding.check,
@@ -165,6 +177,9 @@ def _finding(finding: Finding) -> FindingForm:
         asked=finding.asked,
         sources=list(finding.sources),
         remedy=[RemedyForm(server=one.server, lines=list(one.lines), note=one.note) for one in finding.remedy],
+        accepted=None
+        if accepted is None
+        else AcceptanceForm(until=accepted.until, reason=accepted.reason, accepted_by=accepted.accepted_by),
     )
 
 

@@ -10,17 +10,23 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from exporter.grade import Grade, Letter
-from exporter.model import Report, Target, Verdict
+from exporter.model import Finding, Report, Severity, Target, Verdict
 
 _BEST_FIRST = tuple(Letter)
 
 
 class VerdictOf(NamedTuple):
-    """One verdict."""
+    """One verdict.
+
+    Attributes:
+        accepted: the operator accepts this failure today.
+    """
 
     policy: str
     check: str
     verdict: Verdict
+    severity: Severity
+    accepted: bool = False
 
 
 _shared = lru_cache(maxsize=4096)(VerdictOf)
@@ -88,11 +94,11 @@ class Summary:
     @property
     def failed(self) -> dict[str, list[str]]:
         """Policy -> its checks that fail at any address, sorted; only policies with one."""
-        failed: dict[str, list[str]] = {}
+        failed: dict[str, dict[str, None]] = {}
         for one in sorted(self.judged.verdicts if self.judged else ()):
             if one.verdict is Verdict.FAIL and one.policy in self.policies:
-                failed.setdefault(one.policy, []).append(one.check)
-        return failed
+                failed.setdefault(one.policy, {})[one.check] = None
+        return {policy: list(checks) for policy, checks in failed.items()}
 
     @property
     def success(self) -> bool | None:
@@ -139,8 +145,12 @@ def judged_of(reports: Sequence[Report]) -> LatestVerdicts:
     return LatestVerdicts(
         tuple(map(_address_summary, reports)),
         {policy: _together([report.compliant_with(policy) for report in reports]) for policy in reports[0].policies},
-        tuple(dict.fromkeys(_shared(finding.policy, finding.check, finding.verdict) for finding in found)),
+        tuple(dict.fromkeys(map(_verdict_of, found))),
     )
+
+
+def _verdict_of(finding: Finding) -> VerdictOf:
+    return _shared(finding.policy, finding.check, finding.verdict, finding.severity, finding.accepted is not None)
 
 
 def _address_summary(report: Report) -> AddressSummary:

@@ -183,6 +183,7 @@ def test_a_good_target_as_a_document() -> None:
         "asked": "TLSv1.2, TLSv1.3 only",
         "sources": ["step 2: SSLProtocol all -SSLv2 -SSLv3 -TLSv1 -TLSv1.1"],
         "remedy": [],
+        "accepted": None,
     }
 
 

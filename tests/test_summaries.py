@@ -57,9 +57,7 @@ def test_verdicts_are_those_of_all_addresses_and_are_shared_between_targets() ->
     both, one = judged_of([GOOD, BAD]), judged_of([BAD])
     assert set(one.verdicts) < set(both.verdicts)
     assert len(both.verdicts) == len(set(both.verdicts))
-    assert {VerdictOf(NAME, check, verdict) for check, verdict in ((f.check, f.verdict) for f in BAD.findings)} == set(
-        one.verdicts
-    )
+    assert {VerdictOf(NAME, f.check, f.verdict, f.severity) for f in BAD.findings} == set(one.verdicts)
     assert {id(verdict) for verdict in one.verdicts} <= {id(verdict) for verdict in both.verdicts}
 
 

@@ -29,7 +29,6 @@ def ask(path: str, *, method: str = "GET", ready: bool = True, **headers: str) -
             "text/plain; version=0.0.4",
         ),
         ready=lambda: ready,
-        counts=lambda: (3, 1),
     )
     return asyncio.run(_ask(sources, method, path, {name.replace("_", "-"): value for name, value in headers.items()}))
 
@@ -71,14 +70,6 @@ def test_health_and_readiness() -> None:
     assert ask("/-/ready", ready=False).status == 503
 
 
-def test_the_landing_page_links_to_what_there_is() -> None:
-    answer = ask("/")
-    assert b'href="/metrics"' in answer.body
-    assert b"3 TLS services" in answer.body
-    assert b"has been scanned.<" in answer.body, "results of before the start count too"
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-
-
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("POST", "/metrics", 405)])
 def test_everything_else_is_refused(method: str, path: str, status: int) -> None:
     assert ask(path, method=method).status == status
@@ -104,7 +95,7 @@ def test_refuses_what_is_no_listen_address(text: str) -> None:
 
 
 def _nothing() -> Sources:
-    return Sources(metrics=lambda _accept: (b"", "text/plain"), ready=lambda: True, counts=lambda: (0, 0))
+    return Sources(metrics=lambda _accept: (b"", "text/plain"), ready=lambda: True)
 
 
 def _serve_on(*addresses: tuple[str, int], then: Callable[[list[tuple[str, int]]], None] = lambda _bound: None) -> None:
@@ -150,7 +141,7 @@ def test_a_reload_answers_whether_it_worked_and_why_not(problem: str | None, sta
     async def reload() -> str | None:
         return problem
 
-    sources = Sources(lambda _accept: (b"", "text/plain"), lambda: True, lambda: (0, 0), reload)
+    sources = Sources(lambda _accept: (b"", "text/plain"), lambda: True, reload)
     answer = asyncio.run(_ask(sources, "POST", "/-/reload", {}, Gate(enabled=True)))
     assert (answer.status, answer.body) == (status, body)
     assert answer.headers["content-type"].startswith("text/plain")
@@ -161,7 +152,7 @@ def test_only_post_reloads(method: str) -> None:
     async def reload() -> str | None:
         raise AssertionError
 
-    sources = Sources(lambda _accept: (b"", "text/plain"), lambda: True, lambda: (0, 0), reload)
+    sources = Sources(lambda _accept: (b"", "text/plain"), lambda: True, reload)
     answer = asyncio.run(_ask(sources, method, "/-/reload", {}))
     assert answer.status == 405
     assert answer.headers["allow"] == "POST"

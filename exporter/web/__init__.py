@@ -11,10 +11,10 @@ from exporter.web.access import (
     make_access,
 )
 from exporter.web.api import ApiData
+from exporter.web.application import Sources, make_app
 from exporter.web.connections import Cut, Watch
 from exporter.web.lifecycle import Gate
 from exporter.web.limits import WebLimits, descriptors_reserved, open_files, raise_open_files
-from exporter.web.pages import Sources, make_app
 from exporter.web.server import parse_address, serving
 
 __all__ = [

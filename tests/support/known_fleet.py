@@ -141,7 +141,7 @@ async def served(fleet: KnownFleet, gate: Gate | None = None) -> AsyncIterator[F
     async def reload() -> str | None:
         return None
 
-    sources = Sources(lambda _: (b"", "text/plain"), lambda: True, lambda: (0, 0), reload, api=fleet.data)
+    sources = Sources(lambda _: (b"", "text/plain"), lambda: True, reload, api=fleet.data)
     async with serving(make_app(sources, gate), [("127.0.0.1", 0)]) as [(_, port)]:
         try:
             yield FleetApi(fleet, port)

@@ -35,7 +35,7 @@ async def server(limits: WebLimits, body: bytes = b"metric 1\n") -> AsyncIterato
     def opened(count: int) -> None:
         seen.open = count
 
-    sources = Sources(metrics=lambda _: (body, "text/plain"), ready=lambda: True, counts=lambda: (0, 0))
+    sources = Sources(metrics=lambda _: (body, "text/plain"), ready=lambda: True)
     watch = Watch(opened, lambda reason: seen.cut.update([reason]))
     async with serving(make_app(sources), [("127.0.0.1", 0)], limits=limits, watch=watch) as [(_, port)]:
         seen.port = port
@@ -243,7 +243,7 @@ def test_many_connections_of_one_address_do_not_keep_another_one_out() -> None:
 
 def test_listening_sockets_that_exist_already_are_served() -> None:
     async def run() -> None:
-        sources = Sources(metrics=lambda _: (b"", "text/plain"), ready=lambda: True, counts=lambda: (0, 0))
+        sources = Sources(metrics=lambda _: (b"", "text/plain"), ready=lambda: True)
         ready = socket.create_server(("127.0.0.1", 0))
         async with serving(make_app(sources), [("127.0.0.1", 0)], sockets=[ready]) as bound:
             assert len(bound) == 2

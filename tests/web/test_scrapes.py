@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from exporter.web import scrapes as module
-from exporter.web.pages import Sources, make_app
+from exporter.web.application import Sources, make_app
 from exporter.web.scrapes import MOST_PAGES, Scrapes
 from exporter.web.server import serving
 from tests.web.client import ask_on
@@ -39,7 +39,7 @@ class Work:
 
     @property
     def sources(self) -> Sources:
-        return Sources(metrics=self.render, ready=lambda: True, counts=lambda: (0, 0))
+        return Sources(metrics=self.render, ready=lambda: True)
 
 
 def test_fifty_scrapers_cost_one_compression(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ def test_a_scrape_does_not_wait_for_the_threads_of_scans() -> None:
         stuck.wait(60)
 
     async def run() -> bytes:
-        sources = Sources(metrics=lambda _: (TEXT, "text/plain"), ready=lambda: True, counts=lambda: (0, 0))
+        sources = Sources(metrics=lambda _: (TEXT, "text/plain"), ready=lambda: True)
         async with serving(make_app(sources), [("127.0.0.1", 0)]) as [(_, port)]:
             loop = asyncio.get_running_loop()
             waiting = [loop.run_in_executor(None, block) for _ in range(100)]  # more than any default pool has

@@ -1,0 +1,1 @@
+"""Reports as documents of several formats, which people print, attach and pipe."""
