@@ -5,7 +5,7 @@ Facts say what was seen, findings what that means; a `Report` contains both. `No
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
@@ -417,6 +417,11 @@ class Acceptance:
     until: date
     reason: str
     accepted_by: str
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it no longer counts: the midnight (UTC) after the last day. The last day of all has no such moment."""
+        return datetime.combine(min(self.until, date.max - timedelta(days=1)) + timedelta(days=1), time(), UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from exporter.config import Config
 from exporter.config.sections import TargetSettings
 from exporter.environment import make_resolver, utc_now
 from exporter.errors import ExporterError, TargetError
+from exporter.exceptions import read_exceptions
 from exporter.fleet import KeyIndex
 from exporter.judge import Judge, load_judge
 from exporter.model import Report, Target
@@ -34,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     targets = scan_targets(options, config)
     _refuse_twice("policy given twice", [named_policy(policy).name for policy in options.policy])
     keys = KeyIndex()
-    judge = load_judge(targets, config.software.eol_files, keys.neighbours)
+    exceptions = read_exceptions(config.exceptions)
+    judge = load_judge(targets, config.software.eol_files, keys.neighbours, exceptions=exceptions)
     targets = [judge.with_questions(target) for target in targets]
     scanned = asyncio.run(_scan_all(targets, judge, keys, config))
     reports = [report for of_target in scanned for report in of_target]
