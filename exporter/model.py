@@ -449,6 +449,11 @@ class Finding:
     remedy: tuple[Remedy, ...] = ()
     accepted: Acceptance | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is a failure that the operator does not accept."""
+        return self.verdict is Verdict.FAIL and self.accepted is None
+
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
@@ -510,6 +515,17 @@ class Report(Seen):
         if False in met:
             return False
         return True if met == {True} else None
+
+    @property
+    def fails(self) -> bool:
+        """Whether a check fails, and the operator does not accept it."""
+        return any(one.is_open for one in self.findings)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether a check is unknown, or no check of a policy applies."""
+        unknown = any(one.verdict is Verdict.UNKNOWN for one in self.findings)
+        return unknown or any(self.compliant_with(policy) is None for policy in self.policies)
 
     def compliant_with(self, policy: str) -> bool | None:
         """True if all applicable checks of it pass, False if one fails, None if none fails but one is unknown.

@@ -118,10 +118,13 @@ async def _scan_all(
 
 
 def exit_code(reports: Sequence[Report]) -> int:
-    """1 when a target does not comply, else 3 when one could not be scanned or is unknown, else 0."""
-    if any(report.compliant is False for report in reports):
+    """1 when a check fails, else 3 when a target could not be scanned or is unknown, else 0.
+
+    Failures that the operator accepts do not count.
+    """
+    if any(report.fails for report in reports):
         return exits.NOT_COMPLIANT
-    if any(report.compliant is None or not report.result.success for report in reports):
+    if any(report.is_unknown or not report.result.success for report in reports):
         return exits.UNKNOWN
     return exits.OK
 
