@@ -9,6 +9,7 @@ from exporter.agreement import disagreements
 from exporter.case import NO_NEIGHBOURS, Case, Neighbours
 from exporter.checks.registry import CHECKS
 from exporter.derived.registry import DERIVATIONS
+from exporter.exceptions import NO_EXCEPTIONS, Exceptions
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.signature import changed, signature
 from exporter.judging.check import Check, Demand
@@ -46,11 +47,13 @@ class Judge:
         policies: the loaded policies, by the name or path that targets use.
         table: the end of support of software releases.
         neighbours: name of a target -> what is known of others now and affects it.
+        exceptions: which failures are accepted.
     """
 
     policies: Mapping[str, Policy]
     table: SupportTable = field(default_factory=shipped_table)
     neighbours: Callable[[str], Neighbours] = alone
+    exceptions: Exceptions = NO_EXCEPTIONS
 
     def policies_of(self, target: Target) -> tuple[Policy, ...]:
         """The policies of the target."""
@@ -99,7 +102,8 @@ class Judge:
                 # As old as the scan, not as the judgement: a report without changes is equal to the one before.
                 case = replace(case, facts=case.facts.with_part(part, result.ended_at))
         policies = self.policies_of(target)
-        findings = tuple(finding for policy in policies for finding in findings_of(case, policy))
+        found = [finding for policy in policies for finding in findings_of(case, policy)]
+        findings = self.exceptions.applied(target, found, today(case))
         if last_success is not None and last_success > now + CLOCK_TOLERANCE:
             last_success = None  # the clock was set back since, so the time that has passed is unknown
         return Report(
@@ -142,6 +146,7 @@ def load_judge(
     eol_files: Sequence[str],
     neighbours: Callable[[str], Neighbours] = alone,
     others: Iterable[str] = (),
+    exceptions: Exceptions = NO_EXCEPTIONS,
 ) -> Judge:
     """The judge of these targets, with their policies and others, and the table of releases extended by these files.
 
@@ -149,7 +154,7 @@ def load_judge(
         ConfigError: a policy or a file cannot be used.
     """
     named = {*others, *(policy for target in targets for policy in target.policies)}
-    return Judge({policy: load_policy(policy) for policy in named}, load_table(eol_files), neighbours)
+    return Judge({policy: load_policy(policy) for policy in named}, load_table(eol_files), neighbours, exceptions)
 
 
 def findings_of(case: Case, policy: Policy) -> tuple[Finding, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from exporter.case import Neighbours
 from exporter.config import Config
+from exporter.exceptions import read_exceptions
 from exporter.judge import load_judge
 from exporter.model import Target
 from exporter.policies import named_policies
@@ -56,7 +57,9 @@ class Loader:
         lister, groups = Lister(config, named), staged.groups
         listing = lister.make(groups)
         others = [*named.values(), *config.global_.all_policies]
-        judge = load_judge(listing.targets, config.software.eol_files, self._neighbours, others)
+        judge = load_judge(
+            listing.targets, config.software.eol_files, self._neighbours, others, read_exceptions(config.exceptions)
+        )
         setup = self._with_targets(Setup(judge=judge, full=config.metrics.detail == "full", named=named), listing)
         return Loaded(config, setup, staged, groups, lister, listing)
 

@@ -5,7 +5,7 @@ Facts say what was seen, findings what that means; a `Report` contains both. `No
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
@@ -418,6 +418,11 @@ class Acceptance:
     reason: str
     accepted_by: str
 
+    @property
+    def ends_at(self) -> datetime:
+        """When it no longer counts: the midnight (UTC) after the last day. The last day of all has no such moment."""
+        return datetime.combine(min(self.until, date.max - timedelta(days=1)) + timedelta(days=1), time(), UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -443,6 +448,11 @@ class Finding:
     sources: tuple[str, ...] = ()
     remedy: tuple[Remedy, ...] = ()
     accepted: Acceptance | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is a failure that the operator does not accept."""
+        return self.verdict is Verdict.FAIL and self.accepted is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,6 +515,17 @@ class Report(Seen):
         if False in met:
             return False
         return True if met == {True} else None
+
+    @property
+    def fails(self) -> bool:
+        """Whether a check fails, and the operator does not accept it."""
+        return any(one.is_open for one in self.findings)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether a check is unknown, or no check of a policy applies."""
+        unknown = any(one.verdict is Verdict.UNKNOWN for one in self.findings)
+        return unknown or any(self.compliant_with(policy) is None for policy in self.policies)
 
     def compliant_with(self, policy: str) -> bool | None:
         """True if all applicable checks of it pass, False if one fails, None if none fails but one is unknown.

@@ -1,7 +1,7 @@
 """Selectors of targets by their labels: Prometheus' series selectors without the name of a metric.
 
-They come with requests. So regular expressions run in RE2, whose time is linear in the text, and everything has a
-limit.
+They come with requests, and from the configuration. So regular expressions run in RE2, whose time is linear in the
+text, and everything has a limit.
 """
 
 import re
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import re2
+
+from exporter.model import Target
 
 MOST_MATCHERS = 16
 """In all selectors of one request."""
@@ -49,6 +51,19 @@ class Selector:
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether a target with these labels is selected."""
         return all(matcher.holds(labels.get(matcher.label, "")) for matcher in self.matchers)
+
+
+def labels_of(target: Target) -> dict[str, str]:
+    """What selectors compare: the operator's labels, and those that say what the target is."""
+    return {
+        **target.labels,
+        "target": target.name,
+        "host": target.host,
+        "port": str(target.port),
+        "protocol": target.protocol,
+        "starttls": target.starttls or "",
+        "server_name": target.server_name or "",
+    }
 
 
 def parse_selectors(texts: Sequence[str]) -> list[Selector]:

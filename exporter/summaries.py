@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from exporter.grade import Grade, Letter
 from exporter.model import Finding, Report, Severity, Target, Verdict
+from exporter.selectors import labels_of
 
 _BEST_FIRST = tuple(Letter)
 
@@ -101,6 +102,20 @@ class Summary:
         return {policy: list(checks) for policy, checks in failed.items()}
 
     @property
+    def accepted(self) -> dict[str, list[str]]:
+        """The part of `failed` that the operator accepts: checks of which every failure is accepted."""
+        open_failures = {
+            (one.policy, one.check)
+            for one in (self.judged.verdicts if self.judged else ())
+            if one.verdict is Verdict.FAIL and not one.accepted
+        }
+        accepted = {
+            policy: [check for check in checks if (policy, check) not in open_failures]
+            for policy, checks in self.failed.items()
+        }
+        return {policy: checks for policy, checks in accepted.items() if checks}
+
+    @property
     def success(self) -> bool | None:
         """Whether the last scan was successful at every address; None before the first scan."""
         return all(one.success for one in self.addresses) if self.addresses else None
@@ -126,17 +141,8 @@ class Summary:
 
     @property
     def labels(self) -> dict[str, str]:
-        """What selectors compare: the operator's labels, and those that say what the target is."""
-        target = self.target
-        return {
-            **target.labels,
-            "target": target.name,
-            "host": target.host,
-            "port": str(target.port),
-            "protocol": target.protocol,
-            "starttls": target.starttls or "",
-            "server_name": target.server_name or "",
-        }
+        """What selectors compare."""
+        return labels_of(self.target)
 
 
 def judged_of(reports: Sequence[Report]) -> LatestVerdicts:

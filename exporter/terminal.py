@@ -36,10 +36,24 @@ def _evidence(finding: Finding) -> str:
     return "\n".join(lines)
 
 
-def _verdict(compliant: bool | None) -> Text:
+def _mark(finding: Finding) -> tuple[str, str]:
+    """The verdict and its style."""
+    mark, style = _MARKS[finding.verdict]
+    return (f"{mark}, accepted", "yellow") if finding.accepted is not None else (mark, style)
+
+
+def _acceptance(finding: Finding) -> str:
+    """Until when, by whom and why a failure is accepted; empty if it is not."""
+    one = finding.accepted
+    return "" if one is None else escaped(f"accepted until {one.until} by {one.accepted_by}: {one.reason}")
+
+
+def _verdict(compliant: bool | None, findings: Sequence[Finding]) -> Text:
     match compliant:
         case True:
             return Text("complies", "bold green")
+        case False if not any(finding.is_open for finding in findings):
+            return Text.assemble(("DOES NOT COMPLY", "bold yellow"), " (all failures are accepted)")
         case False:
             return Text("DOES NOT COMPLY", "bold red")
         case None:
@@ -73,8 +87,10 @@ def _table(failures: Sequence[Failure], findings: Sequence[Finding]) -> Table:
         why = f"{failure.reason}: {failure.detail}"
         table.add_row(Text(f"({failure.probe})"), Text("failed", style="yellow"), Text(escaped(why)))
     for finding in findings:
-        mark, style = _MARKS[finding.verdict]
+        mark, style = _mark(finding)
         why_text = Text(escaped(finding.summary))
+        if finding.accepted is not None:
+            why_text.append(f"\n{_acceptance(finding)}", style="yellow")
         evidence = "" if finding.verdict is Verdict.PASS else _evidence(finding)
         if evidence:
             why_text.append(f"\n{evidence}", style="dim")
@@ -90,11 +106,13 @@ def _title(finding: Finding, of_policy: Sequence[Finding]) -> str:
 
 def _explanation(finding: Finding) -> Iterator[RenderableType]:
     """Everything that was seen, what the policy asks for and its source; for a failure also what to change."""
-    mark, style = _MARKS[finding.verdict]
+    mark, style = _mark(finding)
     yield Text.assemble((finding.check, "bold"), "  ", (mark, style), "  ", (finding.severity, "dim"))
     seen = [finding.summary, *(f"{group}: {', '.join(items)}" for group, items in finding.evidence.items())]
     for label, lines in (("seen", seen), ("asked", [finding.asked]), ("source", finding.sources)):
         yield _labelled(label, "\n".join(map(escaped, lines)))
+    if finding.accepted is not None:
+        yield _labelled("but", _acceptance(finding))
     shared = _shared([remedy.note for remedy in finding.remedy])
     if shared:
         yield _labelled("change", escaped(shared))
@@ -161,7 +179,11 @@ def _print_report(console: Console, report: Report, *, explain: bool) -> None:
     result, several = report.result, len(report.policies) > 1
     address = f"  {report.address}" if report.address is not None else ""
     line = Text.assemble(
-        (escaped(report.target.name), "bold"), address, "  ", _verdict(report.compliant), _grade(report)
+        (escaped(report.target.name), "bold"),
+        address,
+        "  ",
+        _verdict(report.compliant, report.findings),
+        _grade(report),
     )
     policies = f"{len(report.policies)} policies" if several else f"policy {', '.join(report.policies)}"
     line.append(f"  {policies}, {result.connections} connections, {result.duration_seconds:.1f} s", style="dim")
@@ -171,7 +193,7 @@ def _print_report(console: Console, report: Report, *, explain: bool) -> None:
     for policy in report.policies:
         findings = [finding for finding in report.findings if finding.policy == policy]
         if several:
-            console.print(Text.assemble((policy, "bold"), "  ", _verdict(report.compliant_with(policy))))
+            console.print(Text.assemble((policy, "bold"), "  ", _verdict(report.compliant_with(policy), findings)))
         console.print(_table(() if several else result.failures, findings))
         if explain:
             _print_explanations(console, findings)

@@ -6,11 +6,12 @@ is always data or `ConfigError`.
 
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, RootModel, ValidationError
 
 from exporter.errors import ConfigError, Problem
 from exporter.files import read_file
@@ -38,6 +39,24 @@ _SCALARS: dict[str, tuple[re.Pattern[str], str, Callable[[str], object]]] = {
     "merge": (re.compile(r"<<"), "<", str),
     "str": (re.compile(r".*", re.DOTALL), "", str),
 }
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(value: object) -> object:
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError(f"{shown(value)} is not a day, such as 2027-01-01")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"{shown(value)} is not a day of the calendar") from error
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""A calendar day, UTC. Files are read without YAML's own dates, so it is text there."""
 
 
 class StrictForm(BaseModel):

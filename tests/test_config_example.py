@@ -42,6 +42,7 @@ PLACES = {
     "Config": SOURCE,
     "GlobalSettings": _section("global", "metrics"),
     "ResolverSettings": _section("global", "metrics").split("resolver:", 1)[1],
+    "ExceptionSettings": _section("# exceptions", "allow_empty"),
     "MetricsSettings": _section("metrics", "software"),
     "SoftwareSettings": _section("software", "targets"),
     "TargetSettings": _section("targets", None),

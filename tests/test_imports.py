@@ -11,12 +11,13 @@ PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
     *("text", "quoting", "regexes", "files", "ternary", "logs", "model", "errors", "shortage", "services", "yamlfile"),
-    *("threads", "reading", "software", "tls", "pki", "facts", "clients", "credentials", "config"),
+    *("threads", "reading", "software", "tls", "pki", "facts", "clients", "credentials", "selectors", "config"),
     *("lanes", "monotonic", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment", "targets"),
     *(
         "agreement",
+        "exceptions",
         "judge",
         "store",
         "metrics",
@@ -27,7 +28,7 @@ ORDER = (
         "looplag",
         "scan_log",
     ),
-    *("probing", "selectors", "querying", "scan_requests", "report", "html"),
+    *("probing", "querying", "scan_requests", "report", "html"),
     *("terminal", "reports", "reloading", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )

@@ -52,6 +52,7 @@ from exporter.probes.registry import PROBES
 from exporter.targets.discovered import OUTCOMES
 from exporter.targets.discovery import SourceState
 from exporter.text import escaped
+from tests.support.exceptions import accepted
 from tests.support.facts import (
     CBC_RSA,
     GCM,
@@ -124,6 +125,7 @@ WORST = report(
     target=watched(labels={"team": 'a "quoted" \\ team\n'}, clients=("android-4.3",)),
 )
 """Every sample there can be, though no scan would bring them all at once."""
+ACCEPTED = accepted(WORST, check="protocols")
 
 MODERN = report(
     WORST.facts.with_part(handshake(order=dict.fromkeys((Protocol.TLS1_2, Protocol.TLS1_3), CipherOrder.CLIENT)), NOW)
@@ -261,7 +263,7 @@ def test_everyone_else_gets_the_text_format(accept: str) -> None:
 
 
 def test_help_and_type_stand_once_in_front_of_all_samples_of_a_family() -> None:
-    lines = text(WORST, report(target=make_target(name="other")), full=True).removesuffix("\n").split("\n")
+    lines = text(ACCEPTED, report(target=make_target(name="other")), full=True).removesuffix("\n").split("\n")
     seen: list[str] = []
     for line in lines:
         if line.startswith("# HELP "):
@@ -429,7 +431,7 @@ def test_samples_of_any_handshake_are_as_their_families_declare(seen: Any) -> No
 def test_every_family_of_a_probe_or_a_check_is_shown() -> None:
     """One that is missing from `FAMILIES` would be left out of the page without a word."""
     # Of chains that do not verify there is no verified path.
-    given_out = {sample.family for one in (WORST, report()) for sample in report_samples(one, [KOPANO])}
+    given_out = {sample.family for one in (ACCEPTED, report()) for sample in report_samples(one, [KOPANO])}
     of_parts = {family for probe in PROBES for family in probe.shape.families}
     of_parts |= {family for check in CHECKS for family in check.families}
     assert given_out | of_parts <= set(FAMILIES)
@@ -437,13 +439,13 @@ def test_every_family_of_a_probe_or_a_check_is_shown() -> None:
 
 
 def test_series_carry_the_labels_of_the_contract_and_no_others() -> None:
-    for name, samples in series(WORST, full=True).items():
+    for name, samples in series(ACCEPTED, full=True).items():
         for labels, _ in samples:
             assert set(labels) == CONTRACT[name] | {"team"}, name
 
 
 def test_no_label_of_the_operators_can_clash_with_one_of_ours() -> None:
-    used = {name for sample in report_samples(WORST, [KOPANO]) for name in sample.labels} | {"target"}
+    used = {name for sample in report_samples(ACCEPTED, [KOPANO]) for name in sample.labels} | {"target"}
     assert used <= RESERVED_LABELS
     assert set().union(*CONTRACT.values(), {"address", "instance", "job", "type"}) <= RESERVED_LABELS
 
@@ -513,6 +515,17 @@ def test_default_detail_is_at_most_80_series_a_target(
     samples = list(report_samples(scanned, [replace(KOPANO, demands=policy_demands)]))
     shown = target_text([render_target(scanned.target, samples, full=False)])
     assert 40 < len(values(parse_text(shown))) <= most
+
+
+def test_an_accepted_failure_has_two_series_more_and_is_a_failure() -> None:
+    before, after = series(WORST), series(ACCEPTED)
+    ends = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
+    (failed,) = [labels for labels, _ in before["tls_posture_check_passed"] if labels["check"] == "protocols"]
+    assert after == before | {
+        "tls_posture_check_accepted": [(failed, 1)],
+        "tls_posture_check_accepted_until_timestamp_seconds": [(failed, ends)],
+    }
+    assert (failed, 0) in after["tls_posture_check_passed"]
 
 
 MOST_SERIES = 105

@@ -206,3 +206,48 @@ def test_a_policy_of_which_the_one_it_extends_was_edited_judges_anew(tmp_path: P
         assert daemon.values(PASSED.format("hsts")) == ["0"]
 
     run_in_feigned_time(run())
+
+
+def with_exception(folder: Path, until: str, **others: str) -> Config:
+    keys = {"match": "'{target=\"t0\"}'", "check": "hsts", "until": until, "reason": "x", "accepted_by": "y"} | others
+    text = ", ".join(f"{key}: {value}" for key, value in keys.items())
+    return write_config(folder, head=f"exceptions: [{{{text}}}]\n")
+
+
+ACCEPTED = 'tls_posture_check_accepted{target="t0",policy="own",check="hsts",severity="warning"}'
+ACCEPTED_UNTIL = ACCEPTED.replace("accepted{", "accepted_until_timestamp_seconds{")
+
+
+def test_an_exception_ends_by_itself_within_a_minute_of_the_midnight_after_its_last_day(tmp_path: Path) -> None:
+    write_policy(tmp_path / "own.yaml", f"{HSTS}}}\n")
+    daemon = Daemon(facts(http_everywhere()), NEXT_DAY - 90 * SECOND)
+
+    async def steps() -> None:
+        await daemon.until(NEXT_DAY - SECOND / 2)
+        assert daemon.values(ACCEPTED) == ["1"]
+        assert daemon.values(ACCEPTED_UNTIL) == [str(int(NEXT_DAY.timestamp()))]
+        assert daemon.values(PASSED.format("hsts")) == daemon.values(COMPLIANT) == ["0"]
+        await daemon.until(NEXT_DAY + MINUTE)
+        assert daemon.values(ACCEPTED) == daemon.values(ACCEPTED_UNTIL) == []
+        assert daemon.values(PASSED.format("hsts")) == daemon.values(COMPLIANT) == ["0"]
+
+    run_in_feigned_time(living(daemon, with_exception(tmp_path, "2026-11-23"), steps()))
+
+
+def test_a_reload_judges_by_the_exceptions_that_there_are_now(tmp_path: Path) -> None:
+    write_policy(tmp_path / "own.yaml", f"{HSTS}}}\n")
+    daemon = Daemon(facts(http_everywhere()), NOW)
+
+    async def run() -> None:
+        for config, value in (
+            (write_config(tmp_path), []),
+            (with_exception(tmp_path, "2026-11-22"), ["1"]),
+            (with_exception(tmp_path, "2026-11-21"), []),  # has ended, and is not an error
+            (with_exception(tmp_path, "2026-11-22", match="'{target=\"t1\"}'"), []),
+        ):
+            daemon.app.apply(config)
+            await asyncio.sleep(1)
+            assert daemon.values(ACCEPTED) == value
+            assert daemon.values(PASSED.format("hsts")) == ["0"]
+
+    run_in_feigned_time(run())

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from exporter.grade import Letter
-from exporter.model import Report, Verdict
+from exporter.model import Report, Severity, Verdict
 from exporter.summaries import AddressSummary, LatestVerdicts, Summary, VerdictOf, judged_of
+from tests.support.exceptions import accepted
 from tests.support.facts import KOPANO, facts, report
 from tests.support.targets import NOW, make_target
 
@@ -66,3 +67,16 @@ def test_a_policy_that_is_new_is_unknown_and_one_that_is_gone_is_not_shown() -> 
     shown = Summary(make_target(), ("new",), judged_of([BAD]))
     assert shown.compliant == {"new": None}
     assert shown.failed == {}
+
+
+def test_failures_that_the_operator_accepts_stay_failures() -> None:
+    one = Summary(make_target(), (NAME,), judged_of([accepted(BAD, check=["hsts", "caa"])]))
+    assert one.accepted == {NAME: ["caa", "hsts"]}
+    assert {"caa", "hsts"} < set(one.failed[NAME])
+    assert one.compliant == {NAME: False}
+
+
+def test_a_check_with_another_failure_is_not_accepted() -> None:
+    several = replace(BAD, findings=(*BAD.findings, *(replace(f, severity=Severity.INFO) for f in BAD.findings)))
+    shown = accepted(several, check=["hsts", "caa"], severity="info")
+    assert Summary(make_target(), (NAME,), judged_of([shown])).accepted == {}

@@ -24,6 +24,7 @@ from exporter.model import (
     Verdict,
 )
 from exporter.terminal import print_reports
+from tests.support.exceptions import accepted
 from tests.support.facts import (
     CBC_RSA,
     GCM,
@@ -396,3 +397,22 @@ def test_any_text_leaves_the_terminal_alone(text: str) -> None:
     failure = Failure("probe", Reason.INTERNAL, text)
     output = printed(judged(finding, name=text, failures=(failure,)), explain=True)
     assert not {char for char in output if unicodedata.category(char) in {"Cc", "Cf"}} - {"\n"}
+
+
+def test_an_accepted_failure_says_until_when_by_whom_and_why() -> None:
+    failed = Finding("hsts", Verdict.FAIL, Severity.WARNING, "there is none", asked="one", sources=("1",))
+    shown = accepted(judged(failed), reason="It \x1b[31mmoves.")
+    text = lines(printed(shown, width=100))
+    assert text[0].startswith("test  DOES NOT COMPLY (all failures are accepted)  policy test-policy")
+    assert text[4:6] == [
+        " hsts    FAIL, accepted   there is none",
+        "                          accepted until 2026-12-31 by Jane: It \\u001b[31mmoves.",
+    ]
+    explained = lines(printed(shown, explain=True))
+    assert "hsts  FAIL, accepted  warning" in explained
+    assert "  but     accepted until 2026-12-31 by Jane: It \\u001b[31mmoves." in explained
+
+
+def test_a_target_with_another_failure_does_not_say_that_all_are_accepted() -> None:
+    failed = [Finding(name, Verdict.FAIL, Severity.WARNING, "x") for name in ("hsts", "caa")]
+    assert "all failures are accepted" not in printed(accepted(judged(*failed)))

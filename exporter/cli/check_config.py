@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from exporter.cli import exits
+from exporter.cli.exception_hints import exception_hints
+from exporter.environment import utc_now
 from exporter.errors import ExporterError
 from exporter.policies import named_policies, read_config
 from exporter.targets.discovered import Lister
@@ -45,3 +47,5 @@ def _check(path: Path) -> None:
         print(f"{place}: {', '.join(f'{number} {outcome}' for outcome, number in outcomes.items())}")
     for one in listing.rejected:
         print(escaped(f"{one.source}: rejected {one.labels.get(ADDRESS, 'a target')}: {one.problem}"))
+    for hint in exception_hints(config, listing.targets, utc_now().date()):
+        print(hint)

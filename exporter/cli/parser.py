@@ -9,8 +9,8 @@ from exporter import __version__
 
 DEFAULT_ADDRESS = ":19443"
 EXIT_CODES = """exit codes:
-  0    done; `scan`: every target complies; `serve`: ended by SIGTERM or SIGINT
-  1    `scan`: a target does not comply
+  0    done; `scan`: every target complies, or its failures are accepted; `serve`: ended by SIGTERM or SIGINT
+  1    `scan`: a target does not comply, and this is not accepted
   2    wrong usage or configuration, or an address cannot be listened on
   3    `scan`: a target could not be scanned, or not everything is known; any command: an internal error
   130  `serve`: SIGINT came twice, or the end took more than 9 s; other commands: SIGINT

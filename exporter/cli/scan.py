@@ -13,6 +13,7 @@ from exporter.config import Config
 from exporter.config.sections import TargetSettings
 from exporter.environment import make_resolver, utc_now
 from exporter.errors import ExporterError, TargetError
+from exporter.exceptions import read_exceptions
 from exporter.fleet import KeyIndex
 from exporter.judge import Judge, load_judge
 from exporter.model import Report, Target
@@ -34,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     targets = scan_targets(options, config)
     _refuse_twice("policy given twice", [named_policy(policy).name for policy in options.policy])
     keys = KeyIndex()
-    judge = load_judge(targets, config.software.eol_files, keys.neighbours)
+    exceptions = read_exceptions(config.exceptions)
+    judge = load_judge(targets, config.software.eol_files, keys.neighbours, exceptions=exceptions)
     targets = [judge.with_questions(target) for target in targets]
     scanned = asyncio.run(_scan_all(targets, judge, keys, config))
     reports = [report for of_target in scanned for report in of_target]
@@ -116,10 +118,13 @@ async def _scan_all(
 
 
 def exit_code(reports: Sequence[Report]) -> int:
-    """1 when a target does not comply, else 3 when one could not be scanned or is unknown, else 0."""
-    if any(report.compliant is False for report in reports):
+    """1 when a check fails, else 3 when a target could not be scanned or is unknown, else 0.
+
+    Failures that the operator accepts do not count.
+    """
+    if any(report.fails for report in reports):
         return exits.NOT_COMPLIANT
-    if any(report.compliant is None or not report.result.success for report in reports):
+    if any(report.is_unknown or not report.result.success for report in reports):
         return exits.UNKNOWN
     return exits.OK
 

@@ -13,6 +13,7 @@ from pydantic import (
 
 from exporter.clients.files import ClientIds
 from exporter.config.discovery import DnsSource, FileSource, SourceSettings
+from exporter.config.exceptions import ExceptionSettings
 from exporter.config.http_client import HttpSource
 from exporter.config.kubernetes import KubernetesSource
 from exporter.config.probe import ProbeSettings
@@ -331,6 +332,7 @@ class Config(Section):
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     software: SoftwareSettings = Field(default_factory=SoftwareSettings)
     policy_files: list[PolicyText] = Field(default_factory=list)
+    exceptions: list[ExceptionSettings] = Field(default_factory=list)
     allow_empty: bool = Field(default=False, strict=True)
     targets: list[TargetSettings] = Field(default_factory=list)
     file_sd_configs: list[FileSource] = Field(default_factory=list)
@@ -349,3 +351,9 @@ class Config(Section):
             if key.endswith("_sd_configs")
             for index, source in enumerate(getattr(self, key))
         }
+
+    @property
+    def all_policies(self) -> tuple[str, ...]:
+        """Names and files of all policies that are named for targets, each once."""
+        named = (*self.policy_files, *(name for one in (self.global_, *self.targets) for name in one.all_policies))
+        return tuple(dict.fromkeys(named))

@@ -35,13 +35,14 @@ async def demo(console: Console, addresses: list[tuple[str, int]], *, once: bool
     """
     with tempfile.TemporaryDirectory(prefix="tls-posture-demo-") as name:
         folder = Path(name)
-        authority = Authority(folder, utc_now())
+        now = utc_now()
+        authority = Authority(folder, now)
         async with (
             https_server(good_context(authority), GOOD_FIELDS) as good,
             https_server(weak_context(authority), WEAK_FIELDS) as weak,
             name_server() as dns,
         ):
-            config = read_config(write_config(folder, authority, good, weak, dns))
+            config = read_config(write_config(authority, good, weak, dns, now.date()))
             return await _run(App(config), console, addresses, once=once)
 
 

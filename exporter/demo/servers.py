@@ -6,6 +6,7 @@ import ssl
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -32,6 +33,7 @@ _HEAD = "HTTP/1.1 {}\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnect
 GOOD_FIELDS = "Strict-Transport-Security: max-age=31536000\r\n"
 WEAK_FIELDS = "Server: Apache/2.2.34 (Unix)\r\n"
 _REQUEST_SECONDS = 10
+_ACCEPTED_FOR = timedelta(days=30)
 
 
 def good_context(authority: Authority) -> ssl.SSLContext:
@@ -120,8 +122,9 @@ async def name_server() -> AsyncIterator[int]:
         transport.close()
 
 
-def write_config(folder: Path, authority: Authority, good_port: int, weak_port: int, dns_port: int) -> Path:
-    """The demonstration's configuration, as an operator would write it."""
+def write_config(authority: Authority, good_port: int, weak_port: int, dns_port: int, today: date) -> Path:
+    """The demonstration's configuration in the authority's folder, as an operator would write it."""
+    folder = authority.bundle.parent
     file = folder / "config.yaml"
     file.write_text(
         f"""global:
@@ -139,6 +142,12 @@ targets:
     host: {WEAK_HOST}
     port: {weak_port}
     connect_address: 127.0.0.1
+exceptions:
+  - match: '{{target="fails-the-checklist"}}'
+    check: caa
+    until: {today + _ACCEPTED_FOR}
+    reason: The DNS provider is about to support CAA records.
+    accepted_by: demo
 """,
         encoding="utf-8",
     )

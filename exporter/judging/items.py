@@ -1,6 +1,5 @@
 """Entries of a policy's lists: names, or cipher suites by their properties. Each can be limited to some days."""
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date
 from typing import Annotated, Any, Generic, TypeVar
@@ -8,7 +7,6 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -20,23 +18,7 @@ from exporter.case import Case
 from exporter.judging.expressions import Expression, read_expression
 from exporter.judging.names import SuiteName
 from exporter.tls.suites import BY_ANY_NAME
-
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-def _day(value: object) -> object:
-    if isinstance(value, date):
-        return value
-    if not isinstance(value, str) or not _DAY.fullmatch(value):
-        raise ValueError(f"{value!r} is not a day, such as 2027-01-01")
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise ValueError(f"{value!r} is not a day of the calendar") from error
-
-
-Day = Annotated[date, BeforeValidator(_day)]
-"""A calendar day, UTC."""
+from exporter.yamlfile import Day
 
 
 def today(case: Case) -> date:

@@ -18,6 +18,8 @@ from exporter.metrics.families import (
     ADDRESSES,
     ADDRESSES_DISAGREE,
     BYTES,
+    CHECK_ACCEPTED,
+    CHECK_ACCEPTED_UNTIL,
     CHECK_PASSED,
     COMPLIANT,
     CONNECTIONS,
@@ -143,6 +145,9 @@ def _judgement(report: Report) -> Iterator[Sample]:
         if finding.verdict in {Verdict.PASS, Verdict.FAIL}:
             labels = {"policy": finding.policy, "check": finding.check, "severity": finding.severity}
             yield Sample(CHECK_PASSED, finding.verdict is Verdict.PASS, labels)
+            if finding.accepted is not None:
+                yield Sample(CHECK_ACCEPTED, 1, labels)
+                yield Sample(CHECK_ACCEPTED_UNTIL, finding.accepted.ends_at.timestamp(), labels)
     for policy in report.policies:
         compliant = report.compliant_with(policy)
         if compliant is not None:

@@ -120,6 +120,24 @@ CHECK_PASSED = Family(
         Label("severity", "of a failure, by the policy", tuple(Severity)),
     ),
 )
+_FAILURE_LABELS = CHECK_PASSED.labels
+CHECK_ACCEPTED = Family(
+    "tls_posture_check_accepted",
+    "1 while the operator accepts that the check fails, by an exception in the configuration; the check still fails "
+    "(as of the last scan)",
+    Unit.ONE,
+    "when the check does not fail, and when its failure is not accepted today",
+    labels=_FAILURE_LABELS,
+)
+CHECK_ACCEPTED_UNTIL = Family(
+    "tls_posture_check_accepted_until_timestamp_seconds",
+    "When the failure of the check is no longer accepted: the midnight (UTC) after the last day of the exception (as "
+    "of the last scan)",
+    Unit.TIME,
+    "when the check does not fail, and when its failure is not accepted today",
+    labels=_FAILURE_LABELS,
+    example=1798761600,
+)
 COMPLIANT = Family(
     "tls_posture_compliant",
     "1 when every applicable check of the policy passes, 0 when one fails, absent when none fails but one is unknown "
@@ -133,6 +151,6 @@ SCAN_FAMILIES = (
     *(TARGET_INFO, SCAN_SUCCESS, PROBE_SUCCESS, PROBE_FAILURE, PROBE_LAST_SUCCESS),
     *(LAST_SCAN, LAST_SUCCESS, DURATION, INTERVAL, CONNECTIONS, BYTES),
 )
-JUDGEMENT_FAMILIES = (CHECK_PASSED, COMPLIANT)
+JUDGEMENT_FAMILIES = (CHECK_PASSED, CHECK_ACCEPTED, CHECK_ACCEPTED_UNTIL, COMPLIANT)
 ADDRESS_FAMILIES = (ADDRESSES, ADDRESSES_DISAGREE)
 """Families about all addresses of a target: the only ones without `address` where the others have it."""

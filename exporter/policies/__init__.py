@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from exporter.checks.registry import CHECKS
 from exporter.config import Config, load_config
 from exporter.config.values import is_policy_path
 from exporter.errors import ConfigError
@@ -80,7 +81,8 @@ def read_config(path: Path) -> Config:
     Raises:
         ConfigError: with every problem of the file.
     """
-    return load_config(path, wrong_policy, lambda policy: load_policy(policy).name)
+    checks = [check.name for check in CHECKS]
+    return load_config(path, wrong_policy, lambda policy: load_policy(policy).name, checks, list(shipped()))
 
 
 __all__ = ["NotExpressed", "Policy", "load_policy", "named_policies", "read_config", "shipped", "wrong_policy"]

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from exporter.checks.registry import CHECKS
-from exporter.judging.items import Day, Filled
+from exporter.judging.items import Filled
+from exporter.yamlfile import Day
 
 Text = Annotated[str, Field(min_length=1)]
 

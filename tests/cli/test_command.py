@@ -108,6 +108,32 @@ def test_check_config_says_what_becomes_of_targets_in_other_files(tmp_path: Path
     assert f"{listed}:1:11: 0.targts: unknown key" in done.stderr
 
 
+def test_check_config_says_which_exceptions_have_no_effect(tmp_path: Path) -> None:
+    file, listed = Path(write_config(tmp_path, "a.example")), tmp_path / "list.yaml"
+    others = "until: 2999-12-31, reason: x, accepted_by: y"
+    file.write_text(
+        f"{file.read_text()}file_sd_configs: [{{files: [list.yaml]}}]\nexceptions:\n"
+        f"- {{match: '{{host=\"a.example\"}}', check: hsts, {others}}}\n"
+        "- {match: '{}', check: hsts, until: 2026-10-31, reason: x, accepted_by: y}\n"
+        f"- {{match: '{{team=\"none\"}}', check: hsts, {others}}}\n"
+        f"- {{match: '{{team=\"web\"}}', check: [dane, hsts], {others}}}\n"
+        f"- {{match: '{{}}', check: dane, {others}}}\n"
+        f"- {{match: '{{}}', check: hsts, severity: critical, {others}}}\n"
+    )
+    listed.write_text("- {targets: [b.example], labels: {team: web}}\n")
+    hints = [
+        "exceptions.1: ended on 2026-10-31",
+        "exceptions.2: matches no target",
+        "exceptions.4: no target that it matches is judged by such a check",
+        "exceptions.5: no target that it matches is judged by such a check",
+    ]
+    done = run("check-config", f"--config.file={file}")
+    assert (done.returncode, done.stdout.splitlines()[2:]) == (0, hints)
+    file.write_text(f"{file.read_text()}http_sd_configs: [{{url: 'http://h/'}}]\n")
+    done = run("check-config", f"--config.file={file}")
+    assert done.stdout.splitlines()[3:4] == [f"{hints[1]}; targets of other sources are not known here"]
+
+
 def test_check_config_says_how_many_sources_of_targets(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("file_sd_configs: [{files: [a.yaml]}]\nhttp_sd_configs: [{url: 'http://h/'}, {url: 'http://i/'}]\n")

@@ -1,7 +1,7 @@
 """Which targets `scan` scans, its exit code, and what it imports."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from exporter.cli.parser import make_parser
 from exporter.cli.scan import exit_code, scan_targets
 from exporter.errors import ExporterError
-from exporter.model import Finding, Severity, Target, Verdict
+from exporter.model import Acceptance, Finding, Severity, Target, Verdict
 from exporter.policies import read_config
 from tests.cli.test_command import write_config
 from tests.cli.test_parser import loaded
@@ -30,6 +30,24 @@ def test_the_exit_code_goes_by_all_policies_together(strict: Verdict, lax: Verdi
     one = replace(report(), policies=("strict", "lax"), findings=tuple(findings))
     assert exit_code([one]) == code
     assert exit_code([report(), one]) == code
+
+
+ACCEPTED = Acceptance(date(2026, 12, 31), "x", "y")
+
+
+@pytest.mark.parametrize(
+    ("other", "code"),
+    [(Verdict.PASS, 0), (Verdict.FAIL, 1), (Verdict.UNKNOWN, 3), (Verdict.NOT_APPLICABLE, 3)],
+)
+def test_an_accepted_failure_does_not_count_for_the_exit_code(other: Verdict, code: int) -> None:
+    findings = [Finding("check", Verdict.FAIL, Severity.INFO, "", policy="strict", accepted=ACCEPTED)]
+    findings.append(Finding("check", other, Severity.INFO, "", policy="lax"))
+    one = replace(report(), policies=("strict", "lax"), findings=tuple(findings))
+    assert one.compliant is False
+    assert exit_code([one]) == code
+    of_one_policy = tuple(replace(finding, policy="strict") for finding in findings)
+    same = replace(one, policies=("strict",), findings=of_one_policy)
+    assert exit_code([same]) == (0 if other is Verdict.NOT_APPLICABLE else code)
 
 
 def _chosen(*arguments: str) -> list[Target]:

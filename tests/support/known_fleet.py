@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
+from exporter.exceptions import NO_EXCEPTIONS, Exceptions
 from exporter.fleet import KeyIndex
 from exporter.metrics import Exposition, OwnMetrics
 from exporter.model import Facts, ScanResult, Target
@@ -43,7 +44,7 @@ class KnownFleet:
         sources, listing: see `ApiData`.
     """
 
-    def __init__(self, *targets: Target) -> None:
+    def __init__(self, *targets: Target, exceptions: Exceptions = NO_EXCEPTIONS) -> None:
         self.now = NOW
         self.seconds = 0.0
         self.ready = True
@@ -70,11 +71,11 @@ class KnownFleet:
         self.data = ApiData(
             self.queries, ScanRequests(scanning), lambda: self.ready, lambda: self.sources, lambda: self.listing
         )
-        self.apply(*targets)
+        self.apply(*targets, exceptions=exceptions)
 
-    def apply(self, *targets: Target) -> None:
-        """Use these targets."""
-        judge = replace(judge_by(*POLICIES), neighbours=self._keys.neighbours)
+    def apply(self, *targets: Target, exceptions: Exceptions = NO_EXCEPTIONS) -> None:
+        """Use these targets and exceptions."""
+        judge = replace(judge_by(*POLICIES), neighbours=self._keys.neighbours, exceptions=exceptions)
         self.schedule.sync({target.name: target.scan_interval for target in targets})
         self.publisher.apply(Setup({target.name: target for target in targets}, judge))
 

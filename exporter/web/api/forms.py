@@ -57,6 +57,9 @@ class TargetPart(AnswerPart):
         description="policy -> whether it is met at every address; null when nothing fails but something is unknown"
     )
     failed: dict[str, list[str]] = Field(description="policy -> its checks that fail at any address")
+    accepted: dict[str, list[str]] = Field(
+        description="policy -> those of its failed checks that the operator accepts today; they fail all the same"
+    )
     grade: Letter | None = Field(description="the worst of all addresses; null where one is not known")
     success: bool | None = Field(description="whether the last scan was successful at every address")
     scanned_at: datetime | None = Field(description="end of the last scan")

@@ -67,6 +67,7 @@ def _target(data: ApiData, summary: Summary) -> TargetPart:
         labels=dict(target.labels),
         policies=summary.compliant,
         failed=summary.failed,
+        accepted=summary.accepted,
         grade=summary.grade,
         success=summary.success,
         scanned_at=summary.scanned_at,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from exporter.model import Addresses, Protocol, Target
 from exporter.querying import TargetFilter
 from exporter.report import reports_json
+from tests.support.exceptions import exceptions
 from tests.support.facts import CBC_RSA, GOOD_SUITES, facts, good_facts, handshake, result, steady
 from tests.support.known_fleet import FleetApi, KnownFleet, served
 from tests.support.targets import NOW, make_target
@@ -54,6 +55,7 @@ def test_a_target_that_was_never_scanned_is_there_and_nothing_is_known_of_it() -
                     "labels": {"team": "web"},
                     "policies": {"kopano-checklist": None},
                     "failed": {},
+                    "accepted": {},
                     "grade": None,
                     "success": None,
                     "scanned_at": None,
@@ -89,6 +91,23 @@ def test_a_scanned_target_has_what_its_report_says() -> None:
         assert [address["address"] for address in one["addresses"]] == [None]
 
     asking(target("a", policies=TWO), steps=steps)
+
+
+def test_accepted_failures_are_failures_with_a_reason() -> None:
+    async def run() -> None:
+        some = exceptions(check="protocols", policy=TWO[0])
+        async with served(KnownFleet(target("a", policies=TWO), exceptions=some)) as api:
+            await api.fleet.saw("a", WEAK)
+            (one,) = (await api.get("/targets"))["targets"]
+            assert one["accepted"] == {TWO[0]: ["protocols"]}
+            assert {"protocols"} <= set(one["failed"][TWO[0]]) & set(one["failed"][TWO[1]])
+            assert one["policies"] == dict.fromkeys(TWO, False)
+            (report,) = (await api.get("/targets/a"))["reports"]
+            shown = {(f["policy"], f["check"]): f["accepted"] for f in report["findings"] if f["accepted"]}
+            accepted = {"until": "2026-12-31", "reason": "It moves.", "accepted_by": "Jane"}
+            assert shown == {(TWO[0], "protocols"): accepted}
+
+    asyncio.run(run())
 
 
 def test_several_addresses_are_one_target_with_the_worst_of_them() -> None:
