@@ -19,6 +19,7 @@ ORDER = (
         "agreement",
         "judge",
         "store",
+        "changes_text",
         "metrics",
         "summaries",
         "publisher",
