@@ -7,7 +7,7 @@ goes on.
 import asyncio
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -201,6 +201,16 @@ class Queries:
                     return FoundTargets(tuple(found), found[-1].target.name)
                 found.append(summary)
             return FoundTargets(tuple(found), None)
+
+    async def summaries(self, selectors: Sequence[Selector] = ()) -> AsyncIterator[Summary]:
+        """All targets in short, by name: those that one of the selectors selects, or all without selectors."""
+        async with self._places:
+            for place, name in enumerate(self.names()):
+                if place % _SLICE == 0:
+                    await asyncio.sleep(0)
+                summary = self.summary(name)
+                if summary and (not selectors or any(one.matches(summary.labels) for one in selectors)):
+                    yield summary
 
     async def reports(self, name: str) -> Sequence[Report]:
         """The reports of the target at this time, one for each address; empty before its first scan.
