@@ -125,19 +125,18 @@ async def list_certificates(  # noqa: PLR0913 - parameters of a list
 ) -> CertificatePage:
     """The certificates from `start` on, sorted; the most urgent, or most of something, come first."""
     rows, found = await _rows(summaries), list[CertificateRow]()
+    issuers, keys, ends = Counter[str](), Counter[str](), Counter[int]()
+    limits = [(days, now + timedelta(days=days)) for days in ENDS_WITHIN_DAYS]
     for place, row in enumerate(rows):
         if place % _SLICE == 0:
             await asyncio.sleep(0)
+        issuers[row.certificate.issuer] += 1
+        keys[row.certificate.key] += 1
+        ends.update(days for days, end in limits if row.certificate.not_after <= end)
         if wanted.matches(row, now):
             found.append(row)
     found.sort(key=_sort_key(sort, now), reverse=is_reversed)
     await asyncio.sleep(0)
-    ends = [row.certificate.not_after for row in rows]
-    return CertificatePage(
-        found[start : start + limit],
-        len(found),
-        len(rows),
-        {days: sum(end <= now + timedelta(days=days) for end in ends) for days in ENDS_WITHIN_DAYS},
-        Counter(row.certificate.issuer for row in rows).most_common(),
-        Counter(row.certificate.key for row in rows).most_common(),
-    )
+    by_end = {days: ends[days] for days in ENDS_WITHIN_DAYS}
+    page = found[start : start + limit]
+    return CertificatePage(page, len(found), len(rows), by_end, issuers.most_common(), keys.most_common())

@@ -29,7 +29,7 @@ ORDER = (
         "looplag",
         "scan_log",
     ),
-    *("probing", "selectors", "querying", "certificate_lists", "scan_requests", "report", "html"),
+    *("probing", "selectors", "querying", "certificate_lists", "policy_counts", "scan_requests", "report", "html"),
     *("terminal", "reports", "reloading", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )

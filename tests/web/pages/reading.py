@@ -34,4 +34,5 @@ async def words(api: FleetApi, path: str, status: int = 200) -> str:
 def words_of(page: str) -> str:
     """The text of a page's main part, with single spaces."""
     main = page.partition('<main id="main">')[2].partition("</main>")[0]
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", main)).split())
+    text = re.sub(r"<[^>]+>", "", re.sub(r"</?(?:td|th|tr|p|li|dt|dd|h\d|br|div|summary)\b[^>]*>", " ", main))
+    return " ".join(html.unescape(text).split())

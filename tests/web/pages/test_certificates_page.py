@@ -64,8 +64,8 @@ def test_the_overview_counts_by_end_issuer_and_key() -> None:
     async def steps(api: FleetApi) -> None:
         await fill(api)
         text = await words(api, "/certificates")
-        assert "By end ended1 within 7 days1 within 30 days1 within 90 days2 all3" in text
-        assert "By issuer CN=One2 CN=Two, O=& Sons1 By key RSA 20482 EC P-2561" in text
+        assert "By end ended 1 within 7 days 1 within 30 days 1 within 90 days 2 all 3" in text
+        assert "By issuer CN=One 2 CN=Two, O=& Sons 1 By key RSA 2048 2 EC P-256 1" in text
 
     on(THREE, steps)
 
