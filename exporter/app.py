@@ -405,6 +405,10 @@ class App:
             api=self._api,
         )
 
+    def show_external_url(self, url: str) -> None:
+        """Show where people reach the pages."""
+        self._own.note_external_url(url)
+
     def watch(self) -> Watch:
         """Counts web connections."""
 
