@@ -30,7 +30,7 @@ ORDER = (
         "scan_log",
     ),
     *("probing", "selectors", "querying", "certificate_lists", "policy_counts", "scan_requests", "report", "html"),
-    *("terminal", "reports", "reloading", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
+    *("terminal", "reports", "reloading", "status", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )
 """Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""

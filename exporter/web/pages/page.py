@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from exporter.html import ASSETS, render, render_slices
+from exporter.status import StatusSources
 from exporter.web.api import ApiData
 from exporter.web.api.errors import STATUS, ApiError
 from exporter.web.lifecycle import Gate
@@ -37,10 +38,12 @@ class PageData:
     Attributes:
         api: what the API answers from.
         gate: says who may start scans.
+        status: the state of the daemon; None if only that of its targets is known.
     """
 
     api: ApiData
     gate: Gate
+    status: StatusSources | None = None
 
 
 def sentence(message: str) -> str:
