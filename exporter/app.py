@@ -34,6 +34,7 @@ from exporter.scan import Environment
 from exporter.scan_log import log_scan
 from exporter.scan_requests import Scanning, ScanRequests
 from exporter.schedule import Past, Schedule
+from exporter.status import StatusSources
 from exporter.store import Store
 from exporter.store.changelog import MemoryLog
 from exporter.store.database import Database, StoreError
@@ -123,6 +124,7 @@ class App:
         self._api = self._make_api()
         self._ready = False
         self._version = 0  # of the configuration
+        self._config_file: Path | None = None
 
     def start(self, ready: Callable[[], None] = lambda: None) -> None:
         """Restore what is stored, and start the schedule. Needs the running loop.
@@ -295,6 +297,7 @@ class App:
     def reloader(self, path: Path, files: Fingerprint | None = None) -> Reloader["Loaded"]:
         """What reloads this configuration file; `files` is what the configuration in use was made of."""
         loop = asyncio.get_running_loop()
+        self._config_file = path
 
         async def stage(config: Config) -> Staged:
             staged = self.discovery.stage(config)
@@ -352,6 +355,11 @@ class App:
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Body and content type of `/metrics`."""
+        self.own_metrics()
+        return self._exposition.render(accept)
+
+    def own_metrics(self) -> OwnMetrics:
+        """The metrics about the exporter itself, with all values as they are now."""
         self._own.time.set(self._now().timestamp())
         self._own.set_schedule(self.schedule.gauges)
         self._own.store_pending.set(self.store.pending)
@@ -362,7 +370,7 @@ class App:
         self._own.note_sources(self.discovery.states)
         self._probing.note()
         self._own.count_dropped_lines(dropped_lines())
-        return self._exposition.render(accept)
+        return self._own
 
     def counts(self) -> tuple[int, int]:
         """Number of targets, and number of scanned targets."""
@@ -403,7 +411,17 @@ class App:
             version=lambda: self._version,
             probe=self._probing.answer,
             api=self._api,
+            status=StatusSources(
+                own=self.own_metrics,
+                config_file=lambda: self._config_file,
+                exceptions=lambda: len(getattr(self._loaded.config, "exceptions", ())),
+                retention=self._storage.retention if self._storage else None,
+            ),
         )
+
+    def show_external_url(self, url: str) -> None:
+        """Show where people reach the pages."""
+        self._own.note_external_url(url)
 
     def watch(self) -> Watch:
         """Counts web connections."""

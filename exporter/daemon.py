@@ -22,6 +22,7 @@ from exporter.web import (
     Gate,
     Passwords,
     WebLimits,
+    default_external_url,
     descriptors_reserved,
     is_authenticated,
     make_access,
@@ -45,6 +46,7 @@ class Launch:
         storage: where results are kept; None keeps them in memory.
         poll_every: how often the files of the configuration are polled for changes; None does not poll them.
         lifecycle: whether requests without authentication may change something.
+        external_url: where people reach the pages; None if that is this machine and the first address.
     """
 
     config_file: Path
@@ -54,6 +56,7 @@ class Launch:
     web_file: FirstRead | None = None
     poll_every: timedelta | None = None
     lifecycle: bool = False
+    external_url: str | None = None
 
 
 async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: Notifier) -> None:
@@ -87,6 +90,9 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
         ) as bound:
             for host, port in bound:
                 log.info("listening on %s port %d", host, port)
+            tls = access is not None and access.config.tls is not None
+            default = default_external_url(socket.gethostname(), bound[0][1], tls=tls)
+            app.show_external_url(launch.external_url or default)
             app.start(ready=notifier.ready)
             reloader.start(launch.poll_every)
             telling = asyncio.create_task(notifier.run(app.status), name="systemd")

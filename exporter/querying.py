@@ -7,10 +7,11 @@ goes on.
 import asyncio
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from exporter.changes_text import Direction, change_text
 from exporter.grade import Letter
 from exporter.model import Report, Verdict
 from exporter.policies import Policy
@@ -25,6 +26,8 @@ _SLICE = 25
 """Targets between two turns of the event loop: a millisecond, and ten with the most expensive selectors."""
 _AT_ONCE = 4
 """Most questions that are answered at once; others wait. Each takes a share of the event loop."""
+_CHANGES_SLICE = 100
+"""Changes between two turns of the event loop."""
 _READ_AT_ONCE = 1_000
 _MOST_READ = 10_000
 """Most changes that one question looks at."""
@@ -95,6 +98,7 @@ class ChangeFilter:
         selectors: any of them selects the target. Of a target that is gone only the label `target` is known.
         whats: what has changed.
         checks, verdicts, policies: a verdict has changed that has one of each; to one of these verdicts.
+        directions: whether it made things better or worse.
     """
 
     selectors: tuple[Selector, ...] = ()
@@ -102,6 +106,7 @@ class ChangeFilter:
     checks: frozenset[str] = frozenset()
     verdicts: frozenset[Verdict] = frozenset()
     policies: frozenset[str] = frozenset()
+    directions: frozenset[Direction] = frozenset()
 
     def matches(self, change: StateChange, summary: Summary | None) -> bool:
         """Whether the change is reported; `summary` is of its target."""
@@ -109,6 +114,11 @@ class ChangeFilter:
             return False
         if (self.checks or self.verdicts or self.policies) and not self._is_of_verdict(change):
             return False
+        return self._is_selected(change, summary) and (
+            not self.directions or change_text(change).direction in self.directions
+        )
+
+    def _is_selected(self, change: StateChange, summary: Summary | None) -> bool:
         if not self.selectors:
             return True
         labels = summary.labels if summary else {"target": change.target}
@@ -192,6 +202,16 @@ class Queries:
                 found.append(summary)
             return FoundTargets(tuple(found), None)
 
+    async def summaries(self, selectors: Sequence[Selector] = ()) -> AsyncIterator[Summary]:
+        """All targets in short, by name: those that one of the selectors selects, or all without selectors."""
+        async with self._places:
+            for place, name in enumerate(self.names()):
+                if place % _SLICE == 0:
+                    await asyncio.sleep(0)
+                summary = self.summary(name)
+                if summary and (not selectors or any(one.matches(summary.labels) for one in selectors)):
+                    yield summary
+
     async def reports(self, name: str) -> Sequence[Report]:
         """The reports of the target at this time, one for each address; empty before its first scan.
 
@@ -220,31 +240,35 @@ class Queries:
         return _page(part, found, end, more=len(found) < len(part.found) or len(found) == limit)
 
     async def changes(
-        self, wanted: ChangeFilter, since: datetime, place: LogPlace | None, limit: int
+        self, wanted: ChangeFilter, since: datetime, place: LogPlace | None, limit: int, *, backwards: bool = False
     ) -> FoundChanges | None:
-        """What has changed since this time, the oldest first; None if it cannot be read.
+        """What has changed since this time, the oldest first or the newest; None if it cannot be read.
 
         A reader that goes on at `next` misses nothing and reads nothing twice, also if the clock was set, and if a page
-        was empty.
+        was empty. Forwards, `next` also leads to changes of the future. Backwards, there are older ones if `more`.
         """
         found: list[Numbered] = []
         read = values = 0
         while True:
-            part = await self._store.read_log(LogQuery(place, since, limit=_READ_AT_ONCE))
+            part = await self._store.read_log(LogQuery(place, since, backwards=backwards, limit=_READ_AT_ONCE))
             if part is None:
                 return None
-            for one in part.found:
+            is_last = len(part.found) < _READ_AT_ONCE
+            for place_in_part, one in enumerate(part.found):
+                if place_in_part % _CHANGES_SLICE == 0:
+                    await asyncio.sleep(0)
                 if wanted.matches(one.change, self.summary(one.change.target)):
                     found.append(one)
                     values += _values_of(one.change)
                     if len(found) == limit or values >= MOST_VALUES:
-                        return _page(part, found, one.number, more=one.number < part.last)
+                        others = not is_last or one is not part.found[-1] if backwards else one.number < part.last
+                        return _page(part, found, one.number, more=others)
             read += len(part.found)
-            end = part.last if len(part.found) < _READ_AT_ONCE else part.found[-1].number
-            if end == part.last or read >= _MOST_READ:
-                return _page(part, found, end, more=end < part.last)
+            end = part.found[-1].number if part.found and (backwards or not is_last) else part.last
+            at_end = is_last or (end == part.last and not backwards)
+            if at_end or read >= _MOST_READ:
+                return _page(part, found, end, more=not at_end)
             place = LogPlace(part.log, end)
-            await asyncio.sleep(0)
 
     def policies(self) -> list[PolicyInUse]:
         """All policies that are known, by name."""

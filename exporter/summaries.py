@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from exporter.certificate_summaries import CertificateSummary, certificates_of
 from exporter.grade import Grade, Letter
 from exporter.model import Finding, Report, Severity, Target, Verdict
 from exporter.selectors import labels_of
@@ -44,6 +45,7 @@ class AddressSummary:
         grade: None where it is not known.
         scanned_at: end of the last scan.
         last_success_at: end of the last successful scan; None if there was none.
+        certificates: the server's own, one for each kind of key; empty where none is known.
     """
 
     address: str | None
@@ -51,6 +53,7 @@ class AddressSummary:
     grade: Letter | None
     scanned_at: datetime
     last_success_at: datetime | None
+    certificates: tuple[CertificateSummary, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,12 @@ def _address_summary(report: Report) -> AddressSummary:
     grade = report.facts.get(Grade)
     result = report.result
     return AddressSummary(
-        report.address, result.success, grade.letter if grade else None, result.ended_at, report.last_success_at
+        report.address,
+        result.success,
+        grade.letter if grade else None,
+        result.ended_at,
+        report.last_success_at,
+        certificates_of(report.facts),
     )
 
 

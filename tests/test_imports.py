@@ -20,6 +20,8 @@ ORDER = (
         "exceptions",
         "judge",
         "store",
+        "changes_text",
+        "certificate_summaries",
         "metrics",
         "summaries",
         "publisher",
@@ -28,8 +30,8 @@ ORDER = (
         "looplag",
         "scan_log",
     ),
-    *("probing", "querying", "scan_requests", "report", "html"),
-    *("terminal", "reports", "reloading", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
+    *("probing", "querying", "certificate_lists", "policy_counts", "scan_requests", "report", "html"),
+    *("terminal", "reports", "reloading", "status", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )
 """Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""

@@ -247,7 +247,7 @@ def test_alerts_are_labelled_and_described(alert: Alert) -> None:
     assert alert.severity in {"critical", "warning", "info", "by-policy"}
     assert labels.keys() <= {"severity", "check"}
     assert labels.get("check", "protocols") in known
-    assert notes.keys() == {"summary", "description", "runbook_url"}
+    assert notes.keys() - {"page"} == {"summary", "description", "runbook_url"}
     assert re.fullmatch(r"[A-Z][^{}]+\.", notes["summary"])
     assert "{{ $labels." in notes["description"]
     assert notes["description"].endswith(".")
@@ -298,7 +298,8 @@ def queries_in(text: str) -> list[str]:
 
 
 def expressions(rule: Mapping[str, Any]) -> list[str]:
-    return [rule["expr"], *queries_in(rule.get("annotations", {}).get("description", ""))]
+    notes = rule.get("annotations", {})
+    return [rule["expr"], *queries_in(notes.get("description", "")), *queries_in(notes.get("page", ""))]
 
 
 def test_metrics_exist() -> None:

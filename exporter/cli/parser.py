@@ -56,6 +56,14 @@ def _serve(add: Add) -> None:
     )
     _web_config_file(command)
     command.add_argument(
+        "--web.external-url",
+        dest="external_url",
+        type=_external_url,
+        metavar="URL",
+        help="where people reach the pages, for links from alerts and dashboards (default: by the name of this machine "
+        "and the port)",
+    )
+    command.add_argument(
         "--web.enable-lifecycle",
         dest="lifecycle",
         action="store_true",
@@ -155,6 +163,15 @@ def _web_config_file(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TLS, passwords and header fields of the web server, as in Prometheus (docs/access.md)",
     )
+
+
+def _external_url(text: str) -> str:
+    from exporter.web.external_url import parse_external_url  # noqa: PLC0415 - as for durations
+
+    try:
+        return parse_external_url(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"it {error}") from error
 
 
 def _interval(text: str) -> timedelta:

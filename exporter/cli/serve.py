@@ -27,7 +27,16 @@ def run(options: argparse.Namespace) -> NoReturn:
     web_file = None if options.web_config_file is None else first_read(options.web_config_file)
     raise_open_files()
     storage = Storage(options.storage_path, options.storage_retention) if options.storage_path else None
-    launch = Launch(options.config_file, addresses, passed, storage, web_file, options.poll_every, options.lifecycle)
+    launch = Launch(
+        options.config_file,
+        addresses,
+        passed,
+        storage,
+        web_file,
+        options.poll_every,
+        options.lifecycle,
+        options.external_url,
+    )
 
     async def serve_and_leave() -> NoReturn:
         await serve(launch, config, files, notifier)

@@ -1,6 +1,7 @@
 """Runs the demonstration: the same daemon as `serve`, with its own servers."""
 
 import asyncio
+import socket
 import tempfile
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from exporter.errors import ExporterError
 from exporter.policies import read_config
 from exporter.stopping import stop_by_signals
 from exporter.terminal import print_reports
-from exporter.web import make_app, serving
+from exporter.web import default_external_url, make_app, serving
 
 _FIRST_SCANS_SECONDS = 30
 
@@ -49,6 +50,7 @@ async def demo(console: Console, addresses: list[tuple[str, int]], *, once: bool
 async def _run(app: App, console: Console, addresses: list[tuple[str, int]], *, once: bool) -> int:
     stopping = stop_by_signals()
     async with serving(make_app(app.sources()), addresses, watch=app.watch()) as bound:
+        app.show_external_url(default_external_url(socket.gethostname(), bound[0][1], tls=False))
         app.start()
         try:
             async with asyncio.timeout(_FIRST_SCANS_SECONDS):

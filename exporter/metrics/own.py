@@ -297,6 +297,19 @@ PROBE_WAITING = Family(
     NEVER,
     example=0,
 )
+WEB_INFO = Family(
+    "tls_posture_exporter_web_info",
+    "Where people reach the pages: for links to them, such as `external_url` + `/targets/NAME`",
+    Unit.ONE,
+    "before the web server has started",
+    labels=(
+        Label(
+            "external_url",
+            "--web.external-url, by default with the name of the machine; without a slash at its end",
+            example="https://tls.example.com",
+        ),
+    ),
+)
 WEB_CONFIG_SUCCESSFUL = Family(
     "tls_posture_exporter_web_config_last_reload_successful",
     "Whether the files of --web.config.file could be used when they were last looked at; if not, those before stay",
@@ -409,6 +422,7 @@ OWN_FAMILIES = (
     PROBES_TOTAL,
     PROBE_RUNNING,
     PROBE_WAITING,
+    WEB_INFO,
     WEB_CONFIG_SUCCESSFUL,
     WEB_DENIED,
     LOCAL_ERRORS,
@@ -507,6 +521,7 @@ class OwnMetrics:
         for outcome in PROBES_TOTAL.labels[0].values:
             self.probes.labels(outcome)
         self.probe_running, self.probe_waiting = self._gauge(PROBE_RUNNING), self._gauge(PROBE_WAITING)
+        self._web_info = self._gauge(WEB_INFO)
         self.web_config_successful = Maybe(WEB_CONFIG_SUCCESSFUL, self.registry)
         self.web_denied = self._counter(WEB_DENIED)
         for reason in WEB_DENIED.labels[0].values:
@@ -566,6 +581,11 @@ class OwnMetrics:
         """Record that the first configuration is in use; it counts as the last reload, but not among reloads."""
         self.reload_successful.set(1)
         self.reload_timestamp.set(now.timestamp())
+
+    def note_external_url(self, url: str) -> None:
+        """Record where people reach the pages."""
+        self._web_info.clear()
+        self._web_info.labels(escaped(url)).set(1)
 
     def note_web_config(self, usable: bool) -> None:
         """Record whether the web configuration could be used when it was looked at."""

@@ -13,6 +13,7 @@ from exporter.web.access import (
 from exporter.web.api import ApiData
 from exporter.web.application import Sources, make_app
 from exporter.web.connections import Cut, Watch
+from exporter.web.external_url import default_external_url
 from exporter.web.lifecycle import Gate
 from exporter.web.limits import WebLimits, descriptors_reserved, open_files, raise_open_files
 from exporter.web.server import parse_address, serving
@@ -29,6 +30,7 @@ __all__ = [
     "Sources",
     "Watch",
     "WebLimits",
+    "default_external_url",
     "descriptors_reserved",
     "first_read",
     "is_authenticated",

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from exporter.status import StatusSources
 from exporter.web.api import ApiData, ApiRoute
 from exporter.web.lifecycle import Gate, reload_route
 from exporter.web.pages import PageData, page_routes
@@ -49,6 +50,7 @@ class Sources:
         version: another number for each configuration that was used: metrics of an older one are not shown.
         probe: answers `/probe`; None without it.
         api: what the API and the pages answer from; None without them.
+        status: the state of the daemon; None if only that of its targets is known.
     """
 
     metrics: Callable[[str], tuple[bytes, str]]
@@ -57,6 +59,11 @@ class Sources:
     version: Callable[[], int] = lambda: 0
     probe: Ask | None = None
     api: ApiData | None = None
+    status: StatusSources | None = None
+
+
+def _api_and_pages(api: ApiData, gate: Gate, status: StatusSources | None) -> list[BaseRoute]:
+    return [ApiRoute(api, gate), *page_routes(PageData(api, gate, status))]
 
 
 def make_app(sources: Sources, gate: Gate | None = None) -> Starlette:
@@ -86,7 +93,7 @@ def make_app(sources: Sources, gate: Gate | None = None) -> Starlette:
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         *([] if sources.reload is None else [reload_route(sources.reload, gate)]),
-        *([] if sources.api is None else [ApiRoute(sources.api, gate), *page_routes(PageData(sources.api, gate))]),
+        *([] if sources.api is None else _api_and_pages(sources.api, gate, sources.status)),
         *([] if sources.probe is None else [probe_route(sources.probe, sources.ready)]),
     ]
     app = Starlette(routes=routes)

@@ -11,10 +11,11 @@ from exporter.web.api.parameters import Parameters
 
 async def _sources(data: ApiData, _name: str, _parameters: Parameters) -> Reply:
     listing = data.listing()
-    return Reply(SourcesAnswer(data=SourcesPart(sources=[_source(one, listing) for one in data.sources()])))
+    return Reply(SourcesAnswer(data=SourcesPart(sources=[source_part(one, listing) for one in data.sources()])))
 
 
-def _source(state: SourceState, listing: TargetList) -> SourcePart:
+def source_part(state: SourceState, listing: TargetList) -> SourcePart:
+    """A source, and what became of what it found."""
     outcomes = listing.outcomes.get(state.place)
     return SourcePart(
         place=state.place,
@@ -23,11 +24,11 @@ def _source(state: SourceState, listing: TargetList) -> SourcePart:
         targets=state.count,
         refreshed_at=state.refreshed_at,
         outcomes=None if outcomes is None else OutcomesPart.model_validate(outcomes),
-        rejected=[_rejected(one) for one in listing.rejected if one.source == state.place],
+        rejected=[rejected_part(one) for one in listing.rejected if one.source == state.place],
     )
 
 
-def _rejected(one: Rejected) -> RejectedPart:
+def rejected_part(one: Rejected) -> RejectedPart:
     """Without the other labels of what was found: somebody else wrote them, and they may be secrets."""
     address = one.labels.get(ADDRESS)
     return RejectedPart(address=None if address is None else redacted(address)[:MAX_QUOTED], reason=one.problem)

@@ -10,7 +10,9 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from exporter.html import ASSETS, render, render_slices
+from exporter.status import StatusSources
 from exporter.web.api import ApiData
+from exporter.web.api.errors import STATUS, ApiError
 from exporter.web.lifecycle import Gate
 
 _POLICY = "; ".join(
@@ -36,10 +38,17 @@ class PageData:
     Attributes:
         api: what the API answers from.
         gate: says who may start scans.
+        status: the state of the daemon; None if only that of its targets is known.
     """
 
     api: ApiData
     gate: Gate
+    status: StatusSources | None = None
+
+
+def sentence(message: str) -> str:
+    """A message of the API as a sentence."""
+    return f"{message[:1].upper()}{message[1:]}."
 
 
 class PageNotFoundError(Exception):
@@ -55,7 +64,7 @@ class WebPage:
         section: the entry of the navigation that is current.
         template: its name.
         values: data, the request, and the value of `{name}` (empty without one), to the values of the template; raises
-            `PageNotFoundError`.
+            `PageNotFoundError`, or `ApiError` as an operation of the API.
     """
 
     path: str
@@ -102,6 +111,9 @@ class PageRoute(BaseRoute):
         except (PageNotFoundError, UnicodeDecodeError) as error:
             frame["message"] = str(error) if isinstance(error, PageNotFoundError) else "The path is not UTF-8."
             return HTMLResponse(render("message.html", frame), 404, HEADERS)
+        except ApiError as error:
+            frame["message"] = sentence(error.message)
+            return HTMLResponse(render("message.html", frame), STATUS[error.type], {**HEADERS, **error.headers})
         return HTMLResponse(await render_slices(self._page.template, {**frame, **values}), headers=HEADERS)
 
 
