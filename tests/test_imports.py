@@ -10,7 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *("text", "quoting", "regexes", "files", "ternary", "logs", "model", "errors", "shortage", "services", "yamlfile"),
+    *("text", "nearest", "quoting", "regexes", "files", "ternary", "logs", "model", "errors", "shortage", "services"),
+    *("formkeys", "yamlfile"),
     *("threads", "reading", "software", "tls", "pki", "facts", "clients", "credentials", "config"),
     *("lanes", "monotonic", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
