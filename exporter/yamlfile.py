@@ -143,6 +143,11 @@ class Document:
                 self._note(source, (*path, "<<"), "is not a mapping")
         return entries
 
+    def refuse(self, path: Path_, message: str) -> None:
+        """Add a problem of the value at this key path. What the model says of this value is then left out."""
+        self._unread.add(path)
+        self._noted[self.problem(path, message)] = None
+
     def _note(self, node: yaml.Node, path: Path_, message: str) -> None:
         self._noted[_at(self.file, node.start_mark, path, message)] = None
 
