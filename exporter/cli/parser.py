@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from exporter import __version__
+from exporter.cli.arguments import CommandParser
 
 DEFAULT_ADDRESS = ":19443"
 EXIT_CODES = """exit codes:
@@ -20,7 +21,7 @@ EXIT_CODES = """exit codes:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser. Its result has the subcommand's module as `module`, a name in `exporter.cli`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="tls-posture-exporter",
         description="Prometheus exporter for the transport security of TLS services.",
         epilog=EXIT_CODES,
@@ -28,7 +29,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (_serve, _scan, _check_config, _policies, _demo):
+    for command in (_serve, _scan, _check_config, _targets, _diff, _explain, _policies, _completion, _demo):
         command(commands.add_parser)
     return parser
 
@@ -114,6 +115,38 @@ def _check_config(add: Add) -> None:
     _config_file(command, required=False)
     _web_config_file(command)
     command.set_defaults(module="check_config")
+
+
+def _targets(add: Add) -> None:
+    command = add("targets", parents=[_logging("error")], help="list the targets that the sources give now")
+    _config_file(command, required=True)
+    command.add_argument(
+        "--timeout", type=_duration, metavar="DURATION", help="how long the sources have to answer (default 10s)"
+    )
+    command.add_argument("--format", choices=["table", "json"], default="table", help="(default table)")
+    command.set_defaults(module="targets")
+
+
+def _diff(add: Add) -> None:
+    command = add("diff", parents=[_logging("error")], help="say what got better and worse between two scans")
+    command.add_argument("old", type=Path, metavar="OLD", help="a document of `scan --format=json`")
+    command.add_argument("new", type=Path, metavar="NEW", help="a later one")
+    command.add_argument("--format", choices=["table", "json"], default="table", help="(default table)")
+    command.set_defaults(module="diff")
+
+
+def _explain(add: Add) -> None:
+    command = add("explain", parents=[_logging("error")], help="say what a check, an alert or a policy is")
+    command.add_argument(
+        "name", metavar="CHECK|ALERT|POLICY", help="such as hsts, TLSPostureVulnerable, mozilla-modern or ./own.yaml"
+    )
+    command.set_defaults(module="explain")
+
+
+def _completion(add: Add) -> None:
+    command = add("completion", parents=[_logging("error")], help="print the completion of a shell")
+    command.add_argument("shell", choices=["bash", "zsh", "tcsh", "fish"], help="for which shell")
+    command.set_defaults(module="completion")
 
 
 def _policies(add: Add) -> None:

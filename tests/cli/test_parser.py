@@ -38,7 +38,7 @@ def test_a_question_about_the_program_loads_the_parser_and_nothing_else_of_ours(
     ours = {name for name in names if name.split(".")[0] == "exporter"}
     assert ours == {
         *("exporter", "exporter.__main__"),
-        *("exporter.cli", "exporter.cli.parser", "exporter.cli.standard_files"),
+        *("exporter.cli", "exporter.cli.arguments", "exporter.cli.parser", "exporter.cli.standard_files"),
     }
     foreign = {name.split(".")[0] for name in names} - {"exporter"} - sys.stdlib_module_names
     assert foreign == set()
