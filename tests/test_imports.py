@@ -28,7 +28,7 @@ ORDER = (
         "looplag",
         "scan_log",
     ),
-    *("probing", "selectors", "querying", "scan_requests", "report", "html"),
+    *("probing", "selectors", "querying", "scan_requests", "report", "html", "manual", "comparison"),
     *("terminal", "reports", "reloading", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )
