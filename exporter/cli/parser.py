@@ -118,7 +118,7 @@ def _check_config(add: Add) -> None:
 
 
 def _targets(add: Add) -> None:
-    command = add("targets", parents=[_logging("error")], help="list the targets that the sources give now")
+    command = add("targets", parents=[_logging("critical")], help="list the targets that the sources give now")
     _config_file(command, required=True)
     command.add_argument(
         "--timeout", type=_duration, metavar="DURATION", help="how long the sources have to answer (default 10s)"
