@@ -18,7 +18,7 @@ _RULES = "tls-posture.rules.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class AlertPage:
     """One alert.
 
     Attributes:
@@ -38,7 +38,7 @@ class Alert:
 
 
 @lru_cache(maxsize=1)
-def alerts() -> Mapping[str, Alert]:
+def alerts() -> Mapping[str, AlertPage]:
     """All alerts by name, in the order of the rules.
 
     Raises:
@@ -63,9 +63,9 @@ def _rules(document: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - our own
         yield from (rule for rule in group["rules"] if "alert" in rule)
 
 
-def _alert(name: str, rules: list[dict[str, Any]], page: str) -> Alert:
+def _alert(name: str, rules: list[dict[str, Any]], page: str) -> AlertPage:
     labels = [rule["labels"] for rule in rules]
-    return Alert(
+    return AlertPage(
         name,
         rules[0]["annotations"]["summary"],
         tuple("by policy" if "$" in one["severity"] else one["severity"] for one in labels),

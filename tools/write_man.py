@@ -74,8 +74,8 @@ def _man(text: str) -> str:
 def _exit_status(text: str) -> str:
     """The section of exit codes; each is on a line of its own in the help."""
     lines = [".SH EXIT STATUS"]
-    for code, meaning in re.findall(r"^  (\d+) +(.*)$", text, re.MULTILINE):
-        lines += [".TP", f".B {code}", _man(meaning)]
+    for code, meaning in re.findall(r"^  (\d+) +(.*(?:\n {7}.*)*)$", text, re.MULTILINE):
+        lines += [".TP", f".B {code}", _man(" ".join(meaning.split()))]
     return "\n".join(lines) + "\n"
 
 

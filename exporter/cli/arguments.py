@@ -3,17 +3,14 @@
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 
 class CommandParser(argparse.ArgumentParser):
     """A parser that names unknown flags before it asks for missing ones."""
 
     def parse_known_args(  # type: ignore[override]  # one of several signatures
-        self,
-        args: Sequence[str] | None = None,
-        namespace: Any = None,  # noqa: ANN401 - as in the class above
-    ) -> tuple[Any, list[str]]:
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
         """Parse as usual; what is left over is an error of this command, and not of the program as a whole."""
         args = sys.argv[1:] if args is None else args
         self._refuse_unknown_flags(args)
@@ -50,7 +47,7 @@ class CommandParser(argparse.ArgumentParser):
                 return action.choices
         return {}
 
-    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - as in the class above
+    def _check_value(self, action: argparse.Action, value: object) -> None:
         """Replaces the message of argparse, which differs between releases of Python."""
         if action.choices is None or value in action.choices:
             return

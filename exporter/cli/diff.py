@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare and print; returns the exit code."""
     old, new = read(options.old), read(options.new)
     found = compare(old, new)
-    if _latest(old) > _latest(new):
+    if old.reports and new.reports and _latest(old) > _latest(new):
         complain("tls-posture-exporter: the scans of OLD are later than those of NEW; are they the other way round?")
     if options.format == "json":
         print(escaped_lines(json.dumps(as_data(found), indent=2, ensure_ascii=False)))
@@ -96,7 +96,7 @@ def _problems(path: Path, error: ValidationError) -> Iterator[Problem]:
 
 
 def _latest(document: OldReports) -> float:
-    return max((one.scanned_at.timestamp() for one in document.reports), default=float("-inf"))
+    return max(one.scanned_at.timestamp() for one in document.reports)
 
 
 def _page(found: Sequence[TargetDifference]) -> Iterator[RenderableType]:

@@ -20,7 +20,7 @@ from exporter.config.sections import GlobalSettings
 from exporter.config.values import is_policy_path
 from exporter.errors import ExporterError
 from exporter.judging.check import Check, Demand, failed
-from exporter.manual import Alert, alerts
+from exporter.manual import AlertPage, alerts
 from exporter.model import Facts, Target
 from exporter.nearest import nearest
 from exporter.policies import Policy, load_policy, shipped
@@ -52,8 +52,8 @@ def _explanation(name: str) -> RenderableType:
     for check in CHECKS:
         if check.name == name:
             return _of_check(check)
-    if name in alerts():
-        return _of_alert(alerts()[name])
+    if alert := alerts().get(name) or alerts().get(f"TLSPosture{name}"):
+        return _of_alert(alert)
     if name in shipped() or is_policy_path(name):
         return _of_policy(named_policy(name))
     near = nearest(name, names()) or nearest(f"TLSPosture{name}", alerts())
@@ -99,12 +99,11 @@ def _advice(check: Check[Demand], demands: Sequence[tuple[Policy, Demand]]) -> I
     yield _entry("For lines that fit what your server accepts now", "tls-posture-exporter scan HOST --explain")
 
 
-def _of_alert(alert: Alert) -> RenderableType:
-    facts = f"Severity: {', '.join(alert.severities)}. Fires after {alert.held_for}."
-    if alert.checks:
-        facts += f" Check of policies: {', '.join(alert.checks)}."
+def _of_alert(alert: AlertPage) -> RenderableType:
+    facts = [f"Severity: {', '.join(alert.severities)}. Fires after {alert.held_for}."]
+    facts += [f"Check of policies: {', '.join(alert.checks)}."] if alert.checks else []
     page = re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", alert.page)  # links to pages that are not here
-    return Group(_title(alert.name, "alert"), _paragraph(alert.summary), _paragraph(facts), Markdown(page))
+    return Group(_title(alert.name, "alert"), *map(_paragraph, (alert.summary, *facts)), Markdown(page))
 
 
 def _of_policy(policy: Policy) -> RenderableType:

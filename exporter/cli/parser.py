@@ -11,9 +11,10 @@ from exporter.cli.arguments import CommandParser
 DEFAULT_ADDRESS = ":19443"
 EXIT_CODES = """exit codes:
   0    done; `scan`: every target complies; `serve`: ended by SIGTERM or SIGINT
-  1    `scan`: a target does not comply
+  1    `scan`: a target does not comply; `diff`: a target got worse; `targets`: one was rejected
   2    wrong usage or configuration, or an address cannot be listened on
-  3    `scan`: a target could not be scanned, or not everything is known; any command: an internal error
+  3    `scan`: a target could not be scanned, or not everything is known; `diff`: nothing got worse, but something is
+       not known any more; `targets`: a source failed; any command: an internal error
   130  `serve`: SIGINT came twice, or the end took more than 9 s; other commands: SIGINT
   141  the reader of standard output has closed it
   143  `serve`: SIGTERM came twice, or the end took more than 9 s"""

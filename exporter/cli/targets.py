@@ -32,7 +32,7 @@ _UNLIMITED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Discovered:
     """What discovery gave.
 
     Attributes:
@@ -60,12 +60,12 @@ def run(options: argparse.Namespace) -> int:
     return exits.UNKNOWN if found.failed else exits.OK
 
 
-def find(config: Config, within: timedelta) -> Found:
+def find(config: Config, within: timedelta) -> Discovered:
     """Run the sources until all have answered, but not longer than this."""
     sources = asyncio.run(_ask(config, within))
     failed = {one.place: one.error or _LATE for one in sources if one.up is not True}
     groups = {one.place: one.groups for one in sources if one.groups is not None}
-    return Found(Lister(config, named_policies(config.policy_files)).make(groups), sources, failed)
+    return Discovered(Lister(config, named_policies(config.policy_files)).make(groups), sources, failed)
 
 
 async def _ask(config: Config, within: timedelta) -> list[SourceState]:
@@ -78,7 +78,7 @@ async def _ask(config: Config, within: timedelta) -> list[SourceState]:
         await discovery.stop(timedelta(0))
 
 
-def as_data(found: Found) -> dict[str, Any]:
+def as_data(found: Discovered) -> dict[str, Any]:
     """The list as JSON data."""
     return {
         "schema_version": 1,
@@ -115,7 +115,7 @@ def _policies(target: Target) -> list[str]:
     return [load_policy(one).name if is_policy_path(one) else one for one in target.policies]
 
 
-def _page(found: Found, console: Console) -> Iterator[RenderableType]:
+def _page(found: Discovered, console: Console) -> Iterator[RenderableType]:
     listing = found.listing
     yield Text(escaped(summary(found)))
     if listing.targets:
@@ -139,7 +139,7 @@ def _rejection(one: Rejected) -> str:
     return f"{one.place}: rejected {one.labels.get(ADDRESS, 'a target')}: {one.problem}"
 
 
-def summary(found: Found) -> str:
+def summary(found: Discovered) -> str:
     """The result in a line."""
     listing, number = found.listing, len(found.listing.targets)
     rejected = sum(counts["rejected"] for counts in listing.outcomes.values())
