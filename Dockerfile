@@ -30,6 +30,9 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=
     && /opt/build/bin/pip --python /opt/venv/bin/python install --no-compile "$@" -r /tmp/wheels.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
+COPY docs/man docs/man
+COPY docs/runbooks docs/runbooks
+COPY prometheus/tls-posture.rules.yaml prometheus/
 # The backend is installed already, and the dependencies too: this step needs no network.
 RUN /opt/build/bin/pip wheel --disable-pip-version-check --no-index --no-deps --no-build-isolation \
         --wheel-dir /opt/dist . \

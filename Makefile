@@ -61,6 +61,7 @@ generate: setup
 	$(BIN)/python tools/policy_pages.py
 	$(BIN)/python tools/grade_rules.py
 	$(BIN)/python tools/metrics_page.py
+	$(BIN)/python tools/write_man.py
 
 lock: setup
 	$(LOCK) pyproject.toml --extra kubernetes -o requirements.lock

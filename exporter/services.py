@@ -10,6 +10,7 @@ import idna
 
 from exporter.errors import TargetError
 from exporter.model import Proxy, is_ip, plain_address
+from exporter.nearest import nearest, suggestion
 from exporter.quoting import quoted, redacted
 
 
@@ -191,6 +192,14 @@ def _normal_address(text: str) -> str:
     return str(address)
 
 
+def _scheme_meant(name: str, dialogue: str) -> str:
+    """The suggestion for a scheme that is unknown; empty if none is near."""
+    if dialogue:
+        near = nearest(name, STARTTLS)
+        return f"; did you mean {near}+starttls?" if near and dialogue == "starttls" else ""
+    return f"; did you mean {name}+starttls?" if name in STARTTLS else suggestion(name, PROTOCOLS)
+
+
 def parse_service(text: str) -> TargetText:
     """Parse `host`, `host:port`, `[2001:db8::1]:port`, `imaps://host` or `smtp+starttls://host:587`.
 
@@ -208,8 +217,9 @@ def parse_service(text: str) -> TargetText:
         elif not plus and name in PROTOCOLS:
             protocol = name
         else:
-            known = ", ".join([*PROTOCOLS, *(f"{name}+starttls" for name in STARTTLS)])
-            raise TargetError(f"unknown scheme {quoted(scheme)} in {quoted(text)}; known are {known}")
+            known = [*PROTOCOLS, *(f"{name}+starttls" for name in STARTTLS)]
+            hint = _scheme_meant(name, way) or f"; known are {', '.join(known)}"
+            raise TargetError(f"unknown scheme {quoted(scheme)} in {quoted(text)}{hint}")
     match = _HOST_PORT.fullmatch(f"[{rest}]" if is_ip(rest) and ":" in rest else rest)
     if match is None:
         raise TargetError(

@@ -15,6 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, RootModel, Validati
 
 from exporter.errors import ConfigError, Problem
 from exporter.files import read_file
+from exporter.formkeys import unknown_key
+from exporter.nearest import suggestion
 from exporter.quoting import quoted, redacted, shown
 
 Path_ = tuple[str | int, ...]
@@ -160,6 +162,11 @@ class Document:
                 self._note(source, (*path, "<<"), "is not a mapping")
         return entries
 
+    def refuse(self, path: Path_, message: str) -> None:
+        """Add a problem of the value at this key path. What the model says of this value is then left out."""
+        self._unread.add(path)
+        self._noted[self.problem(path, message)] = None
+
     def _note(self, node: yaml.Node, path: Path_, message: str) -> None:
         self._noted[_at(self.file, node.start_mark, path, message)] = None
 
@@ -278,6 +285,8 @@ _MESSAGES = {
     "value_error": "{error}",
 }
 """Messages for the kinds of Pydantic errors that our models can raise, for people who write YAML."""
+_CHOICE = re.compile(r"'([^']*)'")
+"""A known value in Pydantic's list of them."""
 
 
 def validate(document: Document, model: type[M], context: object = None) -> tuple[M | None, list[Problem]]:
@@ -298,8 +307,9 @@ def validate(document: Document, model: type[M], context: object = None) -> tupl
             is_key = item["loc"][-1:] == ("[key]",)
             path = _own(document.data, item["loc"][:-1] if is_key else item["loc"])
             if not document.unread(path):
-                at_key = is_key or item["type"] == "extra_forbidden"
-                problems.append(document.problem(path, in_words(item), at_key=at_key))
+                is_unknown = item["type"] == "extra_forbidden"
+                message = unknown_key(model, item["loc"]) if is_unknown else in_words(item)
+                problems.append(document.problem(path, message, at_key=is_key or is_unknown))
         return None, problems
 
 
@@ -324,5 +334,8 @@ def in_words(item: Any) -> str:  # noqa: ANN401 - pydantic_core.ErrorDetails, or
         return "is empty"
     if kind == "string_type" and isinstance(value, dict | list):
         return "is not text"
-    template = _MESSAGES.get(kind)
-    return template.format(**item.get("ctx", {}), input=shown(value)) if template else str(item["msg"])
+    template, context = _MESSAGES.get(kind), item.get("ctx", {})
+    if template is None:
+        return str(item["msg"])
+    near = suggestion(value, _CHOICE.findall(context.get("expected", ""))) if isinstance(value, str) else ""
+    return template.format(**context, input=shown(value)) + near

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from exporter.config import Config, load_config
+from exporter.config import Config, KnownNames, load_config
 from exporter.config.sections import GlobalSettings, MetricsSettings, TargetSettings
 from exporter.config.values import RESERVED_LABELS, is_policy_path, parse_duration
 from exporter.errors import ConfigError, TargetError
@@ -337,7 +337,7 @@ def test_a_policy_is_looked_at_once_however_many_targets_name_it(tmp_path: Path)
     file = tmp_path / "config.yaml"
     file.write_text("targets:\n" + "".join(f"- {{host: h{n}, policy: strict}}\n" for n in range(3)), encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        load_config(file, wrong_policy, str)
+        load_config(file, KnownNames(wrong_policy, str))
     assert [problem.line for problem in caught.value.problems] == [2, 3, 4]
     assert asked == ["strict"]
 

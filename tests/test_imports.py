@@ -10,7 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *("text", "quoting", "regexes", "files", "ternary", "logs", "model", "errors", "shortage", "services", "yamlfile"),
+    *("text", "nearest", "quoting", "regexes", "files", "ternary", "logs", "model", "errors", "shortage", "services"),
+    *("formkeys", "yamlfile"),
     *("threads", "reading", "software", "tls", "pki", "facts", "clients", "credentials", "selectors", "config"),
     *("lanes", "monotonic", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
@@ -31,6 +32,7 @@ ORDER = (
         "scan_log",
     ),
     *("probing", "querying", "certificate_lists", "policy_counts", "scan_requests", "report", "html"),
+    *("manual", "comparison"),
     *("terminal", "reports", "reloading", "status", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )

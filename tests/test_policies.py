@@ -225,7 +225,7 @@ def test_mistakes_of_a_policy_and_of_the_one_it_extends_are_all_named(tmp_path: 
     assert wrong_policy(path) == (
         f"policy file {tmp_path}/base.yaml:11:21: checks.cipher_suites.tls13_allowed.0: 'TLS_AES_256_GCM_SHA385' is "
         f"not a registered cipher suite; did you mean TLS_AES_256_GCM_SHA384?; "
-        f"{path}:7:3: checks.cca: unknown key; "
+        f"{path}:7:3: checks.cca: unknown key; did you mean caa?; "
         f"{path}:8:8: checks.caa.severity: is required; "
         f"{path}:8:8: checks.caa.source: is required"
     )
@@ -349,7 +349,11 @@ def test_a_check_without_a_section_is_not_demanded(tmp_path: Path) -> None:
         ),
         ("    source: nowhere\n", "", ["own.yaml:7:5: checks.cipher_suites.source: is required"]),
         ("title: Our own\n", "", ["own.yaml:1:1: title: is required"]),
-        ("  cipher_suites:", "  cipher_suits:", ["own.yaml:6:3: checks.cipher_suits: unknown key"]),
+        (
+            "  cipher_suites:",
+            "  cipher_suits:",
+            ["own.yaml:6:3: checks.cipher_suits: unknown key; did you mean cipher_suites?"],
+        ),
         ("name: own", "name: Own", ["own.yaml:1:7: name: "]),
         (
             "    severity: info",

@@ -39,8 +39,14 @@ def _check(path: Path) -> None:
     if problems:
         raise ExporterError("\n".join(problems))
     count, sources = len(config.targets), len(config.sources)
-    more = f" and {sources} source{'' if sources == 1 else 's'} of targets" if sources else ""
-    print(f"{path}: valid, {count} target{'' if count == 1 else 's'}{more}")
+    more = f" and {_number(sources, 'source')} of targets" if sources else ""
+    print(f"{path}: valid, {_number(count, 'target')}{more}")
+    if not count and not sources:
+        print(f"{path}: nothing is scanned{', except what /probe is asked for' if config.probe.allow else ''}")
+        refused = (
+            "is accepted, because allow_empty is true" if config.allow_empty else "is refused without allow_empty: true"
+        )
+        print(f"{path}: a reload from a list with targets to this one {refused}")
     found = {place: groups for place, (groups, _) in checked.items()}
     listing = Lister(config, named_policies(config.policy_files)).make(found)
     for place, outcomes in listing.outcomes.items():
@@ -49,3 +55,8 @@ def _check(path: Path) -> None:
         print(escaped(f"{one.source}: rejected {one.labels.get(ADDRESS, 'a target')}: {one.problem}"))
     for hint in exception_hints(config, listing.targets, utc_now().date()):
         print(hint)
+
+
+def _number(count: int, what: str) -> str:
+    """`no targets`, `1 target`, `2 targets`."""
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"

@@ -6,13 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from exporter import __version__
+from exporter.cli.arguments import CommandParser
 
 DEFAULT_ADDRESS = ":19443"
 EXIT_CODES = """exit codes:
   0    done; `scan`: every target complies, or its failures are accepted; `serve`: ended by SIGTERM or SIGINT
-  1    `scan`: a target does not comply, and this is not accepted
+  1    `scan`: a target does not comply, and this is not accepted; `diff`: a target got worse; `targets`: one was
+       rejected
   2    wrong usage or configuration, or an address cannot be listened on
-  3    `scan`: a target could not be scanned, or not everything is known; any command: an internal error
+  3    `scan`: a target could not be scanned, or not everything is known; `diff`: nothing got worse, but something is
+       not known any more; `targets`: a source failed; any command: an internal error
   130  `serve`: SIGINT came twice, or the end took more than 9 s; other commands: SIGINT
   141  the reader of standard output has closed it
   143  `serve`: SIGTERM came twice, or the end took more than 9 s"""
@@ -20,7 +23,7 @@ EXIT_CODES = """exit codes:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser. Its result has the subcommand's module as `module`, a name in `exporter.cli`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="tls-posture-exporter",
         description="Prometheus exporter for the transport security of TLS services.",
         epilog=EXIT_CODES,
@@ -28,7 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (_serve, _scan, _check_config, _policies, _demo):
+    for command in (_serve, _scan, _check_config, _targets, _diff, _explain, _policies, _completion, _demo):
         command(commands.add_parser)
     return parser
 
@@ -122,6 +125,38 @@ def _check_config(add: Add) -> None:
     _config_file(command, required=False)
     _web_config_file(command)
     command.set_defaults(module="check_config")
+
+
+def _targets(add: Add) -> None:
+    command = add("targets", parents=[_logging("critical")], help="list the targets that the sources give now")
+    _config_file(command, required=True)
+    command.add_argument(
+        "--timeout", type=_duration, metavar="DURATION", help="how long the sources have to answer (default 10s)"
+    )
+    command.add_argument("--format", choices=["table", "json"], default="table", help="(default table)")
+    command.set_defaults(module="targets")
+
+
+def _diff(add: Add) -> None:
+    command = add("diff", parents=[_logging("error")], help="say what got better and worse between two scans")
+    command.add_argument("old", type=Path, metavar="OLD", help="a document of `scan --format=json`")
+    command.add_argument("new", type=Path, metavar="NEW", help="a later one")
+    command.add_argument("--format", choices=["table", "json"], default="table", help="(default table)")
+    command.set_defaults(module="diff")
+
+
+def _explain(add: Add) -> None:
+    command = add("explain", parents=[_logging("error")], help="say what a check, an alert or a policy is")
+    command.add_argument(
+        "name", metavar="CHECK|ALERT|POLICY", help="such as hsts, TLSPostureVulnerable, mozilla-modern or ./own.yaml"
+    )
+    command.set_defaults(module="explain")
+
+
+def _completion(add: Add) -> None:
+    command = add("completion", parents=[_logging("error")], help="print the completion of a shell")
+    command.add_argument("shell", choices=["bash", "zsh", "tcsh", "fish"], help="for which shell")
+    command.set_defaults(module="completion")
 
 
 def _policies(add: Add) -> None:

@@ -1,6 +1,5 @@
 """Reads the table of clients that comes with the program."""
 
-import difflib
 import re
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from exporter.clients.client import Client, ClientKind, ClientLimits, ClientTable, Source
 from exporter.errors import ConfigError
 from exporter.model import Protocol
+from exporter.nearest import suggestion_or_all
 from exporter.quoting import quoted
 from exporter.yamlfile import StrictForm, read_document, validate
 
@@ -146,9 +146,8 @@ def shipped_clients() -> ClientTable:
 def _known(name: str) -> str:
     known = list(shipped_clients().clients)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "docs/clients.md lists the known clients"
-        raise ValueError(f"unknown client {quoted(name)}; {hint}")
+        hint = suggestion_or_all(name, known, otherwise="docs/clients.md lists the known clients")
+        raise ValueError(f"unknown client {quoted(name)}{hint}")
     return name
 
 

@@ -1,6 +1,5 @@
 """Conditions between sections of the configuration file: names, inherited limits, proxies."""
 
-import difflib
 import operator
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -9,6 +8,7 @@ from exporter.config.sections import Config
 from exporter.config.values import DIRECT, NEVER, SYSTEM
 from exporter.errors import Problem
 from exporter.model import Addresses, IpProtocol, ip_version, is_ip
+from exporter.nearest import suggestion_or_all
 from exporter.quoting import quoted
 from exporter.yamlfile import Document
 
@@ -86,9 +86,8 @@ def _unknown_stores(config: Config, document: Document) -> list[Problem]:
     problems = []
     for section, name in named.items():
         if name is not None and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-            problems.append(document.problem((*section, "trust_store"), f"unknown trust store {quoted(name)}; {hint}"))
+            message = f"unknown trust store {quoted(name)}{suggestion_or_all(name, known)}"
+            problems.append(document.problem((*section, "trust_store"), message))
     return problems
 
 

@@ -12,6 +12,7 @@ from exporter.config.section import Section
 from exporter.config.values import Interval, Port, Surroundings, absolute_path, whole_number
 from exporter.errors import TargetError
 from exporter.model import is_ip
+from exporter.nearest import not_one_of
 from exporter.quoting import quoted, shown
 from exporter.services import normal_host
 
@@ -73,7 +74,7 @@ def _record_type(value: object) -> DnsRecordType:
     """The type; in lower case too, as Prometheus reads it."""
     kind = value.upper() if isinstance(value, str) else value
     if kind not in list(DnsRecordType):
-        raise ValueError(f"{shown(value)} is not one of {', '.join(DnsRecordType)}")
+        raise ValueError(not_one_of(shown(value), value, list(DnsRecordType)))
     return DnsRecordType(str(kind))
 
 

@@ -1,6 +1,5 @@
 """Accepted failures: `exceptions:` of the configuration file."""
 
-import difflib
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from exporter.config.section import Section
 from exporter.config.values import one_of
 from exporter.errors import Problem
 from exporter.model import Severity
+from exporter.nearest import suggestion
 from exporter.quoting import quoted, shown
 from exporter.selectors import Selector, SelectorError, parse_selector
 from exporter.yamlfile import Day, Document
@@ -89,6 +89,5 @@ def _is_list(document: Document, index: int, key: str) -> bool:
 
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return f"unknown {what} {quoted(name)}; {hint}"
+    hint = suggestion(name, known) or f"; known are {', '.join(known)}"
+    return f"unknown {what} {quoted(name)}{hint}"

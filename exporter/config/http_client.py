@@ -13,6 +13,7 @@ from exporter.config.section import Section
 from exporter.config.values import FieldText, Interval, StoreFile, Surroundings
 from exporter.credentials import read_chain_file, read_credentials
 from exporter.errors import TargetError
+from exporter.nearest import not_one_of
 from exporter.quoting import quoted
 from exporter.services import normal_host, parse_proxy
 
@@ -43,7 +44,7 @@ def _field_name(text: str) -> str:
 
 def _version(text: str) -> str:
     if text not in _VERSIONS:
-        raise ValueError(f"{quoted(text)} is not one of {', '.join(_VERSIONS)}")
+        raise ValueError(not_one_of(quoted(text), text, _VERSIONS))
     return text
 
 

@@ -10,6 +10,7 @@ from exporter.config.section import Section
 from exporter.config.values import Count, Port
 from exporter.errors import TargetError
 from exporter.model import is_ip
+from exporter.nearest import not_one_of
 from exporter.quoting import quoted
 from exporter.services import STARTTLS, normal_host
 
@@ -51,7 +52,7 @@ def _cidr(text: str) -> str:
 
 def _starttls(text: str) -> str:
     if text not in STARTTLS:
-        raise ValueError(f"{quoted(text)} is not one of {', '.join(STARTTLS)}")
+        raise ValueError(not_one_of(quoted(text), text, STARTTLS))
     return text
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from exporter.config.section import Section
+from exporter.nearest import not_one_of
 from exporter.quoting import quoted, shown
 from exporter.regexes import RegexError, compile_regex
 
@@ -56,7 +57,7 @@ _LARGEST_MODULUS = 2**64 - 1
 
 def _action(value: object) -> RelabelAction:
     if not isinstance(value, str) or value.lower() not in list(RelabelAction):
-        raise ValueError(f"{shown(value)} is not one of {', '.join(RelabelAction)}")
+        raise ValueError(not_one_of(shown(value), value, list(RelabelAction)))
     return RelabelAction(value.lower())
 
 

@@ -45,6 +45,7 @@ from exporter.config.values import (
 from exporter.credentials import read_chain_file, read_credentials, read_key_file
 from exporter.errors import TargetError
 from exporter.model import Addresses, IpProtocol, is_ip
+from exporter.nearest import not_one_of
 from exporter.quoting import quoted, shown
 from exporter.services import (
     BY_PORT,
@@ -129,7 +130,7 @@ class MetricsSettings(Section):
     @classmethod
     def _known(cls, value: str) -> str:
         if value not in {"default", "full"}:
-            raise ValueError(f"{quoted(value)} is not one of default, full")
+            raise ValueError(not_one_of(quoted(value), value, ("default", "full")))
         return value
 
 
@@ -272,7 +273,7 @@ class TargetSettings(ScanSettings):
     def _known(cls, value: str | None, info: ValidationInfo) -> str | None:
         known = list(STARTTLS if info.field_name == "starttls" else PROTOCOLS)
         if value is not None and value not in known:
-            raise ValueError(f"{quoted(value)} is not one of {', '.join(known)}")
+            raise ValueError(not_one_of(quoted(value), value, known))
         return value
 
     @field_validator("mail_domain")

@@ -18,6 +18,7 @@ from pydantic import (
 from exporter.errors import ConfigError
 from exporter.files import read_file
 from exporter.model import Addresses, IpProtocol, is_ip
+from exporter.nearest import not_one_of
 from exporter.quoting import quoted, redacted, shown
 from exporter.software.files import read_products
 
@@ -138,7 +139,7 @@ def one_of(kind: type[StrEnum]) -> Callable[[object], object]:
 
     def read(value: object) -> object:
         if value not in list(kind):
-            raise ValueError(f"{shown(value)} is not one of {', '.join(kind)}")
+            raise ValueError(not_one_of(shown(value), value, list(kind)))
         return kind(str(value))
 
     return read

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from exporter.judging.names import near
+from exporter.nearest import suggestion_or_all
 from exporter.tls.suites import SSL2_SUITES, SUITES, CipherSuite
 
 FLAGS: Mapping[str, Callable[[CipherSuite], bool]] = {
@@ -105,7 +105,7 @@ def _property(tokens: list[str]) -> Callable[[CipherSuite], bool]:
         sign, value = (*tokens[:2], "", "")[:2]
         del tokens[:2]
         return _bits(sign, value) if word == BITS else _name(word, sign, value)
-    raise ValueError(f"{word!r} is not a property of cipher suites{near(word, (*FLAGS, BITS, *NAMES))}")
+    raise ValueError(f"{word!r} is not a property of cipher suites{suggestion_or_all(word, (*FLAGS, BITS, *NAMES))}")
 
 
 def _bits(sign: str, value: str) -> Callable[[CipherSuite], bool]:
@@ -119,6 +119,6 @@ def _name(word: str, sign: str, value: str) -> Callable[[CipherSuite], bool]:
     if sign not in _SAME:
         raise ValueError(f"{word} is compared with a name by = or !=, as in: {word} = {VALUES[word][-1]}")
     if value not in VALUES[word]:
-        raise ValueError(f"{value!r} is no {word} of cipher suites{near(value, VALUES[word])}")
+        raise ValueError(f"{value!r} is no {word} of cipher suites{suggestion_or_all(value, VALUES[word])}")
     compare, get = _SAME[sign], NAMES[word]
     return lambda suite: compare(get(suite), value)

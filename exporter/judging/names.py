@@ -1,45 +1,17 @@
 """Names that a policy may use. For an unknown name the message gives the nearest known one."""
 
-import difflib
 from collections.abc import Callable, Collection
-from functools import lru_cache
-from heapq import nlargest
-from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, WithJsonSchema
 
 from exporter.derived.verdicts import Attack
 from exporter.model import Protocol
+from exporter.nearest import suggestion_or_all
 from exporter.pki.keys import ALGORITHMS, CURVES
 from exporter.tls.extensions import FLAGS
 from exporter.tls.parameters import FFDHE, GROUP_NAMES, SCHEME_NAMES
 from exporter.tls.suites import BY_ANY_NAME, BY_OPENSSL_NAME
-
-_MOST_SHOWN = 20
-"""Maximum number of known names in a message that has no near name to suggest."""
-_COMPARED = 16
-"""Maximum number of names that are compared closely.
-
-A comparison takes half a millisecond, and a list can have hundreds of wrong names.
-"""
-
-
-def near(name: str, names: Collection[str]) -> str:
-    """The text after "unknown": the nearest name, else all names where they are few, else nothing."""
-    written = {one.lower(): one for one in names}
-    pairs = _pairs(name.lower())
-    alike = nlargest(_COMPARED, written, key=lambda one: len(pairs & _pairs(one)) / len(one))
-    found = difflib.get_close_matches(name.lower(), alike, n=1)
-    if found:
-        return f"; did you mean {written[found[0]]}?"
-    return f"; known are {', '.join(names)}" if len(names) <= _MOST_SHOWN else ""
-
-
-@lru_cache(maxsize=4096)
-def _pairs(name: str) -> frozenset[str]:
-    """All pairs of adjacent characters."""
-    return frozenset(map("".join, pairwise(name)))
 
 
 def known(what: str, names: Collection[str]) -> Callable[[str], str]:
@@ -51,7 +23,7 @@ def known(what: str, names: Collection[str]) -> Callable[[str], str]:
     def look(name: str) -> str:
         if name in names:
             return name
-        raise ValueError(f"{name!r} is {what}{near(name, names)}")
+        raise ValueError(f"{name!r} is {what}{suggestion_or_all(name, names)}")
 
     return look
 
@@ -65,7 +37,7 @@ def iana_name(name: str) -> str:
     suite = BY_ANY_NAME.get(name) or BY_OPENSSL_NAME.get(name)
     if suite is None:
         names = {**BY_ANY_NAME, **BY_OPENSSL_NAME}
-        raise ValueError(f"{name!r} is not a registered cipher suite{near(name, names)}")
+        raise ValueError(f"{name!r} is not a registered cipher suite{suggestion_or_all(name, names)}")
     return suite.name
 
 

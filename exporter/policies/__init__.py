@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from exporter.checks.registry import CHECKS
-from exporter.config import Config, load_config
+from exporter.config import Config, KnownNames, load_config
 from exporter.config.values import is_policy_path
 from exporter.errors import ConfigError
 from exporter.judging.check import Demand
@@ -82,7 +82,7 @@ def read_config(path: Path) -> Config:
         ConfigError: with every problem of the file.
     """
     checks = [check.name for check in CHECKS]
-    return load_config(path, wrong_policy, lambda policy: load_policy(policy).name, checks, list(shipped()))
+    return load_config(path, KnownNames(wrong_policy, lambda policy: load_policy(policy).name, checks, list(shipped())))
 
 
 __all__ = ["NotExpressed", "Policy", "load_policy", "named_policies", "read_config", "shipped", "wrong_policy"]

@@ -1,6 +1,5 @@
 """Reads policies: the file, the file that it extends, and all mistakes in both."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,6 +13,7 @@ from exporter.errors import ConfigError, Problem
 from exporter.files import read_file
 from exporter.judging.check import Demand
 from exporter.model import Severity
+from exporter.nearest import suggestion_or_all
 from exporter.policies.form import Header, policy_form
 from exporter.quoting import quoted
 from exporter.yamlfile import Document, parse_document, read_text, validate
@@ -56,10 +56,7 @@ def unknown_policy(name: str) -> str | None:
     names = list(shipped())
     if name in names:
         return None
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"unknown policy {quoted(name)}; " + (
-        f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
-    )
+    return f"unknown policy {quoted(name)}{suggestion_or_all(name, names)}"
 
 
 def read_policy(path: Path, below: tuple[Path, ...] = ()) -> tuple[Header, Demands]:

@@ -12,6 +12,7 @@ from exporter.judge import Judge, alone, together
 from exporter.logs.trace import Trace, tracing
 from exporter.metrics import OwnMetrics, ProbeOutcome, render_reports
 from exporter.model import Report, Seen, Target, holds
+from exporter.nearest import suggestion_or_all
 from exporter.probing.prober import Prober, Using
 from exporter.probing.question import (
     ANSWER_SECONDS,
@@ -108,7 +109,7 @@ class Probing:
         known = self._parts.publisher.setup.named
         for name in names:
             if name not in known:
-                raise _invalid(f"unknown policy {quoted(name)}; known are {', '.join(sorted(known))}")
+                raise _invalid(f"unknown policy {quoted(name)}{suggestion_or_all(name, sorted(known))}")
             if names.count(name) > 1:
                 raise _invalid(f"policy {quoted(name)} is named twice")
         return tuple(known[name] for name in names)

@@ -1,8 +1,8 @@
 """The distribution of a server's software as the operator declares it, for servers that do not show it."""
 
-import difflib
 import re
 
+from exporter.nearest import suggestion_or_all
 from exporter.quoting import quoted
 from exporter.software.packages import AMAZON, DEBIAN, RHEL, UBUNTU
 from exporter.software.shown import Package
@@ -24,7 +24,6 @@ def parse_distribution(text: str) -> Package:
     if parts is None:
         raise ValueError(f"{quoted(text)} is not a distribution and its release, such as debian 12")
     if parts[1] not in DISTRIBUTIONS:
-        near = difflib.get_close_matches(parts[1], DISTRIBUTIONS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(DISTRIBUTIONS)}"
-        raise ValueError(f"{quoted(parts[1])} is not a known distribution; {hint}")
+        hint = suggestion_or_all(parts[1], DISTRIBUTIONS)
+        raise ValueError(f"{quoted(parts[1])} is not a known distribution{hint}")
     return Package(parts[1], parts[2])

@@ -4,7 +4,6 @@ It accepts three kinds of documents of the API: a product of version 0 (`/api/ng
 product of version 1 (`/api/v1/products/nginx`), and all of them (`/api/v1/products/full`). Nothing is fetched.
 """
 
-import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, V
 
 from exporter.errors import ConfigError, Problem
 from exporter.files import read_dated_file
+from exporter.nearest import suggestion_or_all
 from exporter.quoting import quoted
 from exporter.software.packages import DEBIAN
 from exporter.software.support import Carried, End, PartOf, Product, SupportTable
@@ -278,6 +278,4 @@ def _chosen(product: str, end: End, extended: End | None) -> End:
 
 
 def _unrecognised(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return f"is about {quoted(name)}, which is not a known product; {hint}"
+    return f"is about {quoted(name)}, which is not a known product{suggestion_or_all(name, known)}"

@@ -91,7 +91,7 @@ class StateChange:
     at: datetime
 
 
-_GRAVITY = (Verdict.NOT_APPLICABLE, Verdict.PASS, Verdict.UNKNOWN, Verdict.FAIL)
+GRAVITY = (Verdict.NOT_APPLICABLE, Verdict.PASS, Verdict.UNKNOWN, Verdict.FAIL)
 """A policy may demand several things of one check. The last of these verdicts decides."""
 
 
@@ -109,7 +109,7 @@ def values_of(report: Report) -> dict[StateKey, Value]:
 
 
 def _verdicts(report: Report) -> Iterator[tuple[StateKey, Value]]:
-    for finding in sorted(report.findings, key=lambda one: _GRAVITY.index(one.verdict)):
+    for finding in sorted(report.findings, key=lambda one: GRAVITY.index(one.verdict)):
         yield StateKey(What.VERDICT, f"{finding.policy}/{finding.check}"), finding.verdict.value
 
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from exporter.errors import ExporterError
 from exporter.metrics import ProbeOutcome, target_page
+from exporter.nearest import suggestion_or_all
 from exporter.probing.question import ProbeAnswer, ProbeQuestion, UnansweredError
 from exporter.quoting import quoted
 from exporter.text import escaped, escaped_lines
@@ -63,7 +64,7 @@ def read_question(request: Request) -> ProbeQuestion:
     given: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
         if name not in _PARAMETERS:
-            raise _BadQueryError(f"unknown parameter {quoted(name)}; known are {', '.join(_PARAMETERS)}")
+            raise _BadQueryError(f"unknown parameter {quoted(name)}{suggestion_or_all(name, _PARAMETERS)}")
         given.setdefault(name, []).append(value)
     for name in ("target", "debug"):
         if len(given.get(name, ())) > 1:

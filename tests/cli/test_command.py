@@ -138,7 +138,7 @@ def test_check_config_says_how_many_sources_of_targets(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("file_sd_configs: [{files: [a.yaml]}]\nhttp_sd_configs: [{url: 'http://h/'}, {url: 'http://i/'}]\n")
     done = run("check-config", f"--config.file={file}")
-    assert "valid, 0 targets and 3 sources of targets\n" in done.stdout
+    assert "valid, no targets and 3 sources of targets\n" in done.stdout
 
 
 @pytest.mark.parametrize(("text", "code"), [("basic_auth_users: {}", 0), ("basic_auth_users: {alice: secret}", 2)])

@@ -11,6 +11,8 @@ from exporter.cli.parser import make_parser
 STANDARD = {"asyncio", "dataclasses", "inspect", "json", "logging", "ssl", "typing"}
 """Parts of the standard library that cost as much as all that is needed here."""
 
+COMMANDS = ("serve", "scan", "check-config", "targets", "diff", "explain", "policies", "completion", "demo")
+
 
 def loaded(*arguments: str) -> set[str]:
     """Modules that the program has loaded at its end, without those of the interpreter at its start."""
@@ -30,7 +32,7 @@ def loaded(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--version",), ("--help",), *((one, "--help") for one in ("serve", "scan", "check-config", "policies", "demo"))],
+    [("--version",), ("--help",), *((one, "--help") for one in COMMANDS)],
     ids=" ".join,
 )
 def test_a_question_about_the_program_loads_the_parser_and_nothing_else_of_ours(arguments: tuple[str, ...]) -> None:
@@ -38,7 +40,7 @@ def test_a_question_about_the_program_loads_the_parser_and_nothing_else_of_ours(
     ours = {name for name in names if name.split(".")[0] == "exporter"}
     assert ours == {
         *("exporter", "exporter.__main__"),
-        *("exporter.cli", "exporter.cli.parser", "exporter.cli.standard_files"),
+        *("exporter.cli", "exporter.cli.arguments", "exporter.cli.parser", "exporter.cli.standard_files"),
     }
     foreign = {name.split(".")[0] for name in names} - {"exporter"} - sys.stdlib_module_names
     assert foreign == set()
@@ -58,3 +60,41 @@ def test_an_interval_that_is_none_is_refused(text: str, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit):
         make_parser().parse_args(["serve", "--config.file=a.yaml", f"--config.auto-reload-interval={text}"])
     assert "--config.auto-reload-interval" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("scna a.example", ": error: unknown command 'scna'; did you mean scan?"),
+        ("zzz", ": error: unknown command 'zzz'; known are serve, scan, check-config, "),
+        ("--verison", ": error: unknown flag --verison; did you mean --version?"),
+        ("policies lst", " policies: error: unknown command 'lst'; did you mean list?"),
+        ("serve --confg.file=a.yaml", " serve: error: unknown flag --confg.file; did you mean --config.file?"),
+        ("scan --polcy mozilla-modern a.example", " scan: error: unknown flag --polcy; did you mean --policy?"),
+        ("scan a.example --zzz", " scan: error: unknown flag --zzz\n"),
+        ("scan -x a.example", " scan: error: unknown flag -x\n"),
+        ("demo a.example", " demo: error: unexpected argument a.example\n"),
+        (
+            "--config.file=a.yaml serve",
+            ": error: unknown flag --config.file; it is a flag of serve, scan, ",
+        ),
+        ("scan --log.format=jsn a", "argument --log.format: 'jsn' is not one of logfmt, json; did you mean json?"),
+        ("completion bsh", "argument shell: 'bsh' is not one of bash, zsh, tcsh, fish; did you mean bash?"),
+    ],
+)
+def test_a_wrong_argument_comes_with_the_one_that_was_meant(
+    arguments: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        make_parser().parse_args(arguments.split())
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err.splitlines(keepends=True)[-1].removeprefix("tls-posture-exporter")
+
+
+def test_what_follows_two_dashes_or_has_blanks_is_no_flag() -> None:
+    assert make_parser().parse_args(["scan", "--", "--polcy"]).target == ["--polcy"]
+    assert make_parser().parse_args(["scan", "--polcy of ours"]).target == ["--polcy of ours"]
+
+
+def test_the_beginning_of_a_flag_is_enough() -> None:
+    assert str(make_parser().parse_args(["serve", "--config.fil=a.yaml"]).config_file) == "a.yaml"

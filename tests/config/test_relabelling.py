@@ -46,7 +46,7 @@ def problems(text: str) -> list[str]:
             "target_label: r\nregex: a**",
             ["2 .regex: 'a**' is not usable: bad repetition operator: **"],
         ),
-        ("target_label: r\nregx: a", ["2 .regx: unknown key"]),
+        ("target_label: r\nregx: a", ["2 .regx: unknown key; did you mean regex?"]),
         (
             "action: LabelDrop\nregex: (a\nreplacement: x\nseparator: ''\nmodulus: 5\nsource_labels: [a]",
             [

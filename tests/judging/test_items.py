@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exporter.judging.check import Demand
 from exporter.judging.items import Item, SuiteItem, listed
-from exporter.judging.names import GroupName, HashName, ProtocolName, near
+from exporter.judging.names import GroupName, HashName, ProtocolName
 
 
 class Lists(BaseModel):
@@ -89,12 +89,6 @@ def test_entries_are_said_in_words() -> None:
 )
 def test_what_a_bare_number_is_is_not_known(entry: object, name: str, matches: bool | None) -> None:
     assert Lists.model_validate({"suites": [entry]}).suites[0].matches(name) is matches
-
-
-def test_names_are_compared_without_their_case_and_few_are_all_named() -> None:
-    assert near("tlsV1.3", ["TLSv1.2", "TLSv1.3"]) == "; did you mean TLSv1.3?"
-    assert near("zzz", ["md5", "sha1"]) == "; known are md5, sha1"
-    assert near("zzz", [str(number) for number in range(30)]) == ""
 
 
 @pytest.mark.parametrize(

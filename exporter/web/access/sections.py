@@ -1,11 +1,12 @@
 """The sections of a web configuration file: the keys of Prometheus' exporter-toolkit, version 0.17.1."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
 from exporter.config.section import Section
+from exporter.nearest import not_one_of
 from exporter.quoting import quoted
 from exporter.web.access.suites import CURVES, SUITES, TLS13_SUITES, VERSIONS
 from exporter.web.access.values import BcryptHash, GoSeconds, Headers, Secret, Switch
@@ -14,9 +15,9 @@ NONE, IF_GIVEN, REQUIRED = "NoClientCert", "VerifyClientCertIfGiven", "RequireAn
 _UNVERIFIED = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
 
 
-def _known(name: str, known: Iterable[str]) -> None:
+def _known(name: str, known: Collection[str]) -> None:
     if name not in known:
-        raise ValueError(f"{quoted(name)} is not one of {', '.join(known)}")
+        raise ValueError(not_one_of(quoted(name), name, known))
 
 
 class TlsServerSettings(Section):

@@ -23,8 +23,10 @@ from pydantic import (
 )
 
 from exporter.checks.registry import CHECKS
+from exporter.formkeys import keys_at
 from exporter.grade import Letter
 from exporter.model import Verdict
+from exporter.nearest import suggestion
 from exporter.selectors import Selector, SelectorError, parse_selectors
 from exporter.store.changelog import LogPlace
 from exporter.store.history import What
@@ -75,7 +77,7 @@ def parse_time(text: str) -> datetime:
 
 def _check(name: str) -> str:
     if name not in _CHECKS:
-        raise ValueError(f"there is no check {name!r}")
+        raise ValueError(f"there is no check {name!r}{suggestion(name, _CHECKS)}")
     return name
 
 
@@ -217,5 +219,6 @@ def read_parameters(form: type[P], items: Sequence[tuple[str, str]]) -> P:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
-        problem = "it is unknown here" if first["type"] == "extra_forbidden" else in_words(first)
+        unknown = first["type"] == "extra_forbidden"
+        problem = f"it is unknown here{suggestion(name, keys_at(form, ()))}" if unknown else in_words(first)
         raise wrong_parameter(name, problem) from error

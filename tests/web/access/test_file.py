@@ -134,7 +134,7 @@ BAD = [
         f"{REQUIRED}  client_ca_file: text.pem",
         "5:19: tls_server_config.client_ca_file: text.pem holds no certificate in PEM form",
     ),
-    ("http_server_config: {http3: true}", "1:22: http_server_config.http3: unknown key"),
+    ("http_server_config: {http3: true}", "1:22: http_server_config.http3: unknown key; did you mean http2?"),
     (
         "http_server_config: {headers: {Server: me}}",
         f"1:31: http_server_config.headers: the header field 'Server' cannot be set; those are {FIELDS}",

@@ -16,7 +16,7 @@ BAD_LOG = base64.urlsafe_b64encode(b"log\0abc").decode()
 
 PARAMETERS = [
     ("/targets?x=1", "x", "it is unknown here"),
-    ("/targets?match=1", "match", "it is unknown here"),
+    ("/targets?match=1", "match", "it is unknown here; did you mean match[]?"),
     ("/targets?limit=0", "limit", "'0' is less than 1"),
     ("/targets?limit=1001", "limit", "'1001' is more than 1000"),
     ("/targets?limit=-1", "limit", "'-1' is less than 1"),
@@ -25,13 +25,17 @@ PARAMETERS = [
     ("/targets?limit=%D9%A1", "limit", "'\u0661' is not a whole number"),
     ("/targets?limit=1&limit=2", "limit", "it is there more than once"),
     ("/targets?limit=10000000000000", "limit", "'10000000000000' is not a whole number"),
-    ("/targets?check=protocol", "check", "there is no check 'protocol'"),
+    ("/targets?check=protocol", "check", "there is no check 'protocol'; did you mean protocols?"),
     (
         "/targets?verdict=failed",
         "verdict",
-        "'failed' is not one of 'pass', 'fail', 'unknown' or 'not_applicable'",
+        "'failed' is not one of 'pass', 'fail', 'unknown' or 'not_applicable'; did you mean fail?",
     ),
-    ("/targets?grade=a", "grade", "'a' is not one of 'A+', 'A', 'A-', 'B', 'C', 'D', 'E', 'F', 'T' or 'M'"),
+    (
+        "/targets?grade=a",
+        "grade",
+        "'a' is not one of 'A+', 'A', 'A-', 'B', 'C', 'D', 'E', 'F', 'T' or 'M'; did you mean A?",
+    ),
     ("/targets?match[]=%7Bteam%7D", "match[]", "at character 6: expected one of =, !=, =~, !~"),
     ("/targets?cursor=x", "cursor", "it is not a cursor of this API"),
     ("/targets?cursor=%C3%A4", "cursor", "it is not a cursor of this API"),
