@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.comparison import Direction, compare, counts
+from exporter.comparison import DifferenceKind, compare, counts
 from exporter.comparison.documents import OldReports
 from exporter.model import Protocol, Verdict
 
@@ -179,7 +179,7 @@ def test_targets_are_listed_worst_first_and_by_address() -> None:
         ("same", None, "same"),
     ]
     assert found[-4].differences[0].text == "DOES NOT COMPLY; is not in the old document"
-    assert counts(found)[Direction.SAME] == 3
+    assert counts(found)[DifferenceKind.SAME] == 3
 
 
 _VALUES = st.sampled_from([True, False, None])

@@ -15,7 +15,7 @@ from rich.text import Text
 from exporter.cli import exits
 from exporter.cli.output import complain
 from exporter.cli.pages import show
-from exporter.comparison import Direction, TargetDifference, as_data, compare, counts
+from exporter.comparison import DifferenceKind, TargetDifference, as_data, compare, counts
 from exporter.comparison.documents import SCHEMA_VERSION, OldReports
 from exporter.errors import ConfigError, Problem
 from exporter.text import escaped, escaped_lines
@@ -25,16 +25,16 @@ MAX_BYTES = 256 * 2**20
 """A report is 30 to 80 kB."""
 _MOST_PROBLEMS = 10
 _STYLES = {
-    Direction.WORSE: "bold red",
-    Direction.BETTER: "green",
-    Direction.UNKNOWN: "yellow",
-    Direction.GONE: "yellow",
+    DifferenceKind.WORSE: "bold red",
+    DifferenceKind.BETTER: "green",
+    DifferenceKind.UNKNOWN: "yellow",
+    DifferenceKind.GONE: "yellow",
 }
 _OTHERS = (
-    (Direction.BETTER, "got better"),
-    (Direction.CHANGED, "changed"),
-    (Direction.NEW, "new"),
-    (Direction.SAME, "the same"),
+    (DifferenceKind.BETTER, "got better"),
+    (DifferenceKind.CHANGED, "changed"),
+    (DifferenceKind.NEW, "new"),
+    (DifferenceKind.SAME, "the same"),
 )
 
 
@@ -51,11 +51,11 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(counts(found))
 
 
-def exit_code(number: Mapping[Direction, int]) -> int:
+def exit_code(number: Mapping[DifferenceKind, int]) -> int:
     """1 when something got worse, else 3 when something is not known any more, else 0."""
-    if number.get(Direction.WORSE):
+    if number.get(DifferenceKind.WORSE):
         return exits.NOT_COMPLIANT
-    return exits.UNKNOWN if number.get(Direction.UNKNOWN) or number.get(Direction.GONE) else exits.OK
+    return exits.UNKNOWN if number.get(DifferenceKind.UNKNOWN) or number.get(DifferenceKind.GONE) else exits.OK
 
 
 def read(path: Path) -> OldReports:
@@ -102,7 +102,7 @@ def _latest(document: OldReports) -> float:
 def _page(found: Sequence[TargetDifference]) -> Iterator[RenderableType]:
     yield Text(summary(counts(found)))
     for one in found:
-        if one.direction is Direction.SAME:
+        if one.direction is DifferenceKind.SAME:
             continue
         where = f" at {one.address}" if one.address else ""
         yield Text.assemble("\n", (escaped(f"{one.target}{where}"), "bold"))
@@ -117,13 +117,15 @@ def _page(found: Sequence[TargetDifference]) -> Iterator[RenderableType]:
         yield Padding(table, (0, 0, 0, 2), expand=False)
 
 
-def summary(number: Mapping[Direction, int]) -> str:
+def summary(number: Mapping[DifferenceKind, int]) -> str:
     """The result in a line."""
     total = sum(number.values())
     of_all = f"of {total} target{'' if total == 1 else 's'}"
-    lost = number.get(Direction.UNKNOWN, 0) + number.get(Direction.GONE, 0)
+    lost = number.get(DifferenceKind.UNKNOWN, 0) + number.get(DifferenceKind.GONE, 0)
     first = (
-        f"{number[Direction.WORSE]} {of_all} got worse" if number.get(Direction.WORSE) else f"None {of_all} got worse"
+        f"{number[DifferenceKind.WORSE]} {of_all} got worse"
+        if number.get(DifferenceKind.WORSE)
+        else f"None {of_all} got worse"
     )
     rest = [f"{lost} not known any more"] if lost else []
     rest += [f"{number[direction]} {word}" for direction, word in _OTHERS if number.get(direction)]

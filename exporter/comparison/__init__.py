@@ -30,7 +30,7 @@ _SHOWN = 3
 _PASSES = {Verdict.PASS, Verdict.NOT_APPLICABLE}
 
 
-class Direction(StrEnum):
+class DifferenceKind(StrEnum):
     """What a change is, worst first. That is the order in which targets are listed."""
 
     WORSE = "worse"
@@ -42,7 +42,7 @@ class Direction(StrEnum):
     SAME = "same"
 
 
-_ORDER = list(Direction)
+_ORDER = list(DifferenceKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Difference:
         text: what is now and what was before, for a person.
     """
 
-    direction: Direction
+    direction: DifferenceKind
     what: str
     subject: str
     text: str
@@ -66,7 +66,7 @@ class TargetDifference:
 
     target: str
     address: str | None
-    direction: Direction
+    direction: DifferenceKind
     differences: tuple[Difference, ...]
 
 
@@ -77,7 +77,7 @@ def compare(old: OldReports, new: OldReports) -> list[TargetDifference]:
     return sorted(found, key=lambda one: (_ORDER.index(one.direction), one.target, one.address or ""))
 
 
-def counts(found: Iterable[TargetDifference]) -> Mapping[Direction, int]:
+def counts(found: Iterable[TargetDifference]) -> Mapping[DifferenceKind, int]:
     """How many targets went in which direction."""
     return Counter(one.direction for one in found)
 
@@ -88,21 +88,21 @@ def _by_address(reports: Sequence[OldReport]) -> dict[tuple[str, str | None], Ol
 
 def _target(key: tuple[str, str | None], old: OldReport | None, new: OldReport | None) -> TargetDifference:
     differences = tuple(sorted(_differences(old, new), key=lambda one: _ORDER.index(one.direction)))
-    direction = differences[0].direction if differences else Direction.SAME
+    direction = differences[0].direction if differences else DifferenceKind.SAME
     return TargetDifference(*key, direction, differences)
 
 
 def _differences(old: OldReport | None, new: OldReport | None) -> Iterator[Difference]:
     if new is None:
-        yield Difference(Direction.GONE, "target", "", "is not in the new document")
+        yield Difference(DifferenceKind.GONE, "target", "", "is not in the new document")
     elif not new.reached:
         if old is None or old.reached:
             cause = f": {new.failures[0].reason}: {new.failures[0].detail}" if new.failures else ""
-            yield Difference(Direction.UNKNOWN, "target", "", f"could not be scanned{cause}")
+            yield Difference(DifferenceKind.UNKNOWN, "target", "", f"could not be scanned{cause}")
     elif old is None or not old.reached:
         verdict = {True: "complies", False: "DOES NOT COMPLY", None: "unknown"}[new.compliant]
         was = "is not in the old document" if old is None else "could not be scanned before"
-        yield Difference(Direction.NEW, "target", "", f"{verdict}; {was}")
+        yield Difference(DifferenceKind.NEW, "target", "", f"{verdict}; {was}")
     else:
         yield from _of_verdicts(_verdicts(old), _verdicts(new))
         yield from _of_policies({one.policy for one in old.findings}, {one.policy for one in new.findings})
@@ -113,7 +113,7 @@ def _differences(old: OldReport | None, new: OldReport | None) -> Iterator[Diffe
         yield from _of_certificate(old.facts.certificate, new.facts.certificate)
 
 
-def _difference(key: StateKey, direction: Direction, text: str) -> Difference:
+def _difference(key: StateKey, direction: DifferenceKind, text: str) -> Difference:
     return Difference(direction, key.what.value, key.subject, text)
 
 
@@ -129,13 +129,13 @@ def _of_verdicts(before: Mapping[str, OldFinding], after: Mapping[str, OldFindin
         was = before.get(subject)
         if was is None or was.verdict is now.verdict:
             continue
-        direction = Direction.CHANGED
+        direction = DifferenceKind.CHANGED
         if now.verdict is Verdict.FAIL:
-            direction = Direction.WORSE
+            direction = DifferenceKind.WORSE
         elif now.verdict is Verdict.UNKNOWN:
-            direction = Direction.UNKNOWN
+            direction = DifferenceKind.UNKNOWN
         elif was.verdict is Verdict.FAIL and now.verdict in _PASSES:
-            direction = Direction.BETTER
+            direction = DifferenceKind.BETTER
         severity = f" ({now.severity})" if now.verdict is Verdict.FAIL else ""
         text = f"{_WORDS[now.verdict]}{severity}, {_BEFORE[was.verdict]} before: {now.summary}"
         yield _difference(StateKey(What.VERDICT, subject), direction, text)
@@ -153,17 +153,17 @@ _BEFORE = _WORDS | {Verdict.PASS: "passed", Verdict.FAIL: "failed"}
 def _of_policies(before: set[str], after: set[str]) -> Iterator[Difference]:
     if before != after:
         text = f"{', '.join(sorted(after)) or 'none'}; {', '.join(sorted(before)) or 'none'} before"
-        yield Difference(Direction.CHANGED, "policies", "", text)
+        yield Difference(DifferenceKind.CHANGED, "policies", "", text)
 
 
 def _of_grade(before: Letter | None, after: Letter | None) -> Iterator[Difference]:
     if before == after:
         return
-    direction = Direction.CHANGED
+    direction = DifferenceKind.CHANGED
     if after is None:
-        direction = Direction.UNKNOWN
+        direction = DifferenceKind.UNKNOWN
     elif before is not None and before.rank != after.rank:
-        direction = Direction.BETTER if after.rank > before.rank else Direction.WORSE
+        direction = DifferenceKind.BETTER if after.rank > before.rank else DifferenceKind.WORSE
     yield _difference(StateKey(What.GRADE), direction, f"{after or 'unknown'}, {before or 'unknown'} before")
 
 
@@ -172,14 +172,14 @@ def _of_protocols(before: Mapping[str, bool | None], after: Mapping[str, bool | 
         was, now = before.get(protocol), after.get(protocol)
         if was == now:
             continue
-        direction, text = Direction.CHANGED, "accepted" if now else "refused"
+        direction, text = DifferenceKind.CHANGED, "accepted" if now else "refused"
         if now is None:
-            direction, text = Direction.UNKNOWN, "unknown"
+            direction, text = DifferenceKind.UNKNOWN, "unknown"
         elif protocol in WEAK_PROTOCOLS and now:
-            direction = Direction.WORSE
+            direction = DifferenceKind.WORSE
         elif was is not None and protocol in {*WEAK_PROTOCOLS, Protocol.TLS1_3}:
             good = now is (protocol is Protocol.TLS1_3)
-            direction = Direction.BETTER if good else Direction.WORSE
+            direction = DifferenceKind.BETTER if good else DifferenceKind.WORSE
         earlier = "unknown" if was is None else "accepted" if was else "refused"
         yield _difference(StateKey(What.PROTOCOL, protocol), direction, f"{text}, {earlier} before")
 
@@ -197,7 +197,7 @@ def _of_suites(protocol: Protocol, before: set[str] | None, after: set[str] | No
         return
     parts = (("new", after - before), ("gone", before - after))
     text = "; ".join(f"{word}: {_listed(sorted(names))}" for word, names in parts if names)
-    yield _difference(StateKey(What.SUITES, protocol), Direction.CHANGED, text)
+    yield _difference(StateKey(What.SUITES, protocol), DifferenceKind.CHANGED, text)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -210,11 +210,11 @@ def _of_certificate(before: OldCertificate | None, after: OldCertificate | None)
     if was is None or was == now:
         return
     if now is None:
-        yield _difference(StateKey(What.CERTIFICATE), Direction.UNKNOWN, "unknown")
+        yield _difference(StateKey(What.CERTIFICATE), DifferenceKind.UNKNOWN, "unknown")
         return
     new, gone = (_listed(_certificates(one, other)) for one, other in ((now, was), (was, now)))
     text = "; ".join(f"{word}: {names}" for word, names in (("new", new), ("gone", gone)) if names)
-    yield _difference(StateKey(What.CERTIFICATE), Direction.CHANGED, text)
+    yield _difference(StateKey(What.CERTIFICATE), DifferenceKind.CHANGED, text)
 
 
 def _leaves(certificate: OldCertificate | None) -> dict[str, OldLeaf] | None:
@@ -236,7 +236,7 @@ def as_data(found: Sequence[TargetDifference]) -> dict[str, Any]:
     number = counts(found)
     return {
         "schema_version": SCHEMA_VERSION,
-        "targets": {direction.value: number.get(direction, 0) for direction in Direction},
+        "targets": {direction.value: number.get(direction, 0) for direction in DifferenceKind},
         "differences": [
             {
                 "target": one.target,
@@ -248,6 +248,6 @@ def as_data(found: Sequence[TargetDifference]) -> dict[str, Any]:
                 ],
             }
             for one in found
-            if one.direction is not Direction.SAME
+            if one.direction is not DifferenceKind.SAME
         ],
     }
