@@ -3,20 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from exporter.model import Failure, Reason, Report
+from exporter.model import DnsQuestion, Failure, Reason, Report, Target
 from exporter.probes.base import Probe
 from exporter.probes.registry import PROBES
 
 _FIRST = PROBES[0].name
-_NOT_LOOKED_FOR = {
-    "http": "the target is not a web server (protocol https)",
-    "dns": "the host is an IP address, for which there are no CAA records",
-    "tlsa": "no policy of the target asks for it, or the host is an IP address",
-    "mta_sts": "no policy of the target asks for it, or its mail domain is not configured (mail_domain)",
-    "mta_sts_policy": "no policy of the target asks for it, or its mail domain is not configured (mail_domain)",
-    "vulnerabilities": "attacks are not tried on this target (vulnerability_interval)",
+_ASKED_FOR = {
+    "tlsa": DnsQuestion.TLSA,
+    "mta_sts": DnsQuestion.MTA_STS,
+    "mta_sts_policy": DnsQuestion.MTA_STS_POLICY,
 }
-"""Name of a probe -> why it does not run."""
+"""Probes that only run if a policy asks for their facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ def _age(report: Report, probe: Probe[object]) -> FactAge:
 def _why(report: Report, probe: Probe[object], failure: Failure | None) -> str:
     first = first_failure(report)
     if not probe.applies(report.target):
-        return _NOT_LOOKED_FOR.get(probe.name, "it is not looked for at this target")
+        return _why_not(probe.name, report.target)
     if failure is not None:
         return _said(failure)
     if probe.name not in report.result.probes:
@@ -81,3 +78,16 @@ def _why(report: Report, probe: Probe[object], failure: Failure | None) -> str:
 
 def _said(failure: Failure) -> str:
     return f"{failure.reason}: {failure.detail}" if failure.detail else str(failure.reason)
+
+
+def _why_not(probe: str, target: Target) -> str:
+    """Why the probe does not run for the target."""
+    if probe in _ASKED_FOR and _ASKED_FOR[probe] not in target.questions:
+        return "not looked for, because no policy of the target asks for it"
+    if probe in {"mta_sts", "mta_sts_policy"}:
+        return "not looked for, because the mail domain of the target is not configured (mail_domain)"
+    if probe in {"dns", "tlsa"}:
+        return "the host is an IP address, for which there are no such records"
+    if probe == "http":
+        return "the target is not a web server (protocol https)"
+    return "attacks are not tried on this target (vulnerability_interval)"
