@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from exporter.grade import Letter
+from exporter.judge import together
 from exporter.model import Report, Verdict
 from exporter.policies import Policy
 from exporter.publisher import Publisher, Setup
@@ -199,7 +200,11 @@ class Queries:
             KeyError: there is no such target.
         """
         async with self._places:
-            return self._publisher.reports_of(name)
+            reports = []
+            for report in self._publisher.each_report_of(name):
+                reports.append(report)
+                await asyncio.sleep(0)
+            return together(reports)
 
     def states(self, name: str) -> tuple[tuple[str | None, States], ...]:
         """What has a history: each address and its states, with the time since when they are as they are."""

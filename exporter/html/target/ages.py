@@ -24,12 +24,14 @@ class FactAge:
         seen_at: None where nothing is known, or nothing is known any more.
         failure: why the last scan did not find out.
         why: why nothing is known; empty where something is.
+        in_last_scan: what the probe did in the last scan, where it did not fail and something is known.
     """
 
     probe: str
     seen_at: datetime | None
     failure: Failure | None
     why: str
+    in_last_scan: str
 
 
 def fact_ages(report: Report) -> tuple[FactAge, ...]:
@@ -62,7 +64,12 @@ def headline(failure: Failure | None) -> str:
 def _age(report: Report, probe: Probe[object]) -> FactAge:
     seen_at = report.facts.seen_at(probe.kind)
     failure = next((one for one in report.result.failures if one.probe == probe.name), None)
-    return FactAge(probe.name, seen_at, failure, "" if seen_at is not None else _why(report, probe, failure))
+    if seen_at is None:
+        return FactAge(probe.name, None, failure, _why(report, probe, failure), "")
+    if seen_at >= report.result.started_at:
+        return FactAge(probe.name, seen_at, failure, "", "found out")
+    was_due = probe.name not in report.result.probes
+    return FactAge(probe.name, seen_at, failure, "", "not asked" if was_due else "not due: the facts still count")
 
 
 def _why(report: Report, probe: Probe[object], failure: Failure | None) -> str:
@@ -72,7 +79,11 @@ def _why(report: Report, probe: Probe[object], failure: Failure | None) -> str:
     if failure is not None:
         return _said(failure)
     if probe.name not in report.result.probes:
-        return _said(first) if first is not None else "the last scan did not look for it"
+        return (
+            "the last scan did not look for it"
+            if first is None
+            else f"not asked, because {first.probe} failed ({first.reason})"
+        )
     return "what was seen last is too old, or a date in it has passed"
 
 

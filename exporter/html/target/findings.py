@@ -1,7 +1,7 @@
 """Findings for people: by step or by policy, what fails first."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from os.path import commonprefix
@@ -12,7 +12,8 @@ from exporter.model import Finding, Remedy, Report, Severity, Verdict
 ACCEPTED = "accepted"
 WORST_FIRST = ("fail", ACCEPTED, "unknown", "pass", "not_applicable")
 """Names of marks: the values of verdicts, and that of a failure that is accepted."""
-_CLOSED = {"pass", "not_applicable"}
+GOOD = frozenset({"pass", "not_applicable"})
+NOT_BAD = GOOD | {"unknown"}
 _SEVERITIES = tuple(Severity)
 
 Since = Mapping[tuple[str, str], datetime]
@@ -48,8 +49,8 @@ class FindingGroup:
     Attributes:
         title: the step; empty for a policy.
         mark: the worst of them.
-        open: what fails or is not known, the worst first.
-        closed: what passes or does not apply.
+        open: the others, the worst first.
+        closed: what is folded: what passes or does not apply, and what is not known where nothing is.
     """
 
     title: str
@@ -85,41 +86,50 @@ def worst(marks: Iterable[str]) -> str:
     return min(marks, key=WORST_FIRST.index, default="not_applicable")
 
 
-def shown_policies(report: Report, prefix: str, since: Since) -> tuple[ShownPolicy, ...]:
-    """The findings of each policy, in the target's order. `prefix` makes anchors of this address unique."""
+def shown_policies(report: Report, prefix: str, since: Since, closed: Collection[str]) -> tuple[ShownPolicy, ...]:
+    """The findings of each policy, in the target's order.
+
+    Args:
+        report: of one address.
+        prefix: makes anchors of this address unique.
+        since: since when verdicts are as they are.
+        closed: the marks of findings that are folded.
+    """
     used: set[str] = set()
-    return tuple(_policy(report, policy, prefix, since, used) for policy in report.policies)
+    return tuple(_policy(report, policy, prefix, since, used, closed) for policy in report.policies)
 
 
-def _policy(report: Report, policy: str, prefix: str, since: Since, used: set[str]) -> ShownPolicy:
+def _policy(  # noqa: PLR0913, PLR0917 - as above
+    report: Report, policy: str, prefix: str, since: Since, used: set[str], closed: Collection[str]
+) -> ShownPolicy:
     findings = [finding for finding in report.findings if finding.policy == policy]
     several = {check for check, count in Counter(one.check for one in findings).items() if count > 1}
     shown = [_finding(one, several, prefix, since, used) for one in findings]
     marks = Counter(one.mark for one in shown)
     counts = {mark: marks[mark] for mark in WORST_FIRST if marks[mark]}
-    groups = _steps(shown) if policy == CHECKLIST else (_group("", shown),)
+    groups = _steps(shown, closed) if policy == CHECKLIST else (_group("", shown, closed),)
     return ShownPolicy(policy, report.compliant_with(policy), worst(counts), counts, tuple(groups))
 
 
-def _steps(shown: Sequence[ShownFinding]) -> Iterator[FindingGroup]:
+def _steps(shown: Sequence[ShownFinding], closed: Collection[str]) -> Iterator[FindingGroup]:
     """The steps in order, then checks that belong to none."""
     for title, checks in STEPS.items():
         of_step = [one for one in shown if one.finding.check in checks]
         if of_step:
-            yield _group(title, of_step)
+            yield _group(title, of_step, closed)
     known = {check for checks in STEPS.values() for check in checks}
     others = [one for one in shown if one.finding.check not in known]
     if others:
-        yield _group("Other checks", others)
+        yield _group("Other checks", others, closed)
 
 
-def _group(title: str, shown: Sequence[ShownFinding]) -> FindingGroup:
+def _group(title: str, shown: Sequence[ShownFinding], closed: Collection[str]) -> FindingGroup:
     ordered = sorted(shown, key=_rank)
     return FindingGroup(
         title,
         worst(one.mark for one in shown),
-        tuple(one for one in ordered if one.mark not in _CLOSED),
-        tuple(one for one in ordered if one.mark in _CLOSED),
+        tuple(one for one in ordered if one.mark not in closed),
+        tuple(one for one in ordered if one.mark in closed),
     )
 
 

@@ -15,6 +15,9 @@ _VERDICTS = {
     Verdict.UNKNOWN: "unknown",
     Verdict.NOT_APPLICABLE: "not applicable",
 }
+_FIRST = (What.VERDICT, What.GRADE, What.PROTOCOL, What.CERTIFICATE, What.SUITES)
+"""What is shown first of the changes at one moment."""
+_WORST_FIRST = ("fail", "unknown", "pass", "not_applicable")
 _MOST_NAMED = 8
 """Maximum number of names of one list that is shown."""
 
@@ -62,7 +65,10 @@ class ShownHistory:
 
 def shown_history(changes: Sequence[StateChange], known_since: datetime, *, more: bool) -> ShownHistory:
     """The history of these changes of one target, the newest first."""
-    moments = (ChangesAt(at, tuple(map(_change, those))) for at, those in groupby(changes, lambda one: one.at))
+    moments = (
+        ChangesAt(at, tuple(map(_change, sorted(those, key=_rank))))
+        for at, those in groupby(changes, lambda one: one.at)
+    )
     return ShownHistory(tuple(moments), known_since, more)
 
 
@@ -70,6 +76,11 @@ def since(states: States) -> Since:
     """Since when each verdict is as it is."""
     found = {key.subject.partition("/"): one.since for key, one in states.items() if key.what is What.VERDICT}
     return {(policy, check): at for (policy, _, check), at in found.items()}
+
+
+def _rank(change: StateChange) -> tuple[int, int]:
+    verdict = change.after if change.after in _WORST_FIRST else "not_applicable"
+    return _FIRST.index(change.key.what), _WORST_FIRST.index(verdict)
 
 
 def _change(change: StateChange) -> ShownChange:
@@ -121,7 +132,7 @@ def _of_lists(address: str | None, subject: str, before: Value, after: Value) ->
 def _number(value: Value) -> str:
     if not isinstance(value, list):
         return "not known"
-    return f"{len(value)} known"
+    return f"{len(value)} known" if value else "none"
 
 
 def _listed(verb: str, names: Sequence[str]) -> Iterator[str]:

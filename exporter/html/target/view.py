@@ -16,7 +16,7 @@ from exporter.grade import Grade, Letter
 from exporter.html.target.ages import FactAge, fact_ages, first_failure, headline
 from exporter.html.target.attacks import AttackRow, attack_rows
 from exporter.html.target.certificates import ShownChain, shown_chains
-from exporter.html.target.findings import ACCEPTED, ShownPolicy, Since, shown_policies, worst
+from exporter.html.target.findings import ACCEPTED, GOOD, NOT_BAD, ShownPolicy, Since, shown_policies, worst
 from exporter.html.target.history import ShownHistory
 from exporter.html.target.outcomes import ShownClients, ShownGrade, shown_clients, shown_grade
 from exporter.html.target.protocols import ProtocolGrid, protocol_grid
@@ -134,14 +134,15 @@ def address_view(
     facts, failure = report.facts, first_failure(report)
     handshake, certificate = facts.get(HandshakeFacts), facts.get(CertificateFacts)
     connections, grade = facts.get(ClientConnections), facts.get(Grade)
+    reachable = handshake is not None or certificate is not None
     ages = {one.probe: one for one in fact_ages(report)}
     return AddressView(
         report=report,
         prefix=prefix,
         headline="" if report.result.success else headline(failure),
         failure=failure,
-        reachable=handshake is not None or certificate is not None,
-        policies=shown_policies(report, prefix, since),
+        reachable=reachable,
+        policies=shown_policies(report, prefix, since, GOOD if reachable else NOT_BAD),
         grid=protocol_grid(handshake, policies, report.judged_on) if handshake else None,
         attacks=attack_rows(facts),
         certificate=certificate,
