@@ -1,6 +1,7 @@
 """Pages of targets: servers with many failures and with unknown parts, and a page read by a strict parser."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -26,7 +27,7 @@ from tests.support.facts import (
     tried,
 )
 from tests.support.known_fleet import KnownFleet, served
-from tests.support.targets import make_target
+from tests.support.targets import NOW, make_target
 
 _OLD = (
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
@@ -38,7 +39,7 @@ _OLD = (
 _NEW = ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384")
 
 
-def bad_facts() -> Facts:
+def bad_facts(at: datetime = NOW) -> Facts:
     """A neglected web server, of which some parts are not known."""
     hellos = handshake(
         {Protocol.SSL3: _OLD[2:], Protocol.TLS1_0: _OLD, Protocol.TLS1_1: _OLD, Protocol.TLS1_2: (*_NEW, *_OLD)},
@@ -67,8 +68,8 @@ def bad_facts() -> Facts:
     )
     plain = PlainAnswer(80, redirects_to_https=False, status=200)
     web = showing(http_everywhere("max-age=600", on_errors=(), plain=plain), ("server", "Apache/2.2.15 (CentOS)"))
-    attacks = tried({"heartbleed": True, "ccs_injection": False, "robot": None})
-    return facts(hellos, certificates(chain, complete=False), web, caa(), attacks)
+    attacks = tried({"heartbleed": True, "ccs_injection": False, "robot": None}, at)
+    return facts(hellos, certificates(chain, complete=False), web, caa(), attacks, at=at)
 
 
 def web_target(name: str = "test", *policies: str, several: bool = False) -> Target:
@@ -130,9 +131,38 @@ class ReadPage:
         return list(self.root.iter(name))
 
 
+_BLOCKS = {
+    "br",
+    "button",
+    "dd",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "summary",
+    "td",
+    "th",
+    "ul",
+}
+
+
 def text_of(element: Element) -> str:
-    """Its text, with single spaces."""
-    return " ".join("".join(element.itertext()).split())
+    """Its text, with single spaces, also between blocks."""
+    return " ".join("".join(_texts(element)).split())
+
+
+def _texts(element: Element) -> Iterator[str]:
+    apart = " " if element.tag in _BLOCKS or str(element.tag) in {"h1", "h2", "h3", "h4", "h5", "h6"} else ""
+    yield apart + (element.text or "")
+    for child in element:
+        yield from _texts(child)
+        yield child.tail or ""
+    yield apart
 
 
 def read_page(source: str, status: int = 200) -> ReadPage:
