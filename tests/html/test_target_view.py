@@ -163,6 +163,13 @@ def test_post_quantum_groups_are_marked() -> None:
     assert not row.groups_complete
 
 
+def test_a_protocol_whose_suites_use_no_group_has_none() -> None:
+    rows = [row for row in grid(suites={Protocol.TLS1_2: (CBC_RSA,)}, groups={}).rows if row.accepted]
+    assert [(row.groups, row.groups_complete) for row in rows] == [(None, True)]
+    rows = [row for row in grid(suites={Protocol.TLS1_2: (GCM,)}, groups={}).rows if row.accepted]
+    assert [(row.groups, row.groups_complete) for row in rows] == [(None, False)]
+
+
 # --- attacks ----------------------------------------------------------------------------------------------------------
 
 

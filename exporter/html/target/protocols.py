@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from exporter.checks.cipher_suites import suite_rules
+from exporter.checks.key_exchange_groups import groups_known
 from exporter.facts.handshake import HandshakeFacts, Listing
 from exporter.judging.items import names_in_force
 from exporter.judging.listing import NamesDemand, permitted
@@ -67,6 +68,7 @@ class ProtocolRow:
         suites_complete: there are no others.
         order: whose order decides; None with fewer than two suites, or where it is not known.
         groups: None where none was seen.
+        groups_complete: there are no others; without any, no accepted suite uses one.
     """
 
     protocol: Protocol
@@ -110,7 +112,7 @@ def _row(facts: HandshakeFacts, protocol: Protocol, policies: Sequence[Policy], 
         protocol not in facts.cipher_suites_incomplete,
         facts.cipher_order.get(protocol),
         tuple(_group_rows(listing, policies, day)) if accepted and listing is not None else None,
-        listing is not None and listing.complete,
+        groups_known(facts, protocol),
         facts.group_order.get(protocol),
     )
 

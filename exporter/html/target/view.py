@@ -108,7 +108,7 @@ class TargetView:
 
     @property
     def last_success_at(self) -> datetime | None:
-        """End of the last successful scan of any address."""
+        """End of the last successful scan, of any address; None where there was none."""
         times = [one.report.last_success_at for one in self.addresses]
         return max((at for at in times if at is not None), default=None)
 
