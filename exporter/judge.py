@@ -84,9 +84,12 @@ class Judge:
 
         Expired facts are left out.
         """
-        return together(
-            self._report(replace(one.result, target=target), one.facts, one.last_success_at, now) for one in seen
-        )
+        return together(self.each_report(seen, target, now))
+
+    def each_report(self, seen: Sequence[Seen], target: Target, now: datetime) -> Iterator[Report]:
+        """The reports one by one, each made when it is asked for; `together` compares them."""
+        for one in seen:
+            yield self._report(replace(one.result, target=target), one.facts, one.last_success_at, now)
 
     def next_turn(self, seen: Sequence[Seen], target: Target, since: datetime) -> datetime | None:
         """The first moment after `since` at which a date that was seen makes something unknown; None without one."""

@@ -1,12 +1,12 @@
 """What the daemon publishes of each target: its latest reports, judged, stored and rendered."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 
 from exporter.fleet import KeyIndex
-from exporter.judge import Judge, held, seen_after
+from exporter.judge import Judge, held, seen_after, together
 from exporter.metrics import Exposition, Lines, render_reports, render_target, target_samples
 from exporter.model import Facts, Report, ScanResult, Seen, Target
 from exporter.store import Store
@@ -186,8 +186,16 @@ class Publisher:
         Raises:
             KeyError: there is no such target.
         """
+        return together(self.each_report_of(name))
+
+    def each_report_of(self, name: str) -> Iterator[Report]:
+        """The same reports one by one, each made when it is asked for; `exporter.judge.together` compares them.
+
+        Raises:
+            KeyError: there is no such target.
+        """
         target = self.setup.targets[name]
-        return self.setup.judge.reports(self._store.seen(target), target, self.now())
+        return self.setup.judge.each_report(self._store.seen(target), target, self.now())
 
     def summary(self, name: str) -> Summary | None:
         """The target in short; None if there is no such target."""

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from exporter.changes_text import Direction, change_text
 from exporter.grade import Letter
+from exporter.judge import together
 from exporter.model import Report, Verdict
 from exporter.policies import Policy
 from exporter.publisher import Publisher, Setup
@@ -219,7 +220,11 @@ class Queries:
             KeyError: there is no such target.
         """
         async with self._places:
-            return self._publisher.reports_of(name)
+            reports = []
+            for report in self._publisher.each_report_of(name):
+                reports.append(report)
+                await asyncio.sleep(0)
+            return together(reports)
 
     def states(self, name: str) -> tuple[tuple[str | None, States], ...]:
         """What has a history: each address and its states, with the time since when they are as they are."""
@@ -269,6 +274,12 @@ class Queries:
             if at_end or read >= _MOST_READ:
                 return _page(part, found, end, more=not at_end)
             place = LogPlace(part.log, end)
+
+    def policies_of(self, name: str) -> tuple[Policy, ...]:
+        """The policies of a target, in its order; none if there is no such target."""
+        setup = self._publisher.setup
+        target = setup.targets.get(name)
+        return () if target is None else setup.judge.policies_of(target)
 
     def policies(self) -> list[PolicyInUse]:
         """All policies that are known, by name."""

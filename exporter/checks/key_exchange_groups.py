@@ -27,14 +27,14 @@ def _judge(case: Case, demand: KeyExchangeGroupsDemand) -> Outcome:
     if facts is None or not facts.accepted:
         return unknown("the key exchange groups are not known")
     names = tuple(dict.fromkeys(name for listing in facts.groups.values() for name in listing.names))
-    dark = tuple(protocol.value for protocol in Protocol if not _whole(facts, protocol))
+    dark = tuple(protocol.value for protocol in Protocol if not groups_known(facts, protocol))
     if not names and not dark and not names_in_force(demand.required, today(case)):
         return not_applicable("no key exchange with groups is accepted")
     gap = f"the list of groups of {', '.join(dark)} may not be complete"
     return judge_names(Had(names, None if dark else (), gap), demand, today(case))
 
 
-def _whole(facts: HandshakeFacts, protocol: Protocol) -> bool:
+def groups_known(facts: HandshakeFacts, protocol: Protocol) -> bool:
     """Whether the listed groups are all there are: SSL 2 has none, and TLS 1.3 has at least one."""
     if protocol is Protocol.SSL2 or facts.protocols.get(protocol) is False:
         return True

@@ -3,12 +3,20 @@
 from starlette.routing import BaseRoute
 
 from exporter.html.templates import preload
-from exporter.web.pages import certificates, changes, fleet, policies, policy, status
+from exporter.web.pages import certificates, changes, fleet, policies, policy, status, target
 from exporter.web.pages.page import ASSETS_ROUTE, PageData, PageRoute, WebPage
 
 __all__ = ["PAGES", "PageData", "WebPage", "page_routes"]
 
-PAGES: tuple[WebPage, ...] = (fleet.PAGE, certificates.PAGE, changes.PAGE, policies.PAGE, policy.PAGE, status.PAGE)
+PAGES: tuple[WebPage, ...] = (
+    fleet.PAGE,
+    target.PAGE,
+    certificates.PAGE,
+    changes.PAGE,
+    policies.PAGE,
+    policy.PAGE,
+    status.PAGE,
+)
 
 
 def page_routes(data: PageData) -> list[BaseRoute]:
