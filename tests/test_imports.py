@@ -27,7 +27,7 @@ ORDER = (
         "looplag",
         "scan_log",
     ),
-    *("probing", "selectors", "querying", "scan_requests", "report", "html"),
+    *("probing", "selectors", "querying", "overview", "scan_requests", "report", "html"),
     *("terminal", "reports", "reloading", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )
