@@ -18,8 +18,8 @@ from exporter.model import Severity, Verdict
 from exporter.querying import Queries, TargetFilter
 from exporter.summaries import Summary, TargetState, VerdictOf
 
-_SLICE = 50
-"""Targets between two turns of the event loop: a millisecond, and twenty with the most expensive selectors."""
+_SLICE = 25
+"""Targets between two turns of the event loop: a millisecond, and ten with the most expensive selectors."""
 
 
 class FleetOrder(StrEnum):
@@ -104,11 +104,12 @@ async def overview(queries: Queries, query: FleetQuery) -> Overview:
                 tally.add(summary)
         checks = await tally.checks()
         await asyncio.sleep(0)
-        found = _sorted(tally.found, query)
+        found = _sorted(tally.found, backwards=query.backwards)
     pages = max(1, ceil(len(found) / query.limit))
     page = min(query.page, pages)
-    part = found[(page - 1) * query.limit : page * query.limit]
-    return Overview(len(names), len(found), tuple(part), page, pages, tally.states, tally.grades, checks)
+    part = map(queries.summary, found[(page - 1) * query.limit : page * query.limit])
+    rows = tuple(one for one in part if one is not None)
+    return Overview(len(names), len(found), rows, page, pages, tally.states, tally.grades, checks)
 
 
 @dataclass(slots=True)
@@ -133,7 +134,9 @@ class _Tally:
         self._query, self._wanted = query, query.wanted
         self._words = tuple(word.casefold() for word in query.words)
         self._groups: dict[tuple[int, tuple[str, ...]], _Group] = {}
-        self.found: list[tuple[TargetState, Summary]] = []
+        self._key = _KEYS[query.order]
+        # Only names and what is compared: ten thousand summaries would make Python look through its complete memory.
+        self.found: list[tuple[Any, str]] = []
         self.states: Counter[TargetState] = Counter()
         self.grades: Counter[Letter | None] = Counter()
 
@@ -150,7 +153,7 @@ class _Tally:
         if of_state and of_grade:
             group.number += 1
             if group.fits:
-                self.found.append((state, summary))
+                self.found.append((self._key(state, summary), summary.target.name))
 
     def _has_words(self, summary: Summary) -> bool:
         if not self._words:
@@ -193,34 +196,29 @@ def searched(summary: Summary) -> str:
 _STATES = {state: place for place, state in enumerate(TargetState)}
 _SEVERITIES = {severity: place for place, severity in enumerate(Severity)}
 _GRADES = {letter: -place for place, letter in enumerate(Letter)}
-_Found = tuple[TargetState, Summary]
 
 
-def _verdict_key(found: _Found) -> tuple[int, int]:
-    state, summary = found
+def _verdict_key(state: TargetState, summary: Summary) -> tuple[int, int]:
     worst = summary.worst or summary.unknown
     return _STATES[state], _SEVERITIES[worst.severity] if worst else 0
 
 
-def _grade_key(found: _Found) -> int | None:
-    grade = found[1].grade
-    return None if grade is None else _GRADES[grade]
+def _grade_key(_state: TargetState, summary: Summary) -> int | None:
+    return None if summary.grade is None else _GRADES[summary.grade]
 
 
-_KEYS: Mapping[FleetOrder, Callable[[_Found], Any]] = {
-    FleetOrder.NAME: lambda found: found[1].target.name,
+_KEYS: Mapping[FleetOrder, Callable[[TargetState, Summary], Any]] = {
+    FleetOrder.NAME: lambda _, summary: summary.target.name,
     FleetOrder.GRADE: _grade_key,
     FleetOrder.VERDICT: _verdict_key,
-    FleetOrder.EXPIRY: lambda found: found[1].certificate_ends_at,
-    FleetOrder.SCANNED: lambda found: found[1].scanned_at,
+    FleetOrder.EXPIRY: lambda _, summary: summary.certificate_ends_at,
+    FleetOrder.SCANNED: lambda _, summary: summary.scanned_at,
 }
 """What is compared; None is not known."""
 
 
-def _sorted(found: Sequence[_Found], query: FleetQuery) -> list[Summary]:
-    """Sorted; targets that are equal in this by their names."""
-    key = _KEYS[query.order]
-    keyed = [(key(one), one[1]) for one in found]
-    known = [one for one in keyed if one[0] is not None]
-    known.sort(key=itemgetter(0), reverse=query.backwards)
-    return [summary for _, summary in (*known, *(one for one in keyed if one[0] is None))]
+def _sorted(found: Sequence[tuple[Any, str]], *, backwards: bool) -> list[str]:
+    """The names in this order; targets that are equal in it by their names."""
+    known = [one for one in found if one[0] is not None]
+    known.sort(key=itemgetter(0), reverse=backwards)
+    return [name for _, name in (*known, *(one for one in found if one[0] is None))]

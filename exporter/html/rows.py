@@ -137,7 +137,9 @@ def _findings(summary: Summary) -> Iterator[RowFinding]:
     worst, unknown = summary.worst, summary.unknown
     if worst is not None:
         yield _finding("accepted" if worst.accepted else "fail", worst)
-    if unknown is not None and (worst is None or worst.accepted):
+    # What is not known of an unreachable target follows from that.
+    is_reached = any(one.unreached is None for one in summary.addresses)
+    if unknown is not None and is_reached and (worst is None or worst.accepted):
         yield _finding("unknown", unknown)
 
 
@@ -150,8 +152,8 @@ def _why(summary: Summary) -> Iterator[str]:
     unreached = [one for one in addresses if one.unreached is not None]
     reasons = dict.fromkeys(REASONS[one.unreached] for one in unreached if one.unreached is not None)
     if unreached:
-        many = f"{len(unreached)} of {len(addresses)} addresses: " if len(addresses) > 1 else ""
-        yield f"{many}{', '.join(reasons)}"
+        many = f"{len(unreached)} of {len(addresses)} addresses, " if len(addresses) > 1 else ""
+        yield f"unreachable: {many}{', '.join(reasons)}"
     failed = dict.fromkeys(
         (failure.probe, failure.reason)
         for one in addresses

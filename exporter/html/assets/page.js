@@ -99,6 +99,7 @@ function refreshRegularly(line) {
   let isOn = remembered() !== "off";
   let last = Date.now();
   button.type = "button";
+  note.className = "on-screen";
   line.append(note, button);
 
   function remembered(value) {
