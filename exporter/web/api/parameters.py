@@ -138,8 +138,12 @@ Match = Annotated[
     ),
 ]
 CheckName = Annotated[str, AfterValidator(_check), WithJsonSchema({"type": "string", "enum": _CHECKS})]
-WholeNumber = Annotated[int, BeforeValidator(_number)]
-Limit = Annotated[WholeNumber, Field(ge=1, le=1000, description="most entries of the page")]
+WholeNumber = BeforeValidator(_number)
+Limit = Annotated[
+    int,
+    Field(ge=1, le=1000, description="most entries of the page"),
+    WholeNumber,
+]
 NameCursor = Annotated[
     str | None, PlainValidator(_name_of), _TEXT, Field(description="`next_cursor` of the page before")
 ]
@@ -194,7 +198,7 @@ class MetadataParameters(Parameters):
     """Which metrics, as in Prometheus."""
 
     metric: str | None = Field(None, description="of this metric only")
-    limit: Annotated[WholeNumber, Field(description="most metrics; negative for all")] = -1
+    limit: Annotated[int, WholeNumber, Field(description="most metrics; negative for all")] = -1
 
 
 def read_parameters(form: type[P], items: Sequence[tuple[str, str]]) -> P:

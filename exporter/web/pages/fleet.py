@@ -42,8 +42,8 @@ class FleetParameters(SelectedParameters):
     state: list[TargetState] = Field([], max_length=MOST_VALUES)
     search: Annotated[str, AfterValidator(_words)] = Field("", max_length=200)
     sort: Annotated[FleetOrder, BeforeValidator(_order)] = FleetOrder.VERDICT
-    page: WholeNumber = Field(1, ge=1, le=1_000_000)
-    limit: Annotated[WholeNumber, AfterValidator(_limit)] = LIMITS[0]
+    page: Annotated[int, Field(ge=1, le=1_000_000), WholeNumber] = 1
+    limit: Annotated[int, AfterValidator(_limit), WholeNumber] = LIMITS[0]
 
 
 def _query(links: QueryLinks) -> FleetQuery:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from xml.etree.ElementTree import Element
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Locator, Page
 
 from exporter.model import Severity, Verdict
 from exporter.summaries import FindingInWords
@@ -166,15 +166,21 @@ async def shown(at: Page) -> list[str]:
     return await at.locator("a.name").all_inner_texts()
 
 
+async def follow(at: Page, link: Locator) -> None:
+    """Click, and wait for the page that comes."""
+    async with at.expect_navigation():
+        await link.click()
+
+
 async def filters(browser: Browser, url: str) -> None:
     """Clicks through filters, orders and pages, and into a target."""
     async with opened(browser, url) as watched:
         at = watched.page
         before = await shown(at)
-        await at.get_by_role("link", name="Target", exact=True).click()
+        await follow(at, at.get_by_role("link", name="Target", exact=True))
         assert await shown(at) == sorted(await shown(at))
         assert await at.locator("th[aria-sort=ascending]").inner_text() == "Target"
-        await at.get_by_role("link", name="Next page").click()
+        await follow(at, at.get_by_role("link", name="Next page"))
         assert await at.get_by_text("Page 2 of 2").count() == 1
         await at.get_by_role("searchbox").fill("shop0000")
         await at.get_by_text("2 targets of 60").wait_for()
@@ -182,16 +188,18 @@ async def filters(browser: Browser, url: str) -> None:
         assert await at.evaluate("document.activeElement.name") == "search"
         await at.get_by_label("Verdict", exact=True).select_option("pass")
         await at.locator("a.chip", has_text="passes").wait_for()
-        await at.go_back()
-        await at.get_by_text("2 targets of 60").wait_for()
-        await at.get_by_role("link", name="Clear filters").click()
+        async with at.expect_event("load"):
+            await at.go_back()
+        assert await at.get_by_label("Verdict", exact=True).input_value() == ""
+        assert await at.get_by_text("2 targets of 60").count() == 1
+        await follow(at, at.get_by_role("link", name="Clear filters"))
         assert len(await shown(at)) == 50
         await at.goto(url)
         assert await shown(at) == before
-        await at.locator("a.tile", has_text="unreachable").click()
+        await follow(at, at.locator("a.tile", has_text="unreachable"))
         assert set(await at.locator(".verdict").all_inner_texts()) == {"unreachable"}
         assert watched.complaints == []
-        await at.locator("a.name").first.click()
+        await follow(at, at.locator("a.name").first)
         assert "/targets/" in at.url
         assert watched.hosts() == {urlsplit(url).netloc}
 
@@ -239,7 +247,7 @@ async def looks(browser: Browser, url: str) -> None:
         assert await watched.violations() == []
     async with opened(browser, url, scripts=False) as watched:
         await watched.page.get_by_role("searchbox").fill("shop0000")
-        await watched.page.get_by_role("button", name="Show").click()
+        await follow(watched.page, watched.page.get_by_role("button", name="Show"))
         assert len(await shown(watched.page)) == 2
         assert await watched.page.get_by_role("button", name="Stop refreshing").count() == 0
     async with opened(browser, url, dark=True) as watched:
