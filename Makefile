@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills lists hostile kubernetes oracles pictures clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills lists hostile kubernetes oracles pictures screenshots clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -118,6 +118,10 @@ bare:
 # chromium, nodejs and npm in addition to what the tests need, and downloads Grafana's components.
 pictures: setup
 	$(BIN)/python -m tools.pictures $(PICTURES_FLAGS)
+
+# Pictures of the web pages, with made-up scans; a minute. Needs Debian's chromium.
+screenshots: setup
+	$(BIN)/python -m tools.screenshots
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

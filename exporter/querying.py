@@ -44,28 +44,30 @@ class TargetFilter:
         selectors: any of them selects the target.
         checks, verdicts, policies: there is a verdict with one of each. With policies alone, the target has one of
             them.
-        grades: an address has one of them.
+        grades: an address has one of them; None is a grade that is not known.
     """
 
     selectors: tuple[Selector, ...] = ()
     checks: frozenset[str] = frozenset()
     verdicts: frozenset[Verdict] = frozenset()
     policies: frozenset[str] = frozenset()
-    grades: frozenset[Letter] = frozenset()
+    grades: frozenset[Letter | None] = frozenset()
 
     def matches(self, summary: Summary) -> bool:
         """Whether the target is in the list."""
-        return self._is_selected(summary) and self._has_verdict(summary) and self._has_grade(summary)
+        return self.is_selected(summary) and self.has_verdict(summary) and self.has_grade(summary)
 
-    def _is_selected(self, summary: Summary) -> bool:
+    def is_selected(self, summary: Summary) -> bool:
+        """Whether its labels and policies meet the filter."""
+        if self.policies and self.policies.isdisjoint(summary.policies):
+            return False
         if not self.selectors:
             return True
         labels = summary.labels
         return any(selector.matches(labels) for selector in self.selectors)
 
-    def _has_verdict(self, summary: Summary) -> bool:
-        if self.policies.isdisjoint(summary.policies) and self.policies:
-            return False
+    def has_verdict(self, summary: Summary) -> bool:
+        """Whether its verdicts meet the filter."""
         if not self.checks and not self.verdicts:
             return True
         return summary.judged is not None and any(
@@ -75,8 +77,9 @@ class TargetFilter:
             for one in summary.judged.verdicts
         )
 
-    def _has_grade(self, summary: Summary) -> bool:
-        return not self.grades or any(one.grade in self.grades for one in summary.addresses)
+    def has_grade(self, summary: Summary) -> bool:
+        """Whether its grades meet the filter."""
+        return not self.grades or not self.grades.isdisjoint(summary.grades)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +163,18 @@ class PolicyInUse:
 
 
 class Queries:
-    """Answers questions; called on the event loop."""
+    """Answers questions; called on the event loop.
+
+    Attributes:
+        next_due_of: when the target is scanned next; None while the schedule is not known.
+        places: one is taken by each question that looks at all targets.
+    """
 
     def __init__(self, publisher: Publisher, store: Store, next_due_of: Callable[[str], datetime | None]) -> None:
         self._publisher, self._store = publisher, store
         self.next_due_of = next_due_of
         self._names: tuple[Setup | None, list[str]] = (None, [])
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self.places = asyncio.Semaphore(_AT_ONCE)
 
     @property
     def now(self) -> datetime:
@@ -189,7 +197,7 @@ class Queries:
 
         Targets that come and go between two pages do not lead to others being left out, or being there twice.
         """
-        async with self._places:
+        async with self.places:
             names, found = self.names(), list[Summary]()
             start = 0 if after is None else bisect_right(names, after)
             for place in range(start, len(names)):
@@ -205,7 +213,7 @@ class Queries:
 
     async def summaries(self, selectors: Sequence[Selector] = ()) -> AsyncIterator[Summary]:
         """All targets in short, by name: those that one of the selectors selects, or all without selectors."""
-        async with self._places:
+        async with self.places:
             for place, name in enumerate(self.names()):
                 if place % _SLICE == 0:
                     await asyncio.sleep(0)
@@ -219,7 +227,7 @@ class Queries:
         Raises:
             KeyError: there is no such target.
         """
-        async with self._places:
+        async with self.places:
             reports = []
             for report in self._publisher.each_report_of(name):
                 reports.append(report)

@@ -3,18 +3,47 @@
 A complete report takes milliseconds to make. So the publisher keeps what follows of each target when it is judged.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from exporter.certificate_summaries import CertificateSummary, certificates_of
+from exporter.facts.certificate import CertificateFacts
 from exporter.grade import Grade, Letter
-from exporter.model import Finding, Report, Severity, Target, Verdict
+from exporter.model import Finding, Reason, Report, Severity, Target, Verdict
 from exporter.selectors import labels_of
 
 _BEST_FIRST = tuple(Letter)
+_NO_GRADE: frozenset[Letter | None] = frozenset({None})
+_WORST_FIRST = tuple(Severity)
+_HANDSHAKE = "handshake"
+"""The probe without which nothing is known of a server."""
+MOST_WORDS = 200
+"""Characters of a summary that are kept for lists."""
+
+
+class TargetState(StrEnum):
+    """What is said of a target in one word, the worst first.
+
+    Values:
+        FAIL: a check fails, and this is not accepted.
+        UNREACHABLE: the last scan made no TLS handshake at any address. Verdicts may still count, by older facts.
+        UNKNOWN: nothing fails, and something is unknown, or nothing applies.
+        NEVER_SCANNED: no scan has ended yet.
+        ACCEPTED: the operator accepts everything that fails.
+        PASS: all policies are met.
+    """
+
+    FAIL = "fail"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+    NEVER_SCANNED = "never_scanned"
+    ACCEPTED = "accepted"
+    PASS = "pass"  # noqa: S105 - a verdict
 
 
 class VerdictOf(NamedTuple):
@@ -31,8 +60,46 @@ class VerdictOf(NamedTuple):
     accepted: bool = False
 
 
-_shared = lru_cache(maxsize=4096)(VerdictOf)
-"""The same verdicts are found of thousands of targets."""
+class FindingInWords(NamedTuple):
+    """The finding of a target that a list shows.
+
+    Attributes:
+        summary: at most `MOST_WORDS` characters and an ellipsis.
+        accepted: the operator accepts this failure today.
+    """
+
+    policy: str
+    check: str
+    severity: Severity
+    summary: str
+    accepted: bool = False
+
+
+class FailedProbe(NamedTuple):
+    """A probe that could not find out."""
+
+    probe: str
+    reason: Reason
+
+
+# Most targets of a fleet have the same verdicts, words and failures as others, so that all of them share one.
+_verdict_kept = lru_cache(maxsize=4096)(VerdictOf)
+_words_kept = lru_cache(maxsize=4096)(FindingInWords)
+
+
+@lru_cache(maxsize=4096)
+def _verdicts_kept(verdicts: tuple[VerdictOf, ...]) -> tuple[VerdictOf, ...]:
+    return verdicts
+
+
+@lru_cache(maxsize=4096)
+def _failures_kept(failures: tuple[tuple[str, Reason], ...]) -> tuple[FailedProbe, ...]:
+    return tuple(FailedProbe(*one) for one in failures)
+
+
+@lru_cache(maxsize=4096)
+def _compliant_kept(compliant: tuple[tuple[str, bool | None], ...]) -> Mapping[str, bool | None]:
+    return MappingProxyType(dict(compliant))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +113,9 @@ class AddressSummary:
         scanned_at: end of the last scan.
         last_success_at: end of the last successful scan; None if there was none.
         certificates: the server's own, one for each kind of key; empty where none is known.
+        certificate_ends_at: when the first certificate ends that clients use; None where none is known.
+        failures: of the last scan.
+        unreached: why the last scan made no handshake; None if it made one, or if the cause is on this machine.
     """
 
     address: str | None
@@ -54,6 +124,9 @@ class AddressSummary:
     scanned_at: datetime
     last_success_at: datetime | None
     certificates: tuple[CertificateSummary, ...] = ()
+    certificate_ends_at: datetime | None = None
+    failures: tuple[FailedProbe, ...] = ()
+    unreached: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +137,15 @@ class LatestVerdicts:
         addresses: at least one.
         compliant: policy -> whether it is met at every address; None where nothing fails but something is unknown.
         verdicts: of every address, each once.
+        worst: the worst failure: one that is accepted only if all are; None without one.
+        unknown: the most severe finding that is unknown; None without one.
     """
 
     addresses: tuple[AddressSummary, ...]
     compliant: Mapping[str, bool | None]
     verdicts: tuple[VerdictOf, ...]
+    worst: FindingInWords | None = None
+    unknown: FindingInWords | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +208,11 @@ class Summary:
         return max(known, key=_BEST_FIRST.index) if known and len(known) == len(letters) else None
 
     @property
+    def grades(self) -> frozenset[Letter | None]:
+        """Of all addresses; None is a grade that is not known."""
+        return frozenset(one.grade for one in self.addresses) or _NO_GRADE
+
+    @property
     def scanned_at(self) -> datetime | None:
         """End of the last scan; None before the first one."""
         return max((one.scanned_at for one in self.addresses), default=None)
@@ -143,28 +225,80 @@ class Summary:
         return min(known) if known and len(known) == len(times) else None
 
     @property
+    def certificate_ends_at(self) -> datetime | None:
+        """When the first certificate of any address ends; None where none is known."""
+        known = [one.certificate_ends_at for one in self.addresses if one.certificate_ends_at is not None]
+        return min(known, default=None)
+
+    @property
+    def worst(self) -> FindingInWords | None:
+        """The worst failure, if it is of a policy that the target still has."""
+        return self._current(self.judged.worst if self.judged else None)
+
+    @property
+    def unknown(self) -> FindingInWords | None:
+        """The most severe unknown finding, if it is of a policy that the target still has."""
+        return self._current(self.judged.unknown if self.judged else None)
+
+    def _current(self, finding: FindingInWords | None) -> FindingInWords | None:
+        return finding if finding is not None and finding.policy in self.policies else None
+
+    def state(self, policies: Collection[str] = ()) -> TargetState:
+        """What is said of the target by these of its policies; by all of them without any."""
+        judged = self.judged
+        if judged is None:
+            return TargetState.NEVER_SCANNED
+        if all(one.unreached is not None for one in judged.addresses):
+            return TargetState.UNREACHABLE
+        wanted = [policy for policy in self.policies if policy in policies] if policies else self.policies
+        met = {judged.compliant.get(policy) for policy in wanted}
+        if False in met:
+            return TargetState.FAIL if _is_failing(judged, wanted) else TargetState.ACCEPTED
+        return TargetState.PASS if met == {True} else TargetState.UNKNOWN
+
+    @property
     def labels(self) -> dict[str, str]:
         """What selectors compare."""
         return labels_of(self.target)
 
 
+def _is_failing(judged: LatestVerdicts, policies: Collection[str]) -> bool:
+    """Whether a check of these policies fails, and this is not accepted."""
+    worst = judged.worst
+    if worst is not None and not worst.accepted and worst.policy in policies:
+        return True
+    return any(one.verdict is Verdict.FAIL and not one.accepted and one.policy in policies for one in judged.verdicts)
+
+
 def judged_of(reports: Sequence[Report]) -> LatestVerdicts:
     """What is kept of the reports of one target, of which there is at least one."""
-    found = (finding for report in reports for finding in report.findings)
+    found = [finding for report in reports for finding in report.findings]
+    met = [(policy, _together([one.compliant_with(policy) for one in reports])) for policy in reports[0].policies]
     return LatestVerdicts(
         tuple(map(_address_summary, reports)),
-        {policy: _together([report.compliant_with(policy) for report in reports]) for policy in reports[0].policies},
-        tuple(dict.fromkeys(map(_verdict_of, found))),
+        _compliant_kept(tuple(met)),
+        _verdicts_kept(tuple(dict.fromkeys(map(_verdict_of, found)))),
+        _worst(found, Verdict.FAIL),
+        _worst(found, Verdict.UNKNOWN),
     )
 
 
 def _verdict_of(finding: Finding) -> VerdictOf:
-    return _shared(finding.policy, finding.check, finding.verdict, finding.severity, finding.accepted is not None)
+    return _verdict_kept(finding.policy, finding.check, finding.verdict, finding.severity, finding.accepted is not None)
+
+
+def _worst(findings: Sequence[Finding], verdict: Verdict) -> FindingInWords | None:
+    of_verdict = [one for one in findings if one.verdict is verdict]
+    if not of_verdict:
+        return None
+    worst = min(of_verdict, key=lambda one: (one.accepted is not None, _WORST_FIRST.index(one.severity)))
+    words = worst.summary if len(worst.summary) <= MOST_WORDS else f"{worst.summary[:MOST_WORDS]}…"
+    return _words_kept(worst.policy, worst.check, worst.severity, words, worst.accepted is not None)
 
 
 def _address_summary(report: Report) -> AddressSummary:
-    grade = report.facts.get(Grade)
-    result = report.result
+    grade, result = report.facts.get(Grade), report.result
+    failures = _failures_kept(tuple((one.probe, one.reason) for one in result.failures))
     return AddressSummary(
         report.address,
         result.success,
@@ -172,7 +306,20 @@ def _address_summary(report: Report) -> AddressSummary:
         result.ended_at,
         report.last_success_at,
         certificates_of(report.facts),
+        _first_end(report.facts.get(CertificateFacts)),
+        failures,
+        None if result.success or result.probes.get(_HANDSHAKE, False) else _unreached(failures),
     )
+
+
+def _first_end(certificates: CertificateFacts | None) -> datetime | None:
+    deployments = certificates.deployments if certificates else ()
+    return min((one.not_after for chain in deployments for one in chain.linked or chain.chain), default=None)
+
+
+def _unreached(failures: Sequence[FailedProbe]) -> Reason | None:
+    reason = next((one.reason for one in failures if one.probe == _HANDSHAKE), None)
+    return None if reason is Reason.INTERNAL else reason
 
 
 def _together(met: Sequence[bool | None]) -> bool | None:

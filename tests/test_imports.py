@@ -31,7 +31,7 @@ ORDER = (
         "looplag",
         "scan_log",
     ),
-    *("probing", "querying", "certificate_lists", "policy_counts", "scan_requests", "report", "html"),
+    *("probing", "querying", "overview", "certificate_lists", "policy_counts", "scan_requests", "report", "html"),
     *("manual", "comparison"),
     *("terminal", "reports", "reloading", "status", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),

@@ -21,6 +21,7 @@ from exporter.scan_requests import Scanning, ScanRequests
 from exporter.schedule import Schedule
 from exporter.store import Store
 from exporter.store.changelog import MemoryLog
+from exporter.summaries import LatestVerdicts
 from exporter.targets.discovered import TargetList
 from exporter.targets.discovery import SourceState
 from exporter.web import ApiData, Gate, Sources, make_app, serving
@@ -88,6 +89,10 @@ class KnownFleet:
     async def took(self, results: list[ScanResult]) -> None:
         """A scan of all addresses of a target has ended."""
         await self.publisher.take(results, 0)
+
+    def knows(self, name: str, judged: LatestVerdicts) -> None:
+        """Lists show this of the target, although nothing is stored of it."""
+        self.publisher._judged[name] = judged  # noqa: SLF001 - to judge ten thousand takes minutes
 
     async def _scan(self, name: str, _late: object) -> bool:
         self.scans.append(name)

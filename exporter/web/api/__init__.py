@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
-from weakref import WeakValueDictionary
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -14,7 +13,6 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from exporter.text import escaped
-from exporter.web.access import NETWORK
 from exporter.web.api import catalogue, scans, sources, targets
 from exporter.web.api.errors import STATUS, ApiError
 from exporter.web.api.forms import ErrorAnswer
@@ -22,6 +20,7 @@ from exporter.web.api.openapi import DESCRIPTION_PATH, description
 from exporter.web.api.operation import PREFIX, AnyOperation, ApiData, Reply
 from exporter.web.api.parameters import Parameters, read_parameters
 from exporter.web.lifecycle import Gate
+from exporter.web.places import Places
 
 __all__ = ["OPERATIONS", "ApiData", "ApiRoute", "openapi_text"]
 
@@ -33,9 +32,6 @@ OPERATIONS: tuple[AnyOperation, ...] = (
 )
 _PIECE = 65536
 """Characters that are escaped in one turn of the event loop."""
-MOST_AT_ONCE, MOST_OF_NETWORK = 32, 8
-"""Most requests that are answered at once, of all clients and of one network; others wait. A slow client holds an
-answer of up to a megabyte, and must not keep out the others."""
 _HEADERS = {"Cache-Control": "no-store"}
 
 
@@ -50,8 +46,7 @@ class ApiRoute(BaseRoute):
 
     def __init__(self, data: ApiData, gate: Gate) -> None:
         self._data, self._gate = data, gate
-        self._places = asyncio.Semaphore(MOST_AT_ONCE)
-        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # while somebody has a place
+        self._places = Places()
         self._description = openapi_text()  # takes some 60 ms, which a request must not
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -62,9 +57,7 @@ class ApiRoute(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See `BaseRoute`."""
         request = Request(scope, receive)
-        network = str(scope.get("state", {}).get(NETWORK, ""))
-        share = self._shares.setdefault(network, asyncio.Semaphore(MOST_OF_NETWORK))
-        async with share, self._places:
+        async with self._places.taken(scope):
             try:
                 response = await self._respond(request)
             except ApiError as error:

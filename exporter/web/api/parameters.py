@@ -140,10 +140,11 @@ Match = Annotated[
     ),
 ]
 CheckName = Annotated[str, AfterValidator(_check), WithJsonSchema({"type": "string", "enum": _CHECKS})]
+WholeNumber = BeforeValidator(_number)
 Limit = Annotated[
     int,
     Field(ge=1, le=1000, description="most entries of the page"),
-    BeforeValidator(_number),
+    WholeNumber,
 ]
 NameCursor = Annotated[
     str | None, PlainValidator(_name_of), _TEXT, Field(description="`next_cursor` of the page before")
@@ -153,13 +154,18 @@ LogCursor = Annotated[
 ]
 
 
-class TargetsParameters(Parameters):
-    """Which targets, and which page of them. A target has to meet all filters."""
+class SelectedParameters(Parameters):
+    """Which targets. A target has to meet all filters."""
 
     match: Match = []
     check: list[CheckName] = Field([], max_length=MOST_VALUES, description="has a verdict of this check")
     verdict: list[Verdict] = Field([], max_length=MOST_VALUES, description="has such a verdict, of `check` if given")
     policy: list[str] = Field([], max_length=MOST_VALUES, description="is judged by this policy; the verdict is of it")
+
+
+class TargetsParameters(SelectedParameters):
+    """Which targets, and which page of them. A target has to meet all filters."""
+
     grade: list[Letter] = Field([], max_length=MOST_VALUES, description="an address has this grade")
     limit: Limit = 100
     cursor: NameCursor = None
@@ -194,7 +200,7 @@ class MetadataParameters(Parameters):
     """Which metrics, as in Prometheus."""
 
     metric: str | None = Field(None, description="of this metric only")
-    limit: Annotated[int, BeforeValidator(_number), Field(description="most metrics; negative for all")] = -1
+    limit: Annotated[int, WholeNumber, Field(description="most metrics; negative for all")] = -1
 
 
 def read_parameters(form: type[P], items: Sequence[tuple[str, str]]) -> P:

@@ -1,8 +1,9 @@
 """Targets, their reports, and what changed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from exporter.grade import Letter
 from exporter.model import Report
 from exporter.querying import ChangeFilter, FoundChanges, TargetFilter
 from exporter.report import ReportForm, report_form
@@ -29,6 +30,7 @@ from exporter.web.api.parameters import (
     ChangesParameters,
     HistoryParameters,
     Parameters,
+    SelectedParameters,
     TargetsParameters,
     log_cursor,
     name_cursor,
@@ -37,14 +39,19 @@ from exporter.web.api.parameters import (
 _SLICE = 100
 
 
-async def _targets(data: ApiData, _name: str, parameters: TargetsParameters) -> Reply:
-    wanted = TargetFilter(
+def target_filter(parameters: SelectedParameters, grades: Iterable[Letter | None]) -> TargetFilter:
+    """The filter that parameters ask for."""
+    return TargetFilter(
         tuple(parameters.match),
         frozenset(parameters.check),
         frozenset(parameters.verdict),
         frozenset(parameters.policy),
-        frozenset(parameters.grade),
+        frozenset(grades),
     )
+
+
+async def _targets(data: ApiData, _name: str, parameters: TargetsParameters) -> Reply:
+    wanted = target_filter(parameters, parameters.grade)
     found = await data.queries.targets(wanted, parameters.cursor, parameters.limit)
     parts = []
     for place, summary in enumerate(found.summaries):

@@ -5,6 +5,7 @@ from starlette.routing import BaseRoute
 from exporter.html.templates import preload
 from exporter.web.pages import certificates, changes, fleet, policies, policy, status, target
 from exporter.web.pages.page import ASSETS_ROUTE, PageData, PageRoute, WebPage
+from exporter.web.places import Places
 
 __all__ = ["PAGES", "PageData", "WebPage", "page_routes"]
 
@@ -22,4 +23,5 @@ PAGES: tuple[WebPage, ...] = (
 def page_routes(data: PageData) -> list[BaseRoute]:
     """The routes of all pages, and of what they load."""
     preload()
-    return [ASSETS_ROUTE, *(PageRoute(page, data) for page in PAGES)]
+    places = Places()
+    return [ASSETS_ROUTE, *(PageRoute(page, data, places) for page in PAGES)]

@@ -14,6 +14,7 @@ from exporter.status import StatusSources
 from exporter.web.api import ApiData
 from exporter.web.api.errors import STATUS, ApiError
 from exporter.web.lifecycle import Gate
+from exporter.web.places import Places
 
 _POLICY = "; ".join(
     (
@@ -55,6 +56,14 @@ class PageNotFoundError(Exception):
     """There is nothing of this name. The message is for people."""
 
 
+class WrongQueryError(Exception):
+    """The query cannot be used. The page says why: it is shown with these values and status 400."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        super().__init__()
+        self.values = values
+
+
 @dataclass(frozen=True, slots=True)
 class WebPage:
     """One page.
@@ -64,7 +73,7 @@ class WebPage:
         section: the entry of the navigation that is current.
         template: its name.
         values: data, the request, and the value of `{name}` (empty without one), to the values of the template; raises
-            `PageNotFoundError`, or `ApiError` as an operation of the API.
+            `PageNotFoundError`, `WrongQueryError`, or `ApiError` as an operation of the API.
     """
 
     path: str
@@ -76,8 +85,8 @@ class WebPage:
 class PageRoute(BaseRoute):
     """The route of one page. Segments are decoded one by one, because names may have any character."""
 
-    def __init__(self, page: WebPage, data: PageData) -> None:
-        self._page, self._data = page, data
+    def __init__(self, page: WebPage, data: PageData, places: Places) -> None:
+        self._page, self._data, self._places = page, data, places
         self._fixed = page.path.removesuffix("{name}")
         self._named = page.path.endswith("{name}")
         self._root = "../" * (page.path.count("/") - 1)
@@ -95,26 +104,29 @@ class PageRoute(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See `BaseRoute`."""
-        response = await self._respond(Request(scope, receive), bytes(scope["raw_path"]))
-        await response(scope, receive, send)
+        async with self._places.taken(scope):
+            response = await self._respond(Request(scope, receive), bytes(scope["raw_path"]))
+            await response(scope, receive, send)
 
     async def _respond(self, request: Request, raw_path: bytes) -> Response:
         if request.method not in {"GET", "HEAD"}:
             return PlainTextResponse("This page has GET and HEAD only.\n", 405, {"Allow": "GET, HEAD"})
-        frame: dict[str, object] = {"root": self._root, "section": self._page.section}
+        status, frame = 200, dict[str, object]({"root": self._root, "section": self._page.section})
         if not self._data.api.ready():
             frame["message"] = "Not all targets are known yet. Try again in some seconds."
             return HTMLResponse(render("message.html", frame), 503, {**HEADERS, "Refresh": "5"})
         try:
             name = unquote_to_bytes(raw_path[len(self._fixed) :]).decode()
             values = await self._page.values(self._data, request, name)
+        except WrongQueryError as error:
+            status, values = 400, error.values
         except (PageNotFoundError, UnicodeDecodeError) as error:
             frame["message"] = str(error) if isinstance(error, PageNotFoundError) else "The path is not UTF-8."
             return HTMLResponse(render("message.html", frame), 404, HEADERS)
         except ApiError as error:
             frame["message"] = sentence(error.message)
             return HTMLResponse(render("message.html", frame), STATUS[error.type], {**HEADERS, **error.headers})
-        return HTMLResponse(await render_slices(self._page.template, {**frame, **values}), headers=HEADERS)
+        return HTMLResponse(await render_slices(self._page.template, {**frame, **values}), status, HEADERS)
 
 
 async def _asset(request: Request) -> Response:

@@ -7,7 +7,8 @@ from starlette.types import Message
 
 from exporter.web import Gate
 from exporter.web.access import NETWORK
-from exporter.web.api import MOST_AT_ONCE, MOST_OF_NETWORK, ApiRoute
+from exporter.web.api import ApiRoute
+from exporter.web.places import MOST_AT_ONCE, MOST_OF_NETWORK
 from tests.support.known_fleet import KnownFleet
 from tests.support.targets import make_target
 
