@@ -14,7 +14,7 @@ from rich.text import Text
 from exporter.case import Case
 from exporter.checks.registry import CHECKS
 from exporter.cli import exits
-from exporter.cli.pages import show
+from exporter.cli.pages import PROSE_WIDTH, page_console, show
 from exporter.cli.policies import named_policy
 from exporter.config.sections import GlobalSettings
 from exporter.config.values import is_policy_path
@@ -34,7 +34,8 @@ _DEFAULT_POLICY = str(GlobalSettings.model_fields["policy"].default)
 
 def run(options: argparse.Namespace) -> int:
     """Print the explanation; returns the exit code."""
-    show(_explanation(options.name))
+    explanation, console = _explanation(options.name), page_console()
+    show(explanation, page_console(min(console.width, PROSE_WIDTH)))
     return exits.OK
 
 
@@ -103,7 +104,10 @@ def _of_alert(alert: AlertPage) -> RenderableType:
     facts = [f"Severity: {', '.join(alert.severities)}. Fires after {alert.held_for}."]
     facts += [f"Check of policies: {', '.join(alert.checks)}."] if alert.checks else []
     page = re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", alert.page)  # links to pages that are not here
-    return Group(_title(alert.name, "alert"), *map(_paragraph, (alert.summary, *facts)), Markdown(page))
+    page = re.sub(r"^```\w+$", "```text", page, flags=re.MULTILINE)  # in one colour
+    return Group(
+        _title(alert.name, "alert"), *map(_paragraph, (alert.summary, *facts)), Markdown(page, code_theme="ansi_dark")
+    )
 
 
 def _of_policy(policy: Policy) -> RenderableType:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.cli import exits
-from exporter.cli.pages import show
+from exporter.cli.pages import page_console, show
 from exporter.config import Config
 from exporter.config.values import is_policy_path
 from exporter.environment import utc_now
@@ -51,9 +51,9 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(escaped_lines(json.dumps(as_data(found), indent=2, ensure_ascii=False)))
     else:
-        console = Console(highlight=False)
+        console = page_console()
         if not console.is_terminal:
-            console = Console(highlight=False, width=_UNLIMITED)
+            console = page_console(_UNLIMITED)
         show(Group(*_page(found, console)), console)
     if found.listing.rejected:
         return exits.NOT_COMPLIANT
