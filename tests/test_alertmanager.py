@@ -1,5 +1,6 @@
 """The example for Alertmanager is valid, routes as described, and mutes by labels that the alerts have."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -54,6 +55,22 @@ def test_alerts_go_where_they_should(labels: str) -> None:
     where = [f"--config.file={FILE.name}", f"--verify.receivers={ROUTES[labels]}"]
     good, said = amtool("config", "routes", "test", *where, *labels.split())
     assert good, said
+
+
+@pytest.mark.real
+def test_a_message_leads_to_the_page_where_there_is_one(tmp_path: Path) -> None:
+    (chat,) = (one["slack_configs"][0] for one in CONFIG["receivers"] if "slack_configs" in one)
+    notes = {"summary": "It fails.", "runbook_url": "https://r/x.md"}
+    page = "https://tls.example.com/targets/a%20b#check-hsts"
+    alerts = [{"status": "firing", "annotations": {**notes, "page": url}} for url in (page, "")]
+    data = {"status": "firing", "commonLabels": {"target": "a b"}, "alerts": alerts}
+    (tmp_path / "data.json").write_text(json.dumps(data), encoding="utf-8")
+    (tmp_path / "none.tmpl").write_text("", encoding="utf-8")
+    where = [f"--template.glob={tmp_path}/*.tmpl", f"--template.data={tmp_path}/data.json"]
+    good, said = amtool("template", "render", *where, f"--template.text={chat['text']}")
+    assert good, said
+    expected = f"<{page}|page> It fails. <https://r/x.md|runbook>  It fails. <https://r/x.md|runbook>"
+    assert said.strip() == expected
 
 
 def test_every_receiver_gets_something() -> None:

@@ -40,6 +40,7 @@ class ChangesAtOnce:
 
     Attributes:
         is_watched: the target is still there.
+        texts: verdicts first, then what they are about.
     """
 
     target: str
@@ -54,7 +55,9 @@ def _by_day(queries: Queries, found: FoundChanges) -> list[tuple[date, list[Chan
         return change.at, change.target, change.address
 
     groups = [
-        ChangesAtOnce(target, address, at, queries.summary(target) is not None, list(map(change_text, those)))
+        ChangesAtOnce(
+            target, address, at, queries.summary(target) is not None, list(map(change_text, reversed(list(those))))
+        )
         for (at, target, address), those in groupby(found.changes, together)
     ]
     return [(day, list(those)) for day, those in groupby(groups, lambda one: one.at.date())]

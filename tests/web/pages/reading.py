@@ -5,6 +5,8 @@ import html
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
+from html5lib import HTMLParser  # type: ignore[import-untyped]
+
 from exporter.model import Target
 from tests.support.known_fleet import FleetApi, KnownFleet, served
 
@@ -23,6 +25,7 @@ async def source(api: FleetApi, path: str, status: int = 200) -> str:
     """The page as HTML."""
     answer = await api.ask(path)
     assert answer.status == status, answer.body[:2000]
+    HTMLParser(strict=True).parse(answer.body.decode())  # every error that the HTML standard defines
     return answer.body.decode()
 
 

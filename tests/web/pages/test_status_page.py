@@ -31,7 +31,7 @@ def test_without_a_daemon_it_has_what_is_known() -> None:
         assert "Targets 1" in text
         assert "Changes are known since 2026-11-22 12:00" in text
         assert f"TLS Posture Exporter {__version__}" in text
-        assert "configuration file in use 0 0 0 0" in text
+        assert "configuration file in use 0 Pools of threads" in text
 
     on([make_target()], steps)
 
@@ -46,11 +46,11 @@ def test_sources_and_rejected_targets() -> None:
         api.fleet.sources = [works, fails, waits]
         labels = {"__address__": f"https://a:hunter2@{HOSTILE}", "token": "hunter3"}
         rejected = Rejected("file_sd_configs.0", labels, f"is wrong {HOSTILE}")
-        outcomes = {"targets": {"used": 1}, "file_sd_configs.0": dict.fromkeys(("used", "merged", "dropped"), 4)}
+        outcomes = {"file_sd_configs.0": dict.fromkeys(("used", "merged", "dropped"), 4)}
         outcomes["file_sd_configs.0"]["rejected"] = 1
-        api.fleet.listing = TargetList((), {}, outcomes, (rejected,))
+        api.fleet.listing = TargetList((), {"test": ("targets",), "b": ("file_sd_configs.0",)}, outcomes, (rejected,))
         page, text = await source(api, "/status"), await words(api, "/status")
-        assert "configuration file in use 1 0 0 0" in text
+        assert "configuration file in use 1 file_sd_configs.0 works" in text
         assert "file_sd_configs.0 works 2026-11-22 12:00 4 4 4 1" in text
         assert 'http_sd_configs.0 fails: no answer "><script>' in text
         assert "dns_sd_configs.0 no answer yet never – – – –" in text
