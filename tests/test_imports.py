@@ -20,6 +20,7 @@ ORDER = (
         "judge",
         "store",
         "metrics",
+        "ranking",
         "summaries",
         "publisher",
         "loading",
