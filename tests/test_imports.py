@@ -20,6 +20,7 @@ ORDER = (
         "judge",
         "store",
         "metrics",
+        "ranking",
         "summaries",
         "publisher",
         "loading",
@@ -28,7 +29,7 @@ ORDER = (
         "scan_log",
     ),
     *("probing", "selectors", "querying", "scan_requests", "report", "html"),
-    *("terminal", "reports", "reloading", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
+    *("terminal", "overview", "reports", "reloading", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
     *("cli", "__main__"),
 )
 """Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""

@@ -8,14 +8,16 @@ from pathlib import Path
 from exporter import __version__
 
 DEFAULT_ADDRESS = ":19443"
+MOST_AT_ONCE = 1000
+"""Most targets that `scan --concurrency` allows at once."""
 EXIT_CODES = """exit codes:
   0    done; `scan`: every target complies; `serve`: ended by SIGTERM or SIGINT
-  1    `scan`: a target does not comply
+  1    `scan`: a target does not comply (`--fail-on` says which checks count)
   2    wrong usage or configuration, or an address cannot be listened on
   3    `scan`: a target could not be scanned, or not everything is known; any command: an internal error
-  130  `serve`: SIGINT came twice, or the end took more than 9 s; other commands: SIGINT
+  130  `serve`: SIGINT came twice, or the end took more than 9 s; other commands: SIGINT; `scan` prints what is done
   141  the reader of standard output has closed it
-  143  `serve`: SIGTERM came twice, or the end took more than 9 s"""
+  143  `serve`: SIGTERM came twice, or the end took more than 9 s; `scan`: SIGTERM; it prints what is done"""
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -97,7 +99,23 @@ def _scan(add: Add) -> None:
     command.add_argument(
         "--explain",
         action="store_true",
-        help="below the table, show for each finding that did not pass what the policy asks and what to change",
+        help="show for each finding that did not pass what the policy asks and what to change",
+    )
+    command.add_argument(
+        "--verbose", action="store_true", help="several targets: show all checks of each, not only what fails"
+    )
+    command.add_argument(
+        "--fail-on",
+        choices=["critical", "warning", "info", "unknown"],
+        default="info",
+        help="the least severity of checks that count for exit codes 1 and 3; with `unknown`, all count, and what is "
+        "unknown or could not be scanned is 1 too (default info)",
+    )
+    command.add_argument(
+        "--concurrency",
+        type=_count,
+        metavar="N",
+        help="most targets that are scanned at once (default: max_concurrent_scans of the configuration, 10)",
     )
     command.add_argument("--timeout", type=_duration, metavar="DURATION", help="deadline of one scan (default 60s)")
     command.add_argument(
@@ -155,6 +173,12 @@ def _web_config_file(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TLS, passwords and header fields of the web server, as in Prometheus (docs/access.md)",
     )
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST_AT_ONCE):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_AT_ONCE}")
+    return int(text)
 
 
 def _interval(text: str) -> timedelta:

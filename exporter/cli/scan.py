@@ -5,25 +5,28 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from difflib import get_close_matches
 
-from exporter.cli import exits
+from exporter.cli.failing import exit_code
 from exporter.cli.output import complain
 from exporter.cli.policies import named_policy
+from exporter.cli.scanning import ScannedTargets, scan_all
 from exporter.config import Config
 from exporter.config.sections import TargetSettings
-from exporter.environment import make_resolver, utc_now
 from exporter.errors import ExporterError, TargetError
 from exporter.fleet import KeyIndex
 from exporter.judge import Judge, load_judge
 from exporter.model import Report, Target
 from exporter.policies import read_config
-from exporter.scan import Environment, scan_addresses
+from exporter.quoting import quoted
 from exporter.services import parse_service
 from exporter.targets import make_target, named, static_targets
-from exporter.workers import Workers
 
 DEFAULT_TIMEOUT = timedelta(seconds=60)
 """Time limit of one scan of a target named on the command line, unless the configuration has another."""
+
+_ALIKE = 0.85
+"""How alike two names are, at least, if one may be a mistake in the other (0 to 1, `difflib`)."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,16 +39,19 @@ def run(options: argparse.Namespace) -> int:
     keys = KeyIndex()
     judge = load_judge(targets, config.software.eol_files, keys.neighbours)
     targets = [judge.with_questions(target) for target in targets]
-    scanned = asyncio.run(_scan_all(targets, judge, keys, config))
-    reports = [report for of_target in scanned for report in of_target]
+    places = options.concurrency or config.global_.max_concurrent_scans
+    scanned = asyncio.run(scan_all(targets, judge, keys, config, places))
+    if scanned.signal is not None:
+        complain(f"tls-posture-exporter: interrupted: {len(scanned.not_scanned)} of {len(targets)} targets not scanned")
+    reports = [report for of_target in scanned.reports for report in of_target]
     match options.format:
         case "json":
             _print_json(reports)
         case "prometheus":
-            _print_metrics(scanned, judge, full=config.metrics.detail == "full")
+            _print_metrics(scanned.reports, judge, full=config.metrics.detail == "full")
         case _:
-            _print_table(reports, explain=options.explain)
-    return exit_code(reports)
+            _print_table(scanned, explain=options.explain, verbose=options.verbose)
+    return exit_code(reports, options.fail_on) if scanned.signal is None else 128 + scanned.signal
 
 
 def scan_targets(options: argparse.Namespace, config: Config) -> list[Target]:
@@ -81,6 +87,8 @@ def _meant(text: str, known: Sequence[Target], config: Config) -> Sequence[Targe
     except TargetError:
         if found := named(text, None, known):
             return found
+        if similar := _similar(text, known):
+            raise ExporterError(f"{quoted(text)} is none of the configured targets; did you mean {similar}?") from None
         raise
     if found := named(text, service, known):
         return found
@@ -88,40 +96,17 @@ def _meant(text: str, known: Sequence[Target], config: Config) -> Sequence[Targe
         listed = ", ".join(f"{other.name} ({other.starttls or other.protocol})" for other in others)
         message = f"{text} is none of the configured targets of this host ({listed}); only global settings apply to it"
         complain(f"tls-posture-exporter: {message}")
+    elif similar := _similar(service.host, known):
+        message = f"{text} is none of the configured targets; did you mean {similar}? Only global settings apply to it"
+        complain(f"tls-posture-exporter: {message}")
     target = make_target(TargetSettings.from_text(text), config.global_)
     return [target if config.global_.scan_timeout else replace(target, scan_timeout=DEFAULT_TIMEOUT)]
 
 
-async def _scan_all(
-    targets: Sequence[Target], judge: Judge, keys: KeyIndex, config: Config
-) -> list[tuple[Report, ...]]:
-    """The reports of each target, one for each address; `keys` is what the judge knows of neighbours."""
-    workers = Workers()
-    environment = Environment(now=utc_now, resolver=make_resolver(config), workers=workers)
-    places = asyncio.Semaphore(config.global_.max_concurrent_scans)
-
-    async def one(target: Target) -> tuple[Report, ...]:
-        async with places:
-            results = await scan_addresses(target, environment)
-        reports = judge.after_scan(results, utc_now())
-        keys.update(target.name, reports)
-        return reports
-
-    try:
-        scanned = await asyncio.gather(*map(one, targets))
-    finally:
-        await workers.close()
-    # Judge again, now that the keys of all targets are known.
-    return [judge.reports(reports, target, utc_now()) for target, reports in zip(targets, scanned, strict=True)]
-
-
-def exit_code(reports: Sequence[Report]) -> int:
-    """1 when a target does not comply, else 3 when one could not be scanned or is unknown, else 0."""
-    if any(report.compliant is False for report in reports):
-        return exits.NOT_COMPLIANT
-    if any(report.compliant is None or not report.result.success for report in reports):
-        return exits.UNKNOWN
-    return exits.OK
+def _similar(text: str, known: Sequence[Target]) -> str:
+    """The name or host of a configured target that is spelt almost like the text; empty if there is none."""
+    names = dict.fromkeys(name for target in known for name in (target.host, target.name))
+    return next(iter(get_close_matches(text, list(names), 1, _ALIKE)), "")
 
 
 # Each format imports only what it needs: pydantic's forms, prometheus_client, or rich.
@@ -140,9 +125,8 @@ def _print_metrics(scanned: Sequence[Sequence[Report]], judge: Judge, *, full: b
     print(target_text(lines), end="")
 
 
-def _print_table(reports: Sequence[Report], *, explain: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415 - see above
+def _print_table(scanned: ScannedTargets, *, explain: bool, verbose: bool) -> None:
+    from exporter.overview import print_overview  # noqa: PLC0415 - see above
+    from exporter.terminal import output_console  # noqa: PLC0415 - see above
 
-    from exporter.terminal import print_reports  # noqa: PLC0415 - see above
-
-    print_reports(Console(), reports, explain=explain)
+    print_overview(output_console(), scanned.reports, scanned.not_scanned, explain=explain, verbose=verbose)
