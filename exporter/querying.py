@@ -246,6 +246,12 @@ class Queries:
             place = LogPlace(part.log, end)
             await asyncio.sleep(0)
 
+    def policies_of(self, name: str) -> tuple[Policy, ...]:
+        """The policies of a target, in its order; none if there is no such target."""
+        setup = self._publisher.setup
+        target = setup.targets.get(name)
+        return () if target is None else setup.judge.policies_of(target)
+
     def policies(self) -> list[PolicyInUse]:
         """All policies that are known, by name."""
         judge = self._publisher.setup.judge

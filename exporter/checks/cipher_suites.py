@@ -1,6 +1,6 @@
 """Check `cipher_suites`: which suites are accepted in each accepted protocol, and in which order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from itertools import groupby
@@ -179,10 +179,16 @@ SUITE_INFO = Family(
 )
 
 
+def suite_rules(demands: Iterable[Demand], day: date) -> list[Rules]:
+    """The rules in force on this day of those demands that limit suites. A suite is compliant when each allows it."""
+    ours = (demand for demand in demands if isinstance(demand, CipherSuitesDemand) and demand.counts(day))
+    return [rules for demand in ours if (rules := demand.rules(day)).limits]
+
+
 def _samples(facts: Facts, demands: Sequence[CipherSuitesDemand], policy: str, day: date) -> Iterator[Sample]:
-    """Samples of all demands together: a suite is compliant when each demand allows it."""
+    """Samples of all demands together."""
     handshake = facts.get(HandshakeFacts)
-    rules = [rules for demand in demands if demand.counts(day) and (rules := demand.rules(day)).limits]
+    rules = suite_rules(demands, day)
     if handshake is None or not rules:
         return
     for protocol in handshake.accepted:

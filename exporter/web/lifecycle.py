@@ -33,8 +33,13 @@ class Gate:
 
     def refusal(self, request: Request) -> str | None:
         """Why this request may not change anything; None if it may."""
-        if is_cross_site(request):
-            return CROSS_SITE
+        return CROSS_SITE if is_cross_site(request) else self.refusal_of_client(request)
+
+    def refusal_of_client(self, request: Request) -> str | None:
+        """Why the client of this request may not change anything from a page of ours; None if it may.
+
+        A link from another site may have led to the page.
+        """
         return None if self.enabled or self.authenticated(request) else NOT_ENABLED
 
 

@@ -3,12 +3,12 @@
 from starlette.routing import BaseRoute
 
 from exporter.html.templates import preload
-from exporter.web.pages import fleet
+from exporter.web.pages import fleet, target
 from exporter.web.pages.page import ASSETS_ROUTE, PageData, PageRoute, WebPage
 
 __all__ = ["PAGES", "PageData", "WebPage", "page_routes"]
 
-PAGES: tuple[WebPage, ...] = (fleet.PAGE,)
+PAGES: tuple[WebPage, ...] = (fleet.PAGE, target.PAGE)
 
 
 def page_routes(data: PageData) -> list[BaseRoute]:
