@@ -8,12 +8,15 @@ from pathlib import Path
 from exporter import __version__
 
 DEFAULT_ADDRESS = ":19443"
+TABLE = "table"
+FORMATS = (TABLE, "json", "prometheus", "openmetrics", "html", "junit", "csv", "markdown", "cyclonedx")
+"""Values of `--format`: a table, and those of `exporter.reports.registry`."""
 MOST_AT_ONCE = 1000
 """Most targets that `scan --concurrency` allows at once."""
 EXIT_CODES = """exit codes:
   0    done; `scan`: every target complies; `serve`: ended by SIGTERM or SIGINT
   1    `scan`: a target does not comply (`--fail-on` says which checks count)
-  2    wrong usage or configuration, or an address cannot be listened on
+  2    wrong usage or configuration, an address cannot be listened on, or a file cannot be written
   3    `scan`: a target could not be scanned, or not everything is known; any command: an internal error
   130  `serve`: SIGINT came twice, or the end took more than 9 s; other commands: SIGINT; `scan` prints what is done
   141  the reader of standard output has closed it
@@ -95,7 +98,7 @@ def _scan(add: Add) -> None:
     command.add_argument(
         "--policy", action="append", default=[], metavar="NAME|FILE", help="policy to judge by, repeatable"
     )
-    command.add_argument("--format", choices=["table", "json", "prometheus"], default="table")
+    _formats(command, default=TABLE)
     command.add_argument(
         "--explain",
         action="store_true",
@@ -125,6 +128,18 @@ def _scan(add: Add) -> None:
         help="host[:port], a URL such as imaps://host, or the name or host of targets in the configuration",
     )
     command.set_defaults(module="scan")
+
+
+def _formats(command: argparse.ArgumentParser, *, default: str | None) -> None:
+    said = default or f"{TABLE}; markdown from a daemon"
+    command.add_argument("--format", choices=FORMATS, default=default, help=f"what is printed (default {said})")
+    command.add_argument(
+        "--output",
+        action="append",
+        default=[],
+        metavar="FORMAT:FILE",
+        help="write a document in addition, or to standard output (`FORMAT:-`) instead of the table; repeatable",
+    )
 
 
 def _check_config(add: Add) -> None:

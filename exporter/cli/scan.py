@@ -9,16 +9,21 @@ from difflib import get_close_matches
 
 from exporter.cli.failing import exit_code
 from exporter.cli.output import complain
+from exporter.cli.outputs import prepare
+from exporter.cli.parser import TABLE
 from exporter.cli.policies import named_policy
 from exporter.cli.scanning import ScannedTargets, scan_all
 from exporter.config import Config
 from exporter.config.sections import TargetSettings
+from exporter.environment import utc_now
 from exporter.errors import ExporterError, TargetError
 from exporter.fleet import KeyIndex
-from exporter.judge import Judge, load_judge
-from exporter.model import Report, Target
+from exporter.judge import load_judge
+from exporter.model import Target
 from exporter.policies import read_config
 from exporter.quoting import quoted
+from exporter.reports.base import ReportSet, used_policies
+from exporter.reports.registry import find
 from exporter.services import parse_service
 from exporter.targets import make_target, named, static_targets
 
@@ -34,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     config = read_config(options.config_file) if options.config_file else Config()
     if not options.target and not config.targets:
         raise ExporterError("nothing to scan: name a target, or a configuration that has some")
+    outputs = prepare(options.format, options.output)
     targets = scan_targets(options, config)
     _refuse_twice("policy given twice", [named_policy(policy).name for policy in options.policy])
     keys = KeyIndex()
@@ -43,14 +49,17 @@ def run(options: argparse.Namespace) -> int:
     scanned = asyncio.run(scan_all(targets, judge, keys, config, places))
     if scanned.signal is not None:
         complain(f"tls-posture-exporter: interrupted: {len(scanned.not_scanned)} of {len(targets)} targets not scanned")
+    found = ReportSet(
+        scanned.reports,
+        used_policies(scanned.reports, judge.policies.values()),
+        utc_now(),
+        scanned.not_scanned,
+        full=config.metrics.detail == "full",
+    )
+    outputs.deliver(lambda name: find(name).render(found))
+    if outputs.printed == TABLE:
+        _print_table(scanned, explain=options.explain, verbose=options.verbose)
     reports = [report for of_target in scanned.reports for report in of_target]
-    match options.format:
-        case "json":
-            _print_json(reports)
-        case "prometheus":
-            _print_metrics(scanned.reports, judge, full=config.metrics.detail == "full")
-        case _:
-            _print_table(scanned, explain=options.explain, verbose=options.verbose)
     return exit_code(reports, options.fail_on) if scanned.signal is None else 128 + scanned.signal
 
 
@@ -109,24 +118,8 @@ def _similar(text: str, known: Sequence[Target]) -> str:
     return next(iter(get_close_matches(text, list(names), 1, _ALIKE)), "")
 
 
-# Each format imports only what it needs: pydantic's forms, prometheus_client, or rich.
-
-
-def _print_json(reports: Sequence[Report]) -> None:
-    from exporter.report import reports_json  # noqa: PLC0415 - see above
-
-    print(reports_json(reports))
-
-
-def _print_metrics(scanned: Sequence[Sequence[Report]], judge: Judge, *, full: bool) -> None:
-    from exporter.metrics import render_reports, target_text  # noqa: PLC0415 - see above
-
-    lines = (render_reports(reports, judge.policies_of(reports[0].target), full=full) for reports in scanned)
-    print(target_text(lines), end="")
-
-
 def _print_table(scanned: ScannedTargets, *, explain: bool, verbose: bool) -> None:
-    from exporter.overview import print_overview  # noqa: PLC0415 - see above
-    from exporter.terminal import output_console  # noqa: PLC0415 - see above
+    from exporter.overview import print_overview  # noqa: PLC0415 - other formats do not need rich
+    from exporter.terminal import output_console  # noqa: PLC0415 - the same
 
     print_overview(output_console(), scanned.reports, scanned.not_scanned, explain=explain, verbose=verbose)
