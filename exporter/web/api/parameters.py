@@ -25,6 +25,7 @@ from pydantic import (
 from exporter.checks.registry import CHECKS
 from exporter.grade import Letter
 from exporter.model import Verdict
+from exporter.querying import TargetFilter
 from exporter.selectors import Selector, SelectorError, parse_selectors
 from exporter.store.changelog import LogPlace
 from exporter.store.history import What
@@ -151,14 +152,29 @@ LogCursor = Annotated[
 ]
 
 
-class TargetsParameters(Parameters):
-    """Which targets, and which page of them. A target has to meet all filters."""
+class FilterParameters(Parameters):
+    """Which targets. A target has to meet all filters."""
 
     match: Match = []
     check: list[CheckName] = Field([], max_length=MOST_VALUES, description="has a verdict of this check")
     verdict: list[Verdict] = Field([], max_length=MOST_VALUES, description="has such a verdict, of `check` if given")
     policy: list[str] = Field([], max_length=MOST_VALUES, description="is judged by this policy; the verdict is of it")
     grade: list[Letter] = Field([], max_length=MOST_VALUES, description="an address has this grade")
+
+    def wanted(self) -> TargetFilter:
+        """The filter."""
+        return TargetFilter(
+            tuple(self.match),
+            frozenset(self.check),
+            frozenset(self.verdict),
+            frozenset(self.policy),
+            frozenset(self.grade),
+        )
+
+
+class TargetsParameters(FilterParameters):
+    """Which targets, and which page of them. A target has to meet all filters."""
+
     limit: Limit = 100
     cursor: NameCursor = None
 

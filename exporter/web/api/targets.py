@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from exporter.model import Report
-from exporter.querying import ChangeFilter, FoundChanges, TargetFilter
+from exporter.querying import ChangeFilter, FoundChanges
 from exporter.report import ReportForm, report_form
 from exporter.store.changelog import ALWAYS
 from exporter.store.history import StateChange
@@ -38,14 +38,7 @@ _SLICE = 100
 
 
 async def _targets(data: ApiData, _name: str, parameters: TargetsParameters) -> Reply:
-    wanted = TargetFilter(
-        tuple(parameters.match),
-        frozenset(parameters.check),
-        frozenset(parameters.verdict),
-        frozenset(parameters.policy),
-        frozenset(parameters.grade),
-    )
-    found = await data.queries.targets(wanted, parameters.cursor, parameters.limit)
+    found = await data.queries.targets(parameters.wanted(), parameters.cursor, parameters.limit)
     parts = []
     for place, summary in enumerate(found.summaries):
         if place % _SLICE == 0:
