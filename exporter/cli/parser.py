@@ -33,7 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (_serve, _scan, _check_config, _policies, _demo):
+    for command in (_serve, _scan, _report, _check_config, _policies, _demo):
         command(commands.add_parser)
     return parser
 
@@ -128,6 +128,35 @@ def _scan(add: Add) -> None:
         help="host[:port], a URL such as imaps://host, or the name or host of targets in the configuration",
     )
     command.set_defaults(module="scan")
+
+
+def _report(add: Add) -> None:
+    command = add("report", parents=[_logging("error")], help="reports from a daemon, or from what it has stored")
+    where = command.add_mutually_exclusive_group(required=True)
+    where.add_argument("--from", dest="from_url", metavar="URL", help="of a daemon, such as http://localhost:19443")
+    where.add_argument(
+        "--storage.path", dest="storage_path", type=Path, metavar="FOLDER", help="of a daemon that is not running"
+    )
+    _config_file(command, required=False)
+    for name, text in (
+        ("username-file", "file with the user name"),
+        ("password-file", "file with the password"),
+        ("token-file", "file with a bearer token"),
+        ("ca-file", "PEM file with the authorities that the daemon's certificate is checked by"),
+    ):
+        command.add_argument(
+            f"--from.{name}", dest=name.replace("-", "_"), type=Path, metavar="FILE", help=f"for --from: {text}"
+        )
+    _formats(command, default=None)
+    for name, metavar, text in (
+        ("match", "SELECTOR", "targets with these labels, as in Prometheus"),
+        ("check", "CHECK", "targets with a verdict of this check"),
+        ("verdict", "VERDICT", "targets with such a verdict: pass, fail, unknown, not_applicable"),
+        ("policy", "NAME", "targets judged by this policy"),
+        ("grade", "LETTER", "targets with this grade"),
+    ):
+        command.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=f"only {text}; repeatable")
+    command.set_defaults(module="report")
 
 
 def _formats(command: argparse.ArgumentParser, *, default: str | None) -> None:
