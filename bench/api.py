@@ -10,6 +10,10 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
 
 from exporter.model import Protocol, Target
+from exporter.querying import TargetFilter
+from exporter.reports.collect import MOST_TARGETS
+from exporter.reports.registry import MODULES, find
+from exporter.selectors import parse_selectors
 from tests.support.facts import CBC_RSA, GOOD_SUITES, facts, good_facts, handshake
 from tests.support.known_fleet import POLICIES, FleetApi, KnownFleet, served
 from tests.support.targets import make_target
@@ -22,6 +26,8 @@ QUERIES = {
     "16 matchers over all": [("match[]", "{" + ",".join(['target=~"(x|t.*)*"'] * 15) + ',team="none"}')],
     "a check that fails nowhere": [("check", "dane"), ("verdict", "fail")],
 }
+FIRST = TargetFilter(tuple(parse_selectors(['{target=~"t00.*"}'])))
+"""The first 1,000 targets."""
 
 
 def targets(number: int) -> list[Target]:
@@ -63,12 +69,22 @@ async def measure(number: int) -> None:
         for title, query in QUERIES.items():
             took, gap = await longest_gap(lambda query=query: ask(api, query))  # type: ignore[misc]
             print(f"{number:6} targets  {title:28} {took * 1000:7.1f} ms  longest gap {gap * 1000:6.1f} ms", flush=True)  # noqa: T201
+        for name in MODULES:
+            took, gap = await longest_gap(lambda name=name: make(fleet, name))  # type: ignore[misc]
+            title = f"{min(number, MOST_TARGETS)} targets as {name}"
+            print(f"{number:6} targets  {title:28} {took * 1000:7.1f} ms  longest gap {gap * 1000:6.1f} ms", flush=True)  # noqa: T201
 
 
 async def ask(api: FleetApi, query: list[tuple[str, str]]) -> None:
     """One request."""
     answer = await api.ask(f"/api/v1/targets?{urlencode(query)}")
     assert answer.status == 200, answer  # noqa: S101 - a figure of an error would be wrong
+
+
+async def make(fleet: KnownFleet, name: str) -> None:
+    """A report of as many targets as one may have. The time of the thread that makes the document does not count."""
+    await fleet.data.documents.make(find(name), fleet.queries, FIRST)
+    fleet.data.documents.release()
 
 
 if __name__ == "__main__":

@@ -53,15 +53,25 @@ class Loader:
         Raises:
             ConfigError: a policy, or one of `eol_files`, has become invalid since the configuration was read.
         """
+        groups = staged.groups
+        lister, listing, setup = self.setup_of(config, groups)
+        return Loaded(config, setup, staged, groups, lister, listing)
+
+    def setup_of(self, config: Config, groups: Mapping[str, Sequence[Group]]) -> tuple[Lister, TargetList, Setup]:
+        """What a configuration leads to with these lists of its sources.
+
+        Raises:
+            ConfigError: see `load`.
+        """
         named = named_policies(config.policy_files)
-        lister, groups = Lister(config, named), staged.groups
+        lister = Lister(config, named)
         listing = lister.make(groups)
         others = [*named.values(), *config.global_.all_policies]
         judge = load_judge(
             listing.targets, config.software.eol_files, self._neighbours, others, read_exceptions(config.exceptions)
         )
         setup = self._with_targets(Setup(judge=judge, full=config.metrics.detail == "full", named=named), listing)
-        return Loaded(config, setup, staged, groups, lister, listing)
+        return lister, listing, setup
 
     def with_lists(self, loaded: Loaded, groups: Mapping[str, Sequence[Group]]) -> Loaded:
         """The same configuration with what its sources have found now."""

@@ -181,6 +181,11 @@ class Queries:
         """The time, by which reports are made."""
         return self._publisher.now()
 
+    @property
+    def full(self) -> bool:
+        """Whether metrics are in full detail."""
+        return self._publisher.setup.full
+
     def names(self) -> Sequence[str]:
         """The names of all targets, sorted."""
         setup = self._publisher.setup

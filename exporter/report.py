@@ -247,9 +247,19 @@ def report_form(report: Report) -> ReportForm:
 
 
 def reports_json(reports: Iterable[Report]) -> str:
-    """The document that `scan --format=json` prints."""
-    form = ReportsForm(schema_version=1, reports=[report_form(report) for report in reports])
-    return escaped_lines(form.model_dump_json(indent=2))  # unprintable characters are inside of strings only
+    """The document that `scan --format=json` prints.
+
+    It is made of one report after the other: a thread that turns a thousand of them into JSON at once stops all others.
+    """
+    parts = [_indented(report_form(report)) for report in reports]
+    separator = ",\n"
+    listed = f"[\n{separator.join(parts)}\n  ]" if parts else "[]"
+    return f'{{\n  "schema_version": 1,\n  "reports": {listed}\n}}'
+
+
+def _indented(form: ReportForm) -> str:
+    text = escaped_lines(form.model_dump_json(indent=2))  # unprintable characters are inside of strings only
+    return "\n".join(f"    {line}" for line in text.split("\n"))
 
 
 def json_schema() -> dict[str, Any]:

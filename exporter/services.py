@@ -112,6 +112,8 @@ _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.+)")
 _HOST_PORT = re.compile(r"(?:\[(?P<ip6>[^\]]+)\]|(?P<host>[^:/?#@\s\[\]]+))(?::(?P<port>[0-9]*))?/?")
 
 
+_SIMILAR = 0.8
+"""How alike two schemes are, at least, if one may be meant by the other (0 to 1, `difflib`)."""
 _PROXY_SCHEMES = {"http": "http", "socks5": "socks5", "socks5h": "socks5"}
 """The proxy resolves names with all of them, as in Prometheus, which treats the last two as the same too."""
 _AUTHORITY = re.compile(
@@ -197,7 +199,7 @@ def _scheme_meant(name: str, dialogue: str) -> str:
     if dialogue:
         near = nearest(name, STARTTLS)
         return f"; did you mean {near}+starttls?" if near and dialogue == "starttls" else ""
-    return f"; did you mean {name}+starttls?" if name in STARTTLS else suggestion(name, PROTOCOLS)
+    return suggestion(name, PROTOCOLS)
 
 
 def parse_service(text: str) -> TargetText:
@@ -217,11 +219,12 @@ def parse_service(text: str) -> TargetText:
         elif not plus and name in PROTOCOLS:
             protocol = name
         else:
-            known = [*PROTOCOLS, *(f"{name}+starttls" for name in STARTTLS)]
-            hint = _scheme_meant(name, way) or f"; known are {', '.join(known)}"
-            raise TargetError(f"unknown scheme {quoted(scheme)} in {quoted(text)}{hint}")
+            raise TargetError(_about_scheme(scheme, text, rest))
     match = _HOST_PORT.fullmatch(f"[{rest}]" if is_ip(rest) and ":" in rest else rest)
     if match is None:
+        if (alone := _without_path(rest)) and (scheme or not is_ip(alone)):  # 192.0.2.0/24 is a network
+            usable = f"{scheme}://{alone}" if scheme else alone
+            raise TargetError(f"{quoted(text)} is not a target, which has no path; write {usable}")
         raise TargetError(
             f"{quoted(text)} is not a target; write host, host:port or a URL without a path such as imaps://host"
         )
@@ -232,6 +235,28 @@ def parse_service(text: str) -> TargetText:
             raise TargetError(f"{quoted(match['port'])} is not a port (1 to 65535) in {quoted(text)}")
     host = normal_host(match["host"] or f"[{match['ip6']}]")
     return TargetText(host, port, protocol, starttls)
+
+
+def _without_path(rest: str) -> str:
+    """Host and port of what follows the scheme; empty if it has no path, or a user, or is wrong in other ways."""
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" in rest or "//" in rest or authority == rest or not _HOST_PORT.fullmatch(authority):
+        return ""
+    return authority
+
+
+def _about_scheme(scheme: str, text: str, rest: str) -> str:
+    """That the scheme is not known, and what to write instead."""
+    wrong = f"unknown scheme {quoted(scheme)} in {quoted(text)}"
+    host = _without_path(f"{rest}/")
+    if host and scheme == "http":
+        return f"{wrong}, which has no TLS; write https://{host.removesuffix(':80')}"
+    if host and scheme in STARTTLS:
+        others = f", or {scheme}s://{host} if TLS starts with the first byte" if f"{scheme}s" in PROTOCOLS else ""
+        return f"{wrong}; write {scheme}+starttls://{host}{others}"
+    name, _, way = scheme.partition("+")
+    known = ", ".join([*PROTOCOLS, *(f"{one}+starttls" for one in STARTTLS)])
+    return f"{wrong}{_scheme_meant(name, way) or f'; known are {known}'}"
 
 
 def parse_proxy(text: str) -> Proxy:

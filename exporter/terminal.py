@@ -1,16 +1,21 @@
 """Reports as a table for people, with rich."""
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from os.path import commonprefix
+from typing import TextIO
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from exporter.grade import Grade, Letter
 from exporter.model import MOST_ADDRESSES, Disagreement, Failure, Finding, Report, Verdict
+from exporter.ranking import CAUSES, FAILING, Condition, condition, condition_of, is_reached
 from exporter.text import escaped
 
 _MARKS = {
@@ -48,16 +53,50 @@ def _acceptance(finding: Finding) -> str:
     return "" if one is None else escaped(f"accepted until {one.until} by {one.accepted_by}: {one.reason}")
 
 
-def _verdict(compliant: bool | None, findings: Sequence[Finding]) -> Text:
-    match compliant:
-        case True:
-            return Text("complies", "bold green")
-        case False if not any(finding.is_open for finding in findings):
-            return Text.assemble(("DOES NOT COMPLY", "bold yellow"), " (all failures are accepted)")
-        case False:
-            return Text("DOES NOT COMPLY", "bold red")
-        case None:
-            return Text("unknown", "bold yellow")
+_WORDS = {
+    **dict.fromkeys(FAILING, ("DOES NOT COMPLY", "bold red")),
+    Condition.UNKNOWN: ("unknown", "bold yellow"),
+    Condition.UNREACHABLE: ("unreachable", "bold yellow"),
+    Condition.ACCEPTED: ("fails, accepted", "bold cyan"),
+    Condition.COMPLIES: ("complies", "bold green"),
+}
+
+
+def verdict_of(condition: Condition) -> Text:
+    """The condition of a target in words, with their colour."""
+    return Text(*_WORDS[condition])
+
+
+class Trimmed:
+    """Something that rich prints, without blanks at the ends of lines."""
+
+    def __init__(self, content: RenderableType) -> None:
+        """Create it for this table or text."""
+        self._content = content
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """As rich asks for it."""
+        for line in console.render_lines(self._content, options, pad=False):
+            rest = list(line)
+            while rest and not rest[-1].text.strip():
+                rest.pop()
+            if rest:
+                last = rest.pop()
+                yield from rest
+                yield Segment(last.text.rstrip(), last.style)
+            yield Segment.line()
+
+
+_LEAST_COLUMNS, _USUAL_COLUMNS = 40, 80
+
+
+def output_console(file: TextIO | None = None) -> Console:
+    """The console of standard output: as wide as the terminal, or as `COLUMNS` says, otherwise 80 columns."""
+    file = file or sys.stdout
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return Console(file=file, width=max(int(columns), _LEAST_COLUMNS))
+    return Console(file=file, width=None if file.isatty() else _USUAL_COLUMNS)
 
 
 _GOOD, _FAIR = Letter.A_MINUS.rank, Letter.C.rank
@@ -80,8 +119,8 @@ def _grade(report: Report) -> Text:
 
 def _table(failures: Sequence[Failure], findings: Sequence[Finding]) -> Table:
     table = Table(header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Check", no_wrap=True)
-    table.add_column("Verdict", no_wrap=True)
+    table.add_column("Check", overflow="fold")
+    table.add_column("Verdict", overflow="fold")
     table.add_column("Why", overflow="fold")
     for failure in failures:
         why = f"{failure.reason}: {failure.detail}"
@@ -168,41 +207,57 @@ def print_reports(console: Console, reports: Sequence[Report], *, explain: bool 
         of_target = list(several)
         for report in of_target:
             _print_report(console, report, explain=explain)
-        lines = list(_of_all_addresses(of_target[0]))
-        for line in lines:
-            console.print(line)
-        if lines:
-            console.print()
+        print_addresses(console, of_target)
+
+
+def print_addresses(console: Console, of_target: Sequence[Report], heading: str = "") -> None:
+    """What is said of all addresses of a target together, below the heading; nothing if there is nothing to say."""
+    lines = list(_of_all_addresses(of_target[0]))
+    if lines and heading:
+        console.print(Text(escaped(heading), "bold"))
+    for line in lines:
+        console.print(line)
+    if lines:
+        console.print()
+
+
+def _print_unreachable(console: Console, report: Report, heading: Text) -> None:
+    """One line: nothing is known of the server, so there is nothing to say of each check."""
+    for failure in report.result.failures[:1]:
+        heading.append(f"  {CAUSES[failure.reason]}")
+        heading.append(f"  ({failure.reason}: {escaped(failure.detail)})", "dim")
+    console.print(heading, soft_wrap=True)  # one line, however wide
 
 
 def _print_report(console: Console, report: Report, *, explain: bool) -> None:
     result, several = report.result, len(report.policies) > 1
     address = f"  {report.address}" if report.address is not None else ""
-    line = Text.assemble(
-        (escaped(report.target.name), "bold"),
-        address,
-        "  ",
-        _verdict(report.compliant, report.findings),
-        _grade(report),
-    )
+    line = Text.assemble((escaped(report.target.name), "bold"), address, "  ", verdict_of(condition([report])))
+    if not is_reached(report):
+        _print_unreachable(console, report, line)
+        return
+    line.append_text(_grade(report))
     policies = f"{len(report.policies)} policies" if several else f"policy {', '.join(report.policies)}"
     line.append(f"  {policies}, {result.connections} connections, {result.duration_seconds:.1f} s", style="dim")
     console.print(line, soft_wrap=True)  # one line, however wide
     if several and result.failures:
-        console.print(_table(result.failures, ()))
+        console.print(Trimmed(_table(result.failures, ())))
     for policy in report.policies:
         findings = [finding for finding in report.findings if finding.policy == policy]
         if several:
-            console.print(Text.assemble((policy, "bold"), "  ", _verdict(report.compliant_with(policy), findings)))
-        console.print(_table(() if several else result.failures, findings))
+            of_policy = condition_of((policy,), findings, reached=True)
+            console.print(Text.assemble((policy, "bold"), "  ", verdict_of(of_policy)))
+        console.print(Trimmed(_table(() if several else result.failures, findings)))
         if explain:
-            _print_explanations(console, findings)
+            print_explanations(console, findings)
 
 
-def _print_explanations(console: Console, findings: Sequence[Finding]) -> None:
+def print_explanations(console: Console, findings: Sequence[Finding]) -> None:
+    """For each check that fails or is unknown, what was seen, what the policy asks for, and what to change."""
     for finding in findings:
         if finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN}:
             for part in _explanation(finding):
                 # Lines of a configuration are copied: the terminal may wrap them, but rich must not.
-                console.print(part, soft_wrap=isinstance(part, Text))
+                soft = isinstance(part, Text)
+                console.print(part if soft else Trimmed(part), soft_wrap=soft)
             console.print()

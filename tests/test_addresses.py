@@ -421,7 +421,7 @@ def test_scan_tells_what_two_machines_disagree_on(
         )
         return ["scan", f"--config.file={file}"]
 
-    monkeypatch.setattr("exporter.cli.scan.Environment", partial(Environment, lookup=Names(HERE, SIX)))
+    monkeypatch.setattr("exporter.cli.scanning.Environment", partial(Environment, lookup=Names(HERE, SIX)))
 
     async def run(form: str, there: int, here: int) -> int:
         async with shared_port({HERE: here, SIX: there}) as port:
@@ -436,6 +436,7 @@ def test_scan_tells_what_two_machines_disagree_on(
 
         assert asyncio.run(run("table", weak, good)) == 1, "one address is enough"
         table = capsys.readouterr().out
+        assert table.startswith("shop  DOES NOT COMPLY  at 1 of 2 addresses\n")
         assert f"shop  {HERE}  unknown" in table
         assert f"shop  {SIX}  DOES NOT COMPLY" in table
         assert "addresses disagree on protocols" in table

@@ -24,6 +24,7 @@ ORDER = (
         "changes_text",
         "certificate_summaries",
         "metrics",
+        "ranking",
         "summaries",
         "publisher",
         "loading",
@@ -33,7 +34,8 @@ ORDER = (
     ),
     *("probing", "querying", "overview", "certificate_lists", "policy_counts", "scan_requests", "report", "html"),
     *("manual", "comparison"),
-    *("terminal", "reports", "reloading", "status", "web", "signals", "stopping", "systemd", "app", "daemon", "demo"),
+    *("terminal", "terminal_overview", "reports", "reloading", "status", "web", "signals", "stopping", "systemd"),
+    *("app", "daemon", "demo"),
     *("cli", "__main__"),
 )
 """Modules and packages from left to right; within a package imports are free, as long as they run in no circle."""

@@ -56,6 +56,43 @@ def test_every_text_form_is_read(text: str, expected: TargetText) -> None:
     assert parse_service(text) == expected
 
 
+HINTS = [
+    ("https://www.example.com/login?token=secret", "write https://www.example.com"),
+    ("www.example.com:8443/login", "write www.example.com:8443"),
+    ("imaps://[2001:db8::1]/INBOX", "write imaps://[2001:db8::1]"),
+    ("http://www.example.com", "which has no TLS; write https://www.example.com"),
+    ("http://www.example.com:80/login", "which has no TLS; write https://www.example.com"),
+    ("http://[2001:db8::80]", "which has no TLS; write https://[2001:db8::80]"),
+    (
+        "smtp://mail.example.com",
+        "write smtp+starttls://mail.example.com, or smtps://mail.example.com if TLS starts with the first byte",
+    ),
+    ("xmpp://example.com", "; write xmpp+starttls://example.com"),
+    ("imap://mail.example.com/INBOX", "; write imap+starttls://mail.example.com, or imaps://mail.example.com if TLS"),
+    ("htps://www.example.com", "did you mean https://?"),
+    ("postgresql+starttls://db.example.com", "did you mean postgres+starttls://?"),
+]
+
+
+@pytest.mark.parametrize(("text", "hint"), HINTS)
+def test_what_is_not_a_target_gets_a_hint_that_is_one(text: str, hint: str) -> None:
+    with pytest.raises(TargetError) as error:
+        parse_service(text)
+    assert hint in str(error.value)
+    assert "secret" not in str(error.value)
+    if "write " in hint:
+        parse_service(hint.split("write ")[1].split(",", maxsplit=1)[0])
+
+
+@pytest.mark.parametrize("text", ["192.0.2.0/24", "https://alice:pass/word@h/", "http://alice:pass@h/", "/etc/passwd"])
+def test_no_hint_is_made_of_a_network_or_of_a_password(text: str) -> None:
+    with pytest.raises(TargetError) as error:
+        parse_service(text)
+    assert "write https://" not in str(error.value)
+    assert "write 192" not in str(error.value)
+    assert "pass@" not in str(error.value).replace("/etc/", "")
+
+
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_protocol_is_a_scheme(name: str) -> None:
     assert parse_service(f"{name}://host").protocol == name
@@ -75,7 +112,7 @@ def test_every_starttls_service_is_a_scheme(name: str) -> None:
         ("www.example.com:443:443", "is not a target"),
         ("https://", "is not a target"),
         ("https:///", "is not a target"),
-        ("https://www.example.com/path", "without a path"),
+        ("https://www.example.com/path", "which has no path; write https://www.example.com$"),
         ("https://www.example.com?query", "is not a target"),
         ("https://user:word@www.example.com", "is not a target"),
         ("https://https://www.example.com", "is not a target"),

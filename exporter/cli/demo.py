@@ -3,13 +3,12 @@
 import argparse
 import asyncio
 
-from rich.console import Console
-
 from exporter.demo.run import demo
+from exporter.terminal import output_console
 from exporter.web import parse_address
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the demonstration; returns the exit code."""
     addresses = [parse_address(options.listen_address)]
-    return asyncio.run(demo(Console(), addresses, once=options.once))
+    return asyncio.run(demo(output_console(), addresses, once=options.once))

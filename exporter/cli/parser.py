@@ -9,16 +9,21 @@ from exporter import __version__
 from exporter.cli.arguments import CommandParser
 
 DEFAULT_ADDRESS = ":19443"
+TABLE = "table"
+FORMATS = (TABLE, "json", "prometheus", "openmetrics", "html", "junit", "csv", "markdown", "cyclonedx")
+"""Values of `--format`: a table, and those of `exporter.reports.registry`."""
+MOST_AT_ONCE = 1000
+"""Most targets that `scan --concurrency` allows at once."""
 EXIT_CODES = """exit codes:
   0    done; `scan`: every target complies, or its failures are accepted; `serve`: ended by SIGTERM or SIGINT
-  1    `scan`: a target does not comply, and this is not accepted; `diff`: a target got worse; `targets`: one was
-       rejected
-  2    wrong usage or configuration, or an address cannot be listened on
+  1    `scan`: a target does not comply, and this is not accepted (`--fail-on` says which checks count); `diff`: a
+       target got worse; `targets`: one was rejected
+  2    wrong usage or configuration, an address cannot be listened on, or a file cannot be written
   3    `scan`: a target could not be scanned, or not everything is known; `diff`: nothing got worse, but something is
        not known any more; `targets`: a source failed; any command: an internal error
-  130  `serve`: SIGINT came twice, or the end took more than 9 s; other commands: SIGINT
+  130  `serve`: SIGINT came twice, or the end took more than 9 s; other commands: SIGINT; `scan` prints what is done
   141  the reader of standard output has closed it
-  143  `serve`: SIGTERM came twice, or the end took more than 9 s"""
+  143  `serve`: SIGTERM came twice, or the end took more than 9 s; `scan`: SIGTERM; it prints what is done"""
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -31,7 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (_serve, _scan, _check_config, _targets, _diff, _explain, _policies, _completion, _demo):
+    for command in (_serve, _scan, _report, _check_config, _targets, _diff, _explain, _policies, _completion, _demo):
         command(commands.add_parser)
     return parser
 
@@ -104,11 +109,27 @@ def _scan(add: Add) -> None:
     command.add_argument(
         "--policy", action="append", default=[], metavar="NAME|FILE", help="policy to judge by, repeatable"
     )
-    command.add_argument("--format", choices=["table", "json", "prometheus"], default="table")
+    _formats(command, default=TABLE)
     command.add_argument(
         "--explain",
         action="store_true",
-        help="below the table, show for each finding that did not pass what the policy asks and what to change",
+        help="show for each finding that did not pass what the policy asks and what to change",
+    )
+    command.add_argument(
+        "--verbose", action="store_true", help="several targets: show all checks of each, not only what fails"
+    )
+    command.add_argument(
+        "--fail-on",
+        choices=["critical", "warning", "info", "unknown"],
+        default="info",
+        help="the least severity of checks that count for exit codes 1 and 3; with `unknown`, all count, and what is "
+        "unknown or could not be scanned is 1 too (default info)",
+    )
+    command.add_argument(
+        "--concurrency",
+        type=_count,
+        metavar="N",
+        help="most targets that are scanned at once (default: max_concurrent_scans of the configuration, 10)",
     )
     command.add_argument("--timeout", type=_duration, metavar="DURATION", help="deadline of one scan (default 60s)")
     command.add_argument(
@@ -118,6 +139,47 @@ def _scan(add: Add) -> None:
         help="host[:port], a URL such as imaps://host, or the name or host of targets in the configuration",
     )
     command.set_defaults(module="scan")
+
+
+def _report(add: Add) -> None:
+    command = add("report", parents=[_logging("error")], help="reports from a daemon, or from what it has stored")
+    where = command.add_mutually_exclusive_group(required=True)
+    where.add_argument("--from", dest="from_url", metavar="URL", help="of a daemon, such as http://localhost:19443")
+    where.add_argument(
+        "--storage.path", dest="storage_path", type=Path, metavar="FOLDER", help="of a daemon that is not running"
+    )
+    _config_file(command, required=False)
+    for name, text in (
+        ("username-file", "file with the user name"),
+        ("password-file", "file with the password"),
+        ("token-file", "file with a bearer token"),
+        ("ca-file", "PEM file with the authorities that the daemon's certificate is checked by"),
+    ):
+        command.add_argument(
+            f"--from.{name}", dest=name.replace("-", "_"), type=Path, metavar="FILE", help=f"for --from: {text}"
+        )
+    _formats(command, default=None)
+    for name, metavar, text in (
+        ("match", "SELECTOR", "targets with these labels, as in Prometheus"),
+        ("check", "CHECK", "targets with a verdict of this check"),
+        ("verdict", "VERDICT", "targets with such a verdict: pass, fail, unknown, not_applicable"),
+        ("policy", "NAME", "targets judged by this policy"),
+        ("grade", "LETTER", "targets with this grade"),
+    ):
+        command.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=f"only {text}; repeatable")
+    command.set_defaults(module="report")
+
+
+def _formats(command: argparse.ArgumentParser, *, default: str | None) -> None:
+    said = default or f"{TABLE}; markdown from a daemon"
+    command.add_argument("--format", choices=FORMATS, default=default, help=f"what is printed (default {said})")
+    command.add_argument(
+        "--output",
+        action="append",
+        default=[],
+        metavar="FORMAT:FILE",
+        help="write a document in addition, or to standard output (`FORMAT:-`) instead of the table; repeatable",
+    )
 
 
 def _check_config(add: Add) -> None:
@@ -207,6 +269,12 @@ def _external_url(text: str) -> str:
         return parse_external_url(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"it {error}") from error
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST_AT_ONCE):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_AT_ONCE}")
+    return int(text)
 
 
 def _interval(text: str) -> timedelta:

@@ -5,26 +5,34 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from difflib import get_close_matches
 
-from exporter.cli import exits
+from exporter.cli.failing import exit_code
 from exporter.cli.output import complain
+from exporter.cli.outputs import prepare
+from exporter.cli.parser import TABLE
 from exporter.cli.policies import named_policy
+from exporter.cli.scanning import ScannedTargets, scan_all
 from exporter.config import Config
 from exporter.config.sections import TargetSettings
-from exporter.environment import make_resolver, utc_now
+from exporter.environment import utc_now
 from exporter.errors import ExporterError, TargetError
 from exporter.exceptions import read_exceptions
 from exporter.fleet import KeyIndex
-from exporter.judge import Judge, load_judge
-from exporter.model import Report, Target
+from exporter.judge import load_judge
+from exporter.model import Target
 from exporter.policies import read_config
-from exporter.scan import Environment, scan_addresses
+from exporter.quoting import quoted
+from exporter.reports.base import ReportSet, used_policies
+from exporter.reports.registry import find
 from exporter.services import parse_service
 from exporter.targets import make_target, named, static_targets
-from exporter.workers import Workers
 
 DEFAULT_TIMEOUT = timedelta(seconds=60)
 """Time limit of one scan of a target named on the command line, unless the configuration has another."""
+
+_ALIKE = 0.85
+"""How alike two names are, at least, if one may be a mistake in the other (0 to 1, `difflib`)."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,22 +40,29 @@ def run(options: argparse.Namespace) -> int:
     config = read_config(options.config_file) if options.config_file else Config()
     if not options.target and not config.targets:
         raise ExporterError("nothing to scan: name a target, or a configuration that has some")
+    outputs = prepare(options.format, options.output)
     targets = scan_targets(options, config)
     _refuse_twice("policy given twice", [named_policy(policy).name for policy in options.policy])
     keys = KeyIndex()
     exceptions = read_exceptions(config.exceptions)
     judge = load_judge(targets, config.software.eol_files, keys.neighbours, exceptions=exceptions)
     targets = [judge.with_questions(target) for target in targets]
-    scanned = asyncio.run(_scan_all(targets, judge, keys, config))
-    reports = [report for of_target in scanned for report in of_target]
-    match options.format:
-        case "json":
-            _print_json(reports)
-        case "prometheus":
-            _print_metrics(scanned, judge, full=config.metrics.detail == "full")
-        case _:
-            _print_table(reports, explain=options.explain)
-    return exit_code(reports)
+    places = options.concurrency or config.global_.max_concurrent_scans
+    scanned = asyncio.run(scan_all(targets, judge, keys, config, places))
+    if scanned.signal is not None:
+        complain(f"tls-posture-exporter: interrupted: {len(scanned.not_scanned)} of {len(targets)} targets not scanned")
+    found = ReportSet(
+        scanned.reports,
+        used_policies(scanned.reports, judge.policies.values()),
+        utc_now(),
+        scanned.not_scanned,
+        full=config.metrics.detail == "full",
+    )
+    outputs.deliver(lambda name: find(name).render(found))
+    if outputs.printed == TABLE:
+        _print_table(scanned, explain=options.explain, verbose=options.verbose)
+    reports = [report for of_target in scanned.reports for report in of_target]
+    return exit_code(reports, options.fail_on) if scanned.signal is None else 128 + scanned.signal
 
 
 def scan_targets(options: argparse.Namespace, config: Config) -> list[Target]:
@@ -83,6 +98,8 @@ def _meant(text: str, known: Sequence[Target], config: Config) -> Sequence[Targe
     except TargetError:
         if found := named(text, None, known):
             return found
+        if similar := _similar(text, known):
+            raise ExporterError(f"{quoted(text)} is none of the configured targets; did you mean {similar}?") from None
         raise
     if found := named(text, service, known):
         return found
@@ -90,64 +107,21 @@ def _meant(text: str, known: Sequence[Target], config: Config) -> Sequence[Targe
         listed = ", ".join(f"{other.name} ({other.starttls or other.protocol})" for other in others)
         message = f"{text} is none of the configured targets of this host ({listed}); only global settings apply to it"
         complain(f"tls-posture-exporter: {message}")
+    elif similar := _similar(service.host, known):
+        message = f"{text} is none of the configured targets; did you mean {similar}? Only global settings apply to it"
+        complain(f"tls-posture-exporter: {message}")
     target = make_target(TargetSettings.from_text(text), config.global_)
     return [target if config.global_.scan_timeout else replace(target, scan_timeout=DEFAULT_TIMEOUT)]
 
 
-async def _scan_all(
-    targets: Sequence[Target], judge: Judge, keys: KeyIndex, config: Config
-) -> list[tuple[Report, ...]]:
-    """The reports of each target, one for each address; `keys` is what the judge knows of neighbours."""
-    workers = Workers()
-    environment = Environment(now=utc_now, resolver=make_resolver(config), workers=workers)
-    places = asyncio.Semaphore(config.global_.max_concurrent_scans)
-
-    async def one(target: Target) -> tuple[Report, ...]:
-        async with places:
-            results = await scan_addresses(target, environment)
-        reports = judge.after_scan(results, utc_now())
-        keys.update(target.name, reports)
-        return reports
-
-    try:
-        scanned = await asyncio.gather(*map(one, targets))
-    finally:
-        await workers.close()
-    # Judge again, now that the keys of all targets are known.
-    return [judge.reports(reports, target, utc_now()) for target, reports in zip(targets, scanned, strict=True)]
+def _similar(text: str, known: Sequence[Target]) -> str:
+    """The name or host of a configured target that is spelt almost like the text; empty if there is none."""
+    names = dict.fromkeys(name for target in known for name in (target.host, target.name))
+    return next(iter(get_close_matches(text, list(names), 1, _ALIKE)), "")
 
 
-def exit_code(reports: Sequence[Report]) -> int:
-    """1 when a check fails, else 3 when a target could not be scanned or is unknown, else 0.
+def _print_table(scanned: ScannedTargets, *, explain: bool, verbose: bool) -> None:
+    from exporter.terminal import output_console  # noqa: PLC0415 - the same
+    from exporter.terminal_overview import print_overview  # noqa: PLC0415 - other formats do not need rich
 
-    Failures that the operator accepts do not count.
-    """
-    if any(report.fails for report in reports):
-        return exits.NOT_COMPLIANT
-    if any(report.is_unknown or not report.result.success for report in reports):
-        return exits.UNKNOWN
-    return exits.OK
-
-
-# Each format imports only what it needs: pydantic's forms, prometheus_client, or rich.
-
-
-def _print_json(reports: Sequence[Report]) -> None:
-    from exporter.report import reports_json  # noqa: PLC0415 - see above
-
-    print(reports_json(reports))
-
-
-def _print_metrics(scanned: Sequence[Sequence[Report]], judge: Judge, *, full: bool) -> None:
-    from exporter.metrics import render_reports, target_text  # noqa: PLC0415 - see above
-
-    lines = (render_reports(reports, judge.policies_of(reports[0].target), full=full) for reports in scanned)
-    print(target_text(lines), end="")
-
-
-def _print_table(reports: Sequence[Report], *, explain: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415 - see above
-
-    from exporter.terminal import print_reports  # noqa: PLC0415 - see above
-
-    print_reports(Console(), reports, explain=explain)
+    print_overview(output_console(), scanned.reports, scanned.not_scanned, explain=explain, verbose=verbose)

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -21,8 +22,9 @@ from exporter.demo.servers import (
 from exporter.environment import utc_now
 from exporter.errors import ExporterError
 from exporter.policies import read_config
+from exporter.ranking import ranked
 from exporter.stopping import stop_by_signals
-from exporter.terminal import print_reports
+from exporter.terminal_overview import print_overview
 from exporter.web import default_external_url, make_app, serving
 
 _FIRST_SCANS_SECONDS = 30
@@ -58,7 +60,9 @@ async def _run(app: App, console: Console, addresses: list[tuple[str, int]], *, 
                     await asyncio.sleep(0.05)
         except TimeoutError as error:
             raise ExporterError(f"the first scans took more than {_FIRST_SCANS_SECONDS} s") from error
-        print_reports(console, app.reports())
+        by_target = groupby(app.reports(), lambda report: report.target.name)
+        print_overview(console, ranked(tuple(reports) for _, reports in by_target))
+        console.print()
         host, port = bound[0]
         shown = "localhost" if host in {"::", "0.0.0.0"} else f"[{host}]" if ":" in host else host  # noqa: S104
         console.print(f"Metrics: http://{shown}:{port}/metrics", highlight=False)

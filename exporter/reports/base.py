@@ -1,6 +1,6 @@
 """What a format is. A new format is a file with a `FORMAT` and an entry in `exporter.reports.registry`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,12 +17,14 @@ class ReportSet:
         policies: the policies of all of them, by name.
         made_at: the time of the reports.
         not_scanned: targets without any result, such as those that were due when the run was interrupted.
+        full: metrics in full detail.
     """
 
     reports: Sequence[Sequence[Report]]
     policies: Mapping[str, Policy]
     made_at: datetime
     not_scanned: Sequence[Target] = ()
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,9 @@ class Format:
     media_type: str
     extension: str
     render: Callable[[ReportSet], str]
+
+
+def used_policies(reports: Sequence[Sequence[Report]], known: Iterable[Policy]) -> dict[str, Policy]:
+    """Those of the policies that these reports are judged by, by name."""
+    named = {policy.name: policy for policy in known}
+    return {name: named[name] for of_target in reports for name in of_target[0].policies}

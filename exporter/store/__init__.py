@@ -49,6 +49,10 @@ class Store:
         self._restored = database.open()
         self.database = database
 
+    def restore(self, latest: Mapping[str, Saved]) -> None:
+        """Use what was read from a folder, without writing anything."""
+        self._restored = dict(latest)
+
     def keep_log(self, log: MemoryLog | None) -> None:
         """Keep the latest changes in memory; for a store without a database."""
         self._log = log

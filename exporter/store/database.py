@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FILE_NAME = "exporter.db"
+LOCK_NAME = "lock"
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _OTHER_TABLES = sqlite3.SQLITE_ERROR
 """The file has other tables than a file of its version has. Seen when it is opened only."""
@@ -119,7 +120,7 @@ class Database:
     def _lock_folder(self) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+            self._lock = os.open(self._folder / LOCK_NAME, os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
             raise ExporterError(f"cannot store anything in {self._folder}: {error.strerror or error}") from error
         try:

@@ -83,32 +83,39 @@ class Batch:
 class Tables:
     """The file and its tables. Used by one thread at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, immutable: bool = False) -> None:
         """Open the file, or create it.
+
+        Args:
+            path: of the file.
+            immutable: it exists, nobody writes it, and there is nothing in its log: it is read only.
 
         Raises:
             NewerVersionError: a newer version of this program wrote the file; it is not changed.
             sqlite3.Error: the file cannot be used.
         """
-        _create(path)
+        if not immutable:
+            _create(path)
         self._has_log = False
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        where = f"{path.absolute().as_uri()}?immutable=1" if immutable else str(path)
+        self._connection = sqlite3.connect(where, isolation_level=None, check_same_thread=False, uri=immutable)
         self._connection.text_factory = lambda text: text.decode(errors="replace")  # one damaged row is not all of them
         try:
-            self._prepare()
+            self._prepare(immutable=immutable)
         except BaseException:
             self._connection.close()
             raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, immutable: bool) -> None:
         # Nobody else uses the file. SQLite then needs no file in shared memory, which a full disk would not have.
         self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise NewerVersionError(f"it has version {version} of the tables, and this program knows {VERSION}")
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        if version == 0:
+        if not immutable:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+        if version == 0 and not immutable:
             self._connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
         for table, columns in _COLUMNS.items():  # fails where the schema is another one
             self._connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608 - constants

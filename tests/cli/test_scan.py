@@ -1,53 +1,18 @@
 """Which targets `scan` scans, its exit code, and what it imports."""
 
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from exporter.cli.parser import make_parser
-from exporter.cli.scan import exit_code, scan_targets
+from exporter.cli.scan import scan_targets
 from exporter.errors import ExporterError
-from exporter.model import Acceptance, Finding, Severity, Target, Verdict
+from exporter.model import Target
 from exporter.policies import read_config
 from tests.cli.test_command import write_config
 from tests.cli.test_parser import loaded
-from tests.support.facts import report
 from tests.support.processes import free_port
-
-
-@pytest.mark.parametrize(
-    ("strict", "lax", "code"),
-    [
-        *((Verdict.PASS, Verdict.PASS, 0), (Verdict.PASS, Verdict.FAIL, 1), (Verdict.UNKNOWN, Verdict.FAIL, 1)),
-        *((Verdict.PASS, Verdict.UNKNOWN, 3), (Verdict.NOT_APPLICABLE, Verdict.PASS, 3)),
-    ],
-)
-def test_the_exit_code_goes_by_all_policies_together(strict: Verdict, lax: Verdict, code: int) -> None:
-    findings = [Finding("check", strict, Severity.INFO, "", policy="strict")]
-    findings.append(Finding("check", lax, Severity.INFO, "", policy="lax"))
-    one = replace(report(), policies=("strict", "lax"), findings=tuple(findings))
-    assert exit_code([one]) == code
-    assert exit_code([report(), one]) == code
-
-
-ACCEPTED = Acceptance(date(2026, 12, 31), "x", "y")
-
-
-@pytest.mark.parametrize(
-    ("other", "code"),
-    [(Verdict.PASS, 0), (Verdict.FAIL, 1), (Verdict.UNKNOWN, 3), (Verdict.NOT_APPLICABLE, 3)],
-)
-def test_an_accepted_failure_does_not_count_for_the_exit_code(other: Verdict, code: int) -> None:
-    findings = [Finding("check", Verdict.FAIL, Severity.INFO, "", policy="strict", accepted=ACCEPTED)]
-    findings.append(Finding("check", other, Severity.INFO, "", policy="lax"))
-    one = replace(report(), policies=("strict", "lax"), findings=tuple(findings))
-    assert one.compliant is False
-    assert exit_code([one]) == code
-    of_one_policy = tuple(replace(finding, policy="strict") for finding in findings)
-    same = replace(one, policies=("strict",), findings=of_one_policy)
-    assert exit_code([same]) == (0 if other is Verdict.NOT_APPLICABLE else code)
 
 
 def _chosen(*arguments: str) -> list[Target]:
@@ -104,6 +69,31 @@ def test_another_service_of_a_configured_host_is_scanned_and_said_to_be_another(
         "tls-posture-exporter: imaps://mail.example.com is none of the configured targets of this host "
         "(mail.example.com:587 (smtp), web (https)); only global settings apply to it\n"
     )
+
+
+@pytest.mark.parametrize("text", ["mail.exmaple.com", "https://mail.exampel.com", "mail.example.co"])
+def test_a_host_that_is_spelt_almost_like_a_configured_one_is_scanned_with_a_hint(
+    mail_config: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (target,) = _chosen(mail_config, text)
+    assert target.host in text
+    assert capsys.readouterr().err == (
+        f"tls-posture-exporter: {text} is none of the configured targets; did you mean mail.example.com? "
+        "Only global settings apply to it\n"
+    )
+
+
+def test_a_host_like_no_configured_one_gets_no_hint(mail_config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _chosen(mail_config, "www.test.example")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_name_that_is_no_host_and_almost_a_configured_one_is_refused_with_a_hint(tmp_path: Path) -> None:
+    config = f"--config.file={write_config(tmp_path, '{host: a.example, name: the web shop}')}"
+    with pytest.raises(ExporterError, match=r"'the webshop' is none of .* did you mean the web shop"):
+        _chosen(config, "the webshop")
+    with pytest.raises(ExporterError, match="is not a target; write host"):
+        _chosen(config, "something else")
 
 
 def test_what_two_texts_mean_is_not_scanned_twice(mail_config: str) -> None:

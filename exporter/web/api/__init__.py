@@ -13,11 +13,11 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from exporter.text import escaped
-from exporter.web.api import catalogue, scans, sources, targets
+from exporter.web.api import catalogue, reports, scans, sources, targets
 from exporter.web.api.errors import STATUS, ApiError
 from exporter.web.api.forms import ErrorAnswer
 from exporter.web.api.openapi import DESCRIPTION_PATH, description
-from exporter.web.api.operation import PREFIX, AnyOperation, ApiData, Reply
+from exporter.web.api.operation import PREFIX, AnyOperation, ApiData, FileAnswer, Reply
 from exporter.web.api.parameters import Parameters, read_parameters
 from exporter.web.lifecycle import Gate
 from exporter.web.places import Places
@@ -26,12 +26,13 @@ __all__ = ["OPERATIONS", "ApiData", "ApiRoute", "openapi_text"]
 
 OPERATIONS: tuple[AnyOperation, ...] = (
     *targets.OPERATIONS,
+    *reports.OPERATIONS,
     *scans.OPERATIONS,
     *sources.OPERATIONS,
     *catalogue.OPERATIONS,
 )
 _PIECE = 65536
-"""Characters that are escaped in one turn of the event loop."""
+"""Characters that are escaped in one turn of the event loop; bytes of a document that are sent at once."""
 _HEADERS = {"Cache-Control": "no-store"}
 
 
@@ -118,7 +119,32 @@ def _only(method: str, methods: Mapping[str, object] | set[str]) -> None:
         raise ApiError("method_not_allowed", f"this path has {' and '.join(allowed)} only", headers)
 
 
+class _DocumentResponse(Response):
+    """A document, sent in pieces: uvicorn waits for the client between two of them."""
+
+    def __init__(self, document: FileAnswer) -> None:
+        # A browser stores it. If it shows it all the same, the document has no rights of a page of this server.
+        disposition = {"Content-Disposition": f'attachment; filename="{document.file_name}"'}
+        policy = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+        kind = {"Content-Type": document.media_type}
+        super().__init__(document.body, headers={**_HEADERS, **kind, **disposition, **policy})
+        self._sent = document.sent
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer the request."""
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            body = b"" if scope["method"] == "HEAD" else bytes(self.body)
+            for start in range(0, len(body), _PIECE):
+                await send({"type": "http.response.body", "body": body[start : start + _PIECE], "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._sent()
+
+
 async def _success(reply: Reply) -> Response:
+    if isinstance(reply.answer, FileAnswer):
+        return _DocumentResponse(reply.answer)
     return await _json(reply.answer, reply.status, reply.headers)
 
 

@@ -16,12 +16,17 @@ DESCRIPTION_PATH = "/openapi.json"
 _MODE: JsonSchemaMode = "serialization"
 _REFERENCE = "#/components/schemas/{model}"
 _DESCRIPTION = "Errors have the form of Prometheus' API. Parameters that are unknown are errors. See docs/api.md."
-_SEGMENTS = {"{name}": "the name; percent-encoded, `/` as `%2F`", "{id}": "as in the answer to the request"}
+_SEGMENTS = {
+    "{name}": "the name; percent-encoded, `/` as `%2F`",
+    "{id}": "as in the answer to the request",
+    "{format}": "of the document",
+}
 
 
 def description(operations: Sequence[AnyOperation]) -> dict[str, Any]:
     """The document, OpenAPI 3.1."""
-    forms: list[type[BaseModel]] = list(dict.fromkeys([*(one.answer for one in operations), ErrorAnswer]))
+    answers = [one.answer for one in operations if isinstance(one.answer, type)]
+    forms: list[type[BaseModel]] = list(dict.fromkeys([*answers, ErrorAnswer]))
     _, definitions = models_json_schema([(form, _MODE) for form in forms], ref_template=_REFERENCE)
     paths: dict[str, Any] = {}
     for one in operations:
@@ -56,14 +61,14 @@ _OF_THIS = {
 
 
 def _operation(one: AnyOperation) -> dict[str, Any]:
-    success: dict[str, Any] = {"description": one.answer.__doc__, "content": _json(one.answer)}
+    success = _success(one)
     if one.status == 202:
         success["headers"] = {"Location": {"description": "path of the scan", "schema": {"type": "string"}}}
     responses: dict[str, Any] = {str(one.status): success}
     for error in sorted(one.all_errors, key=STATUS.__getitem__):
         responses[str(STATUS[error])] = {"description": error, "content": _json(ErrorAnswer)}
     in_path = [
-        {"name": segment[1:-1], "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+        {"name": segment[1:-1], "in": "path", "required": True, "description": text, "schema": _segment(one)}
         for segment, text in _SEGMENTS.items()
         if segment in one.segments
     ]
@@ -73,6 +78,22 @@ def _operation(one: AnyOperation) -> dict[str, Any]:
         "parameters": in_path + _query(one.parameters),
         "responses": responses,
     }
+
+
+def _success(one: AnyOperation) -> dict[str, Any]:
+    if isinstance(one.answer, type):
+        return {"description": one.answer.__doc__, "content": _json(one.answer)}
+    kinds = dict.fromkeys(kind.partition(";")[0] for kind in one.answer.values())
+    disposition = {"description": "the name of a file", "schema": {"type": "string"}}
+    return {
+        "description": "The document.",
+        "content": {kind: {"schema": {} if kind == "application/json" else {"type": "string"}} for kind in kinds},
+        "headers": {"Content-Disposition": disposition},
+    }
+
+
+def _segment(one: AnyOperation) -> dict[str, Any]:
+    return {"type": "string"} | ({} if isinstance(one.answer, type) else {"enum": list(one.answer)})
 
 
 def _query(form: type[Parameters]) -> list[dict[str, Any]]:

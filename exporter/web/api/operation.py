@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from exporter.querying import Queries
+from exporter.reports.making import DocumentMaker
 from exporter.scan_requests import ScanRequests
 from exporter.targets.discovered import TargetList
 from exporter.targets.discovery import SourceState
@@ -26,6 +27,7 @@ class ApiData:
         ready: whether all that was restored is shown.
         sources: the state of each source of targets.
         listing: the list of targets in use.
+        documents: makes reports as documents.
     """
 
     queries: Queries
@@ -33,13 +35,29 @@ class ApiData:
     ready: Callable[[], bool]
     sources: Callable[[], Sequence[SourceState]]
     listing: Callable[[], TargetList]
+    documents: DocumentMaker = field(default_factory=DocumentMaker)
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """An answer that is not JSON of this API.
+
+    Attributes:
+        file_name: under which programs store it.
+        sent: called when it was sent, or could not be.
+    """
+
+    body: bytes
+    media_type: str
+    file_name: str
+    sent: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A successful answer."""
 
-    answer: SuccessAnswer
+    answer: SuccessAnswer | FileAnswer
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -50,9 +68,10 @@ class Operation(Generic[P]):
 
     Attributes:
         id: unique; for programs that generate clients.
-        path: below the prefix; `{name}` is any segment.
+        path: below the prefix; `{name}` is any segment, and a name that is described in `openapi`.
         summary: for people.
-        run: data, the value of `{name}` or `{id}` (empty without one), and the parameters of the query.
+        answer: its form; of documents, the value of the segment -> media type.
+        run: data, the value of the segment in braces (empty without one), and the parameters of the query.
         errors: what it answers in addition to errors that all operations have.
     """
 
@@ -61,7 +80,7 @@ class Operation(Generic[P]):
     path: str
     summary: str
     parameters: type[P]
-    answer: type[SuccessAnswer]
+    answer: type[SuccessAnswer] | Mapping[str, str]
     run: Callable[[ApiData, str, P], Awaitable[Reply]]
     errors: tuple[ErrorType, ...] = ()
     status: int = 200

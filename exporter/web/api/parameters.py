@@ -7,7 +7,7 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar, get_origin
 
@@ -27,6 +27,7 @@ from exporter.formkeys import keys_at
 from exporter.grade import Letter
 from exporter.model import Verdict
 from exporter.nearest import suggestion
+from exporter.querying import TargetFilter
 from exporter.selectors import Selector, SelectorError, parse_selectors
 from exporter.store.changelog import LogPlace
 from exporter.store.history import What
@@ -162,11 +163,30 @@ class SelectedParameters(Parameters):
     verdict: list[Verdict] = Field([], max_length=MOST_VALUES, description="has such a verdict, of `check` if given")
     policy: list[str] = Field([], max_length=MOST_VALUES, description="is judged by this policy; the verdict is of it")
 
+    def with_grades(self, grades: Iterable[Letter | None]) -> TargetFilter:
+        """The filter, with these grades; None is a grade that is not known."""
+        return TargetFilter(
+            tuple(self.match),
+            frozenset(self.check),
+            frozenset(self.verdict),
+            frozenset(self.policy),
+            frozenset(grades),
+        )
 
-class TargetsParameters(SelectedParameters):
-    """Which targets, and which page of them. A target has to meet all filters."""
+
+class FilterParameters(SelectedParameters):
+    """Which targets. A target has to meet all filters."""
 
     grade: list[Letter] = Field([], max_length=MOST_VALUES, description="an address has this grade")
+
+    def wanted(self) -> TargetFilter:
+        """The filter."""
+        return self.with_grades(self.grade)
+
+
+class TargetsParameters(FilterParameters):
+    """Which targets, and which page of them. A target has to meet all filters."""
+
     limit: Limit = 100
     cursor: NameCursor = None
 

@@ -1,11 +1,10 @@
 """Targets, their reports, and what changed."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from exporter.grade import Letter
 from exporter.model import Report
-from exporter.querying import ChangeFilter, FoundChanges, TargetFilter
+from exporter.querying import ChangeFilter, FoundChanges
 from exporter.report import ReportForm, report_form
 from exporter.store.changelog import ALWAYS
 from exporter.store.history import StateChange
@@ -30,7 +29,6 @@ from exporter.web.api.parameters import (
     ChangesParameters,
     HistoryParameters,
     Parameters,
-    SelectedParameters,
     TargetsParameters,
     log_cursor,
     name_cursor,
@@ -39,20 +37,8 @@ from exporter.web.api.parameters import (
 _SLICE = 100
 
 
-def target_filter(parameters: SelectedParameters, grades: Iterable[Letter | None]) -> TargetFilter:
-    """The filter that parameters ask for."""
-    return TargetFilter(
-        tuple(parameters.match),
-        frozenset(parameters.check),
-        frozenset(parameters.verdict),
-        frozenset(parameters.policy),
-        frozenset(grades),
-    )
-
-
 async def _targets(data: ApiData, _name: str, parameters: TargetsParameters) -> Reply:
-    wanted = target_filter(parameters, parameters.grade)
-    found = await data.queries.targets(wanted, parameters.cursor, parameters.limit)
+    found = await data.queries.targets(parameters.wanted(), parameters.cursor, parameters.limit)
     parts = []
     for place, summary in enumerate(found.summaries):
         if place % _SLICE == 0:

@@ -13,7 +13,6 @@ from exporter.overview import FleetOrder, FleetQuery, overview
 from exporter.summaries import TargetState
 from exporter.web.api.errors import ApiError
 from exporter.web.api.parameters import MOST_VALUES, SelectedParameters, WholeNumber, read_parameters
-from exporter.web.api.targets import target_filter
 from exporter.web.pages.page import PageData, WebPage, WrongQueryError
 
 _MOST_WORDS = 16
@@ -54,7 +53,7 @@ def _query(links: QueryLinks) -> FleetQuery:
     """
     read = read_parameters(FleetParameters, links.items)
     return FleetQuery(
-        target_filter(read, (None if grade == NO_GRADE else Letter(grade) for grade in read.grade)),
+        read.with_grades(None if grade == NO_GRADE else Letter(grade) for grade in read.grade),
         tuple(read.search.split()),
         frozenset(read.state),
         read.sort,

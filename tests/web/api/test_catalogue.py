@@ -107,6 +107,8 @@ def test_every_field_of_every_answer_is_described() -> None:
             api.fleet.later(hours=1)
         paths = {"{name}": {"policies": "mozilla-old"}, "{id}": {"scans": "00000001"}}
         for one in OPERATIONS:
+            if not isinstance(one.answer, type):  # tests/web/api/test_reports.py
+                continue
             path = f"/api/v1{one.path}"
             for segment, values in paths.items():
                 path = path.replace(segment, values.get(one.segments[0], "a"))

@@ -5,7 +5,7 @@ import html
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
-from html5lib import HTMLParser  # type: ignore[import-untyped]
+from html5lib import HTMLParser
 
 from exporter.model import Target
 from tests.support.known_fleet import FleetApi, KnownFleet, served

@@ -156,8 +156,8 @@ def test_a_change_is_found_however_many_others_there_are(others: int, pages: int
         log.add([StateChange("a", None, key, "A", "B", NOW) for key in whats])
         api.fleet.store.keep_log(log)
         path, asked = "/changes?what=grade", 0
-        for asked in range(1, 4):
-            page = await source(api, path)
+        while asked < 4:
+            page, asked = await source(api, path), asked + 1
             if "grade is B now" in page:
                 break
             assert "No change among the 10,000 that were looked at meets the filter." in page
