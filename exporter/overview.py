@@ -25,7 +25,7 @@ from exporter.text import escaped
 
 _LONG = 30
 """Lines, after which the result is repeated at the end: more than the smallest terminals have."""
-_SHOWN_NAMES = 10
+_SHOWN_NAMES = 5
 """Names that are listed of targets with the same failures, or without a scan; JSON and the like have them all."""
 _SHOWN_CHECKS = 3
 _SHOWN_SEVERITIES = 2

@@ -22,6 +22,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from exporter.demo.certificates import Authority
 from exporter.demo.servers import (
     GOOD_FIELDS,
@@ -33,12 +35,15 @@ from exporter.demo.servers import (
     weak_context,
 )
 from exporter.environment import utc_now
+from exporter.policies import shipped
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "sessions"
 WIDTHS: Mapping[str, int | None] = {"80": 80, "200": 200, "piped": None}
 """What the name of a session ends in -> columns of its terminal; None is a pipe."""
-_ADDRESSES = tuple(f"127.0.0.{number}" for number in range(1, 9))
+_ADDRESSES = tuple(f"127.0.0.{number}" for number in range(1, 65))
 """The exporter limits connections by address, so several are faster than one."""
+_HANDSHAKE_SECONDS = 5.0
+"""After this time the servers close a connection without a complete handshake; some tests of attacks wait for that."""
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _OK = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n{}\r\nhello\n"
 _NOT_FOUND = _OK.replace("200 OK", "404 Not Found")
@@ -51,6 +56,8 @@ FLEETS: Mapping[str, Counts] = {
     "5-targets": {"good": 2, "weak": 1, "no-hsts": 1, "refused": 1},
     "500-targets": {"good": 420, "weak": 12, "no-hsts": 40, "mute": 8, "refused": 14, "not-tls": 6},
 }
+_MANY = 100
+"""Above so many targets, attacks are not tried: each costs seconds."""
 _HOSTS = {"weak": WEAK_HOST}
 _NAMES = {
     "good": "www-{:03}.example.com",
@@ -100,7 +107,8 @@ async def _listening(fields: str | None, context: ssl.SSLContext | None) -> Asyn
         first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         first.bind((_ADDRESSES[0], 0))
         port = first.getsockname()[1]
-    server = await asyncio.start_server(_answer(fields), _ADDRESSES, port, ssl=context, backlog=500)
+    limits = {} if context is None else {"ssl_handshake_timeout": _HANDSHAKE_SECONDS}
+    server = await asyncio.start_server(_answer(fields), _ADDRESSES, port, ssl=context, backlog=500, **limits)
     try:
         yield port
     finally:
@@ -124,14 +132,27 @@ async def fleet(folder: Path) -> AsyncIterator[Callable[[Counts], Path]]:
 
         def write(counts: Counts) -> Path:
             file = folder / "fleet.yaml"
+            many = sum(counts.values()) > _MANY
+            quick = f"  policy: {_quick_policy(folder)}\n  vulnerability_interval: never\n" if many else ""
             head = (
-                f"global:\n  ca_file: {authority.bundle}\n  scan_timeout: 10m\n"
+                f"global:\n{quick}  ca_file: {authority.bundle}\n  scan_timeout: 10m\n"
                 f"  resolver: {{nameservers: [127.0.0.1], port: {dns}}}\ntargets:\n"
             )
             file.write_text(head + "".join(_targets(counts, ports)), encoding="utf-8")
             return file
 
         yield write
+
+
+def _quick_policy(folder: Path) -> Path:
+    """The checklist without what needs tests of attacks, for which servers wait."""
+    policy = yaml.safe_load(shipped()["kopano-checklist"].read_text(encoding="utf-8"))
+    policy["name"] = "checklist-without-attacks"
+    for check in ("vulnerabilities", "grade"):
+        del policy["checks"][check]
+    file = folder / "policy.yaml"
+    file.write_text(yaml.safe_dump(policy), encoding="utf-8")
+    return file
 
 
 def _targets(counts: Counts, ports: Mapping[str, int]) -> Iterator[str]:
@@ -196,9 +217,9 @@ def _read(ends: Sequence[int]) -> list[bytes]:
 
 def session(config: Path, columns: int | None) -> str:
     """The text of one session: the command, what it shows, its exit code."""
-    done = record(["scan", f"--config.file={config}", "--concurrency=20"], columns)
+    done = record(["scan", f"--config.file={config}", "--concurrency=60"], columns)
     where = f"a terminal of {columns} columns" if columns else "into a pipe"
-    lines = [f"# {where}", "$ tls-posture-exporter scan --config.file=fleet.yaml --concurrency=20"]
+    lines = [f"# {where}", "$ tls-posture-exporter scan --config.file=fleet.yaml --concurrency=60"]
     if done.progress:
         some = dict.fromkeys((done.progress[0], done.progress[len(done.progress) // 2], done.progress[-1]))
         lines += [f"(standard error) {frame}" for frame in some]
