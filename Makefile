@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills lists hostile kubernetes oracles pictures screenshots clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills lists hostile kubernetes oracles pictures screenshots sessions clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -122,6 +122,11 @@ pictures: setup
 # Pictures of the web pages, with made-up scans; a minute. Needs Debian's chromium.
 screenshots: setup
 	$(BIN)/python -m tools.screenshots
+
+# What `scan` prints on terminals and into pipes, for a look at it (docs/sessions); half an hour for all. SESSIONS names
+# some of them, such as 5-targets-80.
+sessions: setup
+	$(BIN)/python -m tools.sessions $(SESSIONS)
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,5 +1,6 @@
 """Reports as a table for people, with rich."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -87,6 +88,14 @@ class Trimmed:
             yield Segment.line()
 
 
+class OutputConsole(Console):
+    """A console of rich that leaves it to the command what the program does when the reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would end the program with 1, which means "does not comply"."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 _LEAST_COLUMNS, _USUAL_COLUMNS = 40, 80
 
 
@@ -95,8 +104,8 @@ def output_console(file: TextIO | None = None) -> Console:
     file = file or sys.stdout
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
-        return Console(file=file, width=max(int(columns), _LEAST_COLUMNS))
-    return Console(file=file, width=None if file.isatty() else _USUAL_COLUMNS)
+        return OutputConsole(file=file, width=max(int(columns), _LEAST_COLUMNS))
+    return OutputConsole(file=file, width=None if file.isatty() else _USUAL_COLUMNS)
 
 
 _GOOD, _FAIR = Letter.A_MINUS.rank, Letter.C.rank
@@ -214,9 +223,9 @@ def print_addresses(console: Console, of_target: Sequence[Report], heading: str 
     """What is said of all addresses of a target together, below the heading; nothing if there is nothing to say."""
     lines = list(_of_all_addresses(of_target[0]))
     if lines and heading:
-        console.print(Text(escaped(heading), "bold"))
+        console.print(Trimmed(Text(escaped(heading), "bold")))
     for line in lines:
-        console.print(line)
+        console.print(Trimmed(line))
     if lines:
         console.print()
 

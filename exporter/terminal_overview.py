@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -24,14 +25,16 @@ from exporter.text import escaped
 
 _LONG = 30
 """Lines, after which the result is repeated at the end: more than the smallest terminals have."""
-_SHOWN_NAMES = 10
+_SHOWN_NAMES = 5
 """Names that are listed of targets with the same failures, or without a scan; JSON and the like have them all."""
 _SHOWN_CHECKS = 3
+_SHOWN_SEVERITIES = 2
+"""The worst two have to do in the list; the details show all."""
 _STYLES: Mapping[str, str] = MappingProxyType(
     {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", "unknown": "yellow", "failed": "yellow"}
 )
-_MOST = 0.5
-"""The share of the width that names may have."""
+_BESIDES_NAMES, _LEAST_NAME = 48, 20
+"""Columns for verdict, grade and the usual reasons, so that one target is one line; and the fewest for its name."""
 
 
 def print_overview(
@@ -52,11 +55,11 @@ def print_overview(
         return
     first_line = result_line(targets, not_scanned)
     with console.capture() as capture:
-        console.print(Text(first_line, "bold"), "", sep="\n")
+        console.print(Text(f"{first_line}\n", "bold"), soft_wrap=True)  # one line, however wide
         if targets:
             console.print(Trimmed(_list(targets, console.width)))
         if not_scanned:
-            console.print(f"not scanned: {_listed([target.name for target in not_scanned])}", markup=False)
+            console.print(Trimmed(Text(f"not scanned: {_listed([target.name for target in not_scanned])}")))
         console.print()
         if verbose:
             print_reports(console, [report for of_target in targets for report in of_target], explain=explain)
@@ -65,7 +68,7 @@ def print_overview(
     text = capture.get().rstrip("\n") + "\n"
     console.file.write(text)
     if text.count("\n") > _LONG:
-        console.print("", Text(first_line, "bold"), sep="\n")
+        console.print(Text(f"\n{first_line}", "bold"), soft_wrap=True)
 
 
 def _print_one(console: Console, reports: Sequence[Report], *, explain: bool) -> None:
@@ -110,14 +113,14 @@ def _listed(names: Sequence[str]) -> str:
 def _list(targets: Sequence[Sequence[Report]], width: int) -> Table:
     """One line a target: name, verdict, grade, and the reason in short."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(overflow="fold", max_width=max(int(width * _MOST), 10))
-    for _ in range(3):
+    longest = max(cell_len(escaped(reports[0].target.name)) for reports in targets)
+    table.add_column(overflow="fold", width=min(longest, max(width - _BESIDES_NAMES, _LEAST_NAME)))
+    graded = any(map(_grades, targets))
+    for _ in range(3 if graded else 2):
         table.add_column(overflow="fold")
     for reports in targets:
-        found = condition(reports)
-        table.add_row(
-            Text(escaped(reports[0].target.name)), verdict_of(found), _grades(reports), Text(escaped(_why(reports)))
-        )
+        name, verdict = Text(escaped(reports[0].target.name)), verdict_of(condition(reports))
+        table.add_row(name, verdict, *([_grades(reports)] if graded else []), Text(escaped(_why(reports))))
     return table
 
 
@@ -133,7 +136,8 @@ def _why(reports: Sequence[Report]) -> str:
     if found is Condition.UNREACHABLE:
         return "; ".join(causes(reports))
     accepted = {finding.check for report in reports for finding in report.findings if finding.accepted}
-    parts = [_number(len(checks), severity) for severity, checks in failed_checks(reports).items()]
+    failed = [_number(len(checks), severity) for severity, checks in failed_checks(reports).items()]
+    parts = failed[:_SHOWN_SEVERITIES]
     parts += [f"{len(accepted)} accepted"] if accepted else []
     if found is Condition.UNKNOWN:
         checks = dict.fromkeys(one.check for report in reports for one in report.findings if _is_unknown(one))
@@ -162,7 +166,7 @@ def _print_details(console: Console, targets: Sequence[Sequence[Report]], *, exp
     for reports in alike.values():
         labels = [" ".join(filter(None, (report.target.name, report.address))) for report in reports]
         several = f"  ({len(labels)} with the same findings)" if len(labels) > 1 else ""
-        console.print(Text.assemble((_listed(labels), "bold"), (several, "dim")))
+        console.print(Trimmed(Text.assemble((_listed(labels), "bold"), (several, "dim"))))
         console.print(Trimmed(_details(reports[0])))
         console.print()
         if explain:

@@ -23,6 +23,7 @@ from exporter.judge import load_judge
 from exporter.model import Target
 from exporter.policies import read_config
 from exporter.quoting import quoted
+from exporter.ranking import FAILING, condition
 from exporter.reports.base import ReportSet, used_policies
 from exporter.reports.registry import find
 from exporter.services import parse_service
@@ -124,4 +125,8 @@ def _print_table(scanned: ScannedTargets, *, explain: bool, verbose: bool) -> No
     from exporter.terminal import output_console  # noqa: PLC0415 - the same
     from exporter.terminal_overview import print_overview  # noqa: PLC0415 - other formats do not need rich
 
-    print_overview(output_console(), scanned.reports, scanned.not_scanned, explain=explain, verbose=verbose)
+    console = output_console()
+    print_overview(console, scanned.reports, scanned.not_scanned, explain=explain, verbose=verbose)
+    if console.is_terminal and not explain and any(condition(reports) in FAILING for reports in scanned.reports):
+        several = "" if verbose or len(scanned.reports) == 1 else ", --verbose all checks"
+        console.print(f"\n--explain shows what to change{several}.", style="dim", highlight=False)

@@ -54,15 +54,16 @@ async def scan_all(
             progress.ended(done[target.name])
 
         try:
-            scans = asyncio.gather(*map(one, targets))
+            tasks = [asyncio.create_task(one(target)) for target in targets]
+            scans = asyncio.gather(*tasks)
             first: list[asyncio.Future[Any]] = [scans, signal]
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             progress.end()
-            if not scans.done():
-                scans.cancel()
-                await asyncio.wait([scans])
-            elif not scans.cancelled():
+            if scans.done():
                 scans.result()  # raises what a scan raised
+            else:
+                scans.cancel()
+                await asyncio.gather(*tasks, scans, return_exceptions=True)
         finally:
             await workers.close()
     # Judge again, now that the keys of all targets are known.

@@ -1,6 +1,7 @@
 """The command line: output and exit codes."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -216,6 +217,43 @@ def test_a_reader_that_has_gone_is_no_verdict() -> None:
     script = f"({command}; echo code $? >&2) | true"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr in {"code 141\n", "code 0\n"}, "0 when it was written before the reader left"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_table_without_a_reader_is_no_verdict(number: int) -> None:
+    targets = [f"127.0.0.1:{free_port()}" for _ in range(number)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "exporter", "scan", *targets]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    ("environment", "width", "coloured"),
+    [
+        ({}, 80, False),
+        ({"COLUMNS": "120"}, 120, False),
+        ({"COLUMNS": "1"}, 40, False),
+        ({"COLUMNS": "wide"}, 80, False),
+        ({"FORCE_COLOR": "1"}, 80, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, 80, False),
+    ],
+)
+def test_the_width_and_colours_of_a_pipe(environment: dict[str, str], width: int, coloured: bool) -> None:
+    usual = {key: value for key, value in os.environ.items() if key not in {"COLUMNS", "NO_COLOR", "FORCE_COLOR"}}
+    targets = [f"tls://127.0.0.1:{free_port()}", f"imap+starttls://127.0.0.1:{free_port()}"]
+    command = [sys.executable, "-m", "exporter", "scan", *targets]
+    env = usual | {"TERM": "xterm"} | environment
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=env, check=False)
+    assert done.returncode == 3
+    assert done.stderr == "", "nobody sees progress there"
+    assert ("\x1b[1;33munreachable" in done.stdout) == coloured
+    assert re.sub("\x1b\\[[0-9;]*m", "", done.stdout).startswith("2 targets: 2 unreachable.\n")
+    script = "import sys; from exporter.terminal import output_console; print(output_console().width)"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, check=True).stdout
+    assert int(shown) == width
 
 
 @pytest.mark.real
