@@ -146,7 +146,7 @@ def test_a_history_that_cannot_be_read_is_not_an_empty_one() -> None:
     on(TWO, steps)
 
 
-@pytest.mark.parametrize(("others", "pages"), [(0, 1), (999, 1), (1000, 1), (2500, 1), (10_000, 2), (12_345, 2)])
+@pytest.mark.parametrize(("others", "pages"), [(0, 1), (999, 1), (1000, 1), (12_345, 2)])
 def test_a_change_is_found_however_many_others_there_are(others: int, pages: int) -> None:
     """A question looks at 10,000 changes, a thousand at a time."""
     whats = [StateKey(What.GRADE), *[StateKey(What.PROTOCOL, "TLSv1.0")] * others]
@@ -155,13 +155,11 @@ def test_a_change_is_found_however_many_others_there_are(others: int, pages: int
         log = MemoryLog("abc", NOW, most=20_000)
         log.add([StateChange("a", None, key, "A", "B", NOW) for key in whats])
         api.fleet.store.keep_log(log)
-        path, asked = "/changes?what=grade", 0
-        while asked < 4:
-            page, asked = await source(api, path), asked + 1
-            if "grade is B now" in page:
-                break
+        path = "/changes?what=grade"
+        for _ in range(pages - 1):
+            page = await source(api, path)
             assert "No change among the 10,000 that were looked at meets the filter." in page
             path = "/" + unescape(re.findall(r'href="(changes\?[^"]*)" rel="next"', page)[0])
-        assert asked == pages
+        assert "grade is B now" in await source(api, path)
 
     on(TWO, steps)
