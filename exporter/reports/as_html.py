@@ -18,7 +18,7 @@ from exporter.model import Finding, Report, Verdict
 from exporter.ranking import FAILING, Condition
 from exporter.reports.base import Format, ReportSet
 from exporter.reports.known import known
-from exporter.reports.overview import WORDS, Overview, overview, titled
+from exporter.reports.overview import WORDS, ReportSummary, overview, titled
 from exporter.text import escaped
 
 MOST_COMPLETE = 10
@@ -56,7 +56,7 @@ def _inlined() -> tuple[str, str, str]:
     return style, script, policy
 
 
-def _title(seen: Overview) -> str:
+def _title(seen: ReportSummary) -> str:
     failing, several = sum(seen.counts.get(one, 0) for one in FAILING), len(seen.lines)
     targets = f"{several} target{'' if several == 1 else 's'}"
     if failing:
@@ -66,7 +66,7 @@ def _title(seen: Overview) -> str:
     return f"no known failure of {targets}, but not all pass" if several else "no results"
 
 
-def _grades(seen: Overview) -> list[tuple[Letter | None, int]]:
+def _grades(seen: ReportSummary) -> list[tuple[Letter | None, int]]:
     counted = Counter(line.grade for line in seen.lines)
     return [(letter, counted[letter]) for letter in (*Letter, None) if counted[letter]]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from exporter.model import Finding, Report, Verdict
 from exporter.ranking import FAILING, Condition, fails
 from exporter.reports.base import Format, ReportSet
-from exporter.reports.overview import Overview, TargetLine, overview, titled
+from exporter.reports.overview import ReportSummary, TargetLine, overview, titled
 from exporter.text import escaped
 
 MOST_BYTES = 65_536
@@ -59,7 +59,7 @@ def _sign(condition: Condition) -> str:
     return _SIGNS.get(condition, "❌")
 
 
-def _title(seen: Overview, reports: ReportSet) -> str:
+def _title(seen: ReportSummary, reports: ReportSet) -> str:
     failing = sum(seen.counts.get(one, 0) for one in FAILING)
     several = len(seen.lines)
     targets = f"{several} target{'' if several == 1 else 's'}"
@@ -75,7 +75,7 @@ def _title(seen: Overview, reports: ReportSet) -> str:
     return f"## TLS posture: {said}\n\n{at}: {words or 'no result'}{missing}.\n\n"
 
 
-def _counted(seen: Overview) -> Iterator[tuple[TargetLine, int]]:
+def _counted(seen: ReportSummary) -> Iterator[tuple[TargetLine, int]]:
     for condition, count in seen.counts.items():
         yield next(line for line in seen.lines if line.condition is condition), count
 

@@ -59,7 +59,7 @@ class TargetLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class ReportSummary:
     """All targets in short.
 
     Attributes:
@@ -73,14 +73,14 @@ class Overview:
     failures: Mapping[Severity, int]
 
 
-def overview(reports: ReportSet) -> Overview:
+def overview(reports: ReportSet) -> ReportSummary:
     """The targets in short."""
     lines = list(map(_line, reports.reports))
     counted = Counter(line.condition for line in lines)
     failed = Counter(
         one.severity for of_target in reports.reports for report in of_target for one in report.findings if fails(one)
     )
-    return Overview(
+    return ReportSummary(
         lines,
         {one: counted[one] for one in Condition if counted[one]},
         {severity: failed[severity] for severity in Severity},

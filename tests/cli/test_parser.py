@@ -66,7 +66,7 @@ def test_an_interval_that_is_none_is_refused(text: str, capsys: pytest.CaptureFi
     ("arguments", "message"),
     [
         ("scna a.example", ": error: unknown command 'scna'; did you mean scan?"),
-        ("zzz", ": error: unknown command 'zzz'; known are serve, scan, check-config, "),
+        ("zzz", ": error: unknown command 'zzz'; known are serve, scan, report, "),
         ("--verison", ": error: unknown flag --verison; did you mean --version?"),
         ("policies lst", " policies: error: unknown command 'lst'; did you mean list?"),
         ("serve --confg.file=a.yaml", " serve: error: unknown flag --confg.file; did you mean --config.file?"),
