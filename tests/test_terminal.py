@@ -403,7 +403,7 @@ def test_an_accepted_failure_says_until_when_by_whom_and_why() -> None:
     failed = Finding("hsts", Verdict.FAIL, Severity.WARNING, "there is none", asked="one", sources=("1",))
     shown = accepted(judged(failed), reason="It \x1b[31mmoves.")
     text = lines(printed(shown, width=100))
-    assert text[0].startswith("test  DOES NOT COMPLY (all failures are accepted)  policy test-policy")
+    assert text[0].startswith("test  fails, accepted  policy test-policy")
     assert text[4:6] == [
         " hsts    FAIL, accepted   there is none",
         "                          accepted until 2026-12-31 by Jane: It \\u001b[31mmoves.",
