@@ -69,8 +69,8 @@ HINTS = [
     ),
     ("xmpp://example.com", "; write xmpp+starttls://example.com"),
     ("imap://mail.example.com/INBOX", "; write imap+starttls://mail.example.com, or imaps://mail.example.com if TLS"),
-    ("htps://www.example.com", "did you mean https://?"),
-    ("postgresql+starttls://db.example.com", "did you mean postgres+starttls://?"),
+    ("htps://www.example.com", "did you mean https?"),
+    ("postgresql+starttls://db.example.com", "did you mean postgres+starttls?"),
 ]
 
 
