@@ -33,8 +33,8 @@ _SHOWN_SEVERITIES = 2
 _STYLES: Mapping[str, str] = MappingProxyType(
     {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", "unknown": "yellow", "failed": "yellow"}
 )
-_BESIDES_NAMES, _LEAST_NAME = 48, 20
-"""Columns for verdict, grade and the usual reasons, so that one target is one line; and the fewest for its name."""
+_BESIDES_NAMES, _LEAST_NAME, _MOST_NAME = 48, 20, 64
+"""Columns for verdict, grade and the usual reasons, so that one target is one line; and the limits of its name."""
 
 
 def print_overview(
@@ -114,7 +114,7 @@ def _list(targets: Sequence[Sequence[Report]], width: int) -> Table:
     """One line a target: name, verdict, grade, and the reason in short."""
     table = Table.grid(padding=(0, 2, 0, 0))
     longest = max(cell_len(escaped(reports[0].target.name)) for reports in targets)
-    table.add_column(overflow="fold", width=min(longest, max(width - _BESIDES_NAMES, _LEAST_NAME)))
+    table.add_column(overflow="fold", width=min(longest, max(width - _BESIDES_NAMES, _LEAST_NAME), _MOST_NAME))
     graded = any(map(_grades, targets))
     for _ in range(3 if graded else 2):
         table.add_column(overflow="fold")

@@ -166,7 +166,7 @@ def test_no_line_is_cut_and_none_ends_with_a_blank(width: int) -> None:
     assert [line for line in text.split("\n") if line != line.rstrip()] == []
     folded = printed(judged(LONG, long), *FLEET, width=width)
     assert max(map(len, folded.split("\n")[1:-2])) <= width, "the result is one line, however wide"
-    column = "".join(line[: max(width - 48, 20)].strip() for line in folded.split("\n")[2:])
+    column = "".join(line[: min(max(width - 48, 20), 64)].strip() for line in folded.split("\n")[2:])
     assert LONG in column, "complete in the list"
 
 

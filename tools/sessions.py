@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import termios
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +56,6 @@ FLEETS: Mapping[str, Counts] = {
     "5-targets": {"good": 2, "weak": 1, "no-hsts": 1, "refused": 1},
     "500-targets": {"good": 420, "weak": 12, "no-hsts": 40, "mute": 8, "refused": 14, "not-tls": 6},
 }
-_MANY = 100
-"""Above so many targets, attacks are not tried: each costs seconds."""
 _HOSTS = {"weak": WEAK_HOST}
 _NAMES = {
     "good": "www-{:03}.example.com",
@@ -84,7 +82,7 @@ class Recording:
     code: int
 
 
-def _answer(fields: str | None) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]:
+def _answer(fields: str | None) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     """A web server with these header fields; None closes each connection without an answer."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -107,8 +105,10 @@ async def _listening(fields: str | None, context: ssl.SSLContext | None) -> Asyn
         first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         first.bind((_ADDRESSES[0], 0))
         port = first.getsockname()[1]
-    limits = {} if context is None else {"ssl_handshake_timeout": _HANDSHAKE_SECONDS}
-    server = await asyncio.start_server(_answer(fields), _ADDRESSES, port, ssl=context, backlog=500, **limits)
+    limit = None if context is None else _HANDSHAKE_SECONDS
+    server = await asyncio.start_server(
+        _answer(fields), _ADDRESSES, port, ssl=context, backlog=500, ssl_handshake_timeout=limit
+    )
     try:
         yield port
     finally:
@@ -132,10 +132,9 @@ async def fleet(folder: Path) -> AsyncIterator[Callable[[Counts], Path]]:
 
         def write(counts: Counts) -> Path:
             file = folder / "fleet.yaml"
-            many = sum(counts.values()) > _MANY
-            quick = f"  policy: {_quick_policy(folder)}\n  vulnerability_interval: never\n" if many else ""
             head = (
-                f"global:\n{quick}  ca_file: {authority.bundle}\n  scan_timeout: 10m\n"
+                f"global:\n  policy: {_quick_policy(folder)}\n  vulnerability_interval: never\n"
+                f"  ca_file: {authority.bundle}\n  scan_timeout: 10m\n"
                 f"  resolver: {{nameservers: [127.0.0.1], port: {dns}}}\ntargets:\n"
             )
             file.write_text(head + "".join(_targets(counts, ports)), encoding="utf-8")
