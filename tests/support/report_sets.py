@@ -74,7 +74,7 @@ def hostile() -> Report:
             replace(
                 one,
                 summary=EVIL,
-                evidence={EVIL: (EVIL,) * 50},
+                evidence={EVIL: (EVIL,) * 12},
                 asked=EVIL,
                 sources=(EVIL,),
                 remedy=remedy if one.verdict is Verdict.FAIL else (),
