@@ -414,7 +414,7 @@ class App:
             status=StatusSources(
                 own=self.own_metrics,
                 config_file=lambda: self._config_file,
-                exceptions=lambda: len(getattr(self._loaded.config, "exceptions", ())),
+                exceptions=lambda: len(self._loaded.config.exceptions),
                 retention=self._storage.retention if self._storage else None,
             ),
         )
