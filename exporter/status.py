@@ -25,7 +25,7 @@ class StatusSources:
     Attributes:
         own: the metrics about the exporter itself, with all values as they are now.
         config_file: None if there is none that could be reloaded.
-        exceptions: how many failures the configuration accepts.
+        exceptions: how many the configuration has, with those that have ended.
         retention: how long the history is kept on disk; None if it is in memory only.
     """
 

@@ -48,9 +48,9 @@ def _problem(name: str, environment: Mapping[str, str], path: Path_) -> str | No
 
 
 def _is_for_variables(path: Path_) -> bool:
-    return path[-1] == "proxy_url" or (len(path) == 4 and path[0] == "targets" and path[2] == "labels")
+    return path[-1:] == ("proxy_url",) or (len(path) == 4 and path[0] == "targets" and path[2] == "labels")
 
 
 def _is_template(path: Path_) -> bool:
     """Whether `${1}` there is a group of a regular expression."""
-    return "relabel_configs" in {path[0], *path[2:3]}
+    return "relabel_configs" in {*path[:1], *path[2:3]}

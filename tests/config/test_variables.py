@@ -51,6 +51,7 @@ def test_groups_of_regular_expressions_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("${HOST}", ":1:1: ${HOST} is not replaced here"),
         ("targets: ['${HOST}']", ":1:11: targets.0: ${HOST} is not replaced here; variables of the environment"),
         ("targets: [{host: '${HOST}', port: 0}]", ":1:18: targets.0.host: ${HOST} is not replaced here"),
         ("global: {ca_file: '${DIR}/ca.pem'}", ":1:19: global.ca_file: ${DIR} is not replaced here"),
