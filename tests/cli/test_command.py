@@ -302,6 +302,7 @@ def test_demo_shows_one_that_complies_and_one_that_does_not() -> None:
     assert done.returncode == 0, done.stderr
     assert "meets-the-checklist  complies" in done.stdout
     assert "fails-the-checklist  DOES NOT COMPLY" in done.stdout
+    assert re.search(r"^Pages: http://[0-9.]+:[0-9]+/  Metrics: ", done.stdout, re.MULTILINE)
     assert "/metrics" in done.stdout
     assert done.stdout.startswith("2 targets: 1 does not comply, 1 complies.\n")
     assert len(re.findall("^  (?:critical|warning) ", done.stdout, re.MULTILINE)) >= 5, "most of the checklist"
