@@ -8,7 +8,7 @@ from itertools import pairwise
 
 MOST_SHOWN = 20
 """Maximum number of known names in a message that has no near name to suggest."""
-_CUTOFF = 0.6
+_ALIKE = 0.6
 """That of difflib: `prot` is near `port`, and `policy` is near `policies`."""
 _COMPARED = 64
 """Maximum number of names that are compared closely: no section has so many keys, but there are hundreds of suites."""
@@ -16,16 +16,16 @@ _LONGEST = 200
 """Longer texts are not names."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like this one, in any case of letters; None if none is much like it."""
-    return _nearest(name, tuple(known)) if len(name) <= _LONGEST else None
+def nearest(name: str, known: Iterable[str], alike: float = _ALIKE) -> str | None:
+    """The known name that is most like this one, in any case of letters; None if none is `alike` (0 to 1)."""
+    return _nearest(name, tuple(known), alike) if len(name) <= _LONGEST else None
 
 
 @lru_cache(maxsize=1024)  # a template repeats one mistake in thousands of targets
-def _nearest(name: str, known: tuple[str, ...]) -> str | None:
+def _nearest(name: str, known: tuple[str, ...], least: float) -> str | None:
     written = {one.lower(): one for one in known if one}
     alike = list(written) if len(written) <= _COMPARED else _most_alike(name.lower(), written)
-    found = difflib.get_close_matches(name.lower(), alike, n=1, cutoff=_CUTOFF)
+    found = difflib.get_close_matches(name.lower(), alike, n=1, cutoff=least)
     return written[found[0]] if found else None
 
 

@@ -230,12 +230,16 @@ def print_addresses(console: Console, of_target: Sequence[Report], heading: str 
         console.print()
 
 
-def _print_unreachable(console: Console, report: Report, heading: Text) -> None:
-    """One line: nothing is known of the server, so there is nothing to say of each check."""
+def _print_unreachable(console: Console, report: Report, heading: Text, *, explain: bool) -> None:
+    """One line: nothing is known of the server. Only what fails by DNS alone follows."""
     for failure in report.result.failures[:1]:
         heading.append(f"  {CAUSES[failure.reason]}")
         heading.append(f"  ({failure.reason}: {escaped(failure.detail)})", "dim")
     console.print(heading, soft_wrap=True)  # one line, however wide
+    if failed := [finding for finding in report.findings if finding.verdict is Verdict.FAIL]:
+        console.print(Trimmed(_table((), failed)))
+        if explain:
+            print_explanations(console, failed)
 
 
 def _print_report(console: Console, report: Report, *, explain: bool) -> None:
@@ -243,7 +247,7 @@ def _print_report(console: Console, report: Report, *, explain: bool) -> None:
     address = f"  {report.address}" if report.address is not None else ""
     line = Text.assemble((escaped(report.target.name), "bold"), address, "  ", verdict_of(condition([report])))
     if not is_reached(report):
-        _print_unreachable(console, report, line)
+        _print_unreachable(console, report, line, explain=explain)
         return
     line.append_text(_grade(report))
     policies = f"{len(report.policies)} policies" if several else f"policy {', '.join(report.policies)}"

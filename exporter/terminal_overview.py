@@ -102,7 +102,7 @@ def result_line(targets: Sequence[Sequence[Report]], not_scanned: Sequence[Targe
         (counts[Condition.COMPLIES], "complies" if counts[Condition.COMPLIES] == 1 else "comply"),
     ]
     said = ", ".join(f"{number} {words}" for number, words in parts if number)
-    return f"{total} {'target' if total == 1 else 'targets'}: {said}."
+    return f"{total} {'target' if total == 1 else 'targets'}: {said}." if total else "No targets."
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -143,7 +143,10 @@ def _why(reports: Sequence[Report]) -> str:
         checks = dict.fromkeys(one.check for report in reports for one in report.findings if _is_unknown(one))
         more = f" and {len(checks) - _SHOWN_CHECKS} more" if len(checks) > _SHOWN_CHECKS else ""
         parts.append(f"not known: {', '.join([*checks][:_SHOWN_CHECKS])}{more}" if checks else "no check applies")
-    parts += [f"not reached at {one.address}: {'; '.join(causes([one]))}" for one in reports if not is_reached(one)]
+    for one in reports:
+        if not is_reached(one):
+            at = "" if one.address is None else f" at {one.address}"
+            parts.append(f"not reached{at}: {'; '.join(causes([one]))}")
     if found in {Condition.COMPLIES, Condition.ACCEPTED} and not all(one.result.success for one in reports):
         parts.append("not everything was scanned")
     return ", ".join(parts)
@@ -161,7 +164,8 @@ def _print_details(console: Console, targets: Sequence[Sequence[Report]], *, exp
     """What does not pass at each address. Targets of which the same is said are named together."""
     alike: dict[str, list[Report]] = {}
     for report in (report for of_target in targets for report in of_target):
-        if is_reached(report) and (condition([report]) is not Condition.COMPLIES or not report.result.success):
+        found = condition([report])
+        if found in FAILING or (is_reached(report) and (found is not Condition.COMPLIES or not report.result.success)):
             alike.setdefault(_key(report, explain=explain), []).append(report)
     for reports in alike.values():
         labels = [" ".join(filter(None, (report.target.name, report.address))) for report in reports]

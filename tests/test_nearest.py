@@ -25,6 +25,13 @@ def test_the_nearest_name_is_one_that_may_have_been_meant(name: str, known: Coll
     assert suggestion(name, known) == (f"; did you mean {near}?" if near else "")
 
 
+def test_names_can_be_asked_for_that_are_more_alike() -> None:
+    hosts = ["www.example.com", "Mail.example.com"]
+    assert nearest("shop.example.com", hosts) is not None
+    assert nearest("shop.example.com", hosts, 0.85) is None
+    assert nearest("mial.example.com", hosts, 0.85) == "Mail.example.com"
+
+
 def test_without_a_near_name_few_are_all_named() -> None:
     assert suggestion_or_all("tlsv1.3", ["TLSv1.2", "TLSv1.3"]) == "; did you mean TLSv1.3?"
     assert suggestion_or_all("zzz", ["md5", "sha1"]) == "; known are md5, sha1"

@@ -11,6 +11,7 @@ from exporter.model import Acceptance, Facts, Failure, Finding, Reason, Remedy, 
 from exporter.ranking import ranked
 from exporter.terminal_overview import print_overview, result_line
 from tests.support.facts import good_facts, result
+from tests.support.report_sets import gone_with_failure
 from tests.support.targets import NOW, make_target
 from tests.test_terminal import HOSTILE
 
@@ -103,6 +104,16 @@ def test_a_target_that_is_not_reached_has_one_line_and_no_details() -> None:
     assert alone == shown
 
 
+def test_what_fails_by_dns_alone_is_shown_of_a_target_that_is_not_reached() -> None:
+    alone = printed(gone_with_failure())
+    assert "DOES NOT COMPLY  the connection is refused" in alone
+    assert "caa" in alone
+    assert "protocols" not in alone
+    several = printed(gone_with_failure(), *FLEET, width=120)
+    assert "1 warning, not reached: the connection is refused\n" in several
+    assert " caa " in several
+
+
 def test_of_one_target_all_checks_are_shown_and_with_verbose_of_each() -> None:
     assert "the grade is A+" in printed(judged("worst.example:443", CRITICAL, PASS))
     assert "the grade is A+" not in printed(*FLEET)
@@ -138,6 +149,7 @@ def test_addresses_are_named_where_they_differ() -> None:
         ([judged("a", PASS), judged("b", PASS)], 0, "2 targets: 2 comply."),
         ([judged("a", PASS)], 1, "2 targets: 1 not scanned, 1 complies."),
         ([], 1, "1 target: 1 not scanned."),
+        ([], 0, "No targets."),
         ([judged("a", CRITICAL)], 9, "10 targets: 1 does not comply, 9 not scanned."),
     ],
 )

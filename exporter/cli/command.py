@@ -1,6 +1,7 @@
 """Runs a subcommand, with the same logging, error messages and exit codes for all."""
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -12,6 +13,9 @@ from exporter.errors import ConfigError, ExporterError
 from exporter.logs import logging_to_stderr
 
 log = logging.getLogger(__name__)
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of standard output while it is a file; those of other files are messages where they are written."""
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -34,10 +38,18 @@ def _run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has closed it. Python would report that again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return exits.READER_GONE
-    except Exception:  # a named border: Python's own code for this is 1, which means "does not comply"
+    except Exception as error:  # a named border: Python's own code for this is 1, which means "does not comply"
+        if isinstance(error, OSError) and error.errno in _FULL:
+            complain(f"tls-posture-exporter: cannot write standard output: {error.strerror}")
+            _forget_output()
+            return exits.USAGE
         log.exception("the command failed")
         return exits.UNKNOWN
     return code
+
+
+def _forget_output() -> None:
+    """What could not be written is not written at exit either: Python would report the same error again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

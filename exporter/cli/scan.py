@@ -5,7 +5,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from difflib import get_close_matches
 
 from exporter.cli.failing import exit_code
 from exporter.cli.output import complain
@@ -21,6 +20,7 @@ from exporter.exceptions import read_exceptions
 from exporter.fleet import KeyIndex
 from exporter.judge import load_judge
 from exporter.model import Target
+from exporter.nearest import nearest
 from exporter.policies import read_config
 from exporter.quoting import quoted
 from exporter.ranking import FAILING, condition
@@ -33,7 +33,7 @@ DEFAULT_TIMEOUT = timedelta(seconds=60)
 """Time limit of one scan of a target named on the command line, unless the configuration has another."""
 
 _ALIKE = 0.85
-"""How alike two names are, at least, if one may be a mistake in the other (0 to 1, `difflib`)."""
+"""More than for other names: hosts of one domain are alike without a mistake."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -118,7 +118,7 @@ def _meant(text: str, known: Sequence[Target], config: Config) -> Sequence[Targe
 def _similar(text: str, known: Sequence[Target]) -> str:
     """The name or host of a configured target that is spelt almost like the text; empty if there is none."""
     names = dict.fromkeys(name for target in known for name in (target.host, target.name))
-    return next(iter(get_close_matches(text, list(names), 1, _ALIKE)), "")
+    return nearest(text, names, _ALIKE) or ""
 
 
 def _print_table(scanned: ScannedTargets, *, explain: bool, verbose: bool) -> None:

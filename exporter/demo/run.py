@@ -65,7 +65,8 @@ async def _run(app: App, console: Console, addresses: list[tuple[str, int]], *, 
         console.print()
         host, port = bound[0]
         shown = "localhost" if host in {"::", "0.0.0.0"} else f"[{host}]" if ":" in host else host  # noqa: S104
-        console.print(f"Metrics: http://{shown}:{port}/metrics", highlight=False)
+        url = f"http://{shown}:{port}/"
+        console.print(f"Pages: {url}  Metrics: {url}metrics", highlight=False, soft_wrap=True)
         if not once:
             console.print("Serving until Ctrl-C.")
             await app.freshness.run(stopping)

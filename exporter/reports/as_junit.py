@@ -101,8 +101,9 @@ def _suite(report: Report, place: int) -> tuple[str, _Suite, float]:
     target, result = report.target, report.result
     suite = _Suite(target.name if report.address is None else f"{target.name} ({report.address})")
     suite.add(_SCAN, _SCAN, result.duration_seconds, _scan_outcome(report))
-    if is_reached(report):  # otherwise everything is unknown, for the reason that the scan has
-        for finding in report.findings:
+    for finding in report.findings:
+        # Without the server, everything is unknown for the reason that the scan has, except for what DNS says.
+        if is_reached(report) or finding.verdict is Verdict.FAIL:
             suite.add(finding.policy, titled(finding, report.findings), 0, _outcome(finding))
     text = suite.text(
         list(_properties(report)),

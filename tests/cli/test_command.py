@@ -219,6 +219,15 @@ def test_a_reader_that_has_gone_is_no_verdict() -> None:
     assert done.stderr in {"code 141\n", "code 0\n"}, "0 when it was written before the reader left"
 
 
+@pytest.mark.parametrize("name", ["table", "csv"])
+def test_a_full_disk_is_a_message(name: str) -> None:
+    command = [sys.executable, "-m", "exporter", "scan", "127.0.0.1:1", f"--format={name}"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr == "tls-posture-exporter: cannot write standard output: No space left on device\n"
+    assert done.returncode == 2
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_table_without_a_reader_is_no_verdict(number: int) -> None:
     targets = [f"127.0.0.1:{free_port()}" for _ in range(number)]
@@ -293,6 +302,7 @@ def test_demo_shows_one_that_complies_and_one_that_does_not() -> None:
     assert done.returncode == 0, done.stderr
     assert "meets-the-checklist  complies" in done.stdout
     assert "fails-the-checklist  DOES NOT COMPLY" in done.stdout
+    assert re.search(r"^Pages: http://[0-9.]+:[0-9]+/  Metrics: ", done.stdout, re.MULTILINE)
     assert "/metrics" in done.stdout
     assert done.stdout.startswith("2 targets: 1 does not comply, 1 complies.\n")
     assert len(re.findall("^  (?:critical|warning) ", done.stdout, re.MULTILINE)) >= 5, "most of the checklist"

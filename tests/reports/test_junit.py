@@ -23,6 +23,7 @@ from tests.support.report_sets import (
     WEAK,
     every_kind,
     gone,
+    gone_with_failure,
     good,
     report_set,
     weak,
@@ -146,3 +147,11 @@ def test_properties_have_labels_and_the_result_of_each_policy() -> None:
         "policy.kopano-checklist": "met",
     }
     assert (suite.attrib["timestamp"], suite.attrib["time"]) == ("2026-11-22T11:59:58", "1.500")
+
+
+def test_what_fails_by_dns_alone_is_a_failure_of_a_target_that_is_not_reached() -> None:
+    found = cases(suites(report_set(gone_with_failure()))[GONE])
+    assert {name: outcome(case) for name, case in found.items()} == {
+        "scan": ("error", "connect_refused"),
+        "caa": ("failure", "warning"),
+    }

@@ -55,6 +55,13 @@ def gone() -> Report:
     return report(Facts(), target=watched(name=GONE), success=False, probes={"handshake": False}, failures=(failure,))
 
 
+def gone_with_failure() -> Report:
+    """A target that is not reached, whose DNS says enough for a check to fail."""
+    seen = gone()
+    findings = (replace(one, verdict=Verdict.FAIL) if one.check == "caa" else one for one in seen.findings)
+    return replace(seen, findings=tuple(findings))
+
+
 def accepted() -> Report:
     seen = report(facts(handshake(OLD), certificate(), GOOD_HTTP, GOOD_CAA, tried()), target=watched(name=ACCEPTED))
     until = Acceptance(date(2027, 1, 31), "old telephones", "alice")
