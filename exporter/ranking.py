@@ -6,8 +6,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
-from exporter.model import Failure, Finding, Reason, Report, Severity, Verdict
-from exporter.probes.registry import PROBES
+from exporter.model import Failure, Finding, Reason, Report, ScanResult, Severity, Verdict
+
+_HANDSHAKE = "handshake"
+"""The probe without which nothing is known of a server."""
 
 
 class Condition(StrEnum):
@@ -70,14 +72,20 @@ def condition_of(policies: Iterable[str], judged: Iterable[JudgedCheck], *, reac
     return Condition.ACCEPTED if Verdict.FAIL in verdicts else Condition.COMPLIES
 
 
-def is_reached(report: Report) -> bool:
-    """Whether anything is known of the server itself: from the last scan, or from an earlier one that still counts.
+def unreached(result: ScanResult) -> Reason | None:
+    """Why the scan made no TLS handshake; None if it made one, or if the cause is on this machine."""
+    if result.success or result.probes.get(_HANDSHAKE, False):
+        return None
+    reason = next((one.reason for one in result.failures if one.probe == _HANDSHAKE), None)
+    return None if reason is Reason.INTERNAL else reason
 
-    What DNS says of its name does not count.
+
+def is_reached(report: Report) -> bool:
+    """Whether the last scan reached the server, as far as is known.
+
+    What an earlier scan found does not count: nobody knows what the server does now.
     """
-    return report.result.success or any(
-        report.facts.get(probe.kind) is not None for probe in PROBES if not probe.of_name
-    )
+    return unreached(report.result) is None
 
 
 def condition(reports: Sequence[Report]) -> Condition:

@@ -15,24 +15,23 @@ from exporter.certificate_summaries import CertificateSummary, certificates_of
 from exporter.facts.certificate import CertificateFacts
 from exporter.grade import Grade, Letter
 from exporter.model import Finding, Reason, Report, Severity, Target, Verdict
+from exporter.ranking import unreached
 from exporter.selectors import labels_of
 
 _BEST_FIRST = tuple(Letter)
 _NO_GRADE: frozenset[Letter | None] = frozenset({None})
 _WORST_FIRST = tuple(Severity)
-_HANDSHAKE = "handshake"
-"""The probe without which nothing is known of a server."""
 MOST_WORDS = 200
 """Characters of a summary that are kept for lists."""
 
 
 class TargetState(StrEnum):
-    """What is said of a target in one word, the worst first.
+    """What is said of a target in one word, the worst first: its `ranking.Condition` without severities.
 
     Values:
         FAIL: a check fails, and this is not accepted.
         UNREACHABLE: the last scan made no TLS handshake at any address. Verdicts may still count, by older facts.
-        UNKNOWN: nothing fails, and something is unknown, or nothing applies.
+        UNKNOWN: nothing else fails, and something is unknown, or nothing applies.
         NEVER_SCANNED: no scan has ended yet.
         ACCEPTED: the operator accepts everything that fails.
         PASS: all policies are met.
@@ -248,13 +247,15 @@ class Summary:
         judged = self.judged
         if judged is None:
             return TargetState.NEVER_SCANNED
-        if all(one.unreached is not None for one in judged.addresses):
-            return TargetState.UNREACHABLE
         wanted = [policy for policy in self.policies if policy in policies] if policies else self.policies
         met = {judged.compliant.get(policy) for policy in wanted}
-        if False in met:
-            return TargetState.FAIL if _is_failing(judged, wanted) else TargetState.ACCEPTED
-        return TargetState.PASS if met == {True} else TargetState.UNKNOWN
+        if False in met and _is_failing(judged, wanted):
+            return TargetState.FAIL
+        if all(one.unreached is not None for one in judged.addresses):
+            return TargetState.UNREACHABLE
+        if met == {True}:
+            return TargetState.PASS
+        return TargetState.UNKNOWN if None in met or not met or _is_open(judged, wanted) else TargetState.ACCEPTED
 
     @property
     def labels(self) -> dict[str, str]:
@@ -268,6 +269,11 @@ def _is_failing(judged: LatestVerdicts, policies: Collection[str]) -> bool:
     if worst is not None and not worst.accepted and worst.policy in policies:
         return True
     return any(one.verdict is Verdict.FAIL and not one.accepted and one.policy in policies for one in judged.verdicts)
+
+
+def _is_open(judged: LatestVerdicts, policies: Collection[str]) -> bool:
+    """Whether a check of these policies is unknown."""
+    return any(one.verdict is Verdict.UNKNOWN and one.policy in policies for one in judged.verdicts)
 
 
 def judged_of(reports: Sequence[Report]) -> LatestVerdicts:
@@ -308,18 +314,13 @@ def _address_summary(report: Report) -> AddressSummary:
         certificates_of(report.facts),
         _first_end(report.facts.get(CertificateFacts)),
         failures,
-        None if result.success or result.probes.get(_HANDSHAKE, False) else _unreached(failures),
+        unreached(result),
     )
 
 
 def _first_end(certificates: CertificateFacts | None) -> datetime | None:
     deployments = certificates.deployments if certificates else ()
     return min((one.not_after for chain in deployments for one in chain.linked or chain.chain), default=None)
-
-
-def _unreached(failures: Sequence[FailedProbe]) -> Reason | None:
-    reason = next((one.reason for one in failures if one.probe == _HANDSHAKE), None)
-    return None if reason is Reason.INTERNAL else reason
 
 
 def _together(met: Sequence[bool | None]) -> bool | None:

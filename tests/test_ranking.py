@@ -17,13 +17,14 @@ from exporter.ranking import (
     ranked,
 )
 from exporter.summaries import VerdictOf, judged_of
-from tests.support.facts import GOOD_CAA, facts, good_facts, handshake, result
+from tests.support.facts import good_facts, result
 from tests.support.targets import NOW, make_target
 
 TODAY = Acceptance(NOW.date(), "it is replaced next week", "ops")
 PASSES = Finding("caa", Verdict.PASS, Severity.WARNING, "", policy="p")
 UNKNOWN = replace(PASSES, check="hsts", verdict=Verdict.UNKNOWN)
 ELSEWHERE = replace(PASSES, check="dane", verdict=Verdict.NOT_APPLICABLE)
+SILENT = Failure("handshake", Reason.CONNECT_TIMEOUT, "no answer in 5 s")
 
 
 def fails(severity: Severity, *, accepted: bool = False, check: str = "protocols") -> Finding:
@@ -32,6 +33,7 @@ def fails(severity: Severity, *, accepted: bool = False, check: str = "protocols
 
 def judged(*findings: Finding, name: str = "test", reached: bool = True, failures: tuple[Failure, ...] = ()) -> Report:
     seen = good_facts() if reached else Facts()
+    failures = failures if reached or failures else (SILENT,)
     scanned = result(seen, target=make_target(name=name), failures=failures, success=reached)
     return Report(scanned, seen, None, ("p",), findings, NOW.date())
 
@@ -67,14 +69,19 @@ def test_a_target_is_unreachable_if_no_address_was_reached() -> None:
     silent, answers = judged(UNKNOWN, reached=False), judged(PASSES)
     assert condition([silent, silent]) is Condition.UNREACHABLE
     assert condition([silent, answers]) is condition([answers, silent]) is Condition.UNKNOWN
-    assert condition([replace(silent, facts=good_facts())]) is Condition.UNKNOWN, "known from an earlier scan"
     assert condition([replace(silent, findings=(fails(Severity.INFO),))]) is Condition.INFO, "what fails is said first"
 
 
-def test_dns_alone_does_not_make_a_target_reached() -> None:
-    silent = judged(UNKNOWN, PASSES, reached=False)
-    assert condition([replace(silent, facts=facts(GOOD_CAA))]) is Condition.UNREACHABLE
-    assert condition([replace(silent, facts=facts(GOOD_CAA, handshake()))]) is Condition.UNKNOWN
+def test_what_an_earlier_scan_found_does_not_make_a_target_reached() -> None:
+    """Its verdicts still count until they expire, but it is not said to comply."""
+    before = replace(judged(PASSES, reached=False), facts=good_facts())
+    assert condition([before]) is Condition.UNREACHABLE
+    assert condition([replace(before, findings=(fails(Severity.CRITICAL),))]) is Condition.CRITICAL
+
+
+def test_an_error_of_this_machine_does_not_make_a_target_unreachable() -> None:
+    broken = judged(UNKNOWN, reached=False, failures=(replace(SILENT, reason=Reason.INTERNAL),))
+    assert condition([broken]) is Condition.UNKNOWN
 
 
 def test_the_worst_are_first_and_then_those_with_most_failures_and_then_names() -> None:
@@ -93,7 +100,7 @@ def test_the_worst_are_first_and_then_those_with_most_failures_and_then_names() 
         "b-good": judged(PASSES),
     }
     several = [
-        (replace(one, result=result(target=make_target(name=name), success=one.result.success)),)
+        (replace(one, result=replace(one.result, target=make_target(name=name))),)
         for name, one in reversed(targets.items())
     ]
     assert [reports[0].target.name for reports in ranked(several)] == list(targets)

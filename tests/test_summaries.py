@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import combinations
 from typing import Any
 
 import pytest
 
 from exporter.grade import Letter
 from exporter.model import Acceptance, Failure, Finding, Reason, Report, Severity, Verdict
+from exporter.ranking import FAILING, Condition, condition
 from exporter.summaries import (
     MOST_WORDS,
     AddressSummary,
@@ -115,7 +117,8 @@ PASSED = finding("grade", Verdict.PASS, Severity.CRITICAL)
         ((PASSED,), None, None, TargetState.PASS),
         ((INFO, WARNED, PASSED), "caa", None, TargetState.FAIL),
         ((ACCEPTED, INFO), "clients", None, TargetState.FAIL),
-        ((ACCEPTED, OPEN), "protocols", "hsts", TargetState.ACCEPTED),
+        ((ACCEPTED, OPEN), "protocols", "hsts", TargetState.UNKNOWN),
+        ((ACCEPTED, PASSED), "protocols", None, TargetState.ACCEPTED),
         ((OPEN, OPEN_CRITICAL, PASSED), None, "compression", TargetState.UNKNOWN),
         ((), None, None, TargetState.UNKNOWN),
     ],
@@ -158,6 +161,31 @@ def test_a_target_is_unreachable_if_no_address_answers_over_tls(
     kept = judged_of([replace(report(**one), findings=(PASSED,)) for one in changes])
     assert Summary(make_target(), (NAME,), kept).state() is state
     assert kept.worst is None
+
+
+GROUPS = {
+    **dict.fromkeys(FAILING, TargetState.FAIL),
+    Condition.UNKNOWN: TargetState.UNKNOWN,
+    Condition.UNREACHABLE: TargetState.UNREACHABLE,
+    Condition.ACCEPTED: TargetState.ACCEPTED,
+    Condition.COMPLIES: TargetState.PASS,
+}
+
+
+@pytest.mark.parametrize("others", [(), ({},), (unreached(Reason.CONNECT_REFUSED),)])
+@pytest.mark.parametrize("changes", [{}, unreached(Reason.CONNECT_REFUSED), unreached(Reason.INTERNAL)])
+def test_pages_and_reports_say_the_same_of_a_target(
+    changes: dict[str, Any], others: tuple[dict[str, Any], ...]
+) -> None:
+    elsewhere = finding("dane", Verdict.NOT_APPLICABLE, Severity.INFO)
+    every = (WARNED, ACCEPTED, OPEN, PASSED, elsewhere)
+    for number in range(len(every) + 1):
+        for findings in combinations(every, number):
+            reports = [
+                replace(report(**changes), findings=findings),
+                *(replace(report(**one), findings=(PASSED,)) for one in others),
+            ]
+            assert Summary(make_target(), (NAME,), judged_of(reports)).state() is GROUPS[condition(reports)]
 
 
 def test_a_target_that_was_never_scanned_says_so() -> None:

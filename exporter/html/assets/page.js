@@ -227,12 +227,14 @@ const livePage = {
 function filterAtOnce(form) {
   const wait = 300;
   let timer;
+  let query = location.search;
   const show = async (record) => {
     clearTimeout(timer);
     const url = new URL(form.action);
     for (const [name, value] of new FormData(form)) if (value !== "") url.searchParams.append(name, value);
     if (url.href === location.href) return;
     history[record](null, "", url);
+    query = location.search;
     if ((await livePage.load(url)) === false) location.assign(url);
   };
   form.addEventListener("input", (event) => {
@@ -247,7 +249,9 @@ function filterAtOnce(form) {
     event.preventDefault();
     show("pushState");
   });
-  addEventListener("popstate", () => location.reload());
+  addEventListener("popstate", () => {
+    if (location.search !== query) location.reload(); // else only the fragment changed, as by the skip link
+  });
 }
 
 // `data-refresh` is a number of seconds after which the page is loaded again while it is visible, with a switch.

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from os.path import commonprefix
 
-from exporter.html.steps import CHECKLIST, STEPS
 from exporter.model import Finding, Remedy, Report, Severity, Verdict
+from exporter.policies.steps import CHECKLIST, STEPS, steps
 
 ACCEPTED = "accepted"
 WORST_FIRST = ("fail", ACCEPTED, "unknown", "pass", "not_applicable")
@@ -113,11 +113,11 @@ def _policy(  # noqa: PLR0913, PLR0917 - as above
 
 def _steps(shown: Sequence[ShownFinding], closed: Collection[str]) -> Iterator[FindingGroup]:
     """The steps in order, then checks that belong to none."""
-    for title, checks in STEPS.items():
+    for number, checks in steps().items():
         of_step = [one for one in shown if one.finding.check in checks]
         if of_step:
-            yield _group(title, of_step, closed)
-    known = {check for checks in STEPS.values() for check in checks}
+            yield _group(f"{number} {STEPS[number]}", of_step, closed)
+    known = {check for checks in steps().values() for check in checks}
     others = [one for one in shown if one.finding.check not in known]
     if others:
         yield _group("Other checks", others, closed)

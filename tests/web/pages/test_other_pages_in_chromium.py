@@ -37,6 +37,11 @@ async def filled(count: int) -> KnownFleet:
     return fleet
 
 
+_STACKED_IS_CUT = """
+innerWidth < 500
+&& [...document.querySelectorAll(".scroll:has(> .stack)")].some((box) => box.scrollWidth > box.clientWidth)
+"""
+"""Rows that are cards on a phone need no scrolling sideways."""
 LOOKS = {0: [(False, DESK)], 1: [(True, PHONE)], 30: [(False, DESK), (True, DESK), (False, PHONE)]}
 """Number of targets -> themes and windows."""
 
@@ -50,6 +55,7 @@ async def look(browser: Browser, api: FleetApi, looks: Sequence[tuple[bool, dict
                 assert watched.complaints == []
                 assert watched.hosts() == {f"127.0.0.1:{api.port}"}
                 assert not await watched.is_wider_than_its_window(), path
+                assert not await watched.page.evaluate(_STACKED_IS_CUT), path
                 assert await watched.page.title() != "x"
 
 
