@@ -431,7 +431,8 @@ def test_samples_of_any_handshake_are_as_their_families_declare(seen: Any) -> No
 def test_every_family_of_a_probe_or_a_check_is_shown() -> None:
     """One that is missing from `FAMILIES` would be left out of the page without a word."""
     # Of chains that do not verify there is no verified path.
-    given_out = {sample.family for one in (ACCEPTED, report()) for sample in report_samples(one, [KOPANO])}
+    reports = (ACCEPTED, report(), report(Facts()))
+    given_out = {sample.family for one in reports for sample in report_samples(one, [KOPANO])}
     of_parts = {family for probe in PROBES for family in probe.shape.families}
     of_parts |= {family for check in CHECKS for family in check.families}
     assert given_out | of_parts <= set(FAMILIES)
@@ -658,7 +659,7 @@ def test_tags_that_nobody_registered_are_counted_together() -> None:
 SCAN_ONLY = {
     *("tls_posture_target_info", "tls_posture_scan_success", "tls_posture_probe_success", "tls_posture_probe_failure"),
     *("tls_posture_last_scan_timestamp_seconds", "tls_posture_scan_duration_seconds"),
-    *("tls_posture_scan_interval_seconds", "tls_posture_scan_connections"),
+    *("tls_posture_scan_interval_seconds", "tls_posture_scan_connections", "tls_posture_check_unknown"),
 }
 
 
@@ -720,10 +721,13 @@ def test_a_protocol_that_is_not_known_has_no_sample_of_its_own() -> None:
     assert shown == set(Protocol) - {"SSLv3"}
 
 
-def test_a_check_that_is_unknown_or_not_applicable_has_no_sample() -> None:
+def test_a_check_that_is_unknown_neither_passes_nor_fails_and_one_that_does_not_apply_has_no_series() -> None:
     one = report(facts(handshake(compression=None)), target=make_target(protocol="imaps"))
-    shown = {labels["check"] for labels, _ in series(one)["tls_posture_check_passed"]}
-    assert shown == {"protocols", "cipher_suites", "cipher_order", "clients"}
+    passed, unknown = (
+        {labels["check"] for labels, _ in series(one)[f"tls_posture_check_{name}"]} for name in ("passed", "unknown")
+    )
+    assert passed == {"protocols", "cipher_suites", "cipher_order", "clients"}
+    assert unknown == set(KOPANO.demands) - passed - {"hsts", "hsts_on_errors"}
 
 
 def test_one_failure_is_non_compliance_whatever_else_is_unknown() -> None:
@@ -732,14 +736,15 @@ def test_one_failure_is_non_compliance_whatever_else_is_unknown() -> None:
 
 @steady
 @given(seen=consistent_handshake_facts(), protocol=st.sampled_from(Protocol))
-def test_knowing_less_never_brings_a_new_series(seen: Any, protocol: Protocol) -> None:  # noqa: ANN401 - HandshakeFacts
+def test_knowing_less_brings_no_new_series_except_that_a_check_is_unknown(seen: Any, protocol: Protocol) -> None:  # noqa: ANN401 - HandshakeFacts
     less = replace(
         seen,
         protocols=dict(seen.protocols) | {protocol: None},
         cipher_suites_incomplete=seen.cipher_suites_incomplete | {protocol},
     )
-    before, after = (of_targets(values(parse_text(text(report(facts(one)))))) for one in (seen, less))
-    assert set(after) <= set(before)
+    before, after = (set(of_targets(values(parse_text(text(report(facts(one))))))) for one in (seen, less))
+    new = {name for name, _ in after - before}
+    assert new <= {"tls_posture_check_unknown"}
 
 
 # --- coming and going -------------------------------------------------------------------------------------------------

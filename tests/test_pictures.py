@@ -89,12 +89,18 @@ def test_without_a_pick_the_first_is_chosen() -> None:
     assert variables(dashboard(lists=(one("label_values(x, target)"),)), SPAN, {}, ask)["target"] == "api"
 
 
+def test_a_text_has_its_default() -> None:
+    text = {"type": "textbox", "name": "group", "query": "team"}
+
+    assert variables(dashboard(lists=(text,)), SPAN, {}, Asked())["group"] == "team"
+
+
 @pytest.mark.parametrize(
     ("variable", "picks"),
     [
         (one("label_values(x, target)"), {"target": "gone"}),
         (one("query_result(x)"), {}),
-        ({"type": "textbox", "name": "text"}, {}),
+        ({"type": "custom", "name": "text"}, {}),
     ],
 )
 def test_a_variable_without_a_value_is_an_error(variable: Json, picks: Mapping[str, str]) -> None:
@@ -116,6 +122,16 @@ def test_queries_are_asked_as_the_panel_says() -> None:
     assert [target["answer"] for target in drawn["panels"][0]["targets"]] == [ask.samples, ask.samples]
     assert drawn["panels"][0]["title"] == "Of .+"
     assert (drawn["from"], drawn["to"]) == (1_002_000, 1_361_000)
+
+
+def test_a_graph_with_fewer_points_is_asked_for_fewer() -> None:
+    ask, day = Asked({"metric": {}, "value": [1360, "1"]}), Span(start=0, end=86_400, scrape=15)
+    over_time = {"refId": "A", "expr": "up", "instant": False, "range": True}
+
+    for points in ({}, {"maxDataPoints": 100}, {"maxDataPoints": 5000}):
+        answered(dashboard(panel(over_time, **points)), day, {}, ask)
+
+    assert [parameters["step"] for _, parameters in ask.questions] == ["123", "864", "123"]
 
 
 @pytest.mark.parametrize(

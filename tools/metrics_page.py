@@ -27,7 +27,8 @@ or removed only with a BREAKING entry in [CHANGELOG.md](../CHANGELOG.md); new on
   below are of a target without labels.
 - **What is not known is absent.** A probe that failed, was skipped or does not apply leaves no sample: never a zero.
   "Absent" below says when. All metrics of facts are also absent until a scan has found them, and when they are older
-  than the target's `max_age`.
+  than the target's `max_age`. Two metrics say what is missing: `tls_posture_probe_failure` and
+  `tls_posture_check_unknown`.
 - When a scan fails, `tls_posture_scan_success` is 0 at once. Facts of earlier scans stay until `max_age`.
 - A target that is removed takes all its series with it.
 - Metrics marked *full detail* are shown with `metrics.detail: full` only.

@@ -21,6 +21,7 @@ from exporter.metrics.families import (
     CHECK_ACCEPTED,
     CHECK_ACCEPTED_UNTIL,
     CHECK_PASSED,
+    CHECK_UNKNOWN,
     COMPLIANT,
     CONNECTIONS,
     DURATION,
@@ -142,12 +143,17 @@ def _address_samples(report: Report) -> Iterator[Sample]:
 
 def _judgement(report: Report) -> Iterator[Sample]:
     for finding in report.findings:
-        if finding.verdict in {Verdict.PASS, Verdict.FAIL}:
-            labels = {"policy": finding.policy, "check": finding.check, "severity": finding.severity}
-            yield Sample(CHECK_PASSED, finding.verdict is Verdict.PASS, labels)
-            if finding.accepted is not None:
-                yield Sample(CHECK_ACCEPTED, 1, labels)
-                yield Sample(CHECK_ACCEPTED_UNTIL, finding.accepted.ends_at.timestamp(), labels)
+        labels = {"policy": finding.policy, "check": finding.check, "severity": finding.severity}
+        match finding.verdict:
+            case Verdict.PASS | Verdict.FAIL:
+                yield Sample(CHECK_PASSED, finding.verdict is Verdict.PASS, labels)
+                if finding.accepted is not None:
+                    yield Sample(CHECK_ACCEPTED, 1, labels)
+                    yield Sample(CHECK_ACCEPTED_UNTIL, finding.accepted.ends_at.timestamp(), labels)
+            case Verdict.UNKNOWN:
+                yield Sample(CHECK_UNKNOWN, 1, labels)
+            case Verdict.NOT_APPLICABLE:
+                pass
     for policy in report.policies:
         compliant = report.compliant_with(policy)
         if compliant is not None:

@@ -120,14 +120,21 @@ CHECK_PASSED = Family(
         Label("severity", "of a failure, by the policy", tuple(Severity)),
     ),
 )
-_FAILURE_LABELS = CHECK_PASSED.labels
+_OF_CHECKS = CHECK_PASSED.labels
+CHECK_UNKNOWN = Family(
+    "tls_posture_check_unknown",
+    "1 while it is unknown whether the check passes (as of the last scan)",
+    Unit.ONE,
+    "when the check passes, fails or does not apply, and before the first scan",
+    labels=_OF_CHECKS,
+)
 CHECK_ACCEPTED = Family(
     "tls_posture_check_accepted",
     "1 while the operator accepts that the check fails, by an exception in the configuration; the check still fails "
     "(as of the last scan)",
     Unit.ONE,
     "when the check does not fail, and when its failure is not accepted today",
-    labels=_FAILURE_LABELS,
+    labels=_OF_CHECKS,
 )
 CHECK_ACCEPTED_UNTIL = Family(
     "tls_posture_check_accepted_until_timestamp_seconds",
@@ -135,7 +142,7 @@ CHECK_ACCEPTED_UNTIL = Family(
     "of the last scan)",
     Unit.TIME,
     "when the check does not fail, and when its failure is not accepted today",
-    labels=_FAILURE_LABELS,
+    labels=_OF_CHECKS,
     example=1798761600,
 )
 COMPLIANT = Family(
@@ -151,6 +158,6 @@ SCAN_FAMILIES = (
     *(TARGET_INFO, SCAN_SUCCESS, PROBE_SUCCESS, PROBE_FAILURE, PROBE_LAST_SUCCESS),
     *(LAST_SCAN, LAST_SUCCESS, DURATION, INTERVAL, CONNECTIONS, BYTES),
 )
-JUDGEMENT_FAMILIES = (CHECK_PASSED, CHECK_ACCEPTED, CHECK_ACCEPTED_UNTIL, COMPLIANT)
+JUDGEMENT_FAMILIES = (CHECK_PASSED, CHECK_UNKNOWN, CHECK_ACCEPTED, CHECK_ACCEPTED_UNTIL, COMPLIANT)
 ADDRESS_FAMILIES = (ADDRESSES, ADDRESSES_DISAGREE)
 """Families about all addresses of a target: the only ones without `address` where the others have it."""

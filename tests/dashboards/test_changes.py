@@ -102,7 +102,7 @@ def test_a_check_changed(values: str, row: tuple[int | None, int | None, int | N
         (FLEET, CHANGED, heading): {} if number is None else {HSTS: number}
         for heading, number in zip(("A day ago", "Now", "Changes"), row, strict=True)
     }
-    assert wrong(tmp_path, {passed("hsts"): values}, answers) == ""
+    assert wrong(tmp_path, {info(): "1", passed("hsts"): values}, answers) == ""
 
 
 def test_a_check_whose_severity_changed_did_not_change(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from exporter.metrics import FAMILIES, OwnMetrics
 from exporter.metrics.own import OWN_FAMILIES
 from exporter.policies import load_policy
-from tests.support.dashboards import SCRAPE_LABELS, Dashboard, each_dashboard, exprs, substituted
+from tests.support.dashboards import SCRAPE_LABELS, Dashboard, each_dashboard, exprs, made, substituted
 from tests.support.prometheus import read
 from tests.test_metrics import CONTRACT, OWN_CONTRACT
 from tools.dashboards.target import CHECKLIST, STEPS
@@ -44,9 +44,9 @@ def test_metrics_exist(dashboard: Dashboard) -> None:
 def test_labels_exist(dashboard: Dashboard) -> None:
     for expr in exprs(dashboard):
         selectors, grouped = read(substituted(expr))
-        here = set(SCRAPE_LABELS)
+        here = SCRAPE_LABELS | made(expr)
         for selector in selectors:
-            known = LABELS[selector.name] | SCRAPE_LABELS
+            known = LABELS[selector.name] | SCRAPE_LABELS | {substituted("$group")}  # a label of the operator
             here |= known
             assert {matcher.name for matcher in selector.matchers.matchers} <= known, expr
         assert grouped <= here, expr

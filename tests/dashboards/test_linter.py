@@ -73,12 +73,19 @@ def panels_have_queries(dashboard: Dashboard) -> bool:
     )
 
 
+def _parsable(expr: str) -> str:
+    """The expression with the variables replaced that are not inside of strings."""
+    for name, value in {"$__rate_interval": "5m", "$__range": "1d", "$group": "team"}.items():
+        expr = expr.replace(name, value)
+    return expr
+
+
 def queries_match_job_and_instance(dashboard: Dashboard) -> bool:
     wanted = {("job", "MatchOp.Re", "$job"), ("instance", "MatchOp.Re", "$instance")}
     return all(
         wanted <= {(m.name, str(m.op), m.value) for m in selector.matchers.matchers}
         for expr in exprs(dashboard)
-        for selector in read(expr.replace("$__rate_interval", "5m")).selectors
+        for selector in read(_parsable(expr)).selectors
     )
 
 

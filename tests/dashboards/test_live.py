@@ -1,10 +1,11 @@
 """The queries against a real Prometheus that scrapes the demonstration."""
 
+import re
 from collections.abc import Mapping
 
 import pytest
 
-from tests.support.dashboards import DASHBOARDS, Dashboard, each_dashboard, exprs, panels, substituted
+from tests.support.dashboards import DASHBOARDS, Dashboard, columns, each_dashboard, exprs, panels, substituted
 from tests.support.prometheus import Prometheus
 
 pytestmark = pytest.mark.real
@@ -15,7 +16,9 @@ EMPTY_IN_THE_DEMO: Mapping[tuple[str, str], tuple[str, str]] = {
     ("fleet.json", "Since a day ago"): ("ABCDEFGH", A_DAY),
     ("fleet.json", "Checks that changed within a day"): ("ABC", A_DAY),
     ("fleet.json", "CAA"): ("B", "its CA is in no table of CAA domains"),
-    ("fleet.json", "Failed probes by reason"): ("B", "no probe fails"),
+    ("fleet.json", "Targets by $group"): ("ABCD", "its targets have no labels"),
+    ("audit.json", "Failures over time"): ("C", "every check has a result or does not apply"),
+    ("audit.json", "Targets by $group"): ("ABCD", "its targets have no labels"),
     ("target.json", "Addresses"): ("A", "its targets have one address"),
     ("target.json", "Key exchange and compression"): ("D", "it has no finite-field key exchange"),
     ("target.json", "Cipher suites"): ("AB", "it does not run in full detail"),
@@ -64,7 +67,27 @@ def test_no_answers_about_an_exporter_that_is_gone(dashboard: Dashboard, prometh
         assert prometheus.ask(substituted(expr, instance="gone:19443")) == [], expr
 
 
-@pytest.mark.parametrize("file", ["fleet.json", "target.json"])
+@each_dashboard
+def test_every_variable_has_values(dashboard: Dashboard, prometheus: Prometheus) -> None:
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query" and variable["name"] != "address":  # the targets have one address each
+            found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
+            assert found, variable["name"]
+            values = prometheus.ask(f"group by ({found[2]}) ({substituted(found[1])})")
+            assert all(value["metric"][found[2]] for value in values), variable["name"]
+            assert values, variable["name"]
+
+
+@each_dashboard
+def test_tables_have_a_heading_for_each_label_or_hide_it(dashboard: Dashboard, prometheus: Prometheus) -> None:
+    for panel in (panel for panel in panels(dashboard) if panel["type"] == "table"):
+        excluded = panel["transformations"][-1]["options"]["excludeByName"]
+        for target in panel["targets"]:
+            for sample in prometheus.ask(substituted(target["expr"])):
+                assert set(sample["metric"]) <= {*columns(panel), *excluded}, panel["title"]
+
+
+@pytest.mark.parametrize("file", ["fleet.json", "target.json", "audit.json"])
 def test_no_answers_where_a_filter_by_labels_meets_no_target(file: str, prometheus: Prometheus) -> None:
     """Grafana writes the filter into every selector."""
     for expr in exprs(DASHBOARDS[file]):

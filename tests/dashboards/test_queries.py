@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.answers import (
+    AUDIT,
     BUILD,
     EXPORTER,
     FLEET,
@@ -20,6 +21,7 @@ from tests.support.answers import (
     compliant,
     info,
     passed,
+    unknown,
     written_out,
     wrong,
 )
@@ -73,9 +75,15 @@ def test_each_address_of_a_target_is_judged_on_its_own(tmp_path: Path) -> None:
 
 
 def test_a_check_that_two_policies_ask_for_fails_once(tmp_path: Path) -> None:
-    series = {passed("hsts", "p"): "0", passed("hsts", "q"): "0", passed("caa", "p"): "1", passed("caa", "q"): "0"}
+    series = {
+        info(): "1",
+        passed("hsts", "p"): "0",
+        passed("hsts", "q"): "0",
+        passed("caa", "p"): "1",
+        passed("caa", "q"): "0",
+    }
 
-    assert wrong(tmp_path, series, {(FLEET, WORST, "Failing checks"): {A: 2}}) == ""
+    assert wrong(tmp_path, {info(): "1", **series}, {(FLEET, WORST, "Failing"): {A: 2}}) == ""
 
 
 def test_compliance_by_policy_tells_unknown_from_none(tmp_path: Path) -> None:
@@ -84,10 +92,12 @@ def test_compliance_by_policy_tells_unknown_from_none(tmp_path: Path) -> None:
         compliant("p", "a"): "0",
         compliant("p", "b"): "1",
         compliant("q", "a"): "1",
+        unknown("caa", "p", target="a"): "1",
+        unknown("caa", "q", target="b"): "1",
     }
     title = "Compliance by policy"
     by_policy = '{policy="p"}', '{policy="q"}'
-    numbers = {"Not compliant": (1, 0), "Unknown": (0, 1), "Compliant": (1, 1)}
+    numbers = {"Fail": (1, 0), "Unknown": (0, 1), "Pass": (1, 1)}
     expected = [
         Expected(substituted(expression(FLEET, title, heading)), NOW, dict(zip(by_policy, values, strict=True)))
         for heading, values in numbers.items()
@@ -113,6 +123,141 @@ def test_worst_first(tmp_path: Path) -> None:
     labels = {f'{{target="{target}"}}': rank for target, rank in ranks.items()}
 
     assert wrong(tmp_path, series, {(FLEET, WORST, HIDDEN): labels}) == ""
+
+
+SCANNED = 'last_scan_timestamp_seconds{target="a"}'
+ACCEPTED_HSTS = 'check_accepted{target="a", policy="p", check="hsts", severity="warning"}'
+ACCEPTABLE: Mapping[str, tuple[Series, Mapping[str, float]]] = {
+    "fails": ({passed("hsts"): "0"}, {"Failing": 1, "Accepted": 0, "Unknown": 0, HIDDEN: 1.5}),
+    "accepted": (
+        {passed("hsts"): "0", ACCEPTED_HSTS: "1"},
+        {"Failing": 0, "Accepted": 1, "Unknown": 0, HIDDEN: 0.5},
+    ),
+    "accepted for one of two policies": (
+        {passed("hsts"): "0", passed("hsts", "q"): "0", ACCEPTED_HSTS: "1"},
+        {"Failing": 1, "Accepted": 1, HIDDEN: 1.5},
+    ),
+    "another one is unknown": (
+        {passed("hsts"): "1", unknown("caa"): "1"},
+        {"Failing": 0, "Accepted": 0, "Unknown": 1, HIDDEN: 0.5},
+    ),
+}
+
+
+@pytest.mark.parametrize(("series", "cells"), ACCEPTABLE.values(), ids=ACCEPTABLE)
+def test_failing_accepted_and_unknown_checks_are_counted_apart(
+    series: Series, cells: Mapping[str, float], tmp_path: Path
+) -> None:
+    answers: Mapping[Query, Answer] = {(FLEET, WORST, heading): {A: number} for heading, number in cells.items()}
+    assert wrong(tmp_path, {info(): "1", SCANNED: "1", **series}, answers) == ""
+
+
+def test_what_is_unknown_of_all_checks_is_not_a_number_of_failing_ones(tmp_path: Path) -> None:
+    answers: Mapping[Query, Answer] = {
+        (FLEET, WORST, "Failing"): {},
+        (FLEET, WORST, "Accepted"): {A: 0},
+        (FLEET, WORST, "Unknown"): {A: 2},
+    }
+    assert wrong(tmp_path, {info(): "1", SCANNED: "1", unknown("hsts"): "1", unknown("caa"): "1"}, answers) == ""
+
+
+def test_before_the_first_scan_nothing_is_counted(tmp_path: Path) -> None:
+    answers: Mapping[Query, Answer] = {
+        (FLEET, WORST, heading): {} for heading in ("Verdict", "Failing", "Accepted", "Unknown", "Last scan")
+    }
+    assert wrong(tmp_path, {info(): "1"}, answers) == ""
+
+
+def test_the_worst_failure_is_a_critical_one_that_is_not_accepted(tmp_path: Path) -> None:
+    accepted = 'check_accepted{target="a", policy="p", check="protocols", severity="critical"}'
+    series = {
+        info(): "1",
+        passed("caa"): "0",
+        passed("certificate_valid", severity="critical"): "0",
+        passed("hsts"): "1",
+        passed("protocols", severity="critical"): "0",
+        accepted: "1",
+    }
+    expected = {'{target="a", check="certificate_valid"}': 2.0}
+
+    assert wrong(tmp_path, series, {(FLEET, WORST, "query B"): expected}) == ""
+
+
+CHECKS: Mapping[str, tuple[Series, tuple[int, int, int, int]]] = {
+    "fails and passes": ({passed("hsts"): "0", passed("hsts", target="b"): "1"}, (1, 0, 0, 1)),
+    "accepted": ({passed("hsts"): "0", ACCEPTED_HSTS: "1"}, (0, 1, 0, 0)),
+    "unknown": ({unknown("hsts"): "1", passed("hsts", target="b"): "1"}, (0, 0, 1, 1)),
+    "unknown everywhere": ({unknown("hsts"): "1"}, (0, 0, 1, 0)),
+}
+
+
+BY_CHECK = {
+    (FLEET, "Checks, most failures first"): '{policy="p", check="hsts", severity="warning"}',
+    (AUDIT, "Checks of the policy, most failures first"): '{check="hsts", severity="warning"}',
+}
+"""Table -> the labels of a row."""
+
+
+@pytest.mark.parametrize(("series", "row"), CHECKS.values(), ids=CHECKS)
+@pytest.mark.parametrize(("table", "labels"), BY_CHECK.items(), ids=[file for file, _ in BY_CHECK])
+def test_targets_by_check(
+    table: tuple[str, str], labels: str, series: Series, row: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    expected = [
+        Expected(substituted(expression(*table, heading), policy="p"), NOW, {labels: number})
+        for heading, number in zip(("Fail", "Accepted", "Unknown", "Pass"), row, strict=True)
+    ]
+    assert evaluate(tmp_path, written_out({info(): "1", info("b"): "1", **series}), expected) == ""
+
+
+# --- Exporters in rows -----------------------------------------------------------------------------------------------
+
+
+def test_rows_name_the_exporter_if_there_are_several(tmp_path: Path) -> None:
+    other = 'tls_posture_target_info{instance="f:9", job="tls", target="a"}'
+    rank = substituted(expression(FLEET, WORST, HIDDEN))
+    ours = '{instance="e:9", job="tls", target="a"}'
+    named = {f'{{instance="{name}", job="tls", target="a", exporter="{name}"}}': 0.5 for name in ("e:9", "f:9")}
+
+    assert evaluate(tmp_path, written_out({info(): "1"}), [Expected(rank, NOW, {ours: 0.5})]) == ""
+    both = {**written_out({info(): "1"}), other: f"1x{SAMPLES}"}
+    assert evaluate(tmp_path, both, [Expected(rank, NOW, named)]) == ""
+
+
+# --- Groups ----------------------------------------------------------------------------------------------------------
+
+
+def test_targets_by_a_label_of_the_operator(tmp_path: Path) -> None:
+    def of(target: str, team: str) -> str:
+        return info(target).replace("}", f', team="{team}"}}')
+
+    series = {
+        **{of(target, "web"): "1" for target in "abc"},
+        of("d", "mail"): "1",
+        info("e"): "1",
+        compliant(target="a"): "0",
+        compliant(target="b"): "1",
+        compliant(target="d"): "1",
+    }
+    groups = '{group="web"}', '{group="mail"}', NO_LABELS
+    numbers = {"Fail": (1, 0, 0), "Unknown": (1, 0, 1), "Pass": (1, 1, 0), "Share": (1 / 3, 1, 0)}
+    for file in (FLEET, AUDIT):
+        expected = [
+            Expected(
+                substituted(expression(file, "Targets by $group", heading), policy="p"),
+                NOW,
+                dict(zip(groups, map(float, values), strict=True)),
+            )
+            for heading, values in numbers.items()
+        ]
+        assert evaluate(tmp_path, written_out(series), expected) == ""
+
+
+def test_without_such_a_label_there_are_no_groups(tmp_path: Path) -> None:
+    answers: Mapping[Query, Answer] = {
+        (FLEET, "Targets by $group", heading): {} for heading in ("Fail", "Unknown", "Pass", "Share")
+    }
+    assert wrong(tmp_path, {info(): "1", compliant(): "1"}, answers) == ""
 
 
 # --- Grades ----------------------------------------------------------------------------------------------------------
@@ -204,6 +349,42 @@ def test_hsts_and_caa_are_asked_of_those_to_which_they_apply(tmp_path: Path) -> 
     assert wrong(tmp_path, series, answers) == ""
 
 
+def test_certificates_by_the_time_until_their_end(tmp_path: Path) -> None:
+    now, day = NOW * 5 * 60, 86_400
+    days = {"a": -1, "b": 5, "c": 7, "d": 8, "e": 29, "f": 90, "g": 91}
+    series = {info("h"): "1"}
+    for target, number in days.items():
+        series[info(target)] = "1"
+        labels = f'{{target="{target}", key_algorithm="EC"}}'
+        series[f"certificate_not_after_timestamp_seconds{labels}"] = str(now + number * day)
+    title = "Certificates by time until the end"
+    counts = {"expired": 1, "within 7 days": 2, "8 to 14 days": 1, "15 to 30 days": 1, "31 to 90 days": 1, "later": 1}
+    answers: Mapping[Query, Answer] = {
+        (FLEET, title, name): {NO_LABELS: number} for name, number in (counts | {"not known": 1}).items()
+    }
+    assert wrong(tmp_path, series, answers) == ""
+
+
+def test_an_attack_that_is_not_known_of_all_targets(tmp_path: Path) -> None:
+    series = {
+        **{info(target): "1" for target in "abc"},
+        'vulnerable{target="a", vulnerability="robot"}': "1",
+        'vulnerable{target="b", vulnerability="robot"}': "0",
+        'vulnerable{target="b", vulnerability="poodle"}': "0",
+    }
+    robot, poodle = '{vulnerability="robot"}', '{vulnerability="poodle"}'
+    numbers = {"Open": (1, 0), "Unknown": (1, 2), "Not open": (1, 1)}
+    answers: Mapping[Query, Answer] = {
+        (FLEET, "Open to known attacks", heading): dict(zip((robot, poodle), values, strict=True))
+        for heading, values in numbers.items()
+    }
+    expected = [
+        Expected(substituted(expression(*query)), NOW, {labels: float(value) for labels, value in answer.items()})
+        for query, answer in answers.items()
+    ]
+    assert evaluate(tmp_path, written_out(series), expected) == ""
+
+
 def test_certificates_by_the_share_of_their_lifetime(tmp_path: Path) -> None:
     now = NOW * 5 * 60
     kinds = {"a": 100, "b": 10, "c": 1.05, "d": 0.9}  # lifetime, as many times as what has passed of it
@@ -225,6 +406,7 @@ def test_software_past_its_end_stands_first_and_unknown_in_the_middle(tmp_path: 
         return f'{{target="{target}", product="{product}", version="1"}}'
 
     series = {
+        **{info(target): "1" for target in "abc"},
         **{f"server_software_info{shows(target, 'nginx')}": "1" for target in "abc"},
         f"server_software_info{shows('a', 'php')}": "1",
         'server_software_maintained{target="a"}': "0",

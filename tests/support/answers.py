@@ -11,7 +11,7 @@ NOW = DAY + 12
 """Number of the current sample. It is large enough that the samples begin before the moment a day ago."""
 SAMPLES = NOW + 1
 
-FLEET, TARGET, EXPORTER = "fleet.json", "target.json", "exporter.json"
+FLEET, TARGET, AUDIT, EXPORTER = "fleet.json", "target.json", "audit.json", "exporter.json"
 
 Query = tuple[str, str] | tuple[str, str, str]
 Series = Mapping[str, str]
@@ -63,6 +63,11 @@ def compliant(policy: str = "p", target: str = "a") -> str:
 def passed(check: str, policy: str = "p", *, target: str = "a", severity: str = "warning") -> str:
     """A verdict of one check."""
     return f'check_passed{{target="{target}", policy="{policy}", check="{check}", severity="{severity}"}}'
+
+
+def unknown(check: str, policy: str = "p", *, target: str = "a", severity: str = "warning") -> str:
+    """A check without a result."""
+    return f'check_unknown{{target="{target}", policy="{policy}", check="{check}", severity="{severity}"}}'
 
 
 A = '{target="a"}'

@@ -1,6 +1,7 @@
 """The committed dashboards, and functions that extract their parts."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,16 @@ DASHBOARDS: Mapping[str, Dashboard] = {
 each_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=list(DASHBOARDS))
 
 HIDDEN = "hidden"
-"""Used as the heading of a column that is only used for sorting."""
+"""Used as the heading of the first column without one, which rows are sorted by."""
 
 SCRAPE_LABELS = {"job", "instance"}
 
 _ALL = {
     "$__rate_interval": "5m",
+    "$__range": "1d",
+    "$group": "team",
+    "$policy": "kopano-checklist",
+    "$check": ".+",
     "$job": ".+",
     "$instance": ".+",
     "$target": "fails-the-checklist",
@@ -49,6 +54,11 @@ def substituted(expr: str, **chosen: str) -> str:
     return expr
 
 
+def made(expr: str) -> set[str]:
+    """The labels that an expression makes by `label_join`."""
+    return set(re.findall(r'"(\w+)", "", "', expr))
+
+
 def columns(panel: Panel) -> dict[str, str]:
     """Field name -> heading, of a table."""
     names: dict[str, str] = panel["transformations"][-1]["options"]["renameByName"]
@@ -56,14 +66,15 @@ def columns(panel: Panel) -> dict[str, str]:
 
 
 def expression(file: str, title: str, name: str = "") -> str:
-    """The expression with this legend or column heading in the panel with this title."""
+    """The expression with this legend, column heading or letter (`query B`) in the panel with this title."""
     (panel,) = (panel for panel in panels(DASHBOARDS[file]) if panel["title"] == title)
     by_name = {target["legendFormat"]: target["expr"] for target in panel["targets"]}
     if panel["type"] == "table":
         names = columns(panel)
         by_name = {
             names.get(f"Value #{target['refId']}", names.get("Value", HIDDEN)): target["expr"]
-            for target in panel["targets"]
+            for target in reversed(panel["targets"])
         }
+    by_name |= {f"query {target['refId']}": target["expr"] for target in panel["targets"]}
     found: str = by_name[name] if name else panel["targets"][0]["expr"]
     return found

@@ -4,10 +4,9 @@ The files are classic dashboard JSON, which Grafana 10 to 13 import. The code us
 stable, and a builder library would have to be kept in step with it. The output depends on this package alone, so a test
 can compare it.
 
-Three dashboards, each at most 25 panels: `fleet` (all targets, worst first), `target` (one of them), `exporter`
-(whether scans keep up, what the daemon waits for and loses, and the cost). There are no panels about discovery of
-targets (`tls_posture_exporter_discovery_failures_total`): the exporter has none so far. Such a panel would always be
-empty, and an empty panel has to mean something.
+Four dashboards, each at most 25 panels: `fleet` (all targets, worst first), `target` (one of them), `audit` (one
+policy over all targets, for auditors), `exporter` (whether scans keep up, what the daemon waits for and loses, and the
+cost).
 
 Operators choose the names of the labels of their targets, so there cannot be a variable for each. An ad hoc filter
 accepts any label: Grafana adds it to every query of the page and offers the existing names and values. A text box would

@@ -46,15 +46,17 @@ def summary() -> Panel:
             Bar("target gone", count(f"{watched_now} unless {THIS_TARGET} {ALL.targets}", watched_now), BLUE),
         ],
         NO_DAY,
-        width=8,
+        width=6,
     )
 
 
 def checks() -> Panel:
     """The checks whose verdict changed within the day."""
-    now, before = (s.per_target("tls_posture_check_passed", "min", CHECK_KEY) for s in (ALL, THEN))
-    times = f"sum by ({CHECK_KEY}) (changes({ALL.checks}[1d])) > 0"
-    changed = f"({times} or {now} != on ({CHECK_KEY}) {before})"
+    times = f"sum by ({CHECK_KEY}) (changes({ALL.checks}[1d]) > 0)"
+    on = f"on ({CHECK_KEY})"
+    changed = (
+        f"({times} or {ALL.checks} == 0 and {on} {THEN.checks} == 1 or {ALL.checks} == 1 and {on} {THEN.checks} == 0)"
+    )
     words = verdict(("failed", RED), ("passed", GREEN))
     return table(
         "Checks that changed within a day",
@@ -63,17 +65,18 @@ def checks() -> Panel:
         "is red, passed green, changes are yellow from 2. Without data, the cell is unknown. A gap in the data is no "
         "change.",
         [
-            Column("A day ago", f"{before} and on ({CHECK_KEY}) {changed}", words),
-            Column("Now", f"{now} and on ({CHECK_KEY}) {changed}", words),
+            Column("A day ago", f"min by ({CHECK_KEY}) ({THEN.checks} and {on} {changed})", words),
+            Column("Now", f"min by ({CHECK_KEY}) ({ALL.checks} and {on} {changed})", words),
             Column("Changes", times, number(steps(GREEN, (2, YELLOW)), "not observed")),
         ],
         Frame(
             {"target": "Target", "policy": "Policy", "check": "Check"},
-            16,
+            18,
             8,
             sort_by="Changes",
             highest_first=True,
             links={"Target": TO_TARGET, "Exporter": TO_EXPORTER},
+            targets=ALL.targets,
         ),
         "No data: no check is known to have changed within a day",
     )

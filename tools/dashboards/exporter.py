@@ -1,11 +1,15 @@
 """The dashboard of the exporters themselves."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from tools.dashboards.daemon import daemon
-from tools.dashboards.frame import EXPORTER, dashboard, exporters
+from tools.dashboards.frame import EXPORTER, Board, exporters, to_page
 from tools.dashboards.panels import (
     COUNT,
     GREEN,
     GRID_WIDTH,
+    MORE_POINTS,
     RED,
     YELLOW,
     Json,
@@ -56,7 +60,7 @@ def own(metric: str) -> str:
 def state() -> list[Panel]:
     """Whether the exporters run, as configured."""
     restarts = f"changes({ALL.series('process_start_time_seconds')}[1d]) and on ({EXPORTER_KEY}) {EXPORTERS}"
-    return [
+    tiles = [
         exporters_down(),
         number_of(
             "Reloads failed",
@@ -89,9 +93,8 @@ def state() -> list[Panel]:
             "No data: no exporter of this choice has a target",
         ),
         overdue_scans(),
-        instances(),
-        sources(),
     ]
+    return [*(replace(panel, height=3) for panel in tiles), instances(), sources()]
 
 
 def instances() -> Panel:
@@ -114,17 +117,17 @@ def instances() -> Panel:
                 verdict(("failed", RED), ("worked", GREEN)),
             ),
             Column(
-                "Configured since",
+                "Configured",
                 f"1000 * max by ({EXPORTER_KEY}) ({RELOAD_TIME})",
-                plain("unknown", unit="dateTimeAsIso"),
+                plain("unknown", unit="dateTimeFromNow"),
             ),
-            Column("Started", f"1000 * max by ({EXPORTER_KEY}) ({STARTED})", plain("unknown", unit="dateTimeAsIso")),
-            Column("Next scan", f"1000 * {by_exporter(NEXT_DUE)}", plain("unknown", unit="dateTimeAsIso")),
+            Column("Started", f"1000 * max by ({EXPORTER_KEY}) ({STARTED})", plain("unknown", unit="dateTimeFromNow")),
+            Column("Next scan", f"1000 * {by_exporter(NEXT_DUE)}", plain("unknown", unit="dateTimeFromNow")),
             Column("Oldest fact", f"time() - {by_exporter(OLDEST)}", plain("nothing known", unit="s")),
             Column("Workers locked", f"min by ({EXPORTER_KEY}) ({SECCOMP})", verdict(("no", YELLOW), ("yes", GREEN))),
             Column("Age of shipped data", data_days, number(old, "unknown", unit="suffix: d")),
         ],
-        Frame({"instance": "Exporter", "version": "Version", "python": "Python"}, GRID_WIDTH, 6, sort_by="State"),
+        Frame({"instance": "Exporter", "version": "Version", "python": "Python"}, GRID_WIDTH, 5, sort_by="State"),
         "No data: no exporter was seen within a day",
     )
 
@@ -152,7 +155,7 @@ def sources() -> Panel:
             Column("Dropped", number_by("dropped"), plain("unknown")),
             Column("Rejected", number_by("rejected"), number(bad_from_one(YELLOW), "unknown")),
         ],
-        Frame({"instance": "Exporter", "source": "Source"}, GRID_WIDTH, 6, sort_by="State"),
+        Frame({"instance": "Exporter", "source": "Source"}, GRID_WIDTH, 5, sort_by="State"),
         "No data: all targets are in the configuration files",
     )
 
@@ -249,10 +252,16 @@ def cost() -> list[Panel]:
     ]
 
 
+def exact(graphs: Sequence[Panel]) -> Sequence[Panel]:
+    """The graphs with more points: a few series of each exporter cost little."""
+    return [replace(panel, points=MORE_POINTS) for panel in graphs]
+
+
 def exporter() -> Json:
     """The dashboard of the exporters themselves."""
-    sections = {"State": state(), "Scans": scans(), "Daemon": daemon(), "Cost": cost()}
+    sections = {"State": state(), "Scans": scans(), "Daemon": exact(daemon()), "Cost": exact(cost())}
     about = (
         "Whether the exporters keep up with their scans, and what that costs. The other dashboards have the results."
     )
-    return dashboard(EXPORTER, about, exporters("tls_posture_exporter_build_info"), sections)
+    variables, pages = exporters("tls_posture_exporter_build_info"), [to_page("Status", "/status")]
+    return Board(EXPORTER, about, variables, sections, pages).render()

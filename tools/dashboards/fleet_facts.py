@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+from tools.dashboards.compliance import of_none
 from tools.dashboards.frame import TO_EXPORTER, TO_TARGET
 from tools.dashboards.panels import (
+    BLUE,
     COUNT,
     GREEN,
     GRID_WIDTH,
+    PURPLE,
     RED,
     YELLOW,
     Bar,
@@ -16,10 +19,9 @@ from tools.dashboards.panels import (
     bars,
     graph,
     steps,
-    with_many_lines,
 )
 from tools.dashboards.queries import ALL, KEY, count, onto, without
-from tools.dashboards.shared import NOTHING, failed_probes
+from tools.dashboards.shared import NOTHING
 from tools.dashboards.tables import HIDDEN, Column, Frame, number, plain, table, verdict
 
 YEAR_SECONDS = 365 * 24 * 3600
@@ -31,69 +33,63 @@ CAA_ALLOWS = ALL.series("tls_posture_caa_issuer_authorized")
 
 
 def protocols_and_suites() -> list[Panel]:
-    """Weak protocols and suites over time, known attacks, and post-quantum key exchange."""
+    """Weak protocols over time, known attacks, and post-quantum key exchange."""
+    return [replace(panel, height=10) for panel in (weak_protocols(), attacks(), post_quantum())]
+
+
+def weak_protocols() -> Panel:
+    """Targets that accept weak protocols, over time."""
     weak = ALL.series("tls_posture_protocol_accepted", 'protocol=~"SSLv2|SSLv3|TLSv1[.]0|TLSv1[.]1"')
-    suites = ALL.series("tls_posture_cipher_suites_noncompliant")
-    attacks = ALL.series("tls_posture_vulnerable")
+    known = ALL.series("tls_posture_weak_protocols")
+    panel = graph(
+        "Weak protocols accepted",
+        "Targets that accept SSL 2, SSL 3, TLS 1.0 or TLS 1.1, which no target should (RFC 6176, 7568, 8996). The line "
+        "not known has the targets of which this is unknown for one of the four. The dashed line at 1: there should be "
+        "none.",
+        [
+            (f"sum by (protocol) ({weak})", "{{protocol}}"),
+            (count(without(ALL.targets, known), ALL.targets), "not known"),
+        ],
+        Scale("none", bad_from_one(RED), COUNT, colours={"not known": PURPLE}),
+        "No data: the accepted protocols of all targets are unknown",
+    )
+    return replace(panel, width=8)
+
+
+def attacks() -> Panel:
+    """Targets by attack."""
+    key = f"{KEY}, vulnerability"
+    known = ALL.per_target("tls_posture_vulnerable", "max", key)
+    each = f"count by (vulnerability) ({known})"
+    return table(
+        "Open to known attacks",
+        "Targets that are vulnerable to each attack, red from 1, and targets that are not. Unknown: there is no "
+        "result for the target, yellow from 1. An attack without a result for any target is not listed.",
+        [
+            Column("Open", f"count by (vulnerability) ({known} == 1) or 0 * {each}", of_none(RED)),
+            Column("Unknown", f"count({ALL.targets}) - on () group_right () {each}", of_none(YELLOW)),
+            Column("Not open", f"count by (vulnerability) ({known} == 0) or 0 * {each}", plain("–")),
+        ],
+        Frame({"vulnerability": "Attack"}, 8, 8, sort_by="Open", highest_first=True),
+        "No data: no target has a result for any attack",
+    )
+
+
+def post_quantum() -> Panel:
+    """Targets by post-quantum key exchange."""
     ready = ALL.per_target("tls_posture_post_quantum_key_exchange")
-    lines = [
-        graph(
-            "Weak protocols accepted",
-            "Targets that accept SSL 2, SSL 3, TLS 1.0 or TLS 1.1, which no target should (RFC 6176, 7568, 8996). "
-            "Targets where this is unknown are not counted. The dashed line at 1: there should be none.",
-            [(f"sum by (protocol) (max by ({KEY}, protocol) ({weak}))", "{{protocol}}")],
-            Scale("none", bad_from_one(RED), COUNT),
-            "No data: the accepted protocols of all targets are unknown",
-        ),
-        graph(
-            "Cipher suites a policy does not allow",
-            "Accepted suites that a policy of the target does not allow, over all targets, by policy and protocol. A "
-            "protocol that no target accepts has no line. The dashed line at 1: there should be none.",
-            [
-                (
-                    f"sum by (policy, protocol) (max by ({KEY}, policy, protocol) ({suites}))",
-                    "{{policy}}: {{protocol}}",
-                )
-            ],
-            Scale("none", bad_from_one(RED), COUNT),
-            "No data: the accepted suites of all targets are unknown",
-        ),
-    ]
-    classes = [
-        bars(
-            "Open to known attacks",
-            "Targets that are vulnerable to each attack. An attack without a result for any target has no bar. Red "
-            "from 1.",
-            [
-                Bar(
-                    "{{vulnerability}}",
-                    f"sort_desc(sum by (vulnerability) (max by ({KEY}, vulnerability) ({attacks})))",
-                    RED,
-                )
-            ],
-            "No data: no target has a result for any attack",
-            width=12,
-        ),
-        bars(
-            "Post-quantum key exchange",
-            "Targets by whether they accept a hybrid or pure ML-KEM key exchange group, without which traffic recorded "
-            "today can be read once quantum computers break the others. Not ready, or not known: yellow from 1.",
-            [
-                Bar("ready", count(f"{ready} == 1", ready), GREEN),
-                Bar("not ready", count(f"{ready} == 0", ready), YELLOW),
-                Bar("not known", count(without(ALL.targets, ready), ALL.targets), YELLOW),
-            ],
-            NOTHING,
-            width=12,
-        ),
-    ]
-    # A line for each protocol of each policy, and a bar for each of thirteen attacks.
-    return [*map(with_many_lines, lines), *(replace(panel, height=11) for panel in classes)]
-
-
-def certificates() -> list[Panel]:
-    """Lifetime and trust of the certificates."""
-    return [lifetimes(), certificate_table()]
+    return bars(
+        "Post-quantum key exchange",
+        "Targets by whether they accept a hybrid or pure ML-KEM key exchange group, without which traffic recorded "
+        "today can be read once quantum computers break the others. Not ready, or not known: yellow from 1.",
+        [
+            Bar("ready", count(f"{ready} == 1", ready), GREEN),
+            Bar("not ready", count(f"{ready} == 0", ready), YELLOW),
+            Bar("not known", count(without(ALL.targets, ready), ALL.targets), YELLOW),
+        ],
+        NOTHING,
+        width=8,
+    )
 
 
 def lifetimes() -> Panel:
@@ -116,9 +112,32 @@ def lifetimes() -> Panel:
     )
 
 
+def ends() -> Panel:
+    """Targets by the time until their certificate expires."""
+    left = ALL.days_left()
+    weeks = {"within 7 days": (0, 7), "8 to 14 days": (7, 14), "15 to 30 days": (14, 30), "31 to 90 days": (30, 90)}
+    return bars(
+        "Certificates by time until the end",
+        "Targets by when their leaf certificate expires. Expired: red from 1. Within two weeks: yellow from 1, which "
+        "is usual for certificates that live for some days only. Later: blue. Targets whose certificate is unknown are "
+        "in the last bar (yellow from 1). The table of certificates below has which ones end next.",
+        [
+            Bar("expired", count(f"{left} <= 0", ALL.not_after), RED),
+            *(
+                Bar(name, count(f"({left} > {first}) <= {last}", ALL.not_after), YELLOW if last <= 14 else BLUE)
+                for name, (first, last) in weeks.items()
+            ),
+            Bar("later", count(f"{left} > 90", ALL.not_after), BLUE),
+            Bar("not known", count(without(ALL.targets, ALL.not_after), ALL.targets), YELLOW),
+        ],
+        NOTHING,
+        width=8,
+    )
+
+
 SHARE_LEFT = number(steps(RED, (0.1, YELLOW), (1 / 3, GREEN)), "unknown", unit="percentunit")
-DAYS_LEFT = number(steps(RED, (0, GREEN)), "unknown", unit="suffix: d", decimals=1)
-DATE = plain("unknown", unit="dateTimeAsIso")
+DAYS_LEFT = number(steps(RED, (0, GREEN)), "unknown", unit="suffix: d")
+DATE = plain("unknown", unit="time:YYYY-MM-DD")
 TRUST = verdict(("not trusted", RED), ("trusted", GREEN))
 
 
@@ -134,8 +153,8 @@ def certificate_table() -> Panel:
         "certificate expires, possibly an issuer's. Trust depends on the trust store configured for the target. "
         "Targets whose certificate is unknown are not listed.",
         [
-            Column("Lifetime left", ALL.lifetime_left(), SHARE_LEFT),
-            Column("Days left", f"({ends} - time()) / 86400", DAYS_LEFT),
+            Column("Lifetime", ALL.lifetime_left(), SHARE_LEFT),
+            Column("Days left", ALL.days_left(), DAYS_LEFT),
             Column("Ends", f"1000 * {ends}", DATE),
             Column("Chain ends", f"1000 * {soonest}", DATE),
             Column("Chain", ALL.per_target("tls_posture_certificate_trusted"), TRUST),
@@ -143,10 +162,11 @@ def certificate_table() -> Panel:
         ],
         Frame(
             {"target": "Target"},
-            16,
-            8,
-            sort_by="Lifetime left",
+            GRID_WIDTH,
+            9,
+            sort_by="Days left",
             links={"Target": TO_TARGET, "Exporter": TO_EXPORTER},
+            targets=ALL.targets,
         ),
         "No data: the certificates of all targets are unknown",
     )
@@ -169,7 +189,7 @@ def web_and_dns() -> list[Panel]:
                 Bar("not known", count(without(ALL.web_targets, HSTS), ALL.web_targets), YELLOW),
             ],
             "No data: no target with a DNS name speaks HTTPS",
-            width=6,
+            width=8,
         ),
         bars(
             "CAA",
@@ -182,17 +202,21 @@ def web_and_dns() -> list[Panel]:
                 Bar("not known", count(without(ALL.named_targets, CAA), ALL.named_targets), YELLOW),
             ],
             "No data: no target has a DNS name",
-            width=6,
-        ),
-        graph(
-            "HSTS and CAA coverage over time",
-            "Share of the targets with an HSTS policy or CAA records, among those where this applies and is "
-            "known. The dashed line is full coverage.",
-            [(f"avg({HSTS})", "HSTS"), (f"avg({CAA})", "CAA")],
-            Scale("percentunit", steps(YELLOW, (1, GREEN)), {"min": 0, "max": 1}),
-            "No data: HSTS and CAA of all targets are unknown",
+            width=8,
         ),
     ]
+
+
+def coverage() -> Panel:
+    """Coverage with HSTS and CAA over time."""
+    return graph(
+        "HSTS and CAA coverage over time",
+        "Share of the targets with an HSTS policy or CAA records, among those where this applies and is "
+        "known. The dashed line is full coverage.",
+        [(f"avg({HSTS})", "HSTS"), (f"avg({CAA})", "CAA")],
+        Scale("percentunit", steps(YELLOW, (1, GREEN)), {"min": 0, "max": 1}),
+        "No data: HSTS and CAA of all targets are unknown",
+    )
 
 
 def software() -> Panel:
@@ -208,7 +232,7 @@ def software() -> Panel:
         "that announce no software are not listed.",
         [
             Column("Rank", f"{onto(rows, f'2 * {maintained}')} or {rows}", HIDDEN),  # unknown between the two
-            Column("Fixes", onto(rows, maintained), verdict(("none any more", RED), ("maintained", GREEN))),
+            Column("Fixes", onto(rows, maintained), verdict(("none", RED), ("maintained", GREEN))),
             Column("Support ends", f"1000 * ({onto(rows, ends)})", DATE),
         ],
         Frame(
@@ -217,12 +241,7 @@ def software() -> Panel:
             8,
             sort_by="Rank",
             links={"Target": TO_TARGET, "Exporter": TO_EXPORTER},
+            targets=ALL.targets,
         ),
         "No data: no target announces its software",
     )
-
-
-def scans() -> list[Panel]:
-    """Whether the scans behind all this work."""
-    everything = f"sum({ALL.series('tls_posture_probe_success')} == bool 0)"
-    return [replace(failed_probes((everything, "all")), width=GRID_WIDTH)]

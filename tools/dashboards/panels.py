@@ -7,7 +7,11 @@ Json = dict[str, object]
 
 DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
 GRID_WIDTH = 24
-RED, YELLOW, GREEN, BLUE = "red", "yellow", "green", "blue"
+DASH = "–"
+MOST_POINTS, MORE_POINTS = 60, 300
+"""Points of a graph; Grafana's default is one a pixel. Each costs Prometheus as much as a query of the current state,
+which matters for graphs of all targets."""
+RED, YELLOW, GREEN, BLUE, PURPLE = "red", "yellow", "green", "blue", "light-purple"
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,15 @@ def words(values: Mapping[int, tuple[str, str]]) -> list[Json]:
     ]
 
 
-def texts(values: Mapping[int, tuple[str, str]], unknown: str) -> list[Json]:
+def texts(values: Mapping[int, tuple[str, str]], absent: str) -> list[Json]:
     """The same, and a word for an absent sample."""
-    absent = {"match": "null", "result": {"text": unknown, "color": YELLOW, "index": len(values)}}
-    return [*words(values), {"type": "special", "options": absent}]
+    return [*words(values), *without_value(absent, len(values))]
+
+
+def without_value(text: str, index: int = 0) -> list[Json]:
+    """Value mappings for an absent sample: yellow if it is unknown; a dash means that there is nothing to know."""
+    result = {"text": text, "color": "text" if text == DASH else YELLOW, "index": index}
+    return [{"type": "special", "options": {"match": "null", "result": result}}]
 
 
 def override(name: str, **properties: object) -> Json:
@@ -69,6 +78,7 @@ class Panel:
         no_value: shown instead of an empty result; says what that means.
         extra: further keys of `fieldConfig.defaults`.
         transformations: applied to the results of the queries.
+        points: of a graph.
     """
 
     kind: str
@@ -84,6 +94,7 @@ class Panel:
     extra: Json = field(default_factory=dict)
     overrides: Sequence[Json] = ()
     transformations: Sequence[Json] = ()
+    points: int = MOST_POINTS
 
     def render(self, number: int, x: int, y: int) -> Json:
         """The panel's JSON at this position."""
@@ -97,6 +108,7 @@ class Panel:
             "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
             "fieldConfig": {"defaults": defaults | self.extra, "overrides": list(self.overrides)},
             "options": self.options,
+            **({"maxDataPoints": self.points} if self.kind == "timeseries" else {}),
             "targets": [_target(query, chr(ord("A") + index)) for index, query in enumerate(self.queries)],
             "transformations": list(self.transformations),
         }
@@ -203,10 +215,11 @@ def bars(title: str, description: str, classes: Sequence[Bar], no_value: str, *,
     )
 
 
-def with_many_lines(panel: Panel) -> Panel:
-    """A graph with room for a long legend."""
-    legend = {"calcs": ["lastNotNull", "max"], "displayMode": "table", "placement": "right"}
-    return replace(panel, height=11, options=panel.options | {"legend": legend})
+def with_short_legend(panel: Panel) -> Panel:
+    """A graph with many lines whose legend has names only."""
+    return replace(
+        panel, options=panel.options | {"legend": {"calcs": [], "displayMode": "list", "placement": "bottom"}}
+    )
 
 
 def graph(

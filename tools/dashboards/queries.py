@@ -6,6 +6,7 @@ where each address is scanned. Unknown is an absent sample: no query may turn th
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 KEY = "job, instance, target, address"
 CHECK_KEY = f"{KEY}, policy, check"
@@ -13,6 +14,19 @@ CHECK_KEY = f"{KEY}, policy, check"
 MOST_POLICIES = 5
 """Highest number of policies of a target for which the queries can say that it meets all. With more policies the
 verdict is unknown, unless one fails."""
+
+
+CRITICAL = 'severity="critical"'
+
+
+class State(IntEnum):
+    """The states of a check; the numbers sort the worst first."""
+
+    FAILS = 0
+    UNKNOWN = 1
+    ACCEPTED = 2
+    PASSES = 3
+
 
 BY_NAME = 'host!~"[0-9.]+|.*:.*"'
 """Targets with a DNS name. Addresses have no CAA (RFC 8659), and browsers keep no HSTS policy for them (RFC 6797,
@@ -27,6 +41,16 @@ def without(left: str, right: str) -> str:
 def count(condition: str, among: str) -> str:
     """How many meet the condition; 0 only while `among` has samples, so that missing data is never shown as zero."""
     return f"count({condition}) or 0 * count({among})"
+
+
+def with_exporter(rows: str, targets: str) -> str:
+    """The rows, with the label `exporter` if several exporters have targets, so that a table has the column only then.
+
+    Target names are unique within one exporter only. Each row must have one sample.
+    """
+    each = f"group by (job, instance) ({targets})"
+    named = f'label_join({each} and on () (count({each}) > 1), "exporter", "", "instance")'
+    return f"({rows}) * on (job, instance) group_left (exporter) ({named} or on (job, instance) {each})"
 
 
 def onto(rows: str, values: str, key: str = KEY) -> str:
@@ -61,6 +85,10 @@ class Selection:
         """The same a day ago."""
         return replace(self, a_day_ago=True)
 
+    def only(self, *matchers: str) -> "Selection":
+        """The samples among these that also match."""
+        return replace(self, matchers=", ".join([self.matchers, *matchers]))
+
     def per_target(self, metric: str, function: str = "min", key: str = KEY) -> str:
         """One value for each target, without the operator's own labels."""
         return f"{function} by ({key}) ({self.series(metric)})"
@@ -93,17 +121,69 @@ class Selection:
         """1 for a check that passes, 0 for one that fails."""
         return self.series("tls_posture_check_passed")
 
-    def failing(self, key: str = KEY) -> str:
-        """How many checks fail. A check that several policies require counts once."""
-        return f"sum by ({key}) (min by ({key}, check) ({self.checks}) == bool 0)"
+    @property
+    def unknown_checks(self) -> str:
+        """1 for a check whose result is unknown. A check that does not apply has no sample here or in `checks`."""
+        return self.series("tls_posture_check_unknown")
 
     @property
-    def verdict(self) -> str:
-        """Over all policies of a target: 0 if it fails one, 1 if it meets all, otherwise absent.
+    def accepted(self) -> str:
+        """1 for a failed check that the configuration accepts until a date."""
+        return self.series("tls_posture_check_accepted")
+
+    @property
+    def failed(self) -> str:
+        """0 for each failed check that is not accepted."""
+        return f"({self.checks} == 0 unless on ({CHECK_KEY}) {self.accepted})"
+
+    @property
+    def failing(self) -> str:
+        """How many checks fail and are not accepted. A check that several policies require counts once.
+
+        Absent for a target without the result of any check.
+        """
+        known = f"0 * group by ({KEY}) ({self.checks})"
+        return f"(count by ({KEY}) (group by ({KEY}, check) ({self.failed})) or {known})"
+
+    @property
+    def failing_accepted(self) -> str:
+        """How many failed checks are accepted; absent for a target that has not been scanned."""
+        return f"(count by ({KEY}) (group by ({KEY}, check) ({self.accepted})) or {self._none_if_scanned})"
+
+    @property
+    def unknown(self) -> str:
+        """How many checks are unknown; absent for a target that has not been scanned."""
+        return f"(count by ({KEY}) (group by ({KEY}, check) ({self.unknown_checks})) or {self._none_if_scanned})"
+
+    @property
+    def _none_if_scanned(self) -> str:
+        """0 for each target that has been scanned, and so judged."""
+        return f"0 * {self.per_target('tls_posture_last_scan_timestamp_seconds', 'max')}"
+
+    @property
+    def findings(self) -> str:
+        """The `State` of each check that does not pass."""
+        key = f"{CHECK_KEY}, severity"
+        unknown, accepted = (f"max by ({key}) ({series})" for series in (self.unknown_checks, self.accepted))
+        return f"({State.ACCEPTED} * {accepted} or min by ({key}) ({self.checks} == {State.FAILS}) or {unknown})"
+
+    @property
+    def states(self) -> str:
+        """The `State` of each check."""
+        passes = f"{State.PASSES} * min by ({CHECK_KEY}, severity) ({self.checks} == 1)"
+        return f"({self.findings} or {passes})"
+
+    @property
+    def fails(self) -> str:
+        """1 for each target that fails one of its policies."""
+        return f"group by ({KEY}) ({self.series('tls_posture_compliant')} == 0)"
+
+    @property
+    def complies(self) -> str:
+        """How many policies a target has, if it meets them all.
 
         A policy without a sample is detected by the number of names in the label `policy` of `target_info`.
         """
-        by_policy = self.series("tls_posture_compliant")
         # The first match counts: a target with three names also matches two and one.
         counts = [
             self.series("tls_posture_target_info", f'policy=~"([^,]+,){{{commas}}}.+"')
@@ -112,8 +192,17 @@ class Selection:
         numbers = ["Inf", *(str(number) for number in range(MOST_POLICIES, 1, -1))]
         many = " or ".join(f"{number} * {names}" for number, names in zip(numbers, counts, strict=True))
         policies = f"max by ({KEY}) ({many} or {self.targets})"
-        fails = f"min by ({KEY}) ({by_policy}) == 0"
-        return f"({fails} or (count by ({KEY}) ({by_policy} == 1) == on ({KEY}) {policies}) ^ 0)"
+        return f"(count by ({KEY}) ({self.series('tls_posture_compliant')} == 1) == on ({KEY}) {policies})"
+
+    @property
+    def verdict(self) -> str:
+        """Over all policies of a target: 0 if it fails one, 1 if it meets all, otherwise absent."""
+        return f"(0 * {self.fails} or {self.complies} ^ 0)"
+
+    @property
+    def undecided(self) -> str:
+        """1 for each target without a verdict."""
+        return f"{self.targets} unless on ({KEY}) {self.fails} unless on ({KEY}) {self.complies}"
 
     @property
     def grade(self) -> str:
@@ -147,6 +236,10 @@ class Selection:
         """End of validity of the leaf certificates, one for each key algorithm."""
         return self.series("tls_posture_certificate_not_after_timestamp_seconds")
 
+    def days_left(self, key: str = KEY) -> str:
+        """Days until the leaf certificate expires; with several certificates, the first end."""
+        return f"(min by ({key}) ({self.not_after}) - time()) / 86400"
+
     def lifetime_left(self, key: str = KEY) -> str:
         """Share of the certificate's lifetime that is left; with several certificates, the smallest."""
         begin = self.series("tls_posture_certificate_not_before_timestamp_seconds")
@@ -155,9 +248,9 @@ class Selection:
 
 ALL = Selection('job=~"$job", instance=~"$instance"')
 """All chosen exporters."""
-WHOLE = Selection(f'{ALL.matchers}, target="$target"')
+WHOLE = ALL.only('target="$target"')
 """One target, all its addresses together."""
-ONE = Selection(f'{WHOLE.matchers}, address=~"$address"')
+ONE = WHOLE.only('address=~"$address"')
 """One target, or some of its addresses."""
 
 BUILD = ALL.series("tls_posture_exporter_build_info")
@@ -174,3 +267,8 @@ def of_exporters(metric: str) -> str:
 def any_of(checks: Sequence[str]) -> str:
     """The matcher for these checks."""
     return f'check=~"{"|".join(checks)}"'
+
+
+def severe_first(states: str, of_critical: str) -> str:
+    """The states, with failures of critical checks before others, to sort by."""
+    return f"({of_critical} - 0.5 or {states})"

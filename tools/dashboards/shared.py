@@ -1,15 +1,35 @@
 """Texts and panels that several dashboards use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tools.dashboards.panels import COUNT, GREEN, RED, YELLOW, Panel, Scale, bad_from_one, graph, number_of, steps
-from tools.dashboards.queries import ALL, EXPORTERS, EXPORTERS_UP, count
+from tools.dashboards.panels import (
+    COUNT,
+    GREEN,
+    PURPLE,
+    RED,
+    YELLOW,
+    Panel,
+    Scale,
+    bad_from_one,
+    graph,
+    number_of,
+    steps,
+)
+from tools.dashboards.queries import ALL, EXPORTERS, EXPORTERS_UP, State, count
 
 NOTHING = "No data: no exporter of this choice is scraped"
 GONE = "No data: no exporter of this choice watches this target"
 
-BY_ADDRESS = "{{address}} {{instance}}"
+BY_ADDRESS = "{{address}} {{exporter}}"
 """The legend of lines with one value per target: a target may have several exporters or addresses."""
+
+STATES: Mapping[int, tuple[str, str]] = {
+    State.FAILS: ("fails", RED),
+    State.UNKNOWN: ("unknown", YELLOW),
+    State.ACCEPTED: ("fails, accepted", PURPLE),
+    State.PASSES: ("passes", GREEN),
+}
+"""State of a check -> word and colour."""
 
 YES, NO = ("yes", GREEN), ("no", RED)
 

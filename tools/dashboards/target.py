@@ -3,12 +3,36 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tools.dashboards.frame import LABELS, TARGET, choice_or_none, dashboard, exporters, single_choice
+from tools.dashboards.frame import (
+    LABELS,
+    TARGET,
+    TO_POLICY,
+    Board,
+    choice_or_none,
+    exporters,
+    page_of_row,
+    single_choice,
+    to_page,
+    value_of,
+)
 from tools.dashboards.grades import GRADE_AND_UNKNOWN, GRADE_STEPS, GRADES, MEANING, UNKNOWN_GRADE
-from tools.dashboards.panels import GREEN, GRID_WIDTH, RED, YELLOW, Json, Panel, Scale, graph, stat, steps, words
-from tools.dashboards.queries import CHECK_KEY, KEY, ONE, WHOLE, any_of, known_or
-from tools.dashboards.shared import BY_ADDRESS, GONE
-from tools.dashboards.tables import Column, Frame, coded, number, plain, table, verdict
+from tools.dashboards.panels import (
+    GREEN,
+    GRID_WIDTH,
+    RED,
+    YELLOW,
+    Json,
+    Panel,
+    Scale,
+    graph,
+    stat,
+    steps,
+    with_short_legend,
+    words,
+)
+from tools.dashboards.queries import CHECK_KEY, CRITICAL, KEY, ONE, WHOLE, any_of, known_or, severe_first, with_exporter
+from tools.dashboards.shared import BY_ADDRESS, GONE, STATES
+from tools.dashboards.tables import HIDDEN, Column, Frame, coded, letters, number, plain, table
 from tools.dashboards.target_facts import certificate, protocols_and_suites, software_and_clients, web_and_dns
 from tools.dashboards.target_scans import scans
 
@@ -46,9 +70,14 @@ def step(checks: Sequence[str]) -> str:
     return f"{worst} == 0 or ({worst} and on ({KEY}) {whole})"
 
 
+PAGE = "/targets/${target:percentencode}"
+TO_EVIDENCE = page_of_row("Show evidence and what to change", f"{PAGE}#check-{value_of('Check')}")
+
+
 def overview() -> list[Panel]:
     """The verdict, its parts, and its history."""
-    return [*tiles(), five_steps(), checks(), grade(), failing_over_time(), grade_over_time()]
+    graphs = [replace(panel, height=11) for panel in (failing_over_time(), with_short_legend(grade_over_time()))]
+    return [*tiles(), five_steps(), checks(), grade(), *graphs]
 
 
 def tiles() -> list[Panel]:
@@ -59,7 +88,7 @@ def tiles() -> list[Panel]:
             "The verdict of all policies of the target, by address where each address is scanned. Red: a check fails. "
             "Green: every check that applies passes. Yellow: unknown.",
             [(known_or(ONE.verdict, UNKNOWN, ONE.targets), "{{address}}")],
-            _three("not compliant", "compliant"),
+            _three("fails", "passes"),
             GONE,
         ),
         stat(
@@ -94,7 +123,7 @@ def tiles() -> list[Panel]:
             "No data: addresses are not scanned one by one",
         ),
     ]
-    return [replace(panel, width=width) for panel, width in zip(panels, (5, 5, 5, 5, 4), strict=True)]
+    return [replace(panel, width=width, height=3) for panel, width in zip(panels, (5, 5, 5, 5, 4), strict=True)]
 
 
 def five_steps() -> Panel:
@@ -114,21 +143,28 @@ def checks() -> Panel:
     """Every check of every policy."""
     key = f"{CHECK_KEY}, severity"
     changes = f"sum by ({key}) (changes({ONE.checks}[1d]))"
+    until = ONE.per_target("tls_posture_check_accepted_until_timestamp_seconds", "min", key)
     return table(
         "Checks",
-        "Every check that has a result, failed ones first. The others are unknown or do not apply. Failed is red, "
-        "passed green. If a check changed more than once within a day (yellow from 2), several machines behind one "
-        "address may be configured differently.",
+        "Every check that applies, failed ones first, then unknown ones. Failed is red, unknown yellow, passed green. "
+        "Purple: it fails, and the configuration accepts that until the date shown. If a check changed more than once "
+        "within a day (yellow from 2), several machines behind one address may be configured differently. A check "
+        "links to its evidence and what to change, in the exporter.",
         [
-            Column(
-                "Verdict",
-                ONE.per_target("tls_posture_check_passed", "min", key),
-                verdict(("failed", RED), ("passed", GREEN)),
-            ),
-            Column("Changes within a day", changes, number(steps(GREEN, (2, YELLOW)), "–")),
+            Column("Rank", severe_first(ONE.states, ONE.only(CRITICAL).states), HIDDEN),
+            Column("State", ONE.states, coded(STATES, "unknown")),
+            Column("Accepted until", f"1000 * ({until} - 1)", plain("–", unit="time:YYYY-MM-DD")),
+            Column("Changes", changes, number(steps(GREEN, (2, YELLOW)), "–")),
         ],
-        Frame({"policy": "Policy", "check": "Check", "severity": "Severity"}, 12, 10, sort_by="Verdict"),
-        "No data: no check has a result",
+        Frame(
+            {"check": "Check", "policy": "Policy", "severity": "Severity"},
+            16,
+            11,
+            sort_by="Rank",
+            links={"Policy": TO_POLICY, "Check": [TO_EVIDENCE]},
+            one_target=True,
+        ),
+        "No data: no check has been judged",
     )
 
 
@@ -141,14 +177,14 @@ def grade() -> Panel:
         "The grade, the rule that caps it (empty if the score decides, or if nothing lowers it), and the score before "
         f"any rule. {MEANING} Green from A-, yellow B, orange C to E, red F, T and M.",
         [
-            Column("Grade", f"0 * {info} + on ({KEY}) group_left () {ONE.grade}", coded(GRADES, "unknown")),
+            Column("Grade", f"0 * {info} + on ({KEY}) group_left () {ONE.grade}", letters(GRADES, "unknown")),
             Column(
                 "Score",
                 f"0 * {info} + on ({KEY}) group_left () {ONE.per_target('tls_posture_grade_score')}",
-                plain("not known exactly"),
+                plain("inexact"),
             ),
         ],
-        Frame({"capped_by": "Capped by"}, 12, 10, sort_by="Grade"),
+        Frame({"capped_by": "Capped by"}, 8, 11, sort_by="Grade", one_target=True),
         "No data: unknown facts may change the grade",
     )
 
@@ -160,7 +196,7 @@ def failing_over_time() -> Panel:
         "Failing checks over time",
         "Checks of each policy that fail. A gap is a time without data. The dashed line at 1: from there on, the "
         "target does not comply.",
-        [(f"sum by ({key}) ({ONE.checks} == bool 0)", f"{{{{policy}}}} {BY_ADDRESS}")],
+        [(with_exporter(f"sum by ({key}) ({ONE.checks} == bool 0)", ONE.targets), f"{{{{policy}}}} {BY_ADDRESS}")],
         Scale("none", steps(GREEN, (1, RED)), {"min": 0, "decimals": 0}),
         "No data: no check has a result",
     )
@@ -172,7 +208,7 @@ def grade_over_time() -> Panel:
         "Grade over time",
         f"{MEANING} A gap means that the grade was unknown. The dashed lines: below A- (yellow), below B (orange), F "
         "(red).",
-        [(ONE.grade, f"grade {BY_ADDRESS}")],
+        [(with_exporter(ONE.grade, ONE.targets), f"grade {BY_ADDRESS}")],
         Scale(
             "none",
             steps(RED, (1, "orange"), (4, YELLOW), (5, GREEN)),
@@ -204,4 +240,4 @@ def target() -> Json:
         choice_or_none("address", f'label_values({info}{{{chosen}, target="$target"}}, address)'),
         LABELS,
     ]
-    return dashboard(TARGET, about, variables, sections)
+    return Board(TARGET, about, variables, sections, [to_page("Page of the target", PAGE)]).render()

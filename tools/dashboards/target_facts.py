@@ -12,7 +12,7 @@ STRONG = 'protocol=~"TLSv1[.]2|TLSv1[.]3"'
 
 def protocols_and_suites() -> list[Panel]:
     """What the server accepts."""
-    return [protocols(), attacks(), key_exchange(), suites()]
+    return [protocols(), key_exchange(), attacks(), suites()]
 
 
 def protocols() -> Panel:
@@ -47,7 +47,7 @@ def protocols() -> Panel:
                 coded({0: ("client's", YELLOW), 1: ("server's", GREEN)}, "–"),
             ),
         ],
-        Frame({"protocol": "Protocol"}, 14, 8, sort_by="protocol"),
+        Frame({"protocol": "Protocol"}, 13, 9, sort_by="protocol", one_target=True),
         "No data: the accepted protocols are unknown",
     )
 
@@ -60,7 +60,7 @@ def attacks() -> Panel:
         "Whether the server is vulnerable to each attack: red if so, green if not. Attacks without a result are not "
         "listed.",
         [Column("Open to it", f"sort_desc({open_to})", verdict(("no", GREEN), ("open", RED)))],
-        Frame({"vulnerability": "Attack"}, 10, 8),
+        Frame({"vulnerability": "Attack"}, 7, 9, one_target=True),
         "No data: no attack has a result",
     )
 
@@ -89,7 +89,7 @@ def key_exchange() -> Panel:
                 number(steps(RED, (2048, GREEN)), "–"),
             ),
         ],
-        Frame({}, 10, 8),
+        Frame({}, 11, 9, one_target=True),
         "No data: the key exchange is unknown",
     )
 
@@ -109,7 +109,13 @@ def suites() -> Panel:
             Column("Accepted", ONE.per_target("tls_posture_cipher_suite_info", "max", key), HIDDEN),
             Column("Allowed", f"0 * {refused} or {allowed}", verdict(NO, YES)),
         ],
-        Frame({"policy": "Policy", "protocol": "Protocol", "cipher_suite": "Cipher suite"}, 14, 8, sort_by="Allowed"),
+        Frame(
+            {"cipher_suite": "Cipher suite", "protocol": "Protocol", "policy": "Policy"},
+            17,
+            9,
+            sort_by="Allowed",
+            one_target=True,
+        ),
         "No data: metrics.detail is not full, or the suites are unknown",
     )
 
@@ -130,13 +136,13 @@ def lifetime() -> Panel:
         "By key algorithm. The share of the lifetime that is left is red below a tenth and yellow below a third. Days "
         "are red when it has expired. The chain ends when its first certificate expires.",
         [
-            Column("Lifetime left", ONE.lifetime_left(key), SHARE_LEFT),
+            Column("Lifetime", ONE.lifetime_left(key), SHARE_LEFT),
             Column("Days left", f"({ends} - time()) / 86400", DAYS_LEFT),
             Column("Begins", f"1000 * {begins}", DATE),
             Column("Ends", f"1000 * {ends}", DATE),
             Column("Chain ends", f"1000 * ({onto(ends, chain)})", DATE),
         ],
-        Frame({"key_algorithm": "Key"}, 16, 6, sort_by="Lifetime left"),
+        Frame({"key_algorithm": "Key"}, 15, 6, sort_by="Lifetime", one_target=True),
         "No data: the certificate is unknown",
     )
 
@@ -156,10 +162,10 @@ def trust() -> Panel:
             Column(
                 "Name",
                 f"{onto(reasons, matches)} or on ({KEY}) {matches}",
-                verdict(("does not match", RED), ("matches", GREEN)),
+                verdict(("mismatch", RED), ("matches", GREEN)),
             ),
         ],
-        Frame({"reason": "Reason"}, 8, 6, sort_by="Chain"),
+        Frame({"reason": "Reason"}, 9, 6, sort_by="Chain", one_target=True),
         "No data: the certificate is unknown",
     )
 
@@ -171,17 +177,15 @@ def identity() -> Panel:
         "issuer": "Issuer",
         "key_algorithm": "Key",
         "key_size": "Bits",
-        "signature_algorithm": "Signature",
-        "serial": "Serial number",
         "fingerprint_sha256": "SHA-256 fingerprint",
     }
     info = ONE.per_target("tls_posture_certificate_info", "max", ", ".join([KEY, *labels]))
     return table(
         "Identity of the certificates",
         "The contents of the certificates, without a verdict. The checks say whether they are good enough, and are red "
-        "if not.",
+        "if not. The page of the target in the exporter has everything else.",
         [Column("Seen", info, HIDDEN)],
-        Frame(labels, GRID_WIDTH, 6, sort_by="key_algorithm"),
+        Frame(labels, GRID_WIDTH, 6, sort_by="key_algorithm", one_target=True),
         "No data: the certificate is unknown",
     )
 
@@ -215,7 +219,7 @@ def hsts() -> Panel:
                 _web("tls_posture_hsts_max_age_seconds"),
                 number(steps(RED, (1, YELLOW), (YEAR_SECONDS, GREEN)), "unknown", unit="s"),
             ),
-            Column("On error responses", _web("tls_posture_hsts_on_error_responses"), verdict(("no", RED), YES)),
+            Column("On error", _web("tls_posture_hsts_on_error_responses"), verdict(("no", RED), YES)),
             Column(
                 "Redirect",
                 ONE.per_target("tls_posture_http_redirects_to_https"),
@@ -224,7 +228,7 @@ def hsts() -> Panel:
             Column("Subdomains", _web("tls_posture_hsts_include_subdomains"), verdict(("no", "text"), YES)),
             Column("Preload", _web("tls_posture_hsts_preload"), verdict(("no", "text"), YES)),
         ],
-        Frame({}, 12, 6),
+        Frame({}, 13, 6, one_target=True),
         "No data: no HTTPS, no DNS name, or no answer",
     )
 
@@ -249,7 +253,7 @@ def caa() -> Panel:
             Column("Allow the CA", ONE.per_target("tls_posture_caa_issuer_authorized"), verdict(NO, YES)),
             *(Column(name, f"max by ({KEY}) ({series})", plain("–")) for name, series in records.items()),
         ],
-        Frame({}, 12, 6),
+        Frame({}, 11, 6, one_target=True),
         "No data: the target has no DNS name, or a lookup failed",
     )
 
@@ -266,10 +270,10 @@ def software() -> Panel:
         "distribution may supply fixes. Support ends: the earliest end of all products.",
         [
             Column("Shown", rows, HIDDEN),
-            Column("Fixes", onto(rows, maintained), verdict(("none any more", RED), ("maintained", GREEN))),
+            Column("Fixes", onto(rows, maintained), verdict(("none", RED), ("maintained", GREEN))),
             Column("Support ends", f"1000 * ({onto(rows, ends)})", DATE),
         ],
-        Frame({"product": "Product", "version": "Version"}, 12, 6, sort_by="product"),
+        Frame({"product": "Product", "version": "Version"}, 12, 6, sort_by="product", one_target=True),
         "No data: the target does not announce its software",
     )
 
@@ -282,6 +286,6 @@ def clients() -> Panel:
         "Whether each client that the configuration names can connect: green if so, red if not. Clients without a "
         "result are not listed.",
         [Column("Connects", f"sort({connects})", verdict(NO, YES))],
-        Frame({"client": "Client"}, 12, 6),
+        Frame({"client": "Client"}, 12, 6, one_target=True),
         "No data: the configuration names no clients, or the results are unknown",
     )

@@ -1,16 +1,16 @@
 """The section of the target dashboard about its scans."""
 
-from tools.dashboards.frame import TO_EXPORTER
+from tools.dashboards.frame import to_exporter
 from tools.dashboards.panels import GREEN, RED, Panel
-from tools.dashboards.queries import KEY, ONE, onto
+from tools.dashboards.queries import KEY, ONE, onto, with_exporter
 from tools.dashboards.shared import BY_ADDRESS, GONE, NO, YES, scan_connections, scan_durations
 from tools.dashboards.tables import Column, Frame, plain, table, verdict
 
 
 def scans() -> list[Panel]:
     """Whether the scans work, and what they cost the target."""
-    durations = ONE.per_target("tls_posture_scan_duration_seconds", "max")
-    connections = ONE.per_target("tls_posture_scan_connections", "max")
+    durations = with_exporter(ONE.per_target("tls_posture_scan_duration_seconds", "max"), ONE.targets)
+    connections = with_exporter(ONE.per_target("tls_posture_scan_connections", "max"), ONE.targets)
     return [
         last_scan(),
         probes(),
@@ -31,10 +31,10 @@ def last_scan() -> Panel:
                 "Last scan", ONE.per_target("tls_posture_scan_success"), verdict(("failed", RED), ("worked", GREEN))
             ),
             Column("Time since", f"time() - {age}", plain("never scanned", unit="s")),
-            Column("Age of the data", ONE.data_age, plain("never scanned successfully", unit="s")),
+            Column("Data age", ONE.data_age, plain("never scanned successfully", unit="s")),
             Column("Interval", ONE.per_target("tls_posture_scan_interval_seconds", "max"), plain("–", unit="s")),
         ],
-        Frame({}, 12, 6, links={"Exporter": TO_EXPORTER}),
+        Frame({"instance": "Exporter"}, 13, 6, links={"Exporter": to_exporter("Exporter")}, one_target=True),
         GONE,
     )
 
@@ -55,6 +55,6 @@ def probes() -> Panel:
                 verdict(NO, YES),
             )
         ],
-        Frame({"probe": "Probe", "reason": "Reason"}, 12, 6),
+        Frame({"probe": "Probe", "reason": "Reason"}, 11, 6, one_target=True),
         "No data: the target has not been scanned",
     )

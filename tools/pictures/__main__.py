@@ -16,8 +16,8 @@ from tools.pictures.fleet import NO_HSTS_NGINX
 from tools.pictures.panels import Json, Span, answered, prometheus
 from tools.pictures.watch import ROOT, SCRAPE_SECONDS, Watched, watched_fleet
 
-PICKS = {"target": "api"}
-"""The value of a variable without multiple choice: a target with two addresses."""
+PICKS = {"target": "api", "policy": "kopano-checklist"}
+"""The values of variables without multiple choice: a target with two addresses, a policy that some targets fail."""
 MOST_BYTES = 300_000
 
 
@@ -51,16 +51,19 @@ def collect(minutes: float) -> dict[str, Json]:
         return asyncio.run(_collect(folder, minutes))
 
 
-def draw(dashboards: dict[str, Json], folder: Path, console: Console) -> bool:
+def draw(dashboards: dict[str, Json], folder: Path, width: int, console: Console) -> bool:
     """Write a picture of each dashboard into this folder; returns whether there were no errors."""
     well = True
     for stem, dashboard in dashboards.items():
         file = folder / f"{stem}.png"
-        report = browser.shoot(dashboard, file)
+        report = browser.shoot(dashboard, file, width)
         browser.shrink(file)
         size = file.stat().st_size
         console.print(f"{file}: {len(report.panels)} panels, {size} bytes", highlight=False)
         problems = report.errors + ([f"larger than {MOST_BYTES} bytes"] if size > MOST_BYTES else [])
+        problems += [
+            f"{panel['title']}: {panel['hidden']} pixels do not fit" for panel in report.panels if panel["hidden"] > 0
+        ]
         for problem in problems:
             console.print(f"  {problem}", style="red", markup=False, highlight=False)
         for panel in report.panels:
@@ -80,6 +83,9 @@ def main() -> int:
     parser.add_argument(
         "--data", type=Path, help="file for the results from Prometheus; if it exists, it is drawn without a new run"
     )
+    parser.add_argument(
+        "--width", type=int, default=browser.WIDTH, help=f"width of the window in pixels ({browser.WIDTH})"
+    )
     options = parser.parse_args()
     console = Console(soft_wrap=True)
     browser.bundle()
@@ -91,7 +97,7 @@ def main() -> int:
         if options.data:
             options.data.write_text(json.dumps(dashboards))
     options.folder.mkdir(parents=True, exist_ok=True)
-    return 0 if draw(dashboards, options.folder, console) else 1
+    return 0 if draw(dashboards, options.folder, options.width, console) else 1
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class Report:
 
     Attributes:
         errors: of drawing; empty if there was none.
-        panels: title, text and number of graphs of each.
+        panels: title, text, number of graphs of each, and the pixels of its table that do not fit.
     """
 
     errors: list[str] = field(default_factory=lambda: ["the page did not finish"])
@@ -102,8 +102,8 @@ def _serving(dashboard: Json, report: Report) -> Iterator[str]:
             server.shutdown()
 
 
-def shoot(dashboard: Json, file: Path) -> Report:
-    """Draw the dashboard with its results into this PNG file.
+def shoot(dashboard: Json, file: Path, width: int = WIDTH) -> Report:
+    """Draw the dashboard with its results into this PNG file, this many pixels wide.
 
     Raises:
         subprocess.SubprocessError: the browser fails, or does not end.
@@ -117,7 +117,7 @@ def shoot(dashboard: Json, file: Path) -> Report:
             "--hide-scrollbars",
             *(["--no-sandbox"] if os.geteuid() == 0 else []),  # Chromium's sandbox does not run as root
             f"--user-data-dir={profile}",
-            f"--window-size={WIDTH},{height(dashboard)}",
+            f"--window-size={width},{height(dashboard)}",
             f"--virtual-time-budget={BUDGET_SECONDS * 1000}",
             f"--screenshot={file.resolve()}",
             url,

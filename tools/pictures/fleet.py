@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from tests.support.certificates import Issued, dns, issue, p256, pem_file, rsa_key
@@ -96,6 +96,26 @@ def nginx_config(folder: Path, sites: Sequence[Site]) -> str:
 def caa_answers(hosts: Sequence[str]) -> Mapping[str, list[str]]:
     """The answers of the name server: these hosts have a CAA record."""
     return {"example": [], DOMAIN: [], **{host: ['0 issue "ca.demo.example"'] for host in hosts}}
+
+
+def accepted(today: date) -> list[Mapping[str, object]]:
+    """Failures that the configuration accepts: one for another three weeks, others for longer."""
+    return [
+        {
+            "match": '{target="blog"}',
+            "check": ["hsts", "hsts_on_errors"],
+            "until": (today + timedelta(days=20)).isoformat(),
+            "reason": "The blog moves to another host.",
+            "accepted_by": "Jane Doe, security",
+        },
+        {
+            "match": '{team="office"}',
+            "check": "caa",
+            "until": (today + timedelta(days=120)).isoformat(),
+            "reason": "The registrar of this domain cannot publish CAA records yet.",
+            "accepted_by": "Jane Doe, security",
+        },
+    ]
 
 
 class Fleet:

@@ -35,7 +35,11 @@ class Span:
     @property
     def step(self) -> int:
         """Time between the points of a graph."""
-        return max(self.scrape, round((self.end - self.start) / PLOT_PIXELS))
+        return self.step_of(PLOT_PIXELS)
+
+    def step_of(self, points: int) -> int:
+        """Time between the points of a graph that has this many at most."""
+        return max(self.scrape, round((self.end - self.start) / points))
 
     def builtin(self) -> Mapping[str, str]:
         """Grafana's own variables."""
@@ -87,6 +91,8 @@ def variables(dashboard: Json, span: Span, picks: Mapping[str, str], ask: Ask) -
                 values[variable["name"]] = "prometheus"
             case "adhoc", _:
                 pass  # no filter is chosen
+            case "textbox", _:
+                values[variable["name"]] = variable["query"]
             case "query", True:
                 values[variable["name"]] = variable["allValue"]
             case "query", False:
@@ -148,8 +154,9 @@ def _shown(dashboard: Json, values: Mapping[str, str]) -> list[Json]:
 def _panel(panel: Json, values: Mapping[str, str], span: Span, ask: Ask) -> Json:
     if panel["type"] == "row":
         return {**panel, "title": substituted(panel["title"], values)}
+    step = span.step_of(min(panel.get("maxDataPoints", PLOT_PIXELS), PLOT_PIXELS))
     targets = [
-        {**target, "answer": _answer(target, values, span, ask), "step": span.step}
+        {**target, "answer": _answer(target, values, span, step, ask), "step": step}
         for target in panel["targets"]
         if not target.get("hide")
     ]
@@ -157,13 +164,13 @@ def _panel(panel: Json, values: Mapping[str, str], span: Span, ask: Ask) -> Json
     return {**panel, **texts, "targets": targets}
 
 
-def _answer(target: Json, values: Mapping[str, str], span: Span, ask: Ask) -> list[Json]:
+def _answer(target: Json, values: Mapping[str, str], span: Span, step: int, ask: Ask) -> list[Json]:
     expr = substituted(target["expr"], values)
     match bool(target.get("instant")), bool(target.get("range")):
         case True, False:
             return ask("query", {"query": expr, "time": str(span.end)})
         case False, True:
             # Grafana aligns ranges with the step, so that refreshed graphs do not flicker.
-            start, end = (time // span.step * span.step for time in (span.start, span.end))
-            return ask("query_range", {"query": expr, "start": str(start), "end": str(end), "step": str(span.step)})
+            start, end = (time // step * step for time in (span.start, span.end))
+            return ask("query_range", {"query": expr, "start": str(start), "end": str(end), "step": str(step)})
     raise UnknownToTool(f"a query must be either instant or range: {expr}")

@@ -7,19 +7,23 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 
 from tests.support.names import name_server
 from tests.support.processes import find_program, free_port, running
-from tools.pictures.fleet import DOMAIN, WITH_CAA, Fleet, caa_answers
+from tools.pictures.fleet import DOMAIN, WITH_CAA, Fleet, accepted, caa_answers
 
 ROOT = Path(__file__).parents[2]
 SCRAPE_SECONDS = 5
 SCRAPE_LABELS = {"job": "tls-posture", "instance": "exporter.demo.example:19443"}
+EXTERNAL_URL = "https://tls-posture.demo.example"
 SCAN_INTERVAL = "20s"
 FIRST_SCANS_SECONDS = 90
 DAY_SECONDS = 24 * 3600
@@ -42,7 +46,12 @@ def _exporter_config(fleet: Fleet, folder: Path, dns_port: int) -> Path:
         "resolver": {"nameservers": ["127.0.0.1"], "port": dns_port},
     }
     file = folder / "exporter.yaml"
-    config = {"global": defaults, "metrics": {"detail": "full"}, "targets": fleet.targets}
+    config = {
+        "global": defaults,
+        "metrics": {"detail": "full"},
+        "targets": fleet.targets,
+        "exceptions": accepted(datetime.now(UTC).date()),
+    }
     file.write_text(json.dumps(config, indent=1))
     return file
 
@@ -56,7 +65,7 @@ def _exporter(fleet: Fleet, folder: Path, dns_port: int) -> Iterator[tuple[subpr
     hosts.write_text("\n".join(lines) + "\n")
     port, config = free_port(), _exporter_config(fleet, folder, dns_port)
     command = [sys.executable, "-m", "exporter", "serve", f"--config.file={config}"]
-    command.append(f"--web.listen-address=127.0.0.1:{port}")
+    command += [f"--web.listen-address=127.0.0.1:{port}", f"--web.external-url={EXTERNAL_URL}"]
     environment = {"LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_HOSTS": str(hosts), "PYTHONPATH": str(ROOT)}
     with running(command, folder / "exporter.log", port=port, environment=environment) as process:
         yield process, port
@@ -78,8 +87,14 @@ async def _first_page(port: int, targets: int) -> str:
 
 
 def _page(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
-        return str(response.read().decode())
+    """The metrics page; empty while the exporter is not ready."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+            return str(response.read().decode())
+    except urllib.error.HTTPError as error:
+        if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return ""
 
 
 def a_day_ago(page: str, now: float, minutes: int) -> str:

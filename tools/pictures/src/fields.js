@@ -19,7 +19,18 @@ const PROCESS = {
 const CUSTOM = {
   stat: {},
   bargauge: {},
-  table: { align: 'auto', cellOptions: { type: 'auto' }, inspect: false, filterable: false, width: undefined, minWidth: undefined },
+  table: {
+    align: 'auto',
+    cellOptions: { type: 'auto' },
+    inspect: false,
+    filterable: false,
+    width: undefined,
+    minWidth: undefined,
+    wrapText: false,
+    wrapHeaderText: false,
+    hideFrom: undefined,
+    hidden: undefined, // Grafana before 12; newer ones use hideFrom
+  },
   timeseries: {
     drawStyle: 'line',
     lineInterpolation: 'linear',

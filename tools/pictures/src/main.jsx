@@ -120,12 +120,16 @@ async function draw() {
   await new Promise((done) => setTimeout(done, SETTLE_MILLISECONDS));
 }
 
+// The width of a table's columns that do not fit: they would need sideways scrolling.
+const hiddenPixels = (grid) => (grid ? grid.scrollWidth - grid.clientWidth : 0);
+
 // The visible contents of each panel: its text, and whether it has a graph.
 function report() {
   const panels = [...document.querySelectorAll('[data-panel]')].map((element) => ({
     title: element.dataset.panel,
     text: element.innerText,
     graphs: element.querySelectorAll('canvas').length,
+    hidden: hiddenPixels(element.querySelector('[role="grid"]')),
   }));
   return { errors, panels };
 }
