@@ -16,7 +16,7 @@ WORDS: Mapping[Condition, str] = {
     Condition.WARNING: "fails, warning",
     Condition.INFO: "fails, info",
     Condition.UNKNOWN: "unknown",
-    Condition.UNREACHABLE: "not reached",
+    Condition.UNREACHABLE: "unreachable",
     Condition.ACCEPTED: "fails, accepted",
     Condition.COMPLIES: "passes",
 }

@@ -56,7 +56,7 @@ def test_the_table_has_every_target_and_details_those_that_do_not_pass() -> None
     text = FORMAT.render(report_set(good(), weak(), gone(), later=True))
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
     assert [row[0] for row in rows] == [f"| `{name}`" for name in (WEAK, GONE, GOOD)], "the worst first"
-    assert [row[1] for row in rows] == ["❌ fails, critical", "❔ not reached", "✅ passes"]
+    assert [row[1] for row in rows] == ["❌ fails, critical", "❔ unreachable", "✅ passes"]
     assert "`protocols`" in rows[0][3]
     assert rows[1][3] == "`the connection is refused`"
     assert re.findall("<summary>.*<code>(.*)</code>", text) == [WEAK, GONE]
