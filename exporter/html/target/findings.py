@@ -116,7 +116,7 @@ def _steps(shown: Sequence[ShownFinding], closed: Collection[str]) -> Iterator[F
     for number, checks in steps().items():
         of_step = [one for one in shown if one.finding.check in checks]
         if of_step:
-            yield _group(f"{number} {STEPS[number]}", of_step, closed)
+            yield _group(f"Step {number}: {STEPS[number]}", of_step, closed)
     known = {check for checks in steps().values() for check in checks}
     others = [one for one in shown if one.finding.check not in known]
     if others:
