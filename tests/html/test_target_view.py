@@ -45,7 +45,7 @@ from tests.support.targets import NOW
 
 INTERMEDIATE, OLD = map(load_policy, ("mozilla-intermediate", "mozilla-old"))
 TODAY = date(2026, 11, 22)
-GROUPS = [*(f"{number} {text}" for number, text in STEPS.items()), "Other checks"]
+GROUPS = [*(f"Step {number}: {text}" for number, text in STEPS.items()), "Other checks"]
 
 
 def view(seen: Facts | None = None, **changes: object) -> AddressView:
