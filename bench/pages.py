@@ -1,4 +1,4 @@
-"""How long the fleet page takes with many targets, and its longest callback on the event loop, in CPU time.
+"""How long pages take with many targets, and the longest callback on the event loop, in CPU time.
 
 Python's collection of garbage is not part of a callback: it looks through the complete memory of the process, now and
 then, with or without pages. Also the bytes of memory that a target takes in lists.
@@ -13,7 +13,7 @@ import time
 import tracemalloc
 from asyncio import Handle
 from collections.abc import Callable
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from exporter.summaries import judged_of
 from tests.support.known_fleet import FleetApi, KnownFleet, served
@@ -40,6 +40,14 @@ QUERIES: dict[str, list[tuple[str, str]]] = {
     "no target matches": [("search", "none")],
     "16 matchers over all": [("match[]", "{" + ",".join(['target=~"(x|s.*|w.*|m.*|p.*)*"'] * 16) + "}")],
 }
+OTHERS = {
+    "/certificates": "/certificates",
+    "/certificates, by issuer": "/certificates?sort=-issuer",
+    "/changes": "/changes",
+    "/policies": "/policies",
+    "/policies/NAME": "/policies/kopano-checklist",
+    "/status": "/status",
+}
 VIEWERS = 8
 
 
@@ -47,10 +55,12 @@ async def measure(number: int) -> None:
     """Print the figures for so many targets."""
     fleet = await varied_fleet(number)
     async with served(fleet) as api:
-        await ask(api, [])  # templates and caches
-        for title, query in QUERIES.items():
-            await report(number, title, api, query)
-        await report(number, f"{VIEWERS} viewers at once", api, [], VIEWERS)
+        target = f"/targets/{quote(fleet.queries.names()[0], safe='')}"
+        fleets = {title: f"/?{urlencode(query)}" for title, query in QUERIES.items()}
+        for title, path in {**fleets, **OTHERS, "/targets/NAME": target}.items():
+            await ask(api, path)  # templates and caches
+            await report(number, title, api, path)
+        await report(number, f"{VIEWERS} viewers at once", api, "/", VIEWERS)
 
 
 class Callbacks:
@@ -81,19 +91,19 @@ class Callbacks:
             self._collecting += time.thread_time() - self._since
 
 
-async def report(number: int, title: str, api: FleetApi, query: list[tuple[str, str]], viewers: int = 1) -> None:
+async def report(number: int, title: str, api: FleetApi, path: str, viewers: int = 1) -> None:
     """Print one line; the time is that of each viewer."""
     begun = time.thread_time()
     with Callbacks() as callbacks:
-        await asyncio.gather(*(ask(api, query) for _ in range(viewers)))
+        await asyncio.gather(*(ask(api, path) for _ in range(viewers)))
     took = (time.thread_time() - begun) / viewers * 1000
     longest = callbacks.longest * 1000
     print(f"{number:6} targets  {title:28} {took:7.1f} ms  longest callback {longest:5.1f} ms", flush=True)  # noqa: T201
 
 
-async def ask(api: FleetApi, query: list[tuple[str, str]]) -> None:
+async def ask(api: FleetApi, path: str) -> None:
     """One request."""
-    answer = await api.ask(f"/?{urlencode(query)}")
+    answer = await api.ask(path)
     assert answer.status == 200, answer  # noqa: S101 - a figure of an error would be wrong
 
 
