@@ -1,6 +1,7 @@
 """`targets`: what discovery gives now, what is rejected, and which sources fail."""
 
 import json
+import socket
 from io import StringIO
 from pathlib import Path
 
@@ -99,8 +100,9 @@ def test_a_source_that_fails_or_is_late_is_3_and_never_an_empty_list(tmp_path: P
     assert done.stdout.splitlines()[0] == first
     assert "http_sd_configs.0: failed: http://127.0.0.1" in done.stdout
 
-    listed = write(tmp_path, "file_sd_configs: [{files: [list.yaml]}]")
-    late = run("targets", listed, "--timeout=1ms", "--format=json")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        listed = write(tmp_path, f"http_sd_configs: [{{url: 'http://127.0.0.1:{silent.getsockname()[1]}'}}]")
+        late = run("targets", listed, "--timeout=100ms", "--format=json")
     assert late.returncode == 3
     assert json.loads(late.stdout)["sources"][0]["error"] == "has not answered in time"
 
