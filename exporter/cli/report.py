@@ -15,6 +15,7 @@ _DAEMON_FORMAT = "markdown"
 
 def run(options: argparse.Namespace) -> int:
     """Read, print and write the reports; returns the exit code, which says nothing about targets."""
+    _refuse_flags_of_the_other(options)
     query = [(key, value) for key in ("match[]", "check", "verdict", "policy", "grade") for value in _of(options, key)]
     if options.from_url is not None:
         if options.format == TABLE:
@@ -33,6 +34,18 @@ def run(options: argparse.Namespace) -> int:
     if outputs.printed == TABLE:
         _print_table(found)
     return exits.OK
+
+
+_OF_DAEMON = ("username_file", "password_file", "token_file", "ca_file")
+
+
+def _refuse_flags_of_the_other(options: argparse.Namespace) -> None:
+    """A flag that is not used would give a false idea of what was read, or how."""
+    given = [flag for flag in _OF_DAEMON if getattr(options, flag) is not None]
+    if options.from_url is None and given:
+        raise ExporterError(f"--from.{given[0].replace('_', '-')} is for --from only")
+    if options.from_url is not None and options.config_file is not None:
+        raise ExporterError("--config.file is for --storage.path only: a daemon knows its targets")
 
 
 def _of(options: argparse.Namespace, key: str) -> list[str]:

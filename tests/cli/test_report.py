@@ -278,3 +278,16 @@ def test_folders_without_results_are_2(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"no database" * 1000)
     assert "cannot read" in of_store(tmp_path, config_file).stderr
     assert "needs --config.file" in run("report", f"--storage.path={tmp_path}").stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--storage.path=x", "--from.token-file=t"), "--from.token-file is for --from only"),
+        (("--from=http://127.0.0.1:1", "--config.file=c.yaml"), "--config.file is for --storage.path only"),
+    ],
+)
+def test_a_flag_of_the_other_source_is_refused(flags: tuple[str, ...], message: str) -> None:
+    done = run("report", *flags)
+    assert done.returncode == 2
+    assert message in done.stderr
