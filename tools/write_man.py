@@ -64,6 +64,7 @@ def page() -> str:
         text = str(Manpage(parser, data))
     text = text.replace('"1" "\\-"', '"1" ""').replace(".SH\nPOSITIONAL ARGUMENTS", ".SH COMMANDS")
     text = re.sub(r"^usage: ", "", text, flags=re.MULTILINE)
+    text = text.replace("\n", "\n.ad l\n", 1)  # long flags cannot be spread over a line
     return f"{text.rstrip()}\n{_exit_status(exits)}{_MORE.lstrip()}"
 
 

@@ -50,7 +50,9 @@ def logging_to_stderr(level: str, form: str) -> Iterator[None]:
     # Python shows a warning once for each line of code, but the first one of each target is wanted; `repeats` limits
     # them. It is appended, so that Python's own option -W comes first.
     warnings.filterwarnings("always", category=UserWarning, append=True)
-    logging.getLogger("exporter").setLevel(level.upper())
+    own = logging.getLogger("exporter")
+    level_before = own.level
+    own.setLevel(level.upper())
     for chatty in ("apscheduler", "uvicorn"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, getattr(logging, level.upper())))
     hooks = sys.unraisablehook, threading.excepthook
@@ -59,6 +61,7 @@ def logging_to_stderr(level: str, form: str) -> Iterator[None]:
         yield
     finally:
         finish()
+        own.setLevel(level_before)
         sys.unraisablehook, threading.excepthook = hooks
 
 

@@ -100,5 +100,16 @@ def test_groff_has_no_warnings_and_the_page_has_every_command() -> None:
     command = ["groff", "-man", "-Tutf8", "-ww", str(write_man.FILE)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
-    for name in ("serve", "scan", "check-config", "targets", "diff", "explain", "policies", "completion", "demo"):
+    for name in (
+        "serve",
+        "scan",
+        "report",
+        "check-config",
+        "targets",
+        "diff",
+        "explain",
+        "policies",
+        "completion",
+        "demo",
+    ):
         assert f"tls-posture-exporter {name}" in done.stdout.replace("\u2010", "-").replace("\x1b[0m", "")

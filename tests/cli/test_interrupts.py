@@ -112,6 +112,8 @@ AFTER = """
 import asyncio, os, signal
 from exporter.cli.interrupts import first_signal
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored, as in jobs of a shell in the background
+
 async def main():
     with first_signal() as came:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -57,8 +57,9 @@ targets:
 """
 COMPLIANT = 'tls_posture_compliant{policy="lasting",target="www"}'
 LAST_SCAN = 'tls_posture_last_scan_timestamp_seconds{target="www"}'
-_MAY_DIFFER = re.compile(r"tls_posture_(scan_|probe_|last_|exporter_)")
-"""What two scans of the same server need not have in common. A scan can fail on a busy machine."""
+_MAY_DIFFER = re.compile(r"tls_posture_(scan_|probe_|last_|exporter_|check_unknown)")
+"""What two scans of the same server need not have in common. A scan can fail on a busy machine; then checks are unknown
+until the next one."""
 
 
 def verdicts(scrape: Scrape) -> dict[str, float]:

@@ -224,7 +224,7 @@ def test_a_failed_reload_answers_with_the_reason(folder: Folder) -> None:
         folder.put("targets: [{host: a.example, prot: 1}]\n")
         status, body = folder.post_reload()
         assert status == 500
-        assert f"{folder.file}:1:29: targets.0.prot: unknown key\n" in body
+        assert f"{folder.file}:1:29: targets.0.prot: unknown key; did you mean port?\n" in body
         folder.put("targets: []\n")
         status, body = folder.post_reload()
         assert status == 500
