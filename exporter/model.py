@@ -516,17 +516,6 @@ class Report(Seen):
             return False
         return True if met == {True} else None
 
-    @property
-    def fails(self) -> bool:
-        """Whether a check fails, and the operator does not accept it."""
-        return any(one.is_open for one in self.findings)
-
-    @property
-    def is_unknown(self) -> bool:
-        """Whether a check is unknown, or no check of a policy applies."""
-        unknown = any(one.verdict is Verdict.UNKNOWN for one in self.findings)
-        return unknown or any(self.compliant_with(policy) is None for policy in self.policies)
-
     def compliant_with(self, policy: str) -> bool | None:
         """True if all applicable checks of it pass, False if one fails, None if none fails but one is unknown.
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
-from exporter.model import Failure, Finding, Reason, Report, ScanResult, Severity, Verdict
+from exporter.model import Failure, Reason, Report, ScanResult, Severity, Verdict
 
 _HANDSHAKE = "handshake"
 """The probe without which nothing is known of a server."""
@@ -102,14 +102,9 @@ def failed_checks(reports: Iterable[Report]) -> dict[Severity, list[str]]:
     failed: dict[Severity, dict[str, None]] = {severity: {} for severity in Severity}
     for report in reports:
         for finding in report.findings:
-            if fails(finding):
+            if finding.is_open:
                 failed[finding.severity][finding.check] = None
     return {severity: list(checks) for severity, checks in failed.items() if checks}
-
-
-def fails(finding: Finding) -> bool:
-    """Whether the check fails and nobody accepts that."""
-    return finding.verdict is Verdict.FAIL and finding.accepted is None
 
 
 def ranked(targets: Iterable[Sequence[Report]]) -> list[Sequence[Report]]:

@@ -17,7 +17,6 @@ from exporter.ranking import (
     condition,
     conditions,
     failed_checks,
-    fails,
     is_reached,
 )
 from exporter.terminal import Trimmed, print_addresses, print_explanations, print_reports, verdict_of
@@ -201,7 +200,7 @@ def _details(report: Report) -> Table:
 def _rows(report: Report) -> Iterator[tuple[str, str, str]]:
     """Mark, check and reason: failures by severity, those that are accepted, what is unknown, probes that failed."""
     severities = tuple(Severity)
-    failed = [one for one in report.findings if fails(one)]
+    failed = [one for one in report.findings if one.is_open]
     for finding in sorted(failed, key=lambda one: severities.index(one.severity)):
         yield finding.severity, _check(finding, report), finding.summary
     for finding in report.findings:

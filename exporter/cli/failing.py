@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from exporter.cli import exits
 from exporter.model import Report, Severity, Verdict
-from exporter.ranking import fails
 
 UNKNOWN_TOO = "unknown"
 FAIL_ON = (*Severity, UNKNOWN_TOO)
@@ -19,7 +18,7 @@ def exit_code(reports: Sequence[Report], fail_on: str = Severity.INFO) -> int:
     """
     severities = tuple(Severity)
     counted = severities if fail_on == UNKNOWN_TOO else severities[: severities.index(Severity(fail_on)) + 1]
-    if any(fails(finding) and finding.severity in counted for report in reports for finding in report.findings):
+    if any(finding.is_open and finding.severity in counted for report in reports for finding in report.findings):
         return exits.NOT_COMPLIANT
     if all(_is_known(report, counted) for report in reports):
         return exits.OK

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from exporter.model import Finding, Report, Verdict
-from exporter.ranking import FAILING, Condition, fails
+from exporter.ranking import FAILING, Condition
 from exporter.reports.base import Format, ReportSet
 from exporter.reports.overview import ReportSummary, TargetLine, overview, titled
 from exporter.text import escaped
@@ -112,7 +112,7 @@ def _finding(finding: Finding, of_policy: Sequence[Finding]) -> Iterator[str]:
 
 def _remedies(findings: Sequence[Finding]) -> Iterator[str]:
     lines = []
-    for finding in filter(fails, findings):
+    for finding in (one for one in findings if one.is_open):
         for remedy in finding.remedy:
             lines += [_cut(f"# {finding.check}, {remedy.server}: {remedy.note}"), *map(_line, remedy.lines)]
     if lines:

@@ -8,7 +8,7 @@ from datetime import datetime
 from exporter.facts.certificate import CertificateFacts
 from exporter.grade import Grade, Letter
 from exporter.model import Finding, Report, Severity, Verdict
-from exporter.ranking import Condition, cause, causes, condition, failed_checks, fails
+from exporter.ranking import Condition, cause, causes, condition, failed_checks
 from exporter.reports.base import ReportSet
 
 WORDS: Mapping[Condition, str] = {
@@ -78,7 +78,7 @@ def overview(reports: ReportSet) -> ReportSummary:
     lines = list(map(_line, reports.reports))
     counted = Counter(line.condition for line in lines)
     failed = Counter(
-        one.severity for of_target in reports.reports for report in of_target for one in report.findings if fails(one)
+        one.severity for of_target in reports.reports for report in of_target for one in report.findings if one.is_open
     )
     return ReportSummary(
         lines,
