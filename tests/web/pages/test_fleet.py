@@ -175,11 +175,13 @@ async def follow(at: Page, link: Locator) -> None:
 async def skip(at: Page) -> None:
     """To the content by keyboard, which does not load the page again."""
     await at.evaluate(
-        "window.same = true; addEventListener('popstate', () => setTimeout(() => (window.skipped = true)))"
+        "window.same = true;"
+        "window.skipped = new Promise((done) => addEventListener('popstate', () => setTimeout(done)));"
+        "true"  # a promise would be awaited
     )
     await at.keyboard.press("Tab")
     await at.keyboard.press("Enter")
-    await at.wait_for_function("window.skipped || !window.same")
+    await at.evaluate("window.skipped")
     assert await at.evaluate("window.same")
 
 
