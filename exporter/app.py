@@ -10,6 +10,8 @@ from pathlib import Path
 from secrets import token_hex
 
 from exporter.backends import Backend, LocalBackend
+from exporter.backends.process import Reports
+from exporter.backends.processes import ProcessBackend, ScanProcesses
 from exporter.config import Config
 from exporter.environment import make_resolver, utc_now
 from exporter.errors import ConfigError, Problem
@@ -81,7 +83,7 @@ class App:
     _backend: Backend  # set by `apply`, for the first configuration and for every later one
     _loaded: Loaded  # the same
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - tests replace the clock and the lookup
         self,
         config: Config,
         *,
@@ -89,7 +91,18 @@ class App:
         storage: Storage | None = None,
         now: Callable[[], datetime] = utc_now,
         lookup: Lookup = resolve_all,
+        processes: int = 0,
     ) -> None:
+        """Create it; `start` starts it.
+
+        Args:
+            config: the first configuration.
+            store: where results are; None creates one.
+            storage: see `Storage`; None keeps results in memory.
+            now: the clock.
+            lookup: finds addresses.
+            processes: how many processes scan; 0 scans in this one.
+        """
         self._first_config = config
         self._now = now
         self._lookup = lookup
@@ -101,6 +114,17 @@ class App:
             on_restart=self._own.worker_restarts.inc,
             on_start=protections,
             on_not_tried=self._own.attacks_not_tried.inc,
+        )
+        self._own.scan_processes.set(processes)
+        self._processes = ScanProcesses(
+            processes,
+            Reports(
+                restarted=self._own.scan_process_restarts.inc,
+                late=self._own.loop_lag.observe,
+                worker_restarted=self._own.worker_restarts.inc,
+                worker_started=protections,
+                not_tried=self._own.attacks_not_tried.inc,
+            ),
         )
         self._keys = KeyIndex()
         self._exposition = Exposition(self._own)
@@ -270,10 +294,13 @@ class App:
     def _make_environment(self, config: Config) -> Environment:
         """What scans share under this configuration."""
         resolver = make_resolver(config)
+        self._processes.use(config.global_.resolver)
         return Environment(self._now, resolver, self._gate, self._lookup, self._workers)
 
     def _make_backend(self, environment: Environment) -> Backend:
         """Where scans run in this environment."""
+        if self._processes.number:
+            return ProcessBackend(environment, self._processes)
         return LocalBackend(environment)
 
     def _note_lists(self, rejected_before: Collection[Rejected] = ()) -> None:
@@ -448,6 +475,7 @@ class App:
         if not await self.schedule.stop(STOP_WITHIN):
             log.warning("some scans did not end in time")
         await self._probing.stop()
+        await self._processes.close()
         await self._workers.close()
         self.freshness.stop()
         self.store.close(WRITE_WITHIN)

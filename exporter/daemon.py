@@ -47,6 +47,7 @@ class Launch:
         poll_every: how often the files of the configuration are polled for changes; None does not poll them.
         lifecycle: whether requests without authentication may change something.
         external_url: where people reach the pages; None if that is this machine and the first address.
+        processes: how many processes scan; 0 scans in this one.
     """
 
     config_file: Path
@@ -57,6 +58,7 @@ class Launch:
     poll_every: timedelta | None = None
     lifecycle: bool = False
     external_url: str | None = None
+    processes: int = 0
 
 
 async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: Notifier) -> None:
@@ -73,7 +75,7 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
     """
     loop = asyncio.get_running_loop()
     stopping = stop_by_signals()
-    app = App(config, storage=launch.storage)
+    app = App(config, storage=launch.storage, processes=launch.processes)
     reloader = app.reloader(launch.config_file, files)
 
     def hang_up() -> None:

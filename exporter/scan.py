@@ -103,7 +103,7 @@ async def _scan_addresses(
     ask = partial(environment.lookup, host, target.port, target.ip_protocol)
     found, failure = await _attempt(PROBES[0].name, target, ask, deadline)
     if failure is not None or found is None:
-        return (_unresolved(target, started, environment.now(), failure),)
+        return (not_scanned(target, started, environment.now(), failure),)
     results: list[ScanResult] = []
     chosen, of_name = _chosen(found), Facts()
     detail(log, "addresses chosen", addresses=", ".join(chosen), found=len(found))
@@ -138,7 +138,8 @@ def _only(address: str) -> Lookup:
     return lookup
 
 
-def _unresolved(target: Target, started: datetime, ended: datetime, failure: Failure | None) -> ScanResult:
+def not_scanned(target: Target, started: datetime, ended: datetime, failure: Failure | None) -> ScanResult:
+    """The result of a scan that could not ask the server anything."""
     return ScanResult(
         target=target,
         started_at=started,

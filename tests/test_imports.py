@@ -30,6 +30,7 @@ ORDER = (
         "loading",
         "freshness",
         "looplag",
+        "scan_process",
         "scan_log",
     ),
     *("probing", "querying", "overview", "certificate_lists", "policy_counts", "scan_requests", "report", "html"),

@@ -14,6 +14,8 @@ FORMATS = (TABLE, "json", "prometheus", "openmetrics", "html", "junit", "csv", "
 """Values of `--format`: a table, and those of `exporter.reports.registry`."""
 MOST_AT_ONCE = 1000
 """Most targets that `scan --concurrency` allows at once."""
+MOST_PROCESSES = 64
+"""Of `serve --scan.processes`: more wait for the process that judges."""
 EXIT_CODES = """exit codes:
   0    done; `scan`: every target complies, or its failures are accepted; `serve`: ended by SIGTERM or SIGINT
   1    `scan`: a target does not comply, and this is not accepted (`--fail-on` says which checks count); `diff`: a
@@ -99,6 +101,14 @@ def _serve(add: Add) -> None:
         metavar="DURATION",
         help="reload when the content of the configuration or of a file that it names changes; looked at this often "
         "(default: not at all)",
+    )
+    command.add_argument(
+        "--scan.processes",
+        dest="processes",
+        type=_processes,
+        default=0,
+        metavar="N",
+        help="scan in this many processes, to use more than one core (default 0: in the process that does all else)",
     )
     command.set_defaults(module="serve")
 
@@ -274,6 +284,12 @@ def _external_url(text: str) -> str:
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST_AT_ONCE):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_AT_ONCE}")
+    return int(text)
+
+
+def _processes(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) <= MOST_PROCESSES):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {MOST_PROCESSES}")
     return int(text)
 
 

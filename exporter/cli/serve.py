@@ -36,6 +36,7 @@ def run(options: argparse.Namespace) -> NoReturn:
         options.poll_every,
         options.lifecycle,
         options.external_url,
+        options.processes,
     )
 
     async def serve_and_leave() -> NoReturn:

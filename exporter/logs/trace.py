@@ -22,12 +22,19 @@ class Trace:
     def add(self, record: logging.LogRecord) -> None:
         """Add the record as a line, if there is room."""
         record.fields = {**current(), **getattr(record, "fields", {})}
-        line = _FORM.format(record)
+        self._put(_FORM.format(record))
+
+    def _put(self, line: str) -> None:
         if self._dropped or len(line) >= self._left:
             self._dropped += 1
             return
         self._left -= len(line) + 1
         self._lines.append(line)
+
+    def extend(self, lines: str) -> None:
+        """Add lines that another process has made."""
+        for line in lines.splitlines():
+            self._put(line)
 
     def text(self) -> str:
         """The lines, and how many had no room."""
@@ -52,6 +59,11 @@ class _TraceHandler(logging.Handler):
 _FORM = LogfmtFormatter()
 _HANDLER = _TraceHandler()
 _traced: ContextVar[Trace | None] = ContextVar("traced", default=None)
+
+
+def traced() -> Trace | None:
+    """The trace of this task; None if nobody asked for its log."""
+    return _traced.get()
 
 
 @contextmanager

@@ -115,6 +115,21 @@ WORKER_RESTARTS = Family(
     example=0,
     kind="counter",
 )
+SCAN_PROCESSES = Family(
+    "tls_posture_exporter_scan_processes",
+    "Processes that scan, as of `--scan.processes`; 0 if the main process does",
+    Unit.COUNT,
+    NEVER,
+    example=0,
+)
+SCAN_PROCESS_RESTARTS = Family(
+    "tls_posture_exporter_scan_process_restarts_total",
+    "Processes for scans that ended, or were killed since they did not answer; each cost the scans that it ran",
+    Unit.COUNT,
+    NEVER,
+    example=0,
+    kind="counter",
+)
 WORKER_PROTECTION = Family(
     "tls_posture_exporter_worker_protection",
     "Whether the kernel enforces this protection in the worker that started last",
@@ -491,8 +506,11 @@ class OwnMetrics:
         self.scan_duration = Histogram(
             SCAN_DURATION.name, SCAN_DURATION.help, buckets=DURATION_BUCKETS_SECONDS, registry=self.registry
         )
-        self.worker_restarts = self._counter(WORKER_RESTARTS)
-        self.worker_protection = self._gauge(WORKER_PROTECTION)
+        self.worker_restarts, self.worker_protection = self._counter(WORKER_RESTARTS), self._gauge(WORKER_PROTECTION)
+        self.scan_processes, self.scan_process_restarts = (
+            self._gauge(SCAN_PROCESSES),
+            self._counter(SCAN_PROCESS_RESTARTS),
+        )
         self.store_errors = self._counter(STORE_ERRORS)
         for error in STORE_ERROR_KINDS:
             self.store_errors.labels(error)

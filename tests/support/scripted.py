@@ -365,6 +365,7 @@ class Seen:
     """What a scripted server saw.
 
     Attributes:
+        open: connections that are open.
         most_at_once: connections that were open at the same time.
         later: what clients sent after the answer to their hellos.
     """
@@ -372,6 +373,7 @@ class Seen:
     port: int = 0
     hellos: list[Hello] = field(default_factory=list)
     connections: int = 0
+    open: int = 0
     most_at_once: int = 0
     later: list[bytes] = field(default_factory=list)
 
@@ -398,6 +400,7 @@ async def scripted_server(script: Script, *, greet: bytes = b"") -> AsyncIterato
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.connections += 1
+        seen.open += 1
         clients.add(writer)
         seen.most_at_once = max(seen.most_at_once, count_established(clients))
         try:
@@ -421,6 +424,7 @@ async def scripted_server(script: Script, *, greet: bytes = b"") -> AsyncIterato
         except (OSError, ConnectionError):
             return
         finally:
+            seen.open -= 1
             clients.discard(writer)
             writer.close()
 
