@@ -115,6 +115,7 @@ class App:
         self._probing = Probing(parts, config.probe.max_concurrent_scans)
         hooks = Hooks(
             judge=self._publisher.judge_again,
+            next_change=self._publisher.next_change,
             next_turn=self._publisher.next_turn,
             scan_again=self.schedule.scan_again,
             notice_step=self.schedule.notice_step,
