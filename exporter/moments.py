@@ -10,8 +10,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NoReturn
 
-_LEAST = timedelta.resolution
-"""The result of `now >= moment` changes at the moment, that of `now > moment` right after it. The latter is noted."""
+_TICK = timedelta.resolution
 
 
 class _First:
@@ -28,7 +27,7 @@ class _First:
         self.at: datetime | None = None
 
     def note(self, moment: datetime) -> None:
-        if moment >= self.since and (self.at is None or moment < self.at):
+        if moment > self.since and (self.at is None or moment < self.at):
             self.at = moment
 
 
@@ -47,16 +46,11 @@ class Now:
     @property
     def next_change(self) -> datetime | None:
         """The first moment at which a comparison so far would have another result; None if there is none."""
-        at = self._first.at
-        try:
-            return None if at is None else at + _LEAST
-        except OverflowError:  # the end of the calendar
-            return None
+        return self._first.at
 
-    def _note(self, moment: datetime) -> datetime:
+    def _note(self, moment: datetime, after: timedelta = timedelta(0)) -> None:
         with suppress(OverflowError):  # what is before or after all calendars never comes
-            self._first.note(moment - self._shift)
-        return moment
+            self._first.note(moment - self._shift + after)
 
     def __add__(self, by: timedelta) -> "Now":
         return Now(self._at, self._shift + by, self._first)
@@ -64,17 +58,19 @@ class Now:
     def __sub__(self, by: timedelta) -> "Now":
         return Now(self._at, self._shift - by, self._first)
 
-    def __lt__(self, moment: datetime) -> bool:
-        return self._time < self._note(moment)
-
-    def __le__(self, moment: datetime) -> bool:
-        return self._time <= self._note(moment)
+    def __ge__(self, moment: datetime) -> bool:
+        self._note(moment)
+        return self._time >= moment
 
     def __gt__(self, moment: datetime) -> bool:
-        return self._time > self._note(moment)
+        self._note(moment, _TICK)
+        return self._time > moment
 
-    def __ge__(self, moment: datetime) -> bool:
-        return self._time >= self._note(moment)
+    def __lt__(self, moment: datetime) -> bool:
+        return not self >= moment
+
+    def __le__(self, moment: datetime) -> bool:
+        return not self > moment
 
     def __eq__(self, _other: object) -> NoReturn:
         raise TypeError("a time is before a moment or not")
@@ -85,12 +81,12 @@ class Now:
         """The number of complete units between this time and the moment, on either side of it."""
         if self > moment:
             count = (self._time - moment) // unit
-            until_next = (count + 1) * unit
+            with suppress(OverflowError):  # as `_note`
+                self._note(moment + (count + 1) * unit)
         else:
             count = (moment - self._time) // unit
-            until_next = -count * unit
-        with suppress(OverflowError):  # as `_note`
-            self._note(moment + until_next)
+            with suppress(OverflowError):
+                self._note(moment - count * unit, _TICK)
         return count
 
     @property
