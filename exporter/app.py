@@ -34,6 +34,7 @@ from exporter.scan import Environment
 from exporter.scan_log import log_scan
 from exporter.scan_requests import Scanning, ScanRequests
 from exporter.schedule import Past, Schedule
+from exporter.sharding import Shard
 from exporter.status import StatusSources
 from exporter.store import Store
 from exporter.store.changelog import MemoryLog
@@ -127,6 +128,11 @@ class App:
         self._version = 0  # of the configuration
         self._config_file: Path | None = None
 
+    def use_shard(self, shard: Shard) -> None:
+        """Use only the targets of this shard. Called before the start."""
+        self._loader.shard = shard
+        self._own.note_shard(shard.index, shard.total)
+
     def start(self, ready: Callable[[], None] = lambda: None) -> None:
         """Restore what is stored, and start the schedule. Needs the running loop.
 
@@ -152,7 +158,7 @@ class App:
         self.apply(self._first_config)
         self._own.note_start(self._now())
         self._own.restored.set(len(self.store.names()))
-        if not self._publisher.setup.targets and not self.discovery.states:
+        if not self._publisher.setup.targets and not self._loaded.listing.elsewhere and not self.discovery.states:
             log.warning("the configuration has no targets")
         self._tasks = [
             asyncio.create_task(self._when_judged(ready)),
@@ -316,7 +322,8 @@ class App:
                 raise
 
         def use(loaded: Loaded, changed: Collection[str]) -> None:
-            if self._publisher.setup.targets and not loaded.setup.targets and not loaded.config.allow_empty:
+            is_empty = not loaded.setup.targets and not loaded.listing.elsewhere
+            if self._publisher.setup.targets and is_empty and not loaded.config.allow_empty:
                 self.discovery.abandon(loaded.staged)
                 raise ConfigError([Problem(str(path), 1, 1, "targets", EMPTY)])
             self._switch(loaded, changed)

@@ -30,6 +30,7 @@ ORDER = (
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment", "targets"),
     *(
+        "sharding",
         "agreement",
         "exceptions",
         "judge",
