@@ -13,6 +13,7 @@ from random import SystemRandom
 from exporter.app import App, Storage
 from exporter.config import Config
 from exporter.files import Fingerprint
+from exporter.sharding import Shard
 from exporter.signals import on_hangup
 from exporter.stopping import stop_by_signals
 from exporter.systemd import Notifier
@@ -48,6 +49,7 @@ class Launch:
         lifecycle: whether requests without authentication may change something.
         external_url: where people reach the pages; None if that is this machine and the first address.
         processes: how many processes scan; 0 scans in this one.
+        shard: whose targets are scanned; None scans all.
     """
 
     config_file: Path
@@ -59,6 +61,7 @@ class Launch:
     lifecycle: bool = False
     external_url: str | None = None
     processes: int = 0
+    shard: Shard | None = None
 
 
 async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: Notifier) -> None:
@@ -76,6 +79,9 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
     loop = asyncio.get_running_loop()
     stopping = stop_by_signals()
     app = App(config, storage=launch.storage, processes=launch.processes)
+    if launch.shard is not None:
+        app.use_shard(launch.shard)
+        log.info("%s: other targets are left to the other shards", launch.shard)
     reloader = app.reloader(launch.config_file, files)
 
     def hang_up() -> None:

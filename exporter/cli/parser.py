@@ -110,7 +110,21 @@ def _serve(add: Add) -> None:
         metavar="N",
         help="scan in this many processes, to use more than one core (default 0: in the process that does all else)",
     )
+    _shard(command)
     command.set_defaults(module="serve")
+
+
+def _shard(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--shard.index",
+        dest="shard_index",
+        type=_shard_index,
+        metavar="INDEX",
+        help="use only the targets of this shard, from 0 (default: all targets)",
+    )
+    command.add_argument(
+        "--shard.total", dest="shard_total", type=_count, metavar="N", help="number of shards, with --shard.index"
+    )
 
 
 def _scan(add: Add) -> None:
@@ -196,6 +210,7 @@ def _check_config(add: Add) -> None:
     command = add("check-config", parents=[_logging("info")], help="say what is wrong with a configuration")
     _config_file(command, required=False)
     _web_config_file(command)
+    _shard(command)
     command.set_defaults(module="check_config")
 
 
@@ -206,6 +221,7 @@ def _targets(add: Add) -> None:
         "--timeout", type=_duration, metavar="DURATION", help="how long the sources have to answer (default 10s)"
     )
     command.add_argument("--format", choices=["table", "json"], default="table", help="(default table)")
+    _shard(command)
     command.set_defaults(module="targets")
 
 
@@ -290,6 +306,12 @@ def _count(text: str) -> int:
 def _processes(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) <= MOST_PROCESSES):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {MOST_PROCESSES}")
+    return int(text)
+
+
+def _shard_index(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < MOST_AT_ONCE):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {MOST_AT_ONCE - 1}")
     return int(text)
 
 
