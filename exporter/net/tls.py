@@ -15,7 +15,8 @@ from OpenSSL import SSL, crypto
 from exporter.credentials import Credentials, read_credentials
 from exporter.errors import ProbeError
 from exporter.model import ClientAuthentication, ClientCertificate, Reason, Target
-from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.connection import Connection, PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.dial import Dialer
 from exporter.net.openssl import ClientOffer, Noted, make_context
 from exporter.net.primes import MOST_PRIME_BITS, PrimeReader
 from exporter.net.service import ready_for_tls

@@ -82,6 +82,15 @@ class FlightReader:
             self.answer = replace(self.answer, rest=FlightRest(**self._rest))
         return self.answer
 
+    def feeds_all(self, data: bytes) -> bool:
+        """As `feed`; whether nothing more will follow that can be read here."""
+        self.feed(data)
+        return self.complete
+
+    def feeds_answer(self, data: bytes) -> bool:
+        """As `feed`; whether there is an answer."""
+        return self.feed(data) is not None
+
     def _read_records(self) -> None:
         while self._raw and not self.complete:
             if not self.started and self._raw[0] & 0x80:
