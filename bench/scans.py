@@ -7,6 +7,7 @@ median of the rounds. README.md in this folder explains the figures.
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -113,6 +114,8 @@ def measure(name: str, subjects: Sequence[Subject], rounds: int, scans: int, pro
 
 
 def _result(answers: Sequence[dict[str, Any]], scans: int, facts: dict[str, Any], others: dict[str, Any]) -> Result:
+    for shown in (facts, others):
+        shown["http"] = _without_dates(shown.get("http"))
     if not all(answer["success"] for answer in answers):
         raise ValueError("a scan failed")
     names = sorted({name for answer in answers for name in answer["cpu"]})
@@ -121,6 +124,11 @@ def _result(answers: Sequence[dict[str, Any]], scans: int, facts: dict[str, Any]
     by_name = {name: 1000 * seconds for name, seconds in {**spent, "rest": rest}.items()}
     differs = tuple(probe for probe in sorted(facts | others) if facts.get(probe) != others.get(probe))
     return Result(by_name, answers[0]["connections"] // scans, differs)
+
+
+def _without_dates(document: Any) -> Any:  # noqa: ANN401 - JSON
+    """The document without the Date fields of responses (RFC 9110, 5.6.7)."""
+    return json.loads(re.sub(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "", json.dumps(document)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -110,6 +110,8 @@ class _Door:
 
     def _kept_from(self, port: _Port, now: float) -> int:
         """Places that this port may not have yet: they are kept for ports that have held places for a shorter time."""
+        if len(self.ports) == 1:
+            return 0
         return sum(
             one.kept_until > now and not one.waiting and one.count(now) < port.held_seconds
             for one in self.ports.values()

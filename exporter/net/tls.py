@@ -17,7 +17,7 @@ from exporter.errors import ProbeError
 from exporter.model import ClientAuthentication, ClientCertificate, Reason, Target
 from exporter.net.connection import Connection, PeerFloodError, PeerResetError, PeerSilentError
 from exporter.net.dial import Dialer
-from exporter.net.openssl import ClientOffer, Noted, make_context
+from exporter.net.openssl import ClientOffer, Noted, make_context, shared_context
 from exporter.net.primes import MOST_PRIME_BITS, PrimeReader
 from exporter.net.service import ready_for_tls
 from exporter.shortage import raise_shortage
@@ -29,6 +29,9 @@ MAX_BYTES = 262144
 """Most bytes of one session: enough for a long chain and a large response head."""
 
 _READ_SIZE = 16384
+_QUICK_BYTES = 4096
+"""Bytes of the server that OpenSSL reads on the event loop once the handshake is complete: records, session tickets and
+key updates. The shortest tickets take 0.02 s at worst, and a server can choose no other work."""
 _DECLINING = ("alert handshake failure", "alert insufficient security")
 """OpenSSL's names of the alerts from a server that has nothing in common with the client (RFC 8446, 6.2)."""
 
@@ -54,10 +57,11 @@ class TLSSession:
         self._noted, self._primes = Noted(), PrimeReader()
         self._completed = self._refused = self._taken = self._abandoned = False
         self._early = b""
+        self._unread_bytes = 0
         self.declined = False
-        context = make_context(offer, credentials)
-        context.set_ocsp_client_callback(self._noted.staple)
+        context = shared_context(offer) if credentials is None else make_context(offer, credentials)
         self._tls = SSL.Connection(context, None)
+        self._tls.set_app_data(self._noted)
         self._tls.set_info_callback(self._noted.state)
         self._tls.request_ocsp()
         if target.server_name:
@@ -193,6 +197,7 @@ class TLSSession:
             try:
                 result = await self._step(step)
             except SSL.WantReadError:
+                self._unread_bytes = 0
                 await self._flush()
                 data = await self._connection.read()
                 if not data:
@@ -200,6 +205,7 @@ class TLSSession:
                     raise EOFError from None
                 self._check_prime(data)
                 self._tls.bio_write(data)
+                self._unread_bytes += len(data)
             except SSL.Error:
                 await self._flush()  # sends the alert
                 raise
@@ -208,13 +214,17 @@ class TLSSession:
                 return result
 
     async def _step(self, step: Callable[[], T]) -> T:
-        """Run the step in a thread, because a server can choose parameters that take OpenSSL long.
+        """Run the step: in a thread if it may take long, because a server can choose parameters that take OpenSSL long.
+
+        Before the server has said anything, and after the handshake, a step takes less than a thread costs.
 
         The object of a session is used by one thread at a time. A thread may still use it after a cancelled wait, so
         no step follows then.
         """
         if self._abandoned:
             raise ProbeError(Reason.INTERNAL, "the session was abandoned during a step")
+        if self._unread_bytes <= (_QUICK_BYTES if self._completed else 0):
+            return step()
         try:
             return await OPENSSL.run(step, self._owner)
         except asyncio.CancelledError:

@@ -18,7 +18,9 @@ from tests.support.targets import make_session, make_target
 SECONDS = 30.0
 
 
-async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+async def beginning(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The start of an answer, and no more."""
+    writer.write(b"\x16\x03\x03")
     await reader.read()
 
 
@@ -28,12 +30,15 @@ def test_no_step_follows_one_that_nobody_waited_for(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "OPENSSL", pool)
 
     def hang() -> None:
+        if not steps:
+            steps.append("the server has said nothing")
+            raise SSL.WantReadError
         steps.append("first")
         started.set()
         go_on.wait(SECONDS)
 
     async def run() -> None:
-        async with plain_server(silent) as port:
+        async with plain_server(beginning) as port:
             session = make_session(make_target(port))
             async with tls_session(session.dialer, ClientOffer()) as tls:
                 monkeypatch.setattr(SSL.Connection, "do_handshake", lambda _tls: hang())
@@ -48,7 +53,7 @@ def test_no_step_follows_one_that_nobody_waited_for(monkeypatch: pytest.MonkeyPa
                 with pytest.raises(ProbeError, match="abandoned") as caught:
                     await tls.handshake()
                 assert caught.value.reason is Reason.INTERNAL
-        assert (pool.busy, steps) == (1, ["first"])
+        assert (pool.busy, steps) == (1, ["the server has said nothing", "first"])
 
     try:
         asyncio.run(run())
