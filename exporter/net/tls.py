@@ -29,9 +29,6 @@ MAX_BYTES = 262144
 """Most bytes of one session: enough for a long chain and a large response head."""
 
 _READ_SIZE = 16384
-_QUICK_BYTES = 4096
-"""Bytes of the server that OpenSSL reads on the event loop once the handshake is complete: records, session tickets and
-key updates. The shortest tickets take 0.02 s at worst, and a server can choose no other work."""
 _DECLINING = ("alert handshake failure", "alert insufficient security")
 """OpenSSL's names of the alerts from a server that has nothing in common with the client (RFC 8446, 6.2)."""
 
@@ -57,7 +54,7 @@ class TLSSession:
         self._noted, self._primes = Noted(), PrimeReader()
         self._completed = self._refused = self._taken = self._abandoned = False
         self._early = b""
-        self._unread_bytes = 0
+        self._heard = False
         self.declined = False
         context = shared_context(offer) if credentials is None else make_context(offer, credentials)
         self._tls = SSL.Connection(context, None)
@@ -197,7 +194,6 @@ class TLSSession:
             try:
                 result = await self._step(step)
             except SSL.WantReadError:
-                self._unread_bytes = 0
                 await self._flush()
                 data = await self._connection.read()
                 if not data:
@@ -205,7 +201,7 @@ class TLSSession:
                     raise EOFError from None
                 self._check_prime(data)
                 self._tls.bio_write(data)
-                self._unread_bytes += len(data)
+                self._heard = True
             except SSL.Error:
                 await self._flush()  # sends the alert
                 raise
@@ -214,16 +210,18 @@ class TLSSession:
                 return result
 
     async def _step(self, step: Callable[[], T]) -> T:
-        """Run the step: in a thread if it may take long, because a server can choose parameters that take OpenSSL long.
+        """Run the step: during the handshake in a thread, because a server can choose parameters that take long.
 
-        Before the server has said anything, and after the handshake, a step takes less than a thread costs.
+        Before the server has said anything, and after the handshake, a usual step takes less than a thread costs. What
+        a server can then choose is limited by the length of one read: a read of the shortest session tickets takes
+        0.01 s.
 
         The object of a session is used by one thread at a time. A thread may still use it after a cancelled wait, so
         no step follows then.
         """
         if self._abandoned:
             raise ProbeError(Reason.INTERNAL, "the session was abandoned during a step")
-        if self._unread_bytes <= (_QUICK_BYTES if self._completed else 0):
+        if self._completed or not self._heard:
             return step()
         try:
             return await OPENSSL.run(step, self._owner)
