@@ -117,7 +117,7 @@ class FlightReader:
             end = 5 + length
             if len(raw) < end:
                 return
-            payload = bytes(memoryview(raw)[5:end])
+            payload = bytes(raw[5:end])
             del raw[:end]
             self.started = True
             self._record(kind, payload)
@@ -179,7 +179,7 @@ class FlightReader:
                 raise MalformedError("message too long")
             if len(self._messages) < 4 + length:
                 return
-            body = bytes(memoryview(self._messages)[4 : 4 + length])
+            body = bytes(self._messages[4 : 4 + length])
             del self._messages[: 4 + length]
             if self.answer is not None:
                 self._read_rest(kind, body)
