@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 KEPT_SECONDS = 0.1
@@ -52,30 +53,30 @@ class _Port:
             self.waiting.popleft()
 
 
+_WAITING = attrgetter("waiting")
+
+
 class _Door:
     """One address: its ports, and when the next connection may begin.
 
     Attributes:
+        active: open connections.
         shut_until: time of the event loop before which nobody is let in.
         timer: calls the gate at that time; None if nothing needs it.
     """
 
-    __slots__ = ("ports", "shut_until", "timer")
+    __slots__ = ("active", "ports", "shut_until", "timer")
 
     def __init__(self) -> None:
+        self.active = 0
         self.shut_until = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.ports: dict[int, _Port] = {}
 
     @property
-    def active(self) -> int:
-        """Open connections."""
-        return sum([port.active for port in self.ports.values()])
-
-    @property
     def waiting(self) -> bool:
         """Whether somebody waits."""
-        return any(port.waiting for port in self.ports.values())
+        return any(map(_WAITING, self.ports.values()))
 
     def port(self, number: int, now: float) -> _Port:
         """The port of this number. A new one does not get what the others have used before it came."""
@@ -104,9 +105,17 @@ class _Door:
 
     def open(self, port: _Port, gap_seconds: float, now: float) -> None:
         """Count one more connection to this port."""
+        self.active += 1
         port.active += 1
         port.kept_until = now
         self.shut_until = now + gap_seconds
+
+    def end(self, port: _Port, now: float) -> None:
+        """Count one connection less."""
+        port.count(now)
+        self.active -= 1
+        port.active -= 1
+        port.kept_until = now + KEPT_SECONDS
 
     def _kept_from(self, port: _Port, now: float) -> int:
         """Places that this port may not have yet: they are kept for ports that have held places for a shorter time."""
@@ -191,11 +200,11 @@ class HostGate:
         """Free the place."""
         address, door, port = place
         now = asyncio.get_running_loop().time()
-        port.count(now)
-        port.active -= 1
-        port.kept_until = now + KEPT_SECONDS
-        if not door.active or door.waiting:
+        door.end(port, now)
+        if door.waiting or (not door.active and (door.timer is not None or now < door.shut_until)):
             self._tend(address, door)
+        elif not door.active:
+            self._doors.pop(address, None)
 
     def _tend(self, address: str, door: _Door) -> None:
         """Let in those that may enter, and set a timer for when the door opens. Forget a door that is not needed.
