@@ -16,7 +16,7 @@ from itertools import zip_longest
 from exporter.errors import ProbeError
 from exporter.model import Proxy, Reason, Target, ip_version
 from exporter.net.connection import Connection, PeerFloodError, PeerResetError, PeerSilentError, Traffic
-from exporter.net.gate import HostGate, Place
+from exporter.net.gate import GatePlace, HostGate
 from exporter.net.patience import Patience
 from exporter.net.proxy import Dialogue, ProxyError, dialogue
 from exporter.net.resolve import Lookup, resolve, resolve_all
@@ -220,7 +220,7 @@ class Dialer:
                 raise
         return connection
 
-    def _leave(self, place: Place) -> None:
+    def _leave(self, place: GatePlace) -> None:
         self.patience.end()
         self._gate.leave(place)
 

@@ -134,7 +134,7 @@ class _Door:
         return min(kept) if kept and self.waiting else None
 
 
-class Place(NamedTuple):
+class GatePlace(NamedTuple):
     """A place for one connection, until `HostGate.leave`."""
 
     address: str
@@ -157,7 +157,7 @@ class HostGate:
         finally:
             self.leave(place)
 
-    def enter_now(self, address: str, limit: int, gap_seconds: float = 0.0, port: int = 0) -> Place | None:
+    def enter_now(self, address: str, limit: int, gap_seconds: float = 0.0, port: int = 0) -> GatePlace | None:
         """As `enter`, if that need not wait; otherwise None. Most connections need not."""
         now = asyncio.get_running_loop().time()
         door = self._doors.get(address)
@@ -168,9 +168,9 @@ class HostGate:
         if door.waiting or not door.admits(of_port, limit, now):
             return None
         door.open(of_port, gap_seconds, now)
-        return Place(address, door, of_port)
+        return GatePlace(address, door, of_port)
 
-    async def enter(self, address: str, limit: int, gap_seconds: float = 0.0, port: int = 0) -> Place:
+    async def enter(self, address: str, limit: int, gap_seconds: float = 0.0, port: int = 0) -> GatePlace:
         """Wait until fewer than `limit` connections to the address are open, then hold one place.
 
         The next connection, of this scan or another, has to wait `gap_seconds` from then on.
@@ -181,7 +181,7 @@ class HostGate:
         loop = asyncio.get_running_loop()
         door = self._doors[address]
         ready: asyncio.Future[None] = loop.create_future()
-        place = Place(address, door, door.port(port, loop.time()))
+        place = GatePlace(address, door, door.port(port, loop.time()))
         place.port.waiting.append(_Visitor(ready, limit, gap_seconds))
         self._tend(address, door)
         try:
@@ -196,7 +196,7 @@ class HostGate:
             raise
         return place
 
-    def leave(self, place: Place) -> None:
+    def leave(self, place: GatePlace) -> None:
         """Free the place."""
         address, door, port = place
         now = asyncio.get_running_loop().time()
