@@ -19,12 +19,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """A call that waits for a thread, and the event loop of the caller, with what it waits for: the start, the end."""
+    """A call that waits for a thread, and the event loop of the caller, with what it waits for: the start, the end.
+
+    `begun` is None if the caller does not wait for the start.
+    """
 
     owner: Hashable
     work: Callable[[], Any]
     loop: asyncio.AbstractEventLoop
-    begun: asyncio.Future[Any]
+    begun: asyncio.Future[Any] | None
     answer: asyncio.Future[Any]
 
 
@@ -63,7 +66,7 @@ class Pool:
         return len(self._waiting)
 
     async def run(
-        self, work: Callable[[], T], owner: Hashable, waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+        self, work: Callable[[], T], owner: Hashable, waiting: Callable[[], AbstractContextManager[None]] | None = None
     ) -> T:
         """The result of `work()`, which is called in a thread, in the context of the caller.
 
@@ -75,7 +78,8 @@ class Pool:
             Exception: what `work` raises.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(owner, partial(copy_context().run, work), loop, loop.create_future(), loop.create_future())
+        begun = None if waiting is None else loop.create_future()
+        job = _Job(owner, partial(copy_context().run, work), loop, begun, loop.create_future())
         with self._changed:
             held_up_by_others = owner not in self._owners
             self._waiting.append(job)
@@ -83,8 +87,9 @@ class Pool:
             self._changed.notify()
         job.answer.add_done_callback(_retrieve)
         try:
-            with waiting() if held_up_by_others else nullcontext():
-                await job.begun
+            if waiting is not None and begun is not None:
+                with waiting() if held_up_by_others else nullcontext():
+                    await begun
             return await job.answer  # type: ignore[no-any-return]
         except asyncio.CancelledError:
             with self._changed:
@@ -111,7 +116,8 @@ class Pool:
             with self._changed:
                 while (job := self._take()) is None:
                     self._changed.wait()
-            _tell(job, job.begun)
+            if job.begun is not None:
+                _tell(job, job.begun)
             _run(job, partial(self._release, job.owner))
             del job  # its result would stay in memory until the next call
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from zlib import crc32
 
-from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.connection import Connection, PeerFloodError, PeerResetError, PeerSilentError
 
 T = TypeVar("T")
 

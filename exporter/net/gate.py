@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 KEPT_SECONDS = 0.1
@@ -52,30 +53,30 @@ class _Port:
             self.waiting.popleft()
 
 
+_WAITING = attrgetter("waiting")
+
+
 class _Door:
     """One address: its ports, and when the next connection may begin.
 
     Attributes:
+        active: open connections.
         shut_until: time of the event loop before which nobody is let in.
         timer: calls the gate at that time; None if nothing needs it.
     """
 
-    __slots__ = ("ports", "shut_until", "timer")
+    __slots__ = ("active", "ports", "shut_until", "timer")
 
     def __init__(self) -> None:
+        self.active = 0
         self.shut_until = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.ports: dict[int, _Port] = {}
 
     @property
-    def active(self) -> int:
-        """Open connections."""
-        return sum(port.active for port in self.ports.values())
-
-    @property
     def waiting(self) -> bool:
         """Whether somebody waits."""
-        return any(port.waiting for port in self.ports.values())
+        return any(map(_WAITING, self.ports.values()))
 
     def port(self, number: int, now: float) -> _Port:
         """The port of this number. A new one does not get what the others have used before it came."""
@@ -91,17 +92,35 @@ class _Door:
         while ports := [port for port in self.ports.values() if port.waiting]:
             port = min(ports, key=lambda port: port.count(now))
             visitor = port.waiting[0]
-            if self.active + self._kept_from(port, now) >= visitor.limit or now < self.shut_until:
+            if not self.admits(port, visitor.limit, now):
                 return  # others may not go first, or one that wants the address for itself would never get it
             port.waiting.popleft()
-            port.active += 1
-            port.kept_until = now
-            self.shut_until = now + visitor.gap_seconds
+            self.open(port, visitor.gap_seconds, now)
             visitor.ready.set_result(None)
             port.drop_gone()
 
+    def admits(self, port: _Port, limit: int, now: float) -> bool:
+        """Whether one more connection to this port may be opened, if there may be `limit` to the address."""
+        return self.active + self._kept_from(port, now) < limit and now >= self.shut_until
+
+    def open(self, port: _Port, gap_seconds: float, now: float) -> None:
+        """Count one more connection to this port."""
+        self.active += 1
+        port.active += 1
+        port.kept_until = now
+        self.shut_until = now + gap_seconds
+
+    def end(self, port: _Port, now: float) -> None:
+        """Count one connection less."""
+        port.count(now)
+        self.active -= 1
+        port.active -= 1
+        port.kept_until = now + KEPT_SECONDS
+
     def _kept_from(self, port: _Port, now: float) -> int:
         """Places that this port may not have yet: they are kept for ports that have held places for a shorter time."""
+        if len(self.ports) == 1:
+            return 0
         return sum(
             one.kept_until > now and not one.waiting and one.count(now) < port.held_seconds
             for one in self.ports.values()
@@ -115,6 +134,14 @@ class _Door:
         return min(kept) if kept and self.waiting else None
 
 
+class GatePlace(NamedTuple):
+    """A place for one connection, until `HostGate.leave`."""
+
+    address: str
+    door: _Door
+    port: _Port
+
+
 class HostGate:
     """Counts connections by address; targets with the same address share its places."""
 
@@ -123,28 +150,61 @@ class HostGate:
 
     @asynccontextmanager
     async def admit(self, address: str, limit: int, gap_seconds: float = 0.0, port: int = 0) -> AsyncIterator[None]:
+        """Hold a place as of `enter`, until the end of the context."""
+        place = await self.enter(address, limit, gap_seconds, port)
+        try:
+            yield
+        finally:
+            self.leave(place)
+
+    def enter_now(self, address: str, limit: int, gap_seconds: float = 0.0, port: int = 0) -> GatePlace | None:
+        """As `enter`, if that need not wait; otherwise None. Most connections need not."""
+        now = asyncio.get_running_loop().time()
+        door = self._doors.get(address)
+        if door is None:
+            door = self._doors[address] = _Door()
+        of_port = door.port(port, now)
+        of_port.count(now)
+        if door.waiting or not door.admits(of_port, limit, now):
+            return None
+        door.open(of_port, gap_seconds, now)
+        return GatePlace(address, door, of_port)
+
+    async def enter(self, address: str, limit: int, gap_seconds: float = 0.0, port: int = 0) -> GatePlace:
         """Wait until fewer than `limit` connections to the address are open, then hold one place.
 
         The next connection, of this scan or another, has to wait `gap_seconds` from then on.
         """
+        place = self.enter_now(address, limit, gap_seconds, port)
+        if place is not None:
+            return place
         loop = asyncio.get_running_loop()
-        door = self._doors.setdefault(address, _Door())
+        door = self._doors[address]
         ready: asyncio.Future[None] = loop.create_future()
-        of_port = door.port(port, loop.time())
-        of_port.waiting.append(_Visitor(ready, limit, gap_seconds))
+        place = GatePlace(address, door, door.port(port, loop.time()))
+        place.port.waiting.append(_Visitor(ready, limit, gap_seconds))
         self._tend(address, door)
         try:
             await ready
-            yield
-        finally:
+        except BaseException:
             # If cancelled while waiting, `ready` holds no place. If cancelled just after it was let in, it holds one.
             if ready.done() and not ready.cancelled():
-                of_port.count(loop.time())
-                of_port.active -= 1
-                of_port.kept_until = loop.time() + KEPT_SECONDS
+                self.leave(place)
             else:
                 ready.cancel()
+                self._tend(address, door)
+            raise
+        return place
+
+    def leave(self, place: GatePlace) -> None:
+        """Free the place."""
+        address, door, port = place
+        now = asyncio.get_running_loop().time()
+        door.end(port, now)
+        if door.waiting or (not door.active and (door.timer is not None or now < door.shut_until)):
             self._tend(address, door)
+        elif not door.active:
+            self._doors.pop(address, None)
 
     def _tend(self, address: str, door: _Door) -> None:
         """Let in those that may enter, and set a timer for when the door opens. Forget a door that is not needed.

@@ -1,6 +1,7 @@
 """OpenSSL as a client that accepts everything, and what it reports during a handshake."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL
@@ -34,10 +35,11 @@ class Noted:
         self.answered |= state.endswith(b"write client certificate")
         self.ticket |= state.endswith(b"read server session ticket")
 
-    def staple(self, _connection: SSL.Connection, response: bytes, _data: object) -> bool:
-        """Keep the response; the handshake continues regardless of its content."""
-        self.stapled = response
-        return True
+
+def _staple(connection: SSL.Connection, response: bytes, _data: object) -> bool:
+    """Keep the response in the connection's `Noted`; the handshake continues regardless of its content."""
+    connection.get_app_data().stapled = response
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,18 @@ class ClientOffer:
     finite_fields: bool = True
 
 
+@lru_cache(maxsize=16)
+def shared_context(offer: ClientOffer) -> SSL.Context:
+    """A context for all sessions with this offer and without credentials. Making one takes 0.4 ms of CPU time.
+
+    Sessions are not resumed, so they share nothing else. The application data of each connection is its `Noted`.
+
+    Raises:
+        ValueError: as `make_context`.
+    """
+    return make_context(offer, None)
+
+
 def make_context(offer: ClientOffer, credentials: Credentials | None) -> SSL.Context:
     """The most tolerant client that OpenSSL can be, so that a weak server can be examined too.
 
@@ -67,6 +81,7 @@ def make_context(offer: ClientOffer, credentials: Credentials | None) -> SSL.Con
     context.set_cipher_list(_EVERYTHING if offer.finite_fields else _WITHOUT_FINITE_FIELDS)
     context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_IGNORE_UNEXPECTED_EOF | SSL.OP_NO_RENEGOTIATION)
     context.set_verify(SSL.VERIFY_NONE)
+    context.set_ocsp_client_callback(_staple)
     if offer.alpn:
         context.set_alpn_protos(list(offer.alpn))
     if offer.schemes is not None:

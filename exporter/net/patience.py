@@ -11,7 +11,8 @@ FIRST_ANSWER_SECONDS = 2.0
 the first packet is lost, which TCP sends again after one second (RFC 6298, 2.1)."""
 SCAN_SECONDS = 60.0
 """Half the default `scan_timeout`. A scan of a server that is 0.3 s away takes about 40 s."""
-
+_EXACT_SECONDS = 0.001
+"""A timer of an event loop may end so much too early."""
 
 _CURRENT: ContextVar["Patience | None"] = ContextVar("patience", default=None)
 
@@ -70,28 +71,53 @@ class Patience:
     @contextmanager
     def busy(self) -> Iterator[None]:
         """The caller asks the server, so the time counts although others may wait."""
-        self._active += 1
-        self._update()
+        self.begin()
         try:
             yield
         finally:
-            self._active -= 1
+            self.end()
+
+    def begin(self) -> None:
+        """As the start of `busy`."""
+        self._active += 1
+        if self._since is None:
+            self._update()
+
+    def end(self) -> None:
+        """As the end of `busy`."""
+        self._active -= 1
+        if not self._active and self._waiting:
             self._update()
 
     def _update(self) -> None:
-        """Add up the time until now, and set the timer for the rest of the limit."""
-        if self._ended and self._timer is None:
-            return
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        """Add up the time until now, and see that there is a timer if time counts.
+
+        A timer is not moved when the limit grows or time stops counting: it looks at the time when it ends.
+        """
+        now = asyncio.get_running_loop().time()
         if self._since is not None:
             self._spent += now - self._since
         counts = not self._ended and (self._active > 0 or self._waiting == 0)
         self._since = now if counts else None
-        if self._timer is not None:
+        if self._ended and self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_later(max(0.0, self._limit - self._spent), self._expire) if counts else None
+            self._timer = None
+        elif counts and self._timer is None:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        left = max(0.0, self._limit - self._spent)
+        self._timer = asyncio.get_running_loop().call_later(left, self._expire)
 
     def _expire(self) -> None:
-        self._ended, self._timer = True, None
-        self._late()
+        """The limit is reached, unless it has grown, or time did not count meanwhile."""
+        self._timer = None
+        if self._since is None:
+            return
+        now = asyncio.get_running_loop().time()
+        self._spent, self._since = self._spent + now - self._since, now
+        if self._limit - self._spent > _EXACT_SECONDS:
+            self._set_timer()
+        else:
+            self._ended = True
+            self._late()

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from exporter.net.dial import Connection, Dialer
+from exporter.net.connection import Connection
+from exporter.net.dial import Dialer
 from exporter.net.starttls import start_tls
 
 FIRST_DIALOGUE_SECONDS = 300.0
@@ -25,11 +26,24 @@ async def ready_for_tls(dialer: Dialer, *, max_bytes: int, timeouts: float = 2.0
     Raises:
         ProbeError: the connection, or the dialogue before TLS, failed.
     """
-    async with dialer.connect(max_bytes=max_bytes) as connection:
-        if dialer.target.starttls:
-            await _lead_to_tls(dialer, connection, dialer.target.starttls)
-        connection.limit(timeouts * connection.timeout_seconds)
+    connection = await open_for_tls(dialer, max_bytes=max_bytes, timeouts=timeouts)
+    try:
         yield connection
+    finally:
+        connection.close()
+
+
+async def open_for_tls(dialer: Dialer, *, max_bytes: int, timeouts: float = 2.0) -> Connection:
+    """As `ready_for_tls`; the caller has to close the connection."""
+    connection = await dialer.open(max_bytes=max_bytes)
+    if dialer.target.starttls:
+        try:
+            await _lead_to_tls(dialer, connection, dialer.target.starttls)
+        except BaseException:
+            connection.close()
+            raise
+    connection.limit(timeouts * connection.timeout_seconds)
+    return connection
 
 
 async def _lead_to_tls(dialer: Dialer, connection: Connection, dialogue: str) -> None:

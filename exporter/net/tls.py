@@ -15,8 +15,9 @@ from OpenSSL import SSL, crypto
 from exporter.credentials import Credentials, read_credentials
 from exporter.errors import ProbeError
 from exporter.model import ClientAuthentication, ClientCertificate, Reason, Target
-from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError
-from exporter.net.openssl import ClientOffer, Noted, make_context
+from exporter.net.connection import Connection, PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.dial import Dialer
+from exporter.net.openssl import ClientOffer, Noted, make_context, shared_context
 from exporter.net.primes import MOST_PRIME_BITS, PrimeReader
 from exporter.net.service import ready_for_tls
 from exporter.shortage import raise_shortage
@@ -53,10 +54,11 @@ class TLSSession:
         self._noted, self._primes = Noted(), PrimeReader()
         self._completed = self._refused = self._taken = self._abandoned = False
         self._early = b""
+        self._heard = False
         self.declined = False
-        context = make_context(offer, credentials)
-        context.set_ocsp_client_callback(self._noted.staple)
+        context = shared_context(offer) if credentials is None else make_context(offer, credentials)
         self._tls = SSL.Connection(context, None)
+        self._tls.set_app_data(self._noted)
         self._tls.set_info_callback(self._noted.state)
         self._tls.request_ocsp()
         if target.server_name:
@@ -199,6 +201,7 @@ class TLSSession:
                     raise EOFError from None
                 self._check_prime(data)
                 self._tls.bio_write(data)
+                self._heard = True
             except SSL.Error:
                 await self._flush()  # sends the alert
                 raise
@@ -207,13 +210,19 @@ class TLSSession:
                 return result
 
     async def _step(self, step: Callable[[], T]) -> T:
-        """Run the step in a thread, because a server can choose parameters that take OpenSSL long.
+        """Run the step: during the handshake in a thread, because a server can choose parameters that take long.
+
+        Before the server has said anything, and after the handshake, a usual step takes less than a thread costs. What
+        a server can then choose is limited by the length of one read: a read of the shortest session tickets takes
+        0.01 s.
 
         The object of a session is used by one thread at a time. A thread may still use it after a cancelled wait, so
         no step follows then.
         """
         if self._abandoned:
             raise ProbeError(Reason.INTERNAL, "the session was abandoned during a step")
+        if self._completed or not self._heard:
+            return step()
         try:
             return await OPENSSL.run(step, self._owner)
         except asyncio.CancelledError:

@@ -15,7 +15,7 @@ from typing import Self
 
 import exporter
 from exporter.errors import ProbeError
-from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError, PeerSlowError
+from exporter.net.connection import Connection, PeerFloodError, PeerResetError, PeerSilentError, PeerSlowError
 from exporter.shortage import Resource, ShortageError, raise_shortage, short_of
 from exporter.workers.protection import Protection, from_json
 from exporter.workers.wire import HEAD, BrokenFrameError, Ending, FrameKind, frame, read_head

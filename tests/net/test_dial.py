@@ -11,15 +11,8 @@ import pytest
 
 from exporter.errors import ProbeError
 from exporter.model import Reason, ScanResult
-from exporter.net.dial import (
-    Connection,
-    Dialer,
-    PeerFloodError,
-    PeerResetError,
-    PeerSilentError,
-    Traffic,
-    not_connected,
-)
+from exporter.net.connection import Connection, PeerFloodError, PeerResetError, PeerSilentError, Traffic
+from exporter.net.dial import Dialer, not_connected
 from exporter.net.gate import HostGate
 from exporter.net.resolve import resolve
 from exporter.scan import scan

@@ -83,6 +83,34 @@ def test_a_visitor_cancelled_as_it_is_let_in_gives_its_place_back() -> None:
     asyncio.run(run())
 
 
+def test_nobody_is_let_in_at_once_before_those_who_wait() -> None:
+    async def run() -> None:
+        gate = HostGate()
+        place = gate.enter_now(ADDRESS, 1)
+        assert place is not None
+        first = asyncio.create_task(gate.enter(ADDRESS, 1))
+        await asyncio.sleep(0)
+        assert gate.enter_now(ADDRESS, 5) is None, "the first one wants the address for itself"
+        gate.leave(place)
+        gate.leave(await first)
+        assert gate.enter_now(ADDRESS, 1) is not None
+
+    asyncio.run(run())
+
+
+def test_nobody_is_let_in_at_once_before_the_gap_has_passed() -> None:
+    async def run() -> None:
+        gate = HostGate()
+        place = gate.enter_now(ADDRESS, 5, 2.0)
+        assert place is not None
+        gate.leave(place)
+        assert gate.enter_now(ADDRESS, 5) is None
+        await asyncio.sleep(2.0)
+        assert gate.enter_now(ADDRESS, 5) is not None
+
+    run_in_feigned_time(run())
+
+
 # --- the gap ----------------------------------------------------------------------------------------------------------
 
 ADDRESS = "192.0.2.1"

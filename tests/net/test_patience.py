@@ -59,3 +59,31 @@ def test_time_counts_while_a_connection_is_open_and_others_wait_for_its_place() 
             await asyncio.sleep(100)
 
     assert late_at(scan) == [FIRST_ANSWER_SECONDS]
+
+
+def test_time_that_counts_is_added_up_between_times_that_do_not() -> None:
+    """Each time is shorter than the limit, and the timer of the first one ends while time does not count."""
+
+    async def scan(patience: Patience) -> None:
+        for _ in range(3):
+            await asyncio.sleep(FIRST_ANSWER_SECONDS / 4)
+            with patience.waiting():
+                await asyncio.sleep(100)
+        await asyncio.sleep(100)
+
+    assert late_at(scan) == [300 + FIRST_ANSWER_SECONDS]
+
+
+def test_only_the_last_connection_that_ends_stops_the_time() -> None:
+    async def scan(patience: Patience) -> None:
+        with patience.waiting():
+            patience.begin()
+            patience.begin()
+            await asyncio.sleep(1)
+            patience.end()
+            await asyncio.sleep(0.5)
+            patience.end()
+            await asyncio.sleep(100)
+        await asyncio.sleep(100)
+
+    assert late_at(scan) == [100 + FIRST_ANSWER_SECONDS]

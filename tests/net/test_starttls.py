@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from exporter.errors import ProbeError
 from exporter.model import Protocol, Reason
-from exporter.net.dial import Connection, Dialer, PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.connection import Connection, PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.net.starttls import DIALOGUES, start_tls
 from exporter.net.starttls.own_name import own_name

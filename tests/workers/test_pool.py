@@ -10,7 +10,8 @@ import pytest
 
 from exporter.errors import ProbeError
 from exporter.model import Reason, Target
-from exporter.net.dial import Connection, Dialer
+from exporter.net.connection import Connection
+from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.net.service import ready_for_tls
 from exporter.workers import NoWorkerError, Turn, WorkerLimits, Workers

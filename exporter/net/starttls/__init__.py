@@ -6,7 +6,7 @@ would be taken for part of the TLS session (CVE-2011-0411). So they are an error
 
 from collections.abc import Awaitable, Callable
 
-from exporter.net.dial import Connection, PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.connection import Connection, PeerFloodError, PeerResetError, PeerSilentError
 from exporter.net.starttls import binary, lines, replies, xmpp
 from exporter.net.starttls.wire import Wire, broken, silent
 from exporter.services import STARTTLS

@@ -3,7 +3,7 @@
 import re
 
 from exporter.errors import ProbeError
-from exporter.net.dial import PeerResetError, PeerSilentError
+from exporter.net.connection import PeerResetError, PeerSilentError
 from exporter.net.starttls.wire import Wire, broken, refused
 
 _REPLY = re.compile(r"([1-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)

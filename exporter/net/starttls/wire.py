@@ -4,7 +4,7 @@ import socket
 
 from exporter.errors import ProbeError
 from exporter.model import Reason
-from exporter.net.dial import Connection
+from exporter.net.connection import Connection
 from exporter.net.starttls.own_name import own_name
 
 MAX_REPLY_BYTES = 16384

@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 
 from exporter.errors import ProbeError
-from exporter.net.dial import PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.connection import PeerFloodError, PeerResetError, PeerSilentError
 from exporter.net.tls import TLSSession
 from exporter.software.shown import plain_text
 

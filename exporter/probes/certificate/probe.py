@@ -4,9 +4,10 @@ The chains are verified after the handshakes, so the facts are kept when verific
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 from exporter.errors import ProbeError
 from exporter.facts.certificate import CertificateFacts, Deployment
@@ -17,10 +18,10 @@ from exporter.net.openssl import ClientOffer
 from exporter.net.primes import offers_finite_fields
 from exporter.net.tls import tls_session
 from exporter.pki.keys import read_key
-from exporter.pki.parsed import parse
+from exporter.pki.parsed import Certificate, parse
 from exporter.probes.base import Probe, Session
 from exporter.probes.certificate.greeting import hear
-from exporter.probes.certificate.reading import Chain, read_deployment, read_in_thread
+from exporter.probes.certificate.reading import Chain, parse_in_time, read_deployment, read_in_thread
 from exporter.services import greeting_inside_tls
 from exporter.tls.suites import BY_NAME, for_dss, for_ecdsa, signed
 
@@ -78,7 +79,9 @@ class _Served:
 async def _run(session: Session) -> CertificateFacts:
     hellos = _hellos(session)
     first = await _handshake(session)
-    plain, complete = await read_in_thread(partial(_plain_chains, hellos), session.target)
+    seen_plain = [der for one in hellos.plain_chains for der in one.certificates] if hellos else []
+    read_plain = partial(_plain_chains, hellos, first.chain)
+    plain, complete = await parse_in_time(read_plain, seen_plain, session.target)
     failure = first.failure or ProbeError(Reason.HANDSHAKE_ERROR, "the server sent no certificate")
     if not first.chain and not (plain and failure.reason is Reason.HANDSHAKE_ERROR):
         raise failure
@@ -147,7 +150,8 @@ async def _handshake(session: Session, schemes: str | None = None) -> _Served:
         except ProbeError as error:
             failure = error
         try:
-            chain = await read_in_thread(partial(_parsed, tls.chain()), session.target)
+            served = tls.chain()
+            chain = await parse_in_time(partial(_parsed, served), served, session.target)
         except ValueError as error:
             raise ProbeError(Reason.HANDSHAKE_ERROR, f"the chain cannot be parsed: {error}") from error
         client = None if schemes else await tls.client_authentication()
@@ -155,8 +159,8 @@ async def _handshake(session: Session, schemes: str | None = None) -> _Served:
         return _Served(chain, tls.stapled, client, failure, tls.declined, await hear(tls) if speaks else None)
 
 
-def _parsed(served: Sequence[bytes]) -> Chain:
-    return tuple(map(parse, served))
+def _parsed(served: Sequence[bytes], known: Mapping[bytes, Certificate] = MappingProxyType({})) -> Chain:
+    return tuple(known.get(der) or parse(der) for der in served)
 
 
 # --- several deployments ----------------------------------------------------------------------------------------------
@@ -168,7 +172,7 @@ def _hellos(session: Session) -> HandshakeFacts | None:
     return session.known.get(HandshakeFacts) if seen_at is not None and seen_at >= session.now else None
 
 
-def _plain_chains(hellos: HandshakeFacts | None) -> tuple[list[_Served], bool]:
+def _plain_chains(hellos: HandshakeFacts | None, first: Chain) -> tuple[list[_Served], bool]:
     """The chains that hellos up to TLS 1.2 saw, and whether the server has no others.
 
     These hellos ask for each kind of key, so a protocol whose suites are all known has shown all chains. The newest
@@ -177,9 +181,10 @@ def _plain_chains(hellos: HandshakeFacts | None) -> tuple[list[_Served], bool]:
     if hellos is None:
         return [], False
     chains, readable = [], True
+    known = {certificate.der: certificate for certificate in first if certificate.original}
     for served in hellos.plain_chains:
         try:
-            chains.append(_Served(_parsed(served.certificates), cut=served.cut))
+            chains.append(_Served(_parsed(served.certificates, known), cut=served.cut))
         except ValueError:
             readable = False
     newest = next((p for p in reversed(hellos.accepted) if p is not Protocol.TLS1_3), None)

@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 Chain = tuple[Certificate, ...]
 
+QUICK_BYTES = 8192
+"""Certificates of this length are parsed on the event loop: in 0.02 s at worst (docs/decisions/event-loop.md)."""
+
 _UNREAD = {
     PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5: keys.RSA,
     PublicKeyAlgorithmOID.EC_PUBLIC_KEY: keys.EC,
@@ -42,6 +45,16 @@ async def read_in_thread(read: Callable[[], T], target: Target) -> T:
     """
     pool = CERTIFICATES if target.ca_file is None else FILES
     return await pool.run(read, target.name)
+
+
+async def parse_in_time(parse_all: Callable[[], T], served: Sequence[bytes], target: Target) -> T:
+    """The result of `parse_all()`, which parses these certificates and verifies nothing: in a thread if they are long.
+
+    What a thread costs is more than it takes to parse a usual chain.
+    """
+    if sum(map(len, served)) <= QUICK_BYTES:
+        return parse_all()
+    return await read_in_thread(parse_all, target)
 
 
 def read_deployment(

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from exporter.errors import ProbeError
-from exporter.net.dial import Dialer, PeerFloodError, PeerResetError, PeerSilentError
-from exporter.net.service import ready_for_tls
+from exporter.net.connection import PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.dial import Dialer
+from exporter.net.service import open_for_tls
 from exporter.probes.handshake.server_flight import FlightReader
 from exporter.probes.handshake.server_hello import Answer, CloseNotifyError, MalformedError, NotTLSError
 
@@ -52,25 +53,24 @@ async def exchange(dialer: Dialer, hello: bytes, *, read_rest: bool = True) -> A
     """
     flight = FlightReader()
     unanswered = Unanswered(NoAnswer.CLOSED)
-    async with ready_for_tls(dialer, max_bytes=MAX_ANSWER_BYTES) as connection:
-        try:
-            await connection.write(hello)
-            while data := await connection.read():
-                flight.feed(data)
-                if flight.complete or (flight.answer is not None and not read_rest):
-                    break
-        except PeerSilentError:
-            unanswered = Unanswered(NoAnswer.TIMEOUT)
-        except PeerResetError:
-            unanswered = Unanswered(NoAnswer.RESET)
-        except PeerFloodError:
-            unanswered = Unanswered(NoAnswer.MALFORMED, f"more than {MAX_ANSWER_BYTES} bytes")
-        except CloseNotifyError:
-            unanswered = Unanswered(NoAnswer.CLOSED)
-        except NotTLSError:
-            unanswered = Unanswered(NoAnswer.NOT_TLS)
-        except MalformedError as error:
-            unanswered = Unanswered(NoAnswer.MALFORMED, str(error))
+    connection = await open_for_tls(dialer, max_bytes=MAX_ANSWER_BYTES)
+    try:
+        await connection.write(hello)
+        await connection.feed(flight.feeds_all if read_rest else flight.feeds_answer)
+    except PeerSilentError:
+        unanswered = Unanswered(NoAnswer.TIMEOUT)
+    except PeerResetError:
+        unanswered = Unanswered(NoAnswer.RESET)
+    except PeerFloodError:
+        unanswered = Unanswered(NoAnswer.MALFORMED, f"more than {MAX_ANSWER_BYTES} bytes")
+    except CloseNotifyError:
+        unanswered = Unanswered(NoAnswer.CLOSED)
+    except NotTLSError:
+        unanswered = Unanswered(NoAnswer.NOT_TLS)
+    except MalformedError as error:
+        unanswered = Unanswered(NoAnswer.MALFORMED, str(error))
+    finally:
+        connection.close()
     return unanswered if flight.answer is None else flight.answer
 
 

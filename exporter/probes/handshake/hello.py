@@ -2,7 +2,7 @@
 
 import os
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.tls.parameters import APPLICATION_PROTOCOLS, CLASSIC_GROUPS, SCHEMES, TLS13_GROUPS
@@ -95,10 +95,10 @@ KEY_SHARE_GROUPS = (X25519, SECP256R1)
 _KEY_SHARES = {X25519: _X25519_BASE_POINT, SECP256R1: _SECP256R1_BASE_POINT}
 
 
-def _key_shares(offer: Offer) -> bytes:
+def _key_shares(groups: tuple[int, ...], wanted: tuple[int, ...]) -> bytes:
     """RFC 8446, 4.2.8: only for groups that are offered."""
-    groups = [group for group in offer.key_shares if group in offer.offered_groups]
-    return b"".join(struct.pack(">H", group) + _vector(_KEY_SHARES[group], 2) for group in groups)
+    shared = [group for group in wanted if group in groups]
+    return b"".join(struct.pack(">H", group) + _vector(_KEY_SHARES[group], 2) for group in shared)
 
 
 def _alpn(names: tuple[str, ...]) -> bytes:
@@ -119,25 +119,37 @@ _POINT_FORMATS = _extension(11, _vector(b"\x00\x01\x02", 1))
 """RFC 8422, 5.1.2."""
 
 
-@lru_cache(maxsize=256)
 def _extensions(offer: Offer) -> bytes:
-    """The extensions of an offer without suites.
-
-    The last one is never empty: some servers fail if it is.
-    """
+    """The extensions of an offer. The last one is never empty: some servers fail if it is."""
     if offer.version == SSL3:
         return b""  # stacks as old as SSL 3 refuse hellos with extensions
-    tls13 = offer.version == TLS1_3
-    extensions = [_server_name(offer.server_name)] if offer.server_name else []
-    if offer.optional_extensions and not tls13:
-        extensions += [_OPTIONAL_EXTENSIONS, _alpn(offer.alpn)]
-    extensions += [_extension(10, _vector(_codes(offer.offered_groups), 2)), _POINT_FORMATS]
-    if offer.version >= TLS1_2:
-        schemes = SCHEMES if offer.schemes is None else offer.schemes
-        extensions.append(_extension(13, _vector(_codes(schemes), 2)))
+    name = _server_name(offer.server_name) if offer.server_name else b""
+    optional = offer.optional_extensions
+    return name + _after_name(
+        offer.version, offer.offered_groups, offer.schemes, offer.alpn if optional else (), optional, offer.key_shares
+    )
+
+
+@lru_cache(maxsize=512)
+def _after_name(  # noqa: PLR0913, PLR0917 - the key of the cache, which servers share
+    version: int,
+    groups: tuple[int, ...],
+    schemes: tuple[int, ...] | None,
+    alpn: tuple[str, ...],
+    optional_extensions: bool,
+    key_shares: tuple[int, ...],
+) -> bytes:
+    """The extensions after the server's name."""
+    tls13 = version == TLS1_3
+    extensions = []
+    if optional_extensions and not tls13:
+        extensions += [_OPTIONAL_EXTENSIONS, _alpn(alpn)]
+    extensions += [_extension(10, _vector(_codes(groups), 2)), _POINT_FORMATS]
+    if version >= TLS1_2:
+        extensions.append(_extension(13, _vector(_codes(SCHEMES if schemes is None else schemes), 2)))
     if tls13:
         extensions += [
-            _extension(51, _vector(_key_shares(offer), 2)),
+            _extension(51, _vector(_key_shares(groups, key_shares), 2)),
             _extension(45, _vector(b"\x01", 1)),  # psk_key_exchange_modes: psk_dhe_ke
             _extension(43, _vector(_codes((TLS1_3,)), 1)),  # supported_versions
         ]
@@ -160,7 +172,7 @@ def client_hello(offer: Offer) -> bytes:
         + _vector(suites, 2)
         + _vector(compression, 1)
     )
-    extensions = _extensions(replace(offer, suites=(), fallback=False))
+    extensions = _extensions(offer)
     if extensions:
         length = 4 + len(start) + 2 + len(extensions)
         if length in _PADDING_RANGE:

@@ -6,6 +6,7 @@ different settings are behind the address. What they disagree on is reported as 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from exporter.facts.handshake import Prime
 from exporter.model import CipherOrder, Protocol
@@ -143,7 +144,7 @@ class Observations:
         if served not in seen.chains:
             seen.chains[served] = ObservedChain(key_kind(served[0]), served, hello.rest.truncated)
         suite = for_ecdsa(hello.suite), layout(hello.suite), signed(hello.suite)
-        occasion = (seen.chains[served].key, *suite, _signatures(offer))
+        occasion = (seen.chains[served].key, *suite, _signatures(offer.schemes))
         seen.leaves.setdefault(occasion, set()).add(served[0])
 
     def _add_group(self, protocol: Protocol, offer: Offer, suite: int, group: int) -> None:
@@ -223,14 +224,15 @@ class Observations:
         return group_order(self.of(protocol).group_choices)
 
 
-def _signatures(offer: Offer) -> frozenset[tuple[bool, bool, bool]]:
+@lru_cache(maxsize=512)
+def _signatures(schemes: tuple[int, ...] | None) -> frozenset[tuple[bool, bool, bool]]:
     """Kinds of signatures that the client accepts. Servers choose by them among certificates for keys of one kind.
 
     Each kind is ECDSA or not, RSA or not, with SHA-1 or MD5 or not. So a hello that lacks one of many schemes is
     expected to get the same certificate.
     """
-    schemes = SCHEMES if offer.schemes is None else offer.schemes
-    return frozenset((for_ecdsa_key(one), for_rsa_key(one), one >> 8 in {1, 2}) for one in schemes)
+    offered = SCHEMES if schemes is None else schemes
+    return frozenset((for_ecdsa_key(one), for_rsa_key(one), one >> 8 in {1, 2}) for one in offered)
 
 
 CERTIFICATE_CURVES = {f"ECDSA {CURVES[name]}": code for code, name in GROUP_NAMES.items() if name in CURVES}

@@ -6,7 +6,6 @@ far as they arrive and make sense: they are plain text and cost no further conne
 """
 
 import struct
-from dataclasses import replace
 from typing import Any
 
 from exporter.probes.handshake.server_hello import (
@@ -24,6 +23,8 @@ from exporter.probes.handshake.server_hello import (
 )
 
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA = 20, 21, 22, 23
+_KINDS = frozenset({_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA})
+_RECORD_HEAD = struct.Struct(">BHH")
 _SERVER_HELLO, _CERTIFICATE = 2, 11
 _WARNING, _FATAL = 1, 2
 _CLOSE_NOTIFY = 0
@@ -79,27 +80,45 @@ class FlightReader:
                 raise
             self.complete = True
         if self._rest and isinstance(self.answer, ServerHello):
-            self.answer = replace(self.answer, rest=FlightRest(**self._rest))
+            hello = self.answer
+            self.answer = ServerHello(
+                hello.version,
+                hello.suite,
+                hello.compression,
+                hello.retry_request,
+                hello.extensions,
+                hello.random,
+                FlightRest(**self._rest),
+            )
         return self.answer
 
+    def feeds_all(self, data: bytes) -> bool:
+        """As `feed`; whether nothing more will follow that can be read here."""
+        self.feed(data)
+        return self.complete
+
+    def feeds_answer(self, data: bytes) -> bool:
+        """As `feed`; whether there is an answer."""
+        return self.feed(data) is not None
+
     def _read_records(self) -> None:
-        while self._raw and not self.complete:
-            if not self.started and self._raw[0] & 0x80:
+        raw = self._raw
+        while raw and not self.complete:
+            if not self.started and raw[0] & 0x80:
                 self._ssl2()
                 return
-            if self._raw[0] not in {_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA}:
+            if raw[0] not in _KINDS or (len(raw) >= 2 and raw[1] != 3 and not self._may_be_odd_alert()):
                 raise MalformedError("not a record") if self.started else NotTLSError
-            if len(self._raw) >= 2 and self._raw[1] != 3 and not self._may_be_odd_alert():
-                raise MalformedError("not a record") if self.started else NotTLSError
-            if len(self._raw) < 5:
+            if len(raw) < 5:
                 return
-            kind, _, length = struct.unpack(">BHH", self._raw[:5])
+            kind, _, length = _RECORD_HEAD.unpack_from(raw)
             if length > _MAX_RECORD:
                 raise MalformedError("record too long")
-            if len(self._raw) < 5 + length:
+            end = 5 + length
+            if len(raw) < end:
                 return
-            payload = bytes(self._raw[5 : 5 + length])
-            del self._raw[: 5 + length]
+            payload = bytes(raw[5:end])
+            del raw[:end]
             self.started = True
             self._record(kind, payload)
 

@@ -10,7 +10,7 @@ import h11
 from exporter.errors import ProbeError
 from exporter.facts.http import HttpResponse
 from exporter.model import Reason
-from exporter.net.dial import PeerFloodError, PeerResetError, PeerSilentError
+from exporter.net.connection import PeerFloodError, PeerResetError, PeerSilentError
 from exporter.probes.http.question import Question
 
 MAX_HEAD_BYTES = 65536

@@ -172,6 +172,7 @@ def test_an_ml_dsa_certificate_is_asked_for_too(tmp_path: Path, monkeypatch: pyt
         offered.append(schemes)
         return restrict_signatures(context, schemes)
 
+    openssl.shared_context.cache_clear()
     monkeypatch.setattr(openssl, "restrict_signatures", note)
     with nginx(tmp_path, NEW["nginx"], files(tmp_path, ECDSA)) as port:
         facts, _ = probe(tmp_path, port)
@@ -206,6 +207,7 @@ def test_when_hellos_may_have_missed_some_it_is_told(tmp_path: Path, unsure: dic
 @pytest.mark.real
 def test_without_a_way_to_restrict_schemes_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another pyOpenSSL may not let us: then what TLS 1.3 hides stays unknown."""
+    openssl.shared_context.cache_clear()
     monkeypatch.setattr(openssl, "restrict_signatures", lambda _context, _schemes: False)
     with nginx(tmp_path, NEW["nginx"], files(tmp_path, RSA, ECDSA)) as port:
         facts, _ = probe(tmp_path, port)
