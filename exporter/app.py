@@ -21,7 +21,7 @@ from exporter.freshness import Freshness, Hooks
 from exporter.loading import Loaded, Loader
 from exporter.logs import dropped_lines
 from exporter.looplag import watch_loop
-from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics
+from exporter.metrics import SERVER_EOL, Exposition, OwnMetrics, Page
 from exporter.model import CLOCK_TOLERANCE, Report
 from exporter.net.gate import HostGate
 from exporter.net.resolve import Lookup, resolve_all
@@ -46,7 +46,7 @@ from exporter.targets.discovered import Rejected
 from exporter.targets.discovery import Discovery, Staged
 from exporter.targets.groups import ADDRESS
 from exporter.targets.lists import Lists
-from exporter.threads import LISTS
+from exporter.threads import COMPRESSION, LISTS
 from exporter.web import AccessWatch, ApiData, Cut, Denial, Sources, Watch
 from exporter.workers import ProtectionLog, Workers
 
@@ -187,6 +187,7 @@ class App:
         self._tasks = [
             asyncio.create_task(self._when_judged(ready)),
             asyncio.create_task(watch_loop(self._own.loop_lag.observe)),
+            asyncio.create_task(self._exposition.keep_packed(lambda pack: COMPRESSION.run(pack, self._exposition))),
         ]
 
     async def _when_judged(self, ready: Callable[[], None]) -> None:
@@ -389,9 +390,14 @@ class App:
         self._own.store_errors.labels(error).inc()
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
-        """Body and content type of `/metrics`."""
+        """Text and content type of `/metrics`, all at once."""
+        page = self.begin_metrics(accept)()
+        return page.text(), page.content_type
+
+    def begin_metrics(self, accept: str) -> Callable[[], Page]:
+        """What makes the page `/metrics` of this moment; it takes time."""
         self.own_metrics()
-        return self._exposition.render(accept)
+        return self._exposition.begin(accept)
 
     def own_metrics(self) -> OwnMetrics:
         """The metrics about the exporter itself, with all values as they are now."""
@@ -440,7 +446,7 @@ class App:
     def sources(self, reload: Callable[[], Awaitable[str | None]] | None = None) -> Sources:
         """The data of the web pages; without `reload` there is no configuration file to reload."""
         return Sources(
-            metrics=self.metrics,
+            metrics=self.begin_metrics,
             ready=lambda: self._ready,
             reload=reload,
             version=lambda: self._version,

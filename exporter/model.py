@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from exporter.moments import AnyDay, Time
 
@@ -582,11 +582,17 @@ class Family:
     example: float = field(default=1, compare=False)
     kind: Literal["gauge", "counter", "histogram"] = field(default="gauge", compare=False)
 
+    def __hash__(self) -> int:
+        """Of the name only: families are keys of what is rendered, and Python keeps the hash of a text."""
+        return hash(self.name)
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
+
+class Sample(NamedTuple):
     """One sample of a family; the labels of the target itself are added when it is rendered."""
 
     family: Family
     value: float
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, str] = _NO_LABELS

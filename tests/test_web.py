@@ -5,6 +5,7 @@ import gzip
 import http.client
 import socket
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from exporter.errors import ExporterError
+from exporter.metrics import text_page
 from exporter.web import Gate, Sources, make_app, parse_address, serving
 
 
@@ -24,9 +26,8 @@ class Answer(NamedTuple):
 def ask(path: str, *, method: str = "GET", ready: bool = True, **headers: str) -> Answer:
     """One request to a server whose metrics are a fixed text."""
     sources = Sources(
-        metrics=lambda accept: (
-            b"# accept " + accept.encode() + b"\n" + b"metric 1\n" * 500,
-            "text/plain; version=0.0.4",
+        metrics=lambda accept: partial(
+            text_page, b"# accept " + accept.encode() + b"\n" + b"metric 1\n" * 500, "text/plain; version=0.0.4"
         ),
         ready=lambda: ready,
     )
@@ -95,7 +96,7 @@ def test_refuses_what_is_no_listen_address(text: str) -> None:
 
 
 def _nothing() -> Sources:
-    return Sources(metrics=lambda _accept: (b"", "text/plain"), ready=lambda: True)
+    return Sources(metrics=lambda _accept: partial(text_page, b"", "text/plain"), ready=lambda: True)
 
 
 def _serve_on(*addresses: tuple[str, int], then: Callable[[list[tuple[str, int]]], None] = lambda _bound: None) -> None:
@@ -141,7 +142,7 @@ def test_a_reload_answers_whether_it_worked_and_why_not(problem: str | None, sta
     async def reload() -> str | None:
         return problem
 
-    sources = Sources(lambda _accept: (b"", "text/plain"), lambda: True, reload)
+    sources = Sources(lambda _accept: partial(text_page, b"", "text/plain"), lambda: True, reload)
     answer = asyncio.run(_ask(sources, "POST", "/-/reload", {}, Gate(enabled=True)))
     assert (answer.status, answer.body) == (status, body)
     assert answer.headers["content-type"].startswith("text/plain")
@@ -152,7 +153,7 @@ def test_only_post_reloads(method: str) -> None:
     async def reload() -> str | None:
         raise AssertionError
 
-    sources = Sources(lambda _accept: (b"", "text/plain"), lambda: True, reload)
+    sources = Sources(lambda _accept: partial(text_page, b"", "text/plain"), lambda: True, reload)
     answer = asyncio.run(_ask(sources, method, "/-/reload", {}))
     assert answer.status == 405
     assert answer.headers["allow"] == "POST"

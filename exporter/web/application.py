@@ -7,36 +7,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
+from exporter.metrics import Page
 from exporter.status import StatusSources
 from exporter.web.api import ApiData, ApiRoute
 from exporter.web.lifecycle import Gate, reload_route
 from exporter.web.pages import PageData, page_routes
 from exporter.web.probe import Ask, probe_route
-from exporter.web.scrapes import VARY, Page, Scrapes, is_gzipped
-
-_PIECE_BYTES = 65536
-"""uvicorn waits for the client between two pieces, so a slow client holds one piece in addition to the shared page."""
+from exporter.web.scrapes import Scrapes
 
 _NOT_READY = "TLS Posture Exporter is not ready.\n"
-
-
-class _PageResponse(Response):
-    """A page of metrics, sent in pieces; it keeps the page while a client reads it."""
-
-    def __init__(self, page: Page, body: bytes, headers: dict[str, str]) -> None:
-        super().__init__(body, headers={"Content-Type": page.content_type, **headers})
-        self._page = page
-
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer the request."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
-            for start in range(0, len(self.body), _PIECE_BYTES):
-                piece = self.body[start : start + _PIECE_BYTES]
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +24,7 @@ class Sources:
     """What the pages show; each function is called on the event loop and must be quick.
 
     Attributes:
-        metrics: `Accept` header -> body and content type.
+        metrics: `Accept` header -> what makes the page of metrics of this moment; that is called in a thread.
         ready: whether the configuration is loaded and the schedule runs.
         reload: reads the configuration again; returns why that failed, None if it worked. None without a file.
         version: another number for each configuration that was used: metrics of an older one are not shown.
@@ -53,7 +33,7 @@ class Sources:
         status: the state of the daemon; None if only that of its targets is known.
     """
 
-    metrics: Callable[[str], tuple[bytes, str]]
+    metrics: Callable[[str], Callable[[], Page]]
     ready: Callable[[], bool]
     reload: Callable[[], Awaitable[str | None]] | None = None
     version: Callable[[], int] = lambda: 0
@@ -74,11 +54,8 @@ def make_app(sources: Sources, gate: Gate | None = None) -> Starlette:
     async def metrics(request: Request) -> Response:
         if not sources.ready():  # a page with some of the targets would look as if the others were gone
             return PlainTextResponse(_NOT_READY, status_code=503)
-        page = scrapes.page(", ".join(request.headers.getlist("accept")))
-        body, headers = page.body, {**VARY}
-        if is_gzipped(body, ", ".join(request.headers.getlist("accept-encoding"))):
-            body, headers["Content-Encoding"] = await page.packed(), "gzip"
-        return _PageResponse(page, body, headers)
+        accept, coding = (", ".join(request.headers.getlist(name)) for name in ("accept", "accept-encoding"))
+        return await scrapes.answer(accept, coding)
 
     async def healthy(_request: Request) -> Response:
         return PlainTextResponse("TLS Posture Exporter is healthy.\n")

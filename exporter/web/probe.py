@@ -93,7 +93,7 @@ def _text(message: str, status: int) -> Response:
 
 async def _page(body: bytes, content_type: str, accept_encoding: str) -> Response:
     headers = {"Content-Type": content_type, **VARY}
-    if is_gzipped(body, accept_encoding):
+    if is_gzipped(len(body), accept_encoding):
         body = await gzipped(body, object())
         headers["Content-Encoding"] = "gzip"
     return Response(body, headers=headers)

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
 from exporter.exceptions import NO_EXCEPTIONS, Exceptions
 from exporter.fleet import KeyIndex
-from exporter.metrics import Exposition, OwnMetrics
+from exporter.metrics import Exposition, OwnMetrics, text_page
 from exporter.model import Facts, ScanResult, Target
 from exporter.policies import load_policy
 from exporter.publisher import Publisher, Setup
@@ -147,7 +148,7 @@ async def served(fleet: KnownFleet, gate: Gate | None = None) -> AsyncIterator[F
     async def reload() -> str | None:
         return None
 
-    sources = Sources(lambda _: (b"", "text/plain"), lambda: True, reload, api=fleet.data)
+    sources = Sources(lambda _: partial(text_page, b"", "text/plain"), lambda: True, reload, api=fleet.data)
     async with serving(make_app(sources, gate), [("127.0.0.1", 0)]) as [(_, port)]:
         try:
             yield FleetApi(fleet, port)

@@ -1,7 +1,9 @@
 """What every response has, and what none has."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from starlette.applications import Starlette
@@ -9,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from exporter.metrics import Page, text_page
 from exporter.web import Sources, make_app, serving
 from tests.support.known_fleet import KnownFleet
 from tests.support.targets import make_target
@@ -17,13 +20,13 @@ from tests.web.client import Answer, ask_on, read_answer
 PATHS = ("/", "/metrics", "/-/healthy", "/-/ready")
 
 
-def _fail(_accept: str) -> tuple[bytes, str]:
+def _fail(_accept: str) -> Callable[[], Page]:
     raise ValueError("no page")
 
 
 def ask(path: str, *fields: str, method: str = "GET", ready: bool = True, fails: bool = False) -> Answer:
     without_api = Sources(
-        metrics=_fail if fails else lambda _: (b"metric 1\n", "text/plain"),
+        metrics=_fail if fails else lambda _: partial(text_page, b"metric 1\n", "text/plain"),
         ready=lambda: ready,
     )
 
@@ -103,7 +106,7 @@ def test_fields_of_proxies_do_not_say_who_asks() -> None:
 @pytest.mark.parametrize("raw", [b"\x16\x03\x01\x00\x05hello\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"])
 def test_what_is_not_http_gets_an_answer_with_them(raw: bytes) -> None:
     async def run() -> Answer:
-        sources = Sources(metrics=lambda _: (b"", "text/plain"), ready=lambda: True)
+        sources = Sources(metrics=lambda _: partial(text_page, b"", "text/plain"), ready=lambda: True)
         async with serving(make_app(sources), [("127.0.0.1", 0)]) as [(_, port)]:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(raw)

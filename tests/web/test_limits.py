@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
+from exporter.metrics import text_page
 from exporter.web import Cut, Sources, Watch, WebLimits, make_app, serving
 from tests.web.client import ask_on, read_answer, request
 
@@ -35,7 +37,7 @@ async def server(limits: WebLimits, body: bytes = b"metric 1\n") -> AsyncIterato
     def opened(count: int) -> None:
         seen.open = count
 
-    sources = Sources(metrics=lambda _: (body, "text/plain"), ready=lambda: True)
+    sources = Sources(metrics=lambda _: partial(text_page, body, "text/plain"), ready=lambda: True)
     watch = Watch(opened, lambda reason: seen.cut.update([reason]))
     async with serving(make_app(sources), [("127.0.0.1", 0)], limits=limits, watch=watch) as [(_, port)]:
         seen.port = port
@@ -243,7 +245,7 @@ def test_many_connections_of_one_address_do_not_keep_another_one_out() -> None:
 
 def test_listening_sockets_that_exist_already_are_served() -> None:
     async def run() -> None:
-        sources = Sources(metrics=lambda _: (b"", "text/plain"), ready=lambda: True)
+        sources = Sources(metrics=lambda _: partial(text_page, b"", "text/plain"), ready=lambda: True)
         ready = socket.create_server(("127.0.0.1", 0))
         async with serving(make_app(sources), [("127.0.0.1", 0)], sockets=[ready]) as bound:
             assert len(bound) == 2
