@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 
 from exporter.model import CipherOrder, Protocol
@@ -83,6 +84,8 @@ class HandshakeFacts:
         hellos: number of connections by their purpose.
         greeting: what the server said before TLS; shown as the software that it names.
         notes: what prevented answers, for a person.
+        enumerated_at: when a scan last asked for everything, if a later scan may confirm it in fewer connections; None
+            if each scan asks for everything. See `exporter.probes.handshake.rescan`.
     """
 
     protocols: Mapping[Protocol, bool | None]
@@ -106,6 +109,7 @@ class HandshakeFacts:
     hellos: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     greeting: str | None = None
     notes: tuple[str, ...] = field(default=())
+    enumerated_at: datetime | None = None
 
     @property
     def accepted(self) -> tuple[Protocol, ...]:

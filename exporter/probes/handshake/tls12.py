@@ -65,8 +65,7 @@ class TLS12Reader:
     def _hidden(self, long: Sweep) -> list[tuple[int, ...]]:
         """Lists of what the choice of a certificate may have hidden: suites for a kind that was never chosen."""
         kinds = [for_ecdsa(code) for code in long.found]
-        # Chosen for one kind, then for the other, then for the first again: so it did not choose the kind first.
-        self._quirks.mixes_certificates |= sum(one != other for one, other in pairwise(kinds)) > 1
+        self._quirks.mixes_certificates |= mixes_kinds(long.found)
         if self._quirks.mixes_certificates:
             return []
         lists = by_authentication(long.remaining, len(long.remaining))
@@ -87,7 +86,7 @@ class TLS12Reader:
         found += missing or []
         refused = [code for code in CLASSIC_SUITES if code not in found] if result.complete and not unproved else []
         conversation.consistency.refused_suites[protocol] = set(refused)
-        result.enumerations, choices = await self._enumerate(
+        result.enumerations, choices = await self.enumerate_rest(
             protocol, found, refused if self._quirks.reads_long_lists else []
         )
         order = order_shown(conversation, protocol, found, choices, order)
@@ -128,8 +127,8 @@ class TLS12Reader:
             found = again.found + [code for code in found if code not in again.found]
         return ProtocolResult(accepted=True, suites=found, complete=complete, unproved=unproved)
 
-    async def _enumerate(
-        self, protocol: Protocol, found: Sequence[int], refused: Sequence[int]
+    async def enumerate_rest(
+        self, protocol: Protocol, found: Sequence[int], refused: Sequence[int], *, together: bool = True
     ) -> tuple[list[AnyEnumeration], SuiteChoices]:
         """Find groups, signature schemes and application protocols, where answers showed that there are any.
 
@@ -152,7 +151,7 @@ class TLS12Reader:
                 return HelloQuery(protocol, tuple(found[: SHORT_LIST - 1]))
             return _refused_after(protocol, curves if "groups" in names else first, refused)
 
-        choices = await enumerate_all(conversation, base, enumerations)
+        choices = await enumerate_all(conversation, base, enumerations, together=together)
         if any(one.name == "groups" for one in enumerations):
             await _settle_group_order(conversation, HelloQuery(protocol, (curves[0],)))
         while seen.schemes and (others := [code for code in signing if _key(code) not in {_key(c) for c in first}]):
@@ -189,6 +188,14 @@ async def _settle_group_order(conversation: Conversation, base: HelloQuery) -> N
         for order in (groups[::-1], groups):  # the second only where the first does not show it
             if observations.group_order(base.protocol) is None:
                 await conversation.put(replace(base, groups=order, purpose=GROUPS))
+
+
+def mixes_kinds(found: Sequence[int]) -> bool:
+    """Whether suites for one kind of certificate were chosen, then for the other, then for the first again.
+
+    Then the server does not choose the kind first.
+    """
+    return sum(one != other for one, other in pairwise(map(for_ecdsa, found))) > 1
 
 
 def by_authentication(suites: Sequence[int], length: int) -> list[tuple[int, ...]]:

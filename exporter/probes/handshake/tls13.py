@@ -64,11 +64,11 @@ async def _read_accepted(conversation: Conversation) -> ProtocolResult:
         cipher_order=order,
         unproved=[suites.unproved] if suites.unproved else [],
         enumerations=groups,
-        group_order=await _group_order(conversation, found[0]),
+        group_order=await find_group_order(conversation, found[0]),
     )
 
 
-async def _group_order(conversation: Conversation, suite: int) -> CipherOrder | None:
+async def find_group_order(conversation: Conversation, suite: int) -> CipherOrder | None:
     """Whose order of groups decides when the client sends key shares, as all clients do.
 
     One hello has a share for a group that is not the server's favourite, and the favourite after it. A server that
