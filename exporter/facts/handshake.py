@@ -1,11 +1,11 @@
 """Facts of a server from its answers to hellos."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from exporter.model import CipherOrder, Protocol
+from exporter.model import CipherOrder, Facts, Protocol
 from exporter.tls.parameters import POST_QUANTUM_GROUPS
 from exporter.tls.suites import BY_ANY_NAME
 
@@ -53,6 +53,14 @@ class ServedChain:
     protocols: tuple[Protocol, ...]
     certificates: tuple[bytes, ...]
     cut: bool = False
+
+
+def to_be_enumerated(facts: Facts) -> Facts:
+    """The same facts, which the next scan must not merely confirm: whoever asked for it may have changed the server."""
+    handshake, seen_at = facts.get(HandshakeFacts), facts.seen_at(HandshakeFacts)
+    if handshake is None or seen_at is None:
+        return facts
+    return facts.with_part(replace(handshake, enumerated_at=None), seen_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from exporter.probes.handshake.enumeration import AnyEnumeration, Enumeration, e
 from exporter.probes.handshake.protocol_result import ProtocolResult
 from exporter.probes.handshake.query import HelloQuery
 from exporter.probes.handshake.sweep import Sweep, offer_once
-from exporter.probes.handshake.tls12 import TLS12Reader, by_authentication, mixes_kinds
+from exporter.probes.handshake.tls12 import TLS12Reader, by_authentication, keep_quirks
 from exporter.probes.handshake.tls13 import find_group_order
 from exporter.tls.parameters import GROUP_NAMES, SCHEME_NAMES, TLS13_GROUPS, USUAL_TLS13_GROUPS
 from exporter.tls.suites import BY_CODE, BY_NAME, CLASSIC_SUITES, TLS13_SUITES, KeyExchange, for_ecdsa, layout
@@ -53,8 +53,7 @@ class Confirmation:
         self._seed(protocol)
         if not await self._confirm_order(protocol, found, refused):
             return None
-        conversation.quirks.reads_long_lists = True
-        conversation.quirks.mixes_certificates |= mixes_kinds(found)
+        keep_quirks(conversation.quirks, reads_long_lists=True, mixed=found)
         conversation.consistency.refused_suites[protocol] = set(refused)
         unproved = await self._refusals(protocol, refused)
         if unproved is None or not await self._confirm_samples(protocol, found):
@@ -95,7 +94,7 @@ class Confirmation:
                 break  # the proof repeats them
             part = await offer_once(self._conversation, protocol, suites)
             if part.unproved:
-                self._conversation.quirks.refuses_by_closing = True
+                keep_quirks(self._conversation.quirks, refuses_by_closing=True)
                 unproved.append(HelloQuery(protocol, suites))
             elif not _is_refused(part):
                 return None

@@ -11,6 +11,7 @@ from exporter.probes.handshake.enumeration import AnyEnumeration, Enumeration, S
 from exporter.probes.handshake.life import SHORT_LIST
 from exporter.probes.handshake.protocol_result import ProtocolResult
 from exporter.probes.handshake.query import GROUPS, HelloQuery
+from exporter.probes.handshake.quirks import ServerQuirks
 from exporter.probes.handshake.server_hello import ServerHello
 from exporter.probes.handshake.sweep import Sweep, find_missing, sweep
 from exporter.tls.parameters import APPLICATION_PROTOCOLS, CLASSIC_GROUPS, SCHEMES, USUAL_CURVES
@@ -35,7 +36,7 @@ class TLS12Reader:
         long = await sweep(self._conversation, protocol, CLASSIC_SUITES)
         if long.wrong_version:
             return ProtocolResult(accepted=False)
-        quirks.refuses_by_closing |= long.unproved
+        keep_quirks(quirks, refuses_by_closing=long.unproved)
         ended = long.open is None or long.unproved
         order = None
         if ended and long.found and not quirks.reads_long_lists:
@@ -52,20 +53,20 @@ class TLS12Reader:
         """
         if len(long.found) > 1:
             result = await find_cipher_order(self._conversation, protocol, long.found, refused=long.remaining)
-            self._quirks.reads_long_lists = result.reads_past_refused
+            keep_quirks(self._quirks, reads_long_lists=result.reads_past_refused)
             return result.order
         for chosen_last in (True, False):
             query = HelloQuery(protocol, (*long.remaining, *long.found), chosen_last=chosen_last)
             answer = await self._conversation.put(query)
             if isinstance(answer, ServerHello) and answer.suite in long.found:
-                self._quirks.reads_long_lists = True
+                keep_quirks(self._quirks, reads_long_lists=True)
                 break
         return None
 
     def _hidden(self, long: Sweep) -> list[tuple[int, ...]]:
         """Lists of what the choice of a certificate may have hidden: suites for a kind that was never chosen."""
         kinds = [for_ecdsa(code) for code in long.found]
-        self._quirks.mixes_certificates |= mixes_kinds(long.found)
+        keep_quirks(self._quirks, mixed=long.found)
         if self._quirks.mixes_certificates:
             return []
         lists = by_authentication(long.remaining, len(long.remaining))
@@ -190,7 +191,20 @@ async def _settle_group_order(conversation: Conversation, base: HelloQuery) -> N
                 await conversation.put(replace(base, groups=order, purpose=GROUPS))
 
 
-def mixes_kinds(found: Sequence[int]) -> bool:
+def keep_quirks(
+    quirks: ServerQuirks,
+    *,
+    reads_long_lists: bool = False,
+    refuses_by_closing: bool = False,
+    mixed: Sequence[int] = (),
+) -> None:
+    """Keep what answers showed; nothing is taken back. `mixed` are suites in the order in which they were chosen."""
+    quirks.reads_long_lists |= reads_long_lists
+    quirks.refuses_by_closing |= refuses_by_closing
+    quirks.mixes_certificates |= _mixes_kinds(mixed)
+
+
+def _mixes_kinds(found: Sequence[int]) -> bool:
     """Whether suites for one kind of certificate were chosen, then for the other, then for the first again.
 
     Then the server does not choose the kind first.
