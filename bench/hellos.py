@@ -27,7 +27,10 @@ CHILD = HERE / "bench" / "hellos_child.py"
 LIMIT_SECONDS = 700
 OF_ONE_SCAN = frozenset({"hellos", "notes", "enumerated_at"})
 PURPOSES = ("cipher_suites", "groups", "signature_schemes", "alpn", "fallback_scsv")
-DEFAULT = "nginx-checklist,nginx-weak,openssl-everything,gnutls,gnutls-old,go,go-everything,jsse,jsse-old,node-old,tlslite-old"
+DEFAULT = (
+    "nginx-checklist,nginx-weak,openssl-everything,gnutls,gnutls-old,go,go-everything,"
+    "jsse,jsse-old,node-old,tlslite-old"
+)
 
 Documents = Mapping[str, Mapping[str, Any]]
 
@@ -35,7 +38,7 @@ Documents = Mapping[str, Mapping[str, Any]]
 def measure(tree: Path, port: int, starttls: str | None) -> Documents:
     """The facts of both scans by the program of this tree."""
     command = [sys.executable, str(CHILD), str(port), *([starttls] if starttls else [])]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own program
         command,
         cwd=tree,
         env={**os.environ, "PYTHONPATH": str(tree)},
