@@ -15,6 +15,7 @@ from exporter.backends.processes import ProcessBackend, ScanProcesses
 from exporter.config import Config
 from exporter.environment import make_resolver, utc_now
 from exporter.errors import ConfigError, Problem
+from exporter.facts.handshake import to_be_enumerated
 from exporter.files import Fingerprint
 from exporter.fleet import KeyIndex
 from exporter.freshness import Freshness, Hooks
@@ -368,7 +369,10 @@ class App:
         """Scan the target of this name and publish the result; see `exporter.dispatch.Run`."""
         scanned, begun = self._publisher.setup.targets[name], asyncio.get_running_loop().time()
         with self._probing.traced(name):
-            found = await self._backend.run(scanned, self._publisher.known(scanned), late)
+            known = self._publisher.known(scanned)
+            if self.schedule.was_asked_for(name):
+                known = {address: to_be_enumerated(facts) for address, facts in known.items()}
+            found = await self._backend.run(scanned, known, late)
         self.schedule.keep(name)
         target = self._publisher.setup.targets.get(name)
         if target is None or not same_service(target, scanned):

@@ -182,6 +182,11 @@ class Dispatcher:
         """Whether the scan that was asked for by `scan_now` has not begun."""
         return self._asked.get(name) is asked
 
+    def was_asked_for(self, name: str) -> bool:
+        """Whether somebody asked for the scan of this target that runs."""
+        scan = self._running.get(name)
+        return scan is not None and scan.answer is not None
+
     def forgive(self, names: Collection[str]) -> None:
         """Forget that these targets failed: their configuration has changed."""
         for name in names:

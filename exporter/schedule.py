@@ -244,6 +244,10 @@ class Schedule:
         """Whether the scan that was asked for by `scan_now` has not begun."""
         return self._dispatcher.waits_for(name, asked)
 
+    def was_asked_for(self, name: str) -> bool:
+        """Whether somebody asked for the scan of this target that runs, as by `scan_now`."""
+        return self._dispatcher.was_asked_for(name)
+
     def keep(self, name: str) -> None:
         """Called by the scan of this target when it has its results: it is not cancelled for others any more."""
         self._dispatcher.keep(name)

@@ -258,6 +258,7 @@ def of_all(which: Callable[[Key], bool]) -> set[str]:
 def test_what_is_not_compared_is_declared_with_the_fact() -> None:
     assert of_all(lambda key: not key.compared) == {
         *("notes", "contradictions", "hellos", "dh_primes", "plain_chains", "attacks_tried", "clients"),
+        "enumerated_at",
         *("cipher_suites_incomplete", "groups_incomplete", "alpn.complete", "signature_schemes.complete"),
         *("dns", "tlsa", "mta_sts", "mta_sts_policy", "caa_issuer", "http.status", "http.responses"),
         *("http.http_redirect.status", "http.http_redirect.location"),

@@ -274,6 +274,29 @@ def test_a_running_scan_does_not_answer_for_one_that_is_asked_for_later() -> Non
     assert second == first + HEALTHY_SECONDS
 
 
+def test_a_scan_is_told_whether_somebody_asked_for_it() -> None:
+    told: dict[str, bool] = {}
+
+    async def run() -> None:
+        both = asyncio.Event()
+
+        async def scan(name: str, _late: Callable[[], None]) -> bool:
+            told[name] = dispatcher.was_asked_for(name)
+            if len(told) == 2:
+                both.set()
+            return True
+
+        dispatcher = Dispatcher(scan, 2, asyncio.get_running_loop().time)
+        dispatcher.scan("regular.example")
+        dispatcher.scan_now("asked.example")
+        await both.wait()
+        assert not dispatcher.was_asked_for("unknown.example")
+        assert await dispatcher.stop(MINUTE)
+
+    asyncio.run(run())
+    assert told == {"regular.example": False, "asked.example": True}
+
+
 def test_a_scan_that_gave_up_its_place_answers_when_it_was_repeated() -> None:
     fleet = Fleet(8, 1, places=1)
 

@@ -59,6 +59,7 @@ FACT_KEYS = {
         "mta_sts_policy",
         "caa_issuer",
         "notes",
+        "enumerated_at",
     ),
 }
 

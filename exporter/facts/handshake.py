@@ -1,10 +1,11 @@
 """Facts of a server from its answers to hellos."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import MappingProxyType
 
-from exporter.model import CipherOrder, Protocol
+from exporter.model import CipherOrder, Facts, Protocol
 from exporter.tls.parameters import POST_QUANTUM_GROUPS
 from exporter.tls.suites import BY_ANY_NAME
 
@@ -54,6 +55,14 @@ class ServedChain:
     cut: bool = False
 
 
+def to_be_enumerated(facts: Facts) -> Facts:
+    """The same facts, which the next scan must not merely confirm: whoever asked for it may have changed the server."""
+    handshake, seen_at = facts.get(HandshakeFacts), facts.seen_at(HandshakeFacts)
+    if handshake is None or seen_at is None:
+        return facts
+    return facts.with_part(replace(handshake, enumerated_at=None), seen_at)
+
+
 @dataclass(frozen=True, slots=True)
 class HandshakeFacts:
     """What a server accepts; each value is None (or missing) where it is not known.
@@ -83,6 +92,8 @@ class HandshakeFacts:
         hellos: number of connections by their purpose.
         greeting: what the server said before TLS; shown as the software that it names.
         notes: what prevented answers, for a person.
+        enumerated_at: when a scan last asked for everything, if a later scan may confirm it in fewer connections; None
+            if each scan asks for everything. See `exporter.probes.handshake.rescan`.
     """
 
     protocols: Mapping[Protocol, bool | None]
@@ -106,6 +117,7 @@ class HandshakeFacts:
     hellos: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     greeting: str | None = None
     notes: tuple[str, ...] = field(default=())
+    enumerated_at: datetime | None = None
 
     @property
     def accepted(self) -> tuple[Protocol, ...]:

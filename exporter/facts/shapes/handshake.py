@@ -1,6 +1,7 @@
 """How handshake facts are shown: metric families, samples, JSON."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated
 
@@ -215,6 +216,14 @@ class HandshakeKeys(TypedDict):
         dict[str, int], Key("connections of the handshake probe by what they were opened for", compared=False)
     ]
     notes: Annotated[list[str], Key("what stood in the way of the handshake probe", compared=False)]
+    enumerated_at: Annotated[
+        datetime | None,
+        Key(
+            "when a scan last asked for everything; later scans confirmed it in fewer connections; null when each "
+            "scan asks for everything",
+            compared=False,
+        ),
+    ]
 
 
 def document(facts: HandshakeFacts) -> HandshakeKeys:
@@ -244,6 +253,7 @@ def document(facts: HandshakeFacts) -> HandshakeKeys:
         "contradictions": list(facts.contradictions),
         "hellos": dict(facts.hellos),
         "notes": list(facts.notes),
+        "enumerated_at": facts.enumerated_at,
     }
 
 

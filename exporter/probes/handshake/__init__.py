@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from random import Random
 
 from exporter.errors import ProbeError
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.shapes.handshake import SHAPE
 from exporter.model import Reason
 from exporter.probes.base import Probe, Session
-from exporter.probes.handshake.engine import Engine
+from exporter.probes.handshake.rescan import Occasion, read
 
 _CLOCK_SECONDS = 0.001
 """How much too early a timer may fire, by the clock that it is compared with."""
@@ -20,7 +21,10 @@ async def _run(session: Session) -> HandshakeFacts:
     Raises:
         ProbeError: as `Engine.read`. With facts, when the time ran out before all was asked.
     """
-    facts = await Engine(session.dialer, session.known.get(HandshakeFacts)).read(until=session.until)
+    # Seeded with the time, so that samples differ from scan to scan and a scan can be repeated.
+    chance = Random(f"{session.target.name} {session.now}")  # noqa: S311 - no secret depends on it
+    occasion = Occasion(session.now, session.target.scan_interval, chance)
+    facts = await read(session.dialer, session.known.get(HandshakeFacts), occasion, session.until)
     facts = replace(facts, greeting=session.dialer.greeting)
     if session.until is not None and asyncio.get_running_loop().time() >= session.until - _CLOCK_SECONDS:
         detail = (

@@ -77,7 +77,7 @@ async def _first_order(
     A server may read only a part of the lists of groups and schemes. That hides some suites and not others, unless all
     have the same needs. Without an answer, the usual lists are offered.
     """
-    if query.groups is None and len({_needs(code) for code in found}) == 1:
+    if query.groups is None and len({needs(code) for code in found}) == 1:
         chosen_last = HelloQuery(query.protocol, query.suites, chosen_last=True)
         order, chosen = await _order_shown_by(conversation, chosen_last, found)
         if order is not None:
@@ -123,7 +123,7 @@ def order_shown(
     """
     shown = set()
     for offered, chosen in (choice for choice in choices if choice[1] in found):
-        alike = [code for code in found if code in offered and _needs(code) == _needs(chosen)]
+        alike = [code for code in found if code in offered and needs(code) == needs(chosen)]
         first = next(code for code in offered if code in alike)
         if len(alike) < 2 or first == alike[0] or (known and for_ecdsa(chosen) != for_ecdsa(found[0])):
             continue
@@ -136,7 +136,7 @@ def order_shown(
     return known or (CipherOrder.SERVER if shown == {CipherOrder.SERVER} else None)
 
 
-def _needs(code: int) -> tuple[object, ...]:
+def needs(code: int) -> tuple[object, ...]:
     """What a hello must offer besides the suite."""
     return for_ecdsa(code), for_dss(code), signed(code), layout(code)
 

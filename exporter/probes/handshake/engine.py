@@ -23,13 +23,17 @@ at the end of a protocol (`enumeration`).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from random import Random
+from types import MappingProxyType
 
 from exporter.facts.handshake import HandshakeFacts
 from exporter.model import Protocol
 from exporter.net.dial import Dialer
 from exporter.probes.handshake.conclusion import conclude, conclude_early, failure
+from exporter.probes.handshake.confirmation import Confirmation
 from exporter.probes.handshake.consistency import REPEATS
 from exporter.probes.handshake.conversation import Conversation
 from exporter.probes.handshake.exchange import NoAnswer, Unanswered
@@ -44,21 +48,64 @@ from exporter.probes.handshake.sweep import offer_once
 from exporter.probes.handshake.tls12 import TLS12Reader
 from exporter.probes.handshake.tls13 import read_tls13
 from exporter.probes.handshake.tolerance import find_tolerated_hello
-from exporter.tls.suites import CLASSIC_SUITES, TLS13_SUITES, VERSION_CODES
+from exporter.tls.suites import BY_NAME, CLASSIC_SUITES, TLS13_SUITES, VERSION_CODES
 
 _SLOW = 0.25
 """Share of the time there is. A server whose TLS 1.2 is not read by then is slow; others take a tenth of it at most."""
 
 
-class Engine:
-    """One scan of one server; `previous` is what the scan before found, where that still holds."""
+class ChangedError(Exception):
+    """An answer is not the one that a confirmation expects."""
 
-    def __init__(self, dialer: Dialer, previous: HandshakeFacts | None = None) -> None:
+
+class Engine:
+    """One scan of one server.
+
+    Attributes:
+        timed_out: the time was over before all was asked.
+    """
+
+    def __init__(
+        self,
+        dialer: Dialer,
+        previous: HandshakeFacts | None = None,
+        *,
+        samples: Random | None = None,
+        spent: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Create it: `previous` is what the scan before found, where that still holds.
+
+        With `samples`, which chooses at random, the accepted protocols of the scan before are only confirmed. `spent`
+        are connections by purpose that were opened before, to be counted too.
+        """
         self._conversation = Conversation(dialer, previous)
+        self._conversation.connections_by_purpose.update(spent)
         self._tls12 = TLS12Reader(self._conversation)
+        self._confirmation: Confirmation | None = None
+        self._expected: frozenset[Protocol] = frozenset()
+        if samples is not None and previous is not None:
+            self._confirmation = Confirmation(self._conversation, self._tls12, previous, samples)
+            self._expected = frozenset(previous.accepted) - {Protocol.SSL2}
+        self._changed = False
+        self.timed_out = False
         self._results: dict[Protocol, ProtocolResult] = {}
         self._early: dict[Protocol, ProtocolResult] = {}
         self._confirmed: set[Protocol] = set()
+
+    @property
+    def hellos(self) -> Counter[str]:
+        """Connections by purpose so far."""
+        return self._conversation.connections_by_purpose
+
+    def confirmable(self, facts: HandshakeFacts) -> bool:
+        """Whether these facts of the scan are complete, and so clear that a few answers can confirm them."""
+        names = [name for p in facts.accepted if p is not Protocol.SSL2 for name in facts.cipher_suites.get(p, ())]
+        return (
+            not (self.timed_out or facts.contradictions or facts.cipher_suites_incomplete or facts.asked_without)
+            and None not in facts.protocols.values()
+            and all(name in BY_NAME for name in names)
+            and (self._conversation.quirks.reads_long_lists or facts.accepted == (Protocol.TLS1_3,))
+        )
 
     async def read(self, until: float | None = None) -> HandshakeFacts:
         """All facts that hellos show.
@@ -66,11 +113,11 @@ class Engine:
         `until` is a time of the running loop, in seconds. What is not finished then is unknown.
 
         Raises:
+            ChangedError: an answer is not the one that the confirmation expects.
             ProbeError: the server was not reached, or no protocol was accepted, with the reason.
         """
         conversation, results = self._conversation, self._results
         fallback: bool | None = None
-        timed_out = False
         proved: frozenset[HelloQuery] = frozenset()
         try:
             async with asyncio.timeout_at(until):
@@ -78,11 +125,11 @@ class Engine:
                 fallback = await refuses_fallback(conversation, results)
                 proved = await prove_refusals(conversation, results)
         except TimeoutError:
-            timed_out = True
+            self.timed_out = True
             conclude_early(conversation, results, self._early, self._confirmed)
         conclude(conversation, results, proved)
         facts = summary(conversation, results, fallback)
-        if not timed_out:
+        if not self.timed_out:
             return facts
         # A server that has not ignored the groups so far may do so in an answer to a hello that was not sent.
         return replace(facts, ignores_supported_groups=facts.ignores_supported_groups or None)
@@ -103,6 +150,7 @@ class Engine:
             raise failure(self._conversation)  # what is not TLS in one version is not TLS in another
         for protocol in (Protocol.TLS1_1, Protocol.TLS1_0):
             results[protocol] = await self._read_protocol(protocol)
+            self._require_no_change()
         await self._ask_again((Protocol.TLS1_1, Protocol.TLS1_0), least=REPEATS)
 
         async def read(protocol: Protocol) -> None:
@@ -111,6 +159,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for protocol in (Protocol.TLS1_3, Protocol.SSL3, Protocol.SSL2):
                 group.create_task(read(protocol))
+        self._require_no_change()
         for protocols in ((Protocol.TLS1_1, Protocol.TLS1_0), (Protocol.TLS1_2,), (Protocol.TLS1_3,)):
             await self._ask_again(protocols, least=REPEATS)
         for protocol in (Protocol.SSL3, Protocol.SSL2):
@@ -131,7 +180,8 @@ class Engine:
     async def _read_first(self) -> ProtocolResult:
         """TLS 1.2, once more with plainer hellos if the server did not answer the usual ones."""
         conversation = self._conversation
-        result = await self._tls12.read(Protocol.TLS1_2)
+        result = await self._read_protocol(Protocol.TLS1_2)
+        self._require_no_change()
         refused = result.accepted is False and not result.unproved
         if conversation.accepted_any or refused or NoAnswer.NOT_TLS in conversation.no_answers:
             return result
@@ -139,7 +189,15 @@ class Engine:
             return await self._tls12.read(Protocol.TLS1_2)
         return result
 
+    def _require_no_change(self) -> None:
+        if self._changed:
+            raise ChangedError
+
     async def _read_protocol(self, protocol: Protocol) -> ProtocolResult:
+        if self._confirmation is not None and protocol in self._expected:
+            result = await self._confirmation.read(protocol)
+            self._changed |= result is None
+            return result or ProtocolResult()
         match protocol:
             case Protocol.SSL2:
                 return await read_ssl2(self._conversation)

@@ -97,13 +97,14 @@ async def enumerate_all(
     conversation: Conversation,
     base: Callable[[Collection[str]], HelloQuery],
     enumerations: Sequence[AnyEnumeration],
+    *,
+    together: bool = True,
 ) -> SuiteChoices:
     """Find all of each list; gives what was chosen of the suites offered for it.
 
     `base` gives, for the names of the lists to be restricted, a query with suites that use these lists and that the
-    server is known to accept.
+    server is known to accept. Not `together`: nothing more is expected, so no hello restricts several lists.
     """
-    together = True
     choices: SuiteChoices = []
     while still_open := [one for one in enumerations if one.open]:
         restricted = _next(still_open, together=together)

@@ -11,6 +11,7 @@ from exporter.probes.handshake.enumeration import AnyEnumeration, Enumeration, S
 from exporter.probes.handshake.life import SHORT_LIST
 from exporter.probes.handshake.protocol_result import ProtocolResult
 from exporter.probes.handshake.query import GROUPS, HelloQuery
+from exporter.probes.handshake.quirks import ServerQuirks
 from exporter.probes.handshake.server_hello import ServerHello
 from exporter.probes.handshake.sweep import Sweep, find_missing, sweep
 from exporter.tls.parameters import APPLICATION_PROTOCOLS, CLASSIC_GROUPS, SCHEMES, USUAL_CURVES
@@ -35,7 +36,7 @@ class TLS12Reader:
         long = await sweep(self._conversation, protocol, CLASSIC_SUITES)
         if long.wrong_version:
             return ProtocolResult(accepted=False)
-        quirks.refuses_by_closing |= long.unproved
+        keep_quirks(quirks, refuses_by_closing=long.unproved)
         ended = long.open is None or long.unproved
         order = None
         if ended and long.found and not quirks.reads_long_lists:
@@ -52,21 +53,20 @@ class TLS12Reader:
         """
         if len(long.found) > 1:
             result = await find_cipher_order(self._conversation, protocol, long.found, refused=long.remaining)
-            self._quirks.reads_long_lists = result.reads_past_refused
+            keep_quirks(self._quirks, reads_long_lists=result.reads_past_refused)
             return result.order
         for chosen_last in (True, False):
             query = HelloQuery(protocol, (*long.remaining, *long.found), chosen_last=chosen_last)
             answer = await self._conversation.put(query)
             if isinstance(answer, ServerHello) and answer.suite in long.found:
-                self._quirks.reads_long_lists = True
+                keep_quirks(self._quirks, reads_long_lists=True)
                 break
         return None
 
     def _hidden(self, long: Sweep) -> list[tuple[int, ...]]:
         """Lists of what the choice of a certificate may have hidden: suites for a kind that was never chosen."""
         kinds = [for_ecdsa(code) for code in long.found]
-        # Chosen for one kind, then for the other, then for the first again: so it did not choose the kind first.
-        self._quirks.mixes_certificates |= sum(one != other for one, other in pairwise(kinds)) > 1
+        keep_quirks(self._quirks, mixed=long.found)
         if self._quirks.mixes_certificates:
             return []
         lists = by_authentication(long.remaining, len(long.remaining))
@@ -87,7 +87,7 @@ class TLS12Reader:
         found += missing or []
         refused = [code for code in CLASSIC_SUITES if code not in found] if result.complete and not unproved else []
         conversation.consistency.refused_suites[protocol] = set(refused)
-        result.enumerations, choices = await self._enumerate(
+        result.enumerations, choices = await self.enumerate_rest(
             protocol, found, refused if self._quirks.reads_long_lists else []
         )
         order = order_shown(conversation, protocol, found, choices, order)
@@ -128,8 +128,8 @@ class TLS12Reader:
             found = again.found + [code for code in found if code not in again.found]
         return ProtocolResult(accepted=True, suites=found, complete=complete, unproved=unproved)
 
-    async def _enumerate(
-        self, protocol: Protocol, found: Sequence[int], refused: Sequence[int]
+    async def enumerate_rest(
+        self, protocol: Protocol, found: Sequence[int], refused: Sequence[int], *, together: bool = True
     ) -> tuple[list[AnyEnumeration], SuiteChoices]:
         """Find groups, signature schemes and application protocols, where answers showed that there are any.
 
@@ -152,7 +152,7 @@ class TLS12Reader:
                 return HelloQuery(protocol, tuple(found[: SHORT_LIST - 1]))
             return _refused_after(protocol, curves if "groups" in names else first, refused)
 
-        choices = await enumerate_all(conversation, base, enumerations)
+        choices = await enumerate_all(conversation, base, enumerations, together=together)
         if any(one.name == "groups" for one in enumerations):
             await _settle_group_order(conversation, HelloQuery(protocol, (curves[0],)))
         while seen.schemes and (others := [code for code in signing if _key(code) not in {_key(c) for c in first}]):
@@ -189,6 +189,27 @@ async def _settle_group_order(conversation: Conversation, base: HelloQuery) -> N
         for order in (groups[::-1], groups):  # the second only where the first does not show it
             if observations.group_order(base.protocol) is None:
                 await conversation.put(replace(base, groups=order, purpose=GROUPS))
+
+
+def keep_quirks(
+    quirks: ServerQuirks,
+    *,
+    reads_long_lists: bool = False,
+    refuses_by_closing: bool = False,
+    mixed: Sequence[int] = (),
+) -> None:
+    """Keep what answers showed; nothing is taken back. `mixed` are suites in the order in which they were chosen."""
+    quirks.reads_long_lists |= reads_long_lists
+    quirks.refuses_by_closing |= refuses_by_closing
+    quirks.mixes_certificates |= _mixes_kinds(mixed)
+
+
+def _mixes_kinds(found: Sequence[int]) -> bool:
+    """Whether suites for one kind of certificate were chosen, then for the other, then for the first again.
+
+    Then the server does not choose the kind first.
+    """
+    return sum(one != other for one, other in pairwise(map(for_ecdsa, found))) > 1
 
 
 def by_authentication(suites: Sequence[int], length: int) -> list[tuple[int, ...]]:
