@@ -64,8 +64,8 @@ generate: setup
 	$(BIN)/python tools/write_man.py
 
 lock: setup
-	$(LOCK) pyproject.toml --extra kubernetes -o requirements.lock
-	$(LOCK) pyproject.toml --extra kubernetes --group dev -o requirements-dev.lock
+	$(LOCK) pyproject.toml --extra kubernetes --extra celery -o requirements.lock
+	$(LOCK) pyproject.toml --extra kubernetes --extra celery --group dev -o requirements-dev.lock
 	printf 'hatchling\neditables\nsetuptools\n' | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
 # The long form of the property tests that `make test` runs short, then FUZZ_RUNS inputs, ten million by default, for the
