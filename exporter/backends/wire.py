@@ -166,7 +166,9 @@ def task_of(target: Target, known: Known, *, secrets: bool = False) -> str:
 
 
 def _proxy_on_wire(proxy: Proxy, *, secrets: bool) -> _Proxy:
-    whose: dict[str, Any] = {"user": proxy.user, "password": proxy.password} if secrets and proxy.user is not None else {}
+    whose: dict[str, Any] = (
+        {"user": proxy.user, "password": proxy.password} if secrets and proxy.user is not None else {}
+    )
     return _Proxy.model_construct(
         scheme=proxy.scheme, host=proxy.host, port=proxy.port, authenticated=proxy.user is not None, **whose
     )
