@@ -141,6 +141,12 @@ def tasks_queue(zone: str) -> Any:  # noqa: ANN401 - kombu has no types
     return Queue(f"tls-posture.tasks.{zone}", exchange, routing_key=zone, durable=True)
 
 
+def to_zone(zone: str) -> dict[str, Any]:
+    """Where tasks for a zone are sent. The exchange is ours, so that accounts need no right to write to any queue."""
+    queue = tasks_queue(zone)
+    return {"queue": queue, "exchange": queue.exchange, "routing_key": queue.routing_key}
+
+
 def results_exchange() -> Any:  # noqa: ANN401 - as above
     """Where workers send replies; the routing key is the exporter's id."""
     from kombu import Exchange  # noqa: PLC0415 - an extra

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from exporter.backends.celery_app import TASK, results_queue, tasks_queue
+from exporter.backends.celery_app import TASK, results_queue, to_zone
 from exporter.backends.messages import Parcel
 from exporter.text import escaped
 
@@ -138,7 +138,7 @@ class CeleryLink:
             self.app.send_task(
                 TASK,
                 args=[parcel.message],
-                queue=tasks_queue(one.zone),
+                **to_zone(one.zone),
                 producer=producer,
                 expires=parcel.expires,
                 expiration=parcel.start_seconds,
@@ -156,7 +156,8 @@ class CeleryLink:
     def _note(self, *, connected: bool) -> None:
         self.connected = connected
         self.losses += not connected
-        log.info("broker %s: %s", self.shown, "connected" if connected else "not connected")
+        state = "connected" if connected else "not connected"
+        log.info("broker %s: %s; the queue of replies is tls-posture.results.%s", self.shown, state, self.reply_to)
         self._call(self.hooks.connected, connected)
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,9 @@ def run(options: argparse.Namespace) -> int:
     app = make_app(broker_of(config.celery))
     from exporter.backends.celery_worker import Job, make_worker  # noqa: PLC0415 - it imports Celery, an extra
 
+    warnings.filterwarnings("ignore", module="celery")  # about what is set on purpose, and about root
+    if os.geteuid() == 0:
+        log.warning("the worker runs as root, which it does not need")
     with tempfile.TemporaryDirectory(prefix="tls-posture-worker-") as seen:
         job = Job(
             zone=options.zone,
