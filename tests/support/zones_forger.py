@@ -22,7 +22,7 @@ def task(*, start_by: datetime | None = None, number: str = "a") -> Tasks:
 def forge_messages(config: Path, office: Path, dmz: Path, exporter: str) -> None:
     """Send forged, repeated and late messages to the worker of dmz, and forged ones to an exporter."""
     app = make_app(broker_of(load_worker_config(config).celery))
-    keys = {"office": read_key(office), "dmz": read_key(dmz)}
+    keys = {"office": read_key(str(office)), "dmz": read_key(str(dmz))}
     reply = WorkerReply(kind="begun", ids=("b" * 32,))
     with app.connection_for_write() as connection:
         to_worker: list[Any] = [
@@ -32,6 +32,7 @@ def forge_messages(config: Path, office: Path, dmz: Path, exporter: str) -> None
             seal(reply, "dmz", keys["dmz"]),
             seal(task(start_by=datetime.now(UTC) - timedelta(seconds=1)), "dmz", keys["dmz"]),
         ]
+        to_worker += [seal(task(number="c"), "dmz", keys["dmz"])] * 2  # as if recorded, and sent again
         for message in to_worker:
             app.send_task(TASK, args=[message], **to_zone("dmz"), connection=connection, ignore_result=True)
         producer = connection.Producer(exchange=results_exchange(), serializer="json")

@@ -3,7 +3,7 @@
 Each zone is a network namespace with a web server at 10.9.0.1, which only its own worker can reach. It runs as root in
 namespaces of its own, so that nothing is left when it ends:
 
-    unshare --mount --net --pid --fork --kill-child --mount-proc python -m tests.support.zones_machine BROKER FOLDER
+    unshare --mount --net --pid --fork --kill-child --mount-proc python -m tests.support.zones_machine BROKER FOLDER [long]
 
 BROKER is redis or rabbitmq. FOLDER/found.json has what was seen.
 """
@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,12 @@ def refused() -> dict[str, float]:
     return {match[1]: value for name, value in metrics().items() if (match := pattern.match(name)) and value}
 
 
+def refused_by_worker() -> dict[str, float] | None:
+    """Tasks that the worker of dmz refused, by sample, when they include the repeated one, which comes last."""
+    found = {name: number for name, number in worker_metrics("dmz").items() if "tasks_refused_total" in name and number}
+    return found if any("repeated" in name for name in found) else None
+
+
 def set_up(machine: Machine) -> None:
     """Make namespaces, and run the commands and write the files of the document."""
     text = (ROOT / "docs/zones.md").read_text(encoding="utf-8")
@@ -207,6 +214,20 @@ def subjects() -> Mapping[str, str]:
     return {zone: json.dumps(api(f"targets/{name}")) for zone, name in TARGETS.items()}
 
 
+def kill_in_the_middle(machine: Machine) -> float:
+    """Kill a worker that is scanning; returns how many scans of the target have failed by that."""
+    server = machine.processes["server-office"].pid
+    os.kill(server, signal.SIGSTOP)
+    wait_for(lambda: worker_metrics("office").get("tls_posture_worker_batches_running"), "a scan is running")
+    failures = 'tls_posture_exporter_scans_total{outcome="failure"}'
+    before = metrics()[failures]
+    machine.kill("worker-office")
+    os.kill(server, signal.SIGCONT)
+    machine.start_worker("office")
+    scan("office")
+    return metrics()[failures] - before
+
+
 def run(machine: Machine) -> dict[str, Any]:
     """What happens to scans when something fails."""
     found: dict[str, Any] = {}
@@ -216,7 +237,7 @@ def run(machine: Machine) -> dict[str, Any]:
     for zone in ZONES:
         machine.start_worker(zone)
     for zone in ZONES:
-        wait_for(lambda zone=zone: scanned_at(zone), f"the first scan in {zone}")
+        wait_for(partial(scanned_at, zone), f"the first scan in {zone}")
     seen = subjects()
     found["own server"] = {zone: f"CN={zone}" in seen[zone] for zone in ZONES}
     found["other server"] = {
@@ -226,17 +247,9 @@ def run(machine: Machine) -> dict[str, Any]:
     found["reached from here"] = subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     forge(machine)
-    wait_for(lambda: len(refused()) >= 3, "forged messages are counted")
+    wait_for(lambda: "unknown" in refused(), "forged messages are counted")
     found["refused"] = refused()
-    found["refused by the worker"] = wait_for(
-        lambda: (
-            causes
-            if len(causes := {name: n for name, n in worker_metrics("dmz").items() if "refused_total" in name and n})
-            >= 3
-            else None
-        ),
-        "the worker refuses forged tasks",
-    )
+    found["refused by the worker"] = wait_for(refused_by_worker, "the worker refuses forged tasks")
     scan("dmz")
 
     machine.kill("broker")
@@ -255,6 +268,8 @@ def run(machine: Machine) -> dict[str, Any]:
     scan("dmz")
     found["failure is over"] = failure not in metrics()
 
+    if len(sys.argv) > 3:
+        found["after a kill in the middle"] = kill_in_the_middle(machine)
     machine.kill("worker-office", signal.SIGTERM)
     machine.kill("exporter", signal.SIGTERM)
     found["at the end"] = "both ended"
