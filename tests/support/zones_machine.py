@@ -1,9 +1,10 @@
-"""A machine with an exporter, a broker and two zones, set up by the commands and files of docs/zones.md.
+r"""A machine with an exporter, a broker and two zones, set up by the commands and files of docs/zones.md.
 
 Each zone is a network namespace with a web server at 10.9.0.1, which only its own worker can reach. It runs as root in
 namespaces of its own, so that nothing is left when it ends:
 
-    unshare --mount --net --pid --fork --kill-child --mount-proc python -m tests.support.zones_machine BROKER FOLDER [long]
+    unshare --mount --net --pid --fork --kill-child --mount-proc \
+        python -m tests.support.zones_machine BROKER FOLDER [long]
 
 BROKER is redis or rabbitmq. FOLDER/found.json has what was seen.
 """
