@@ -304,22 +304,29 @@ class CeleryBackend:
             self._around.refused(error.cause)
 
     def _take(self, zone: _Zone, reply: WorkerReply) -> None:
+        """Take what a reply says of each assignment; one that is over does not take the others with it."""
         for number in reply.ids:
-            one = self._open.get(number)
-            if one is None:
-                raise RefusedError(self._ended.get(number, RefusalCause.UNKNOWN), "nobody waits for it")
-            if one.target.zone != zone.name:
-                raise RefusedError(RefusalCause.ZONE, "it is about a target of another zone")
-            if not one.published:
-                raise RefusedError(RefusalCause.UNKNOWN, "it was not sent yet")
-            if one.answer.done():
-                raise RefusedError(RefusalCause.REPEATED, "it is answered")
-            one.begun.set()
-            if reply.kind == "done":
-                self._answer(one, reply)
-            elif reply.kind == "refused":
-                detail = f"the worker refused the task: {escaped(reply.problem or 'it does not say why')}"
-                _fail(one, LostError(Reason.NO_WORKER, detail, again=False))
+            try:
+                self._take_one(zone, reply, number)
+            except RefusedError as error:
+                self._around.refused(error.cause)
+
+    def _take_one(self, zone: _Zone, reply: WorkerReply, number: str) -> None:
+        one = self._open.get(number)
+        if one is None:
+            raise RefusedError(self._ended.get(number, RefusalCause.UNKNOWN), "nobody waits for it")
+        if one.target.zone != zone.name:
+            raise RefusedError(RefusalCause.ZONE, "it is about a target of another zone")
+        if not one.published:
+            raise RefusedError(RefusalCause.UNKNOWN, "it was not sent yet")
+        if one.answer.done():
+            raise RefusedError(RefusalCause.REPEATED, "it is answered")
+        one.begun.set()
+        if reply.kind == "done":
+            self._answer(one, reply)
+        elif reply.kind == "refused":
+            detail = f"the worker refused the task: {escaped(reply.problem or 'it does not say why')}"
+            _fail(one, LostError(Reason.NO_WORKER, detail, again=False))
 
     def _answer(self, one: _Open, reply: WorkerReply) -> None:
         try:

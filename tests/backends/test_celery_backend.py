@@ -283,3 +283,16 @@ def test_the_last_scan_of_an_old_configuration_ends_its_connection() -> None:
         await closed.wait()
 
     run(scenario)
+
+
+def test_an_assignment_that_is_over_does_not_take_others_of_its_reply_with_it() -> None:
+    async def scenario(exporter: Exporter) -> None:
+        scan = exporter.scan(target(scan_timeout=timedelta(seconds=0.01)))
+        (assignment,) = (await exporter.broker.tasks()).assignments
+        exporter.reply("begun", "f" * 32, assignment.id)
+        assert exporter.refused == [RefusalCause.UNKNOWN]
+        (again,) = (await exporter.broker.tasks()).assignments
+        exporter.reply("refused", again.id, problem="x")
+        assert (await scan)[0].failures[0].detail == "the worker refused the task: x"
+
+    run(scenario, SHORT)
