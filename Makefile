@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills lists hostile kubernetes oracles pictures screenshots sessions clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -64,8 +64,8 @@ generate: setup
 	$(BIN)/python tools/write_man.py
 
 lock: setup
-	$(LOCK) pyproject.toml --extra kubernetes -o requirements.lock
-	$(LOCK) pyproject.toml --extra kubernetes --group dev -o requirements-dev.lock
+	$(LOCK) pyproject.toml --extra kubernetes --extra celery -o requirements.lock
+	$(LOCK) pyproject.toml --extra kubernetes --extra celery --group dev -o requirements-dev.lock
 	printf 'hatchling\neditables\nsetuptools\n' | $(LOCK) -c requirements-dev.lock - -o requirements-build.lock
 
 # The long form of the property tests that `make test` runs short, then FUZZ_RUNS inputs, ten million by default, for the
@@ -98,6 +98,10 @@ hostile: setup
 # KUBERNETES_CACHE is the folder of the programs. KUBERNETES_RECORD=1 renews the answers that the tests replay.
 kubernetes: setup
 	$(BIN)/pytest -q tests/kubernetes/real_cluster.py
+
+# The deployment of docs/zones.md with Redis and with RabbitMQ, in network namespaces: root, five minutes.
+zones: setup
+	ZONES=1 $(BIN)/pytest -q tests/real/test_zones.py
 
 # Compares ours with other scanners on many servers and on vulnerable ones, and our grade with that of testssl.sh
 # (oracles/README.md); two hours. TESTSSL=PATH uses another testssl.sh for the grade.

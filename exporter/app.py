@@ -12,6 +12,7 @@ from secrets import token_hex
 from exporter.backends import Backend, LocalBackend
 from exporter.backends.process import Reports
 from exporter.backends.processes import ProcessBackend, ScanProcesses
+from exporter.backends.remote import RemoteScans
 from exporter.config import Config
 from exporter.environment import make_resolver, utc_now
 from exporter.errors import ConfigError, Problem
@@ -128,6 +129,7 @@ class App:
                 not_tried=self._own.attacks_not_tried.inc,
             ),
         )
+        self._remote = RemoteScans(now, self._own.count_refused, self._own.note_broker)
         self._keys = KeyIndex()
         self._exposition = Exposition(self._own)
         self.store = store if store is not None else Store(lambda: self._store_failed(StoreError.RECORD))
@@ -253,14 +255,14 @@ class App:
             loaded = self._loader.with_lists(loaded, loaded.staged.groups)
         before, targets = self._publisher.setup.targets, loaded.setup.targets
         environment = self._make_environment(loaded.config)
-        backend = self._make_backend(environment)
+        remote = self._remote.prepare(loaded.config.remote)
         try:
             self._use(loaded.setup)
         except Exception:
             self.discovery.abandon(loaded.staged)
             raise
         self.discovery.use(loaded.staged)
-        self._backend, self._loaded = backend, loaded
+        self._backend, self._loaded = self._remote.use(remote) or self._make_backend(environment), loaded
         self._note_lists()
         using = Using(Allow(loaded.config.probe.allow), loaded.setup.judge, environment, self._make_backend)
         self._probing.use(loaded.config.global_, using)
@@ -492,6 +494,7 @@ class App:
         await self.discovery.stop(WRITE_WITHIN)
         if not await self.schedule.stop(STOP_WITHIN):
             log.warning("some scans did not end in time")
+        self._remote.stop()
         await self._probing.stop()
         await self._processes.close()
         await self._workers.close()

@@ -4,6 +4,7 @@ import logging
 from datetime import UTC, datetime
 
 from exporter.config import Config
+from exporter.config.sections import ResolverSettings
 from exporter.net import nameservers
 from exporter.net.records import MOST_ENTRIES, RecordResolver
 from exporter.net.resolvconf import SystemResolver
@@ -17,11 +18,15 @@ def utc_now() -> datetime:
 
 
 def make_resolver(config: Config, *, most_entries: int = MOST_ENTRIES) -> RecordResolver:
+    """The resolver for DNS records of this configuration; see `make_resolver_of`."""
+    return make_resolver_of(config.global_.resolver, most_entries=most_entries)
+
+
+def make_resolver_of(settings: ResolverSettings | None, *, most_entries: int = MOST_ENTRIES) -> RecordResolver:
     """The resolver for DNS records: the configured name servers, else the system's, whose changes it follows.
 
     Without name servers every lookup fails, which makes the answers unknown. With `most_entries=0` it has no cache.
     """
-    settings = config.global_.resolver
     if settings is None:
         system = SystemResolver()
         resolver = system.read()

@@ -113,6 +113,7 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     WORKER_CRASHED = "worker_crashed"
     BLOCKED = "blocked"
+    NO_WORKER = "no_worker"
     INTERNAL = "internal"
 
 
@@ -214,6 +215,7 @@ class Target:
             configured.
         questions: what its policies need from the DNS in addition to CAA.
         clients: ids of the clients whose connections are shown in metrics.
+        zone: whose workers scan it; empty if this process does.
     """
 
     name: str
@@ -243,6 +245,7 @@ class Target:
     distribution: str | None = None
     questions: frozenset[DnsQuestion] = frozenset()
     clients: tuple[str, ...] = ()
+    zone: str = ""
 
     @property
     def verified_name(self) -> str:

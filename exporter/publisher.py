@@ -235,4 +235,5 @@ def service_key(target: Target) -> str:
 def _service(target: Target) -> tuple[object, ...]:
     where = target.host, target.port, target.connect_address, target.addresses, target.ip_protocol
     way = target.proxy and str(target.proxy)  # another password leads to the same service, another proxy need not
-    return *where, way, target.starttls, target.server_name, target.ca_file, target.client_certificate
+    zone = (target.zone,) if target.zone else ()  # the same address is another machine there
+    return *where, way, target.starttls, target.server_name, target.ca_file, target.client_certificate, *zone

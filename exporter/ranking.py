@@ -77,7 +77,7 @@ def unreached(result: ScanResult) -> Reason | None:
     if result.success or result.probes.get(_HANDSHAKE, False):
         return None
     reason = next((one.reason for one in result.failures if one.probe == _HANDSHAKE), None)
-    return None if reason is Reason.INTERNAL else reason
+    return None if reason in {Reason.INTERNAL, Reason.NO_WORKER} else reason
 
 
 def is_reached(report: Report) -> bool:
@@ -145,6 +145,7 @@ CAUSES: Mapping[Reason, str] = MappingProxyType(
         Reason.DEADLINE_EXCEEDED: "the time limit of the scan is over",
         Reason.WORKER_CRASHED: "a worker process ended",
         Reason.BLOCKED: "the server blocks scans",
+        Reason.NO_WORKER: "no worker of its zone scans it",
         Reason.INTERNAL: "an error of the exporter",
     }
 )

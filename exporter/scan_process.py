@@ -20,9 +20,8 @@ from typing import Any
 
 from exporter.backends.process import MOST_LINE_BYTES
 from exporter.backends.wire import results_document, target_and_known
-from exporter.config import Config
 from exporter.config.sections import ResolverSettings
-from exporter.environment import make_resolver, utc_now
+from exporter.environment import make_resolver_of, utc_now
 from exporter.errors import ProbeError
 from exporter.logs.about import current
 from exporter.logs.trace import Trace, tracing
@@ -110,9 +109,7 @@ class _Scanner:
             settings = ResolverSettings.model_construct(
                 **{**resolver, "timeout": timedelta(seconds=resolver["timeout"])}
             )
-        config = Config()
-        config = config.model_copy(update={"global_": config.global_.model_copy(update={"resolver": settings})})
-        self._environment = Environment(utc_now, make_resolver(config), self._gate, workers=self._workers)
+        self._environment = Environment(utc_now, make_resolver_of(settings), self._gate, workers=self._workers)
         self._tell_life()
 
     def _tell_life(self) -> None:

@@ -63,6 +63,8 @@ def test_a_file_that_says_nothing_gives_the_defaults(tmp_path: Path, text: str) 
         "http": None,
         "contact": None,
         "clients": None,
+        "zone": None,
+        "backend": "local",
         "resolver": None,
     }
 
@@ -74,6 +76,7 @@ def test_a_key_without_a_value_is_as_good_as_none(tmp_path: Path) -> None:
 
 def test_every_global_option_is_taken(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
+    (tmp_path / "office.key").write_text("k" * 32)
     client = str(pem_file(tmp_path / "client.pem", CLIENT, key=CLIENT))
     config = _load(
         tmp_path,
@@ -92,6 +95,8 @@ global:
   addresses: all
   ip_protocol: ip6
   max_concurrent_scans: 3
+  backend: celery
+  zone: office
   ca_file: ca.pem
   trust_stores: {internal: ca.pem}
   tls_config: {cert_file: client.pem, key_file: client.pem}
@@ -102,6 +107,9 @@ global:
     nameservers: [192.0.2.53, "2001:db8::53"]
     port: 5353
     timeout: 1s
+celery:
+  broker_url: redis://127.0.0.1
+  zones: {office: {key_file: office.key}}
 metrics:
   detail: full
 """,
@@ -128,6 +136,8 @@ metrics:
         "tls_config": {"cert_file": client, "key_file": client},
         "contact": "https://example.com/scans",
         "clients": ["android-4.4.2", "java-8u161"],
+        "zone": "office",
+        "backend": "celery",
         "http": {"path": "/a?b=c", "host": "other.example.com", "user_agent": "scanner/1 (x)", "port": "off"},
     }
     assert usual.resolver is not None

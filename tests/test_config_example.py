@@ -40,13 +40,14 @@ def _section(start: str, end: str | None) -> str:
 
 PLACES = {
     "Config": SOURCE,
-    "GlobalSettings": _section("global", "metrics"),
-    "ResolverSettings": _section("global", "metrics").split("resolver:", 1)[1],
+    "GlobalSettings": _section("global", "# celery"),
+    "ResolverSettings": _section("global", "# celery").split("resolver:", 1)[1],
     "ExceptionSettings": _section("# exceptions", "allow_empty"),
+    **dict.fromkeys(("CelerySettings", "BrokerTls", "ZoneSettings"), _section("# celery", "metrics")),
     "MetricsSettings": _section("metrics", "software"),
     "SoftwareSettings": _section("software", "targets"),
     "TargetSettings": _section("targets", None),
-    "HttpSettings": _section("global", "metrics").split("http:\n", 1)[1],
+    "HttpSettings": _section("global", "# celery").split("http:\n", 1)[1],
     "TlsSettings": SOURCE.split("tls_config:", 1)[1],
     "FileSource": _section("# file_sd_configs", "# http_sd_configs"),
     **dict.fromkeys(
@@ -101,6 +102,8 @@ def test_its_commented_options_load_once_their_files_are_there(tmp_path: Path) -
     (tmp_path / "secrets").mkdir()
     for name in ("user", "password", "key", "token"):
         (tmp_path / "secrets" / f"inventory-{name}").touch()
+    for name in ("broker-password", "zone-office.key", "zone-dmz.key"):
+        (tmp_path / "secrets" / name).write_text("k" * 32)
     (tmp_path / "policies").mkdir()
     own_policy = tmp_path / "policies" / "own.yaml"
     checklist = shipped()["kopano-checklist"].read_text(encoding="utf-8")

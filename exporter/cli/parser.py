@@ -38,7 +38,19 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (_serve, _scan, _report, _check_config, _targets, _diff, _explain, _policies, _completion, _demo):
+    for command in (
+        _serve,
+        _scan,
+        _report,
+        _check_config,
+        _targets,
+        _diff,
+        _explain,
+        _policies,
+        _completion,
+        _demo,
+        _worker,
+    ):
         command(commands.add_parser)
     return parser
 
@@ -261,6 +273,23 @@ def _demo(add: Add) -> None:
     command.add_argument("--once", action="store_true", help="leave after the table")
     command.add_argument("--web.listen-address", dest="listen_address", default=DEFAULT_ADDRESS, metavar="ADDRESS")
     command.set_defaults(module="demo")
+
+
+def _worker(add: Add) -> None:
+    command = add("worker", parents=[_logging("info")], help="scan the targets of a zone for an exporter elsewhere")
+    _config_file(command, required=True)
+    command.add_argument("--zone", required=True, metavar="NAME", help="the zone whose targets are scanned")
+    command.add_argument(
+        "--processes", type=_count, metavar="N", help="processes that scan (default: the number of processors)"
+    )
+    command.add_argument(
+        "--web.listen-address",
+        dest="listen_address",
+        action="append",
+        metavar="ADDRESS",
+        help="address of /metrics, repeatable (default: none)",
+    )
+    command.set_defaults(module="worker")
 
 
 def _logging(level: str) -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from exporter.config.celery import DEFAULT_ZONE
 from exporter.config.sections import Config
 from exporter.config.values import DIRECT, NEVER, SYSTEM
 from exporter.errors import Problem
@@ -21,6 +22,7 @@ def problems_across(config: Config, document: Document, policy_name: PolicyName)
     problems = _duplicates(config, document) + _too_long(config, document) + _too_old(config, document)
     problems += _too_often(config, document) + _unknown_stores(config, document)
     problems += _out_of_reach(config, document) + _resolved_elsewhere(config, document)
+    problems += _unknown_zones(config, document)
     return problems + _policies_twice(config, document, policy_name)
 
 
@@ -121,6 +123,29 @@ def _resolved_elsewhere(config: Config, document: Document) -> list[Problem]:
             if choice is not any_of_them:
                 message = f"is {choice}, but the proxy resolves the name; it can only be {any_of_them}"
                 problems.append(document.problem(("targets", index, key), message))
+    return problems
+
+
+def _unknown_zones(config: Config, document: Document) -> list[Problem]:
+    """Zones that have no workers."""
+    usual, celery = config.global_, config.celery
+    if usual.backend == "celery" and celery is None:
+        return [document.problem(("global", "backend"), "is celery, but there is no section celery")]
+    known = list(celery.zones) if celery and usual.backend == "celery" else None
+    problems = []
+    named: dict[tuple[str | int, ...], str | None] = {("global",): usual.zone}
+    named |= {("targets", index): target.zone for index, target in enumerate(config.targets)}
+    for section, zone in named.items():
+        if zone is not None and known is None:
+            problems.append(document.problem((*section, "zone"), "needs backend: celery"))
+        elif zone is not None and known is not None and zone not in known:
+            message = f"unknown zone {quoted(zone)}{suggestion_or_all(zone, known)}"
+            problems.append(document.problem((*section, "zone"), message))
+    if known is not None and usual.zone is None and DEFAULT_ZONE not in known:
+        for index, target in enumerate(config.targets):
+            if target.zone is None:
+                message = f"has no zone, and celery.zones has none with the name {DEFAULT_ZONE}"
+                problems.append(document.problem(("targets", index), message))
     return problems
 
 

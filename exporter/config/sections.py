@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from exporter.clients.files import ClientIds
+from exporter.config.celery import BACKENDS, CelerySettings, ZoneName
 from exporter.config.discovery import DnsSource, FileSource, SourceSettings
 from exporter.config.exceptions import ExceptionSettings
 from exporter.config.http_client import HttpSource
@@ -155,6 +156,7 @@ class ScanSettings(Section):
     tls_config: TlsSettings | None = None
     http: HttpSettings | None = None
     clients: ClientIds | None = None
+    zone: ZoneName | None = None
 
     @model_validator(mode="after")
     def _one_store(self) -> Self:
@@ -207,9 +209,17 @@ class GlobalSettings(ScanSettings):
     addresses: AddressesChoice = Addresses.ONE
     ip_protocol: IpProtocolChoice = IpProtocol.ANY
     max_concurrent_scans: Count = 10
+    backend: str = BACKENDS[0]
     contact: Contact | None = None
     resolver: ResolverSettings | None = None
     trust_stores: dict[StoreName, StoreFile] = Field(default_factory=dict)
+
+    @field_validator("backend")
+    @classmethod
+    def _known_backend(cls, value: str) -> str:
+        if value not in BACKENDS:
+            raise ValueError(not_one_of(quoted(value), value, BACKENDS))
+        return value
 
 
 class TargetSettings(ScanSettings):
@@ -330,6 +340,7 @@ class Config(Section):
     """The complete file."""
 
     global_: GlobalSettings = Field(default_factory=GlobalSettings, alias="global")
+    celery: CelerySettings | None = None
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     software: SoftwareSettings = Field(default_factory=SoftwareSettings)
     policy_files: list[PolicyText] = Field(default_factory=list)
@@ -342,6 +353,11 @@ class Config(Section):
     kubernetes_sd_configs: list[KubernetesSource] = Field(default_factory=list)
     relabel_configs: list[RelabelSettings] = Field(default_factory=list)
     probe: ProbeSettings = Field(default_factory=ProbeSettings)
+
+    @property
+    def remote(self) -> CelerySettings | None:
+        """Where scans run on other machines; None if this process scans."""
+        return self.celery if self.global_.backend == "celery" else None
 
     @property
     def sources(self) -> dict[str, SourceSettings]:

@@ -32,5 +32,6 @@ REASONS: Mapping[Reason, str] = {
     Reason.DEADLINE_EXCEEDED: "the time of the scan ended",
     Reason.WORKER_CRASHED: "the process that tries attacks ended",
     Reason.BLOCKED: "the server blocked the scan",
+    Reason.NO_WORKER: "no worker of its zone scanned it",
     Reason.INTERNAL: "an error of the exporter or its machine",
 }

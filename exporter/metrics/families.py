@@ -19,7 +19,7 @@ TARGET_INFO = Family(
         Label("starttls", "the dialogue before TLS; empty without one"),
         Label("server_name", "name for SNI and in the certificate; empty without one", example="www.example.com"),
         Label("policy", "names of its policies, joined by commas", example="kopano-checklist"),
-        Label("zone", "always empty"),
+        Label("zone", "whose workers scan it; empty without `backend: celery`"),
     ),
 )
 SCAN_SUCCESS = Family(

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from exporter import __version__
+from exporter.backends.messages import RefusalCause
 from exporter.clients.files import shipped_clients
 from exporter.dispatch import Gauges
 from exporter.lanes import Lane
@@ -414,6 +415,30 @@ DISCOVERED = Family(
     ),
     example=20,
 )
+BROKER_CONNECTED = Family(
+    "tls_posture_exporter_broker_connected",
+    "Whether the exporter is connected to the broker; if not, scans wait, and what is known is shown",
+    Unit.FLAG,
+    "without `backend: celery`",
+)
+RESULTS_REFUSED = Family(
+    "tls_posture_exporter_results_refused_total",
+    "Messages from the broker that were not believed, and changed nothing",
+    Unit.COUNT,
+    NEVER,
+    labels=(
+        Label(
+            "cause",
+            "`malformed`: no message of a worker; `signature`: not signed with the key of its zone; `zone`: of an "
+            "unknown zone, or about a target of another zone; `unknown`: about a scan that this exporter did not ask "
+            "for; `repeated`: about a scan with a result; `late`: about a scan that nobody waits for any more; "
+            "`invalid`: not what a scan of the target can find",
+            tuple(RefusalCause),
+        ),
+    ),
+    example=0,
+    kind="counter",
+)
 OWN_FAMILIES = (
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
@@ -457,6 +482,8 @@ OWN_FAMILIES = (
     DISCOVERY_TIMESTAMP,
     DISCOVERY_FILE_TIMESTAMP,
     DISCOVERED,
+    BROKER_CONNECTED,
+    RESULTS_REFUSED,
 )
 """The exporter's metrics about itself, in the order shown; prometheus_client adds `process_` and `python_`."""
 
@@ -558,8 +585,14 @@ class OwnMetrics:
         self.registry.register(_LocalErrors())
         self._log_lines_dropped, self._dropped_lines = self._counter(LOG_LINES_DROPPED), 0
         self._sources_up, self._sources_at = self._gauge(DISCOVERY_SUCCESSFUL), self._gauge(DISCOVERY_TIMESTAMP)
-        self._sources_files = self._gauge(DISCOVERY_FILE_TIMESTAMP)
-        self._discovered = self._gauge(DISCOVERED)
+        self._sources_files, self._discovered = self._gauge(DISCOVERY_FILE_TIMESTAMP), self._gauge(DISCOVERED)
+        self._add_broker()
+
+    def _add_broker(self) -> None:
+        self._broker_connected = Maybe(BROKER_CONNECTED, self.registry)
+        self._results_refused = self._counter(RESULTS_REFUSED)
+        for cause in RefusalCause:
+            self._results_refused.labels(cause)
 
     def count_dropped_lines(self, total: int) -> None:
         """Set how many log lines were dropped since the start."""
@@ -623,6 +656,14 @@ class OwnMetrics:
     def note_web_config(self, usable: bool) -> None:
         """Record whether the web configuration could be used when it was looked at."""
         self.web_config_successful.value = float(usable)
+
+    def note_broker(self, connected: bool | None) -> None:
+        """Record whether the exporter is connected to the broker; None if it has none."""
+        self._broker_connected.value = None if connected is None else float(connected)
+
+    def count_refused(self, cause: RefusalCause) -> None:
+        """Count a message from the broker that was not believed."""
+        self._results_refused.labels(cause).inc()
 
     def note_reload(self, now: datetime | None) -> None:
         """Record a reload that worked now; None for one that failed."""

@@ -64,7 +64,7 @@ def target_samples(target: Target, policies: Sequence[Policy]) -> Iterator[Sampl
         "starttls": target.starttls or "",
         "server_name": target.server_name or "",
         "policy": ",".join(policy.name for policy in policies),
-        "zone": "",
+        "zone": target.zone,
     }
     yield Sample(TARGET_INFO, 1, identity)
     yield Sample(INTERVAL, target.scan_interval.total_seconds())

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from exporter import __version__
 from exporter.config import Config
+from exporter.config.celery import DEFAULT_ZONE
 from exporter.config.sections import GlobalSettings, HttpSettings, TargetSettings
 from exporter.config.values import DIRECT, NEVER, OFF, SYSTEM
 from exporter.model import Addresses, ClientCertificate, HttpOptions, Target, is_ip
@@ -61,6 +62,7 @@ def make_target(settings: TargetSettings, defaults: GlobalSettings) -> Target:
         scan_timeout=min(scan_timeout, interval),
         vulnerability_interval=_vulnerability_interval(settings, defaults, interval),
         clients=tuple((defaults.clients or ()) if settings.clients is None else settings.clients),
+        zone=_zone(settings, defaults),
         max_age=settings.max_age or defaults.max_age or MAX_AGE_INTERVALS * interval,
     )
 
@@ -111,6 +113,10 @@ def _http(settings: TargetSettings, defaults: GlobalSettings) -> HttpOptions:
         user_agent=own.user_agent or usual.user_agent or f"tls-posture-exporter/{__version__}{contact}",
         port=None if port == OFF or isinstance(port, str) else port,
     )
+
+
+def _zone(settings: TargetSettings, defaults: GlobalSettings) -> str:
+    return (settings.zone or defaults.zone or DEFAULT_ZONE) if defaults.backend == "celery" else ""
 
 
 def _usual_pace(protocol: str, defaults: GlobalSettings) -> tuple[int, timedelta]:

@@ -29,7 +29,7 @@ _OPTIONS = {
     for option in (
         *("host", "port", "protocol", "starttls", "server_name", "connect_address", "mail_domain", "distribution"),
         *("scan_interval", "scan_timeout", "timeout", "max_age", "vulnerability_interval", "ehlo_name"),
-        *("connections_per_host", "connection_gap", "addresses", "ip_protocol", "trust_store"),
+        *("connections_per_host", "connection_gap", "addresses", "ip_protocol", "trust_store", "zone"),
     )
 } | {NAME: "name"}
 """Labels with options of a target. Options that name files or a proxy are not among them, because others write the
@@ -257,7 +257,7 @@ class _Merging:
 
 def _service(target: Target) -> tuple[object, ...]:
     """What two targets have in common if one scan is enough for both."""
-    return target.host, target.port, target.starttls, target.server_name, target.connect_address
+    return target.host, target.port, target.starttls, target.server_name, target.connect_address, target.zone
 
 
 def _label_sets(groups: Sequence[Group]) -> Iterator[dict[str, str]]:
