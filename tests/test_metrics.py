@@ -556,7 +556,7 @@ def test_full_detail_adds_suites_and_groups_and_nothing_else() -> None:
     added |= {"tls_posture_grade_trust_ignored_rank"}
     added |= {"tls_posture_probe_last_success_timestamp_seconds", "tls_posture_scan_bytes"}
     added |= {family.name for family in CERTIFICATE.shape.full}
-    assert {family.name for family in FULL_DETAIL} == added | {"tls_posture_addresses"}
+    assert {family.name for family in FULL_DETAIL} == added
     assert set(full) - set(default) == added
     assert {name: full[name] for name in default} == default
     assert len(full["tls_posture_cipher_suite_info"]) == 18

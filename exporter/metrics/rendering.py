@@ -48,7 +48,6 @@ FULL_DETAIL = frozenset(
     (
         PROBE_LAST_SUCCESS,
         BYTES,
-        ADDRESSES,
         *(family for part in SHOWN for family in part.full),
         *(family for check in CHECKS for family in check.full),
     )

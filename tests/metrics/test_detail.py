@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.metrics import FAMILIES, FULL_DETAIL, report_samples
+from exporter.metrics.families import ADDRESSES
 from exporter.model import Family
 from tests.support.facts import KOPANO, report
 
@@ -15,7 +16,8 @@ QUERIES = "\n".join(
     file.read_text()
     for file in (*sorted((ROOT / "grafana").glob("*.json")), ROOT / "prometheus" / "tls-posture.rules.yaml")
 )
-DEFAULT = [family for family in FAMILIES if family not in FULL_DETAIL]
+ONLY_WITH_ALL_ADDRESSES = ADDRESSES
+DEFAULT = [family for family in FAMILIES if family not in FULL_DETAIL | {ONLY_WITH_ALL_ADDRESSES}]
 
 
 @pytest.mark.parametrize("family", DEFAULT, ids=lambda family: family.name)
