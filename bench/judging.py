@@ -1,7 +1,8 @@
 """What judging between scans costs: a day of a fleet that is scanned hourly, in CPU time.
 
-Each target is judged when time alone can change its judgement. For comparison, the same fleet is judged once completely,
-which is what each minute would cost if all were judged every minute. The judgements of scans are not counted.
+Each target is judged when time alone can change its judgement. For comparison, the same fleet is judged once
+completely, which is what each minute would cost if all were judged every minute. The judgements of scans are not
+counted.
 
 .venv/bin/python -m bench.judging 10000
 """
@@ -87,13 +88,13 @@ async def measure(number: int) -> None:
     day = Day(SAMPLE)
     await day.run()
     scale = number / SAMPLE
-    print(f"{SAMPLE} targets were scanned hourly for a day; the figures are for {number:,}")
-    print(f"judgements between scans    {day.judged * scale:10,.0f} a day, {day.judged / SAMPLE:.2f} a target")
-    print(
+    print(f"{SAMPLE} targets were scanned hourly for a day; the figures are for {number:,}")  # noqa: T201
+    print(f"judgements between scans    {day.judged * scale:10,.0f} a day, {day.judged / SAMPLE:.2f} a target")  # noqa: T201
+    print(  # noqa: T201
         f"CPU of them and of looking  {day.seconds * scale:10.1f} s a day, {day.seconds * scale / 864:.3f} % of a core"
     )
     once = await day.once() * scale
-    print(f"CPU of judging all once     {once:10.1f} s, {once / 0.6:.1f} % of a core if it were every minute")
+    print(f"CPU of judging all once     {once:10.1f} s, {once / 0.6:.1f} % of a core if it were every minute")  # noqa: T201
 
 
 def main() -> None:

@@ -372,7 +372,7 @@ class App:
         scanned, begun = self._publisher.setup.targets[name], asyncio.get_running_loop().time()
         with self._probing.traced(name):
             known = self._publisher.known(scanned)
-            if self.schedule.was_asked_for(name):
+            if self.schedule.was_asked_for(name) or self._publisher.fails_by_hellos(name):
                 known = {address: to_be_enumerated(facts) for address, facts in known.items()}
             found = await self._backend.run(scanned, known, late)
         self.schedule.keep(name)

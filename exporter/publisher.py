@@ -8,11 +8,20 @@ from hashlib import sha256
 from exporter.fleet import KeyIndex
 from exporter.judge import Judge, held, seen_after, together
 from exporter.metrics import Exposition, Lines, render_reports, render_target, target_samples
-from exporter.model import Facts, Report, ScanResult, Seen, Target
+from exporter.model import Facts, Report, ScanResult, Seen, Target, Verdict
 from exporter.moments import Now
 from exporter.store import Store
 from exporter.store.saved import Saved
 from exporter.summaries import LatestVerdicts, Summary, judged_of
+
+NOT_BY_HELLOS = frozenset(
+    {
+        *("hsts", "hsts_on_errors", "hsts_preload", "http_redirect", "server_software"),
+        *("caa", "caa_issuer", "dnssec", "dane", "mta_sts", "mta_sts_policy"),
+        *("certificate_valid", "certificate_expiry", "certificate_lifetime", "certificate_chain"),
+    }
+)
+"""Checks that a scan decides anew however few hellos it sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,13 @@ class Publisher:
         """The valid facts of each address of the target."""
         now = self.now()
         return {one.address: held(one.facts, target, now) for one in self._store.seen(target)}
+
+    def fails_by_hellos(self, name: str) -> bool:
+        """Whether the target fails a check that is decided by what hellos show."""
+        judged = self._judged.get(name)
+        return judged is not None and any(
+            one.verdict is Verdict.FAIL and one.check not in NOT_BY_HELLOS for one in judged.verdicts
+        )
 
     def seen(self, target: Target) -> tuple[Seen, ...]:
         """What was seen of the target, by address; empty if it was never scanned."""

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from exporter.checks.registry import CHECKS
 from exporter.config import Config
 from exporter.config.sections import TargetSettings
 from exporter.fleet import KeyIndex
 from exporter.metrics import Exposition, OwnMetrics
-from exporter.model import Addresses, Protocol, Target
-from exporter.publisher import Publisher, Setup, same_service
+from exporter.model import Addresses, Facts, Protocol, Target
+from exporter.publisher import NOT_BY_HELLOS, Publisher, Setup, same_service
 from exporter.store import Store
 from exporter.store.changelog import LogQuery
 from exporter.store.database import Database
@@ -61,6 +62,25 @@ class Shown:
 
 ONE = make_target(name="one")
 SEEN = facts(handshake())
+
+
+WITH_TLS10 = {**GOOD_SUITES, Protocol.TLS1_0: ("TLS_RSA_WITH_AES_128_CBC_SHA",)}
+
+
+def test_what_hellos_do_not_decide_are_checks() -> None:
+    assert {check.name for check in CHECKS} >= NOT_BY_HELLOS
+
+
+@pytest.mark.parametrize(
+    ("seen", "fails"),
+    [(facts(handshake()), False), (facts(handshake(WITH_TLS10)), True), (Facts(), False)],
+)
+def test_a_target_fails_by_hellos_if_a_check_of_protocols_or_suites_fails(seen: Facts, fails: bool) -> None:
+    shown = Shown()
+    shown.apply(ONE)
+    assert not shown.publisher.fails_by_hellos("one")
+    asyncio.run(shown.publisher.take([result(seen, target=ONE)], 0))
+    assert shown.publisher.fails_by_hellos("one") is fails
 
 
 @pytest.mark.parametrize(

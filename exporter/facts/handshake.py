@@ -56,7 +56,11 @@ class ServedChain:
 
 
 def to_be_enumerated(facts: Facts) -> Facts:
-    """The same facts, which the next scan must not merely confirm: whoever asked for it may have changed the server."""
+    """The same facts, which the next scan must not merely confirm.
+
+    For a scan that somebody asks for, who may have changed the server, and for a target that fails: that it no longer
+    does shows with the next scan.
+    """
     handshake, seen_at = facts.get(HandshakeFacts), facts.seen_at(HandshakeFacts)
     if handshake is None or seen_at is None:
         return facts
