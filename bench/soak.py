@@ -196,13 +196,15 @@ def growth(states: Sequence[State], name: str) -> float:
     half = states[len(states) // 2 :]
     some = half[:: max(1, len(half) // MOST_PAIRS)]
     pairs = ((one, two) for one, two in combinations(some, 2) if two.seconds > one.seconds)
-    slopes: list[float] = [(getattr(two, name) - getattr(one, name)) / (two.seconds - one.seconds) for one, two in pairs]
-    return statistics.median(slopes) * (half[-1].seconds - half[0].seconds) if slopes else 0.0
+    slopes: list[float] = [
+        float(getattr(two, name) - getattr(one, name)) / (two.seconds - one.seconds) for one, two in pairs
+    ]
+    return statistics.median(slopes) * float(half[-1].seconds - half[0].seconds) if slopes else 0.0
 
 
 def allowed(states: Sequence[State], name: str) -> float:
     """The most that it may grow."""
-    median = statistics.median(getattr(state, name) for state in states[len(states) // 2 :])
+    median = statistics.median(float(getattr(state, name)) for state in states[len(states) // 2 :])
     return max(LIMITS[name] * median, LEAST.get(name, 0.0))
 
 

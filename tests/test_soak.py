@@ -25,7 +25,6 @@ def test_targets_that_come_and_go_leave_nothing_behind() -> None:
     assert last.workers_kib > 0, "no attack was tried"
     assert after.descriptors <= before.descriptors + 4  # the pipes of a worker that began since
     assert after.threads <= before.threads + 4  # a pool adds one when all are busy
-    assert after.restarts == 0
 
 
 def test_a_line_that_grows_is_seen_and_one_that_jumps_once_is_not() -> None:

@@ -68,7 +68,7 @@ class Measured:
 
     def run(self, ground: Ground, options: argparse.Namespace) -> None:
         """Measure all parts in turn."""
-        plan = Plan(options.window, options.first, options.busy)
+        plan = Plan(options.window, options.first, options.busy, options.alike)
         for kind in options.kinds:
             for attacks in (False, True):
                 ground.tell(f"{kind}: the daemon{' with attacks in each scan' if attacks else ''}")
@@ -115,6 +115,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--busy", type=int, default=Plan().busy, help="targets that are scanned every 10 s; default 100"
     )
+    parser.add_argument("--alike", type=int, default=Plan().alike, help="the same, of one kind; default 20")
     parser.add_argument("--tree", type=Path, default=ROOT, help="whose daemon is measured")
     parser.add_argument("--json", type=Path, help="a file for all figures")
     parser.add_argument("--no-namespace", action="store_true", help="on this machine's own loopback")

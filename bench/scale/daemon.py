@@ -103,7 +103,7 @@ class ScaleDaemon:
             "resolver": {"nameservers": ["127.0.0.1"], "port": 9, "timeout": "1s"},
         }
         own = {"host": "127.63.0.1", "port": self._farm.ports["refused"], "protocol": "https", "labels": {"note": note}}
-        lists = [{"files": [str(self.folder / "*.json")]}]
+        lists = [{"files": [str(self.folder / "*.json")], "allow_empty": True}]
         _write(self.config, json.dumps({"global": settings, "targets": [own], "file_sd_configs": lists}))
 
     def list_targets(self, name: str, targets: Sequence[str], *, busy: bool = False) -> None:

@@ -18,6 +18,8 @@ SCRAPE_EVERY_SECONDS = 15.0
 FRESH_SECONDS = 1.2
 """A page is given to all who ask within a second; a scrape that is measured comes later."""
 HOUR_SECONDS = 3600
+ALIKE_AT_ONCE = 4
+"""More scans at once of one server take longer each, and could reach their deadline on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,14 @@ class Plan:
         window_seconds: how long the busy targets are scanned, and how long the idle daemon is watched.
         first_seconds: most time for the first scan of all targets.
         busy: how many targets are scanned every ten seconds.
+        alike: how many, if all are of one kind: few enough that no scan comes near its deadline.
         scrapes, reloads: how many are measured.
     """
 
     window_seconds: float = 65
     first_seconds: float = 420
     busy: int = 100
+    alike: int = 20
     scrapes: int = 4
     reloads: int = 2
 
@@ -304,8 +308,9 @@ class KindCost:
 
 def measure_kind(ground: Ground, kind: str, plan: Plan, *, attacks: bool) -> KindCost:
     """The cost of scans of one kind of target."""
-    targets = [ground.farm.target(place, kind) for place in range(plan.busy)]
-    setting = Setting(attacks=BUSY_INTERVAL if attacks else "never", interval=BUSY_INTERVAL)
+    targets = [ground.farm.target(place, kind) for place in range(plan.alike)]
+    attack = BUSY_INTERVAL if attacks else "never"
+    setting = Setting(attacks=attack, interval=BUSY_INTERVAL, concurrent=ALIKE_AT_ONCE)
     with running_daemon(ground, f"{kind}-{attacks}", setting, {"busy": targets}) as daemon:
         watch(daemon, plan.first_seconds, scrapes=True, until=lambda page: page.own("scans_total") > len(targets))
         load = watch(daemon, plan.window_seconds, scrapes=False)

@@ -96,6 +96,7 @@ def show_peers(console: Console, ours: Sequence[KindCost], peers: Sequence[tuple
         "target",
         "scanner",
         "scans",
+        "connections",
         "CPU of a scan, ms",
         "scans a CPU second",
         "times ours",
@@ -107,23 +108,24 @@ def show_peers(console: Console, ours: Sequence[KindCost], peers: Sequence[tuple
         plain = next(one for one in mine if not one.attacks)
         for one in mine:
             name = "the daemon, attacks in each scan" if one.attacks else "the daemon"
-            table.add_row(*_row(kind, name, one.load.scans, one.scan_cpu, plain.scan_cpu), "")
+            row = _row((kind, name, str(one.load.scans), str(one.connections)), one.scan_cpu, plain.scan_cpu)
+            table.add_row(*row, str(sum(map(len, one.suites.values()))))
         for of, peer in peers:
             if of != kind:
                 continue
             if peer.missing:
-                table.add_row(kind, peer.name, peer.missing, "", "", "", "")
+                table.add_row(kind, peer.name, peer.missing, "", "", "", "", "")
                 continue
             same, all_, more = found(peer.suites, plain.suites)
             extra = f", {more} others" if more else ""
-            row = _row(kind, peer.name, peer.scans, peer.scan_cpu, plain.scan_cpu)
+            row = _row((kind, peer.name, str(peer.scans), ""), peer.scan_cpu, plain.scan_cpu)
             table.add_row(*row, f"{same} of {all_}{extra}")
     console.print(table)
 
 
-def _row(kind: str, name: str, scans: int, cpu: float, ours: float) -> tuple[str, ...]:
+def _row(begin: tuple[str, ...], cpu: float, ours: float) -> tuple[str, ...]:
     each = 1 / cpu if cpu else None
-    return kind, name, str(scans), number(cpu * 1000), number(each), number(cpu / ours if ours else None)
+    return *begin, number(cpu * 1000), number(each), number(cpu / ours if ours else None)
 
 
 def document(sizes: Sequence[Size], ours: Sequence[KindCost], peers: Sequence[tuple[str, PeerCost]]) -> dict[str, Any]:
