@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -109,6 +111,16 @@ def test_cpu_of_a_process_includes_its_children() -> None:
     assert tree_cpu(2**30) == 0
 
 
-def test_a_process_outside_is_not_taken_for_one_in_the_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(namespace.ENTERED, raising=False)
-    assert not namespace.entered()
+@pytest.mark.real
+def test_the_exit_code_is_that_of_the_program_in_the_namespace() -> None:
+    problem = namespace.why_not()
+    if problem is not None:
+        pytest.skip(problem)
+    command = [sys.executable, "-m", "bench.scale", "--sizes=x"]  # which the program there refuses
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=60).returncode == 2
+    inside = (
+        "import sys; from bench.scale.namespace import run_inside; sys.exit(run_inside('tests.support.nothing', []))"
+    )
+    done = subprocess.run([sys.executable, "-c", inside], cwd=ROOT, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert b"No module named tests.support.nothing" in done.stderr

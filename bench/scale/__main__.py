@@ -5,7 +5,6 @@
 
 import argparse
 import json
-import signal
 import sys
 import tempfile
 import time
@@ -15,8 +14,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.scale import namespace
 from bench.scale.farm import ROOT, scale_farm
+from bench.scale.namespace import run_inside
 from bench.scale.peers import PEERS, PeerCost, measure_peer
 from bench.scale.phases import Ground, KindCost, Plan, Size, measure_kind, measure_size
 from bench.scale.report import document, show_peers, show_sizes
@@ -27,12 +26,10 @@ KINDS = ("checklist", "weak")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure as the command line says; 1 if a part failed."""
     options = _parse(arguments)
-    if not options.no_namespace and not namespace.entered():
-        problem = namespace.why_not()
-        if problem is None:
-            namespace.enter("bench.scale", sys.argv[1:] if arguments is None else arguments)
-        Console(stderr=True).print(f"without a network namespace: {problem}", markup=False)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all blocks end
+    if not options.no_namespace:
+        code = run_inside("bench.scale", sys.argv[1:] if arguments is None else arguments)
+        if code is not None:
+            return code
     console = Console(width=140)
     begun = time.monotonic()
 
