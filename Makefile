@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -78,7 +78,13 @@ fuzz: setup
 bench: setup
 	$(BIN)/python -m bench.engine $(BENCH_FLAGS)
 
-# Complete scans in a row, with attacks, and the memory that they leave (bench/README.md); some 5 minutes.
+# The daemon with 100, 1,000 and 10,000 targets, next to loops around other scanners (docs/scale.md); some 20 minutes.
+# Root, for a network namespace of its own.
+scale: setup
+	$(BIN)/python -m bench.scale $(SCALE_FLAGS)
+
+# 50,000 scans and 1,000 reloads while targets come and go, and what the daemon uses meanwhile (docs/scale.md); some 40
+# minutes.
 soak: setup
 	$(BIN)/python -m bench.soak $(SOAK_FLAGS)
 

@@ -17,10 +17,11 @@ Line = asyncio.Queue[tuple[float, bytes]]
 
 @dataclass
 class _Distance:
-    """The state of the proxy; `seconds` is the delay of a round trip."""
+    """The state of the proxy; `seconds` is the delay of a round trip, `place` where it listens."""
 
     upstream: int
     seconds: float
+    place: tuple[str, int]
     open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -74,7 +75,7 @@ class _Distance:
 
     async def run(self, stop: asyncio.Event, ready: "asyncio.Future[int]") -> None:
         """Serve until `stop` is set."""
-        server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(self.serve, *self.place)
         ready.set_result(server.sockets[0].getsockname()[1])
         await stop.wait()
         server.close()
@@ -86,14 +87,15 @@ class _Distance:
 
 
 @contextmanager
-def delaying_proxy(upstream: int, seconds: float) -> Iterator[int]:
+def delaying_proxy(upstream: int, seconds: float, place: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[int]:
     """A proxy to this port of 127.0.0.1, in its own thread; yields its port.
 
     Args:
         upstream: port of the server.
         seconds: delay of every round trip, including that of the TCP connect. The bandwidth is not limited.
+        place: where it listens.
     """
-    loop, distance = asyncio.new_event_loop(), _Distance(upstream, seconds)
+    loop, distance = asyncio.new_event_loop(), _Distance(upstream, seconds, place)
     stop, bound = asyncio.Event(), threading.Event()
     ready: asyncio.Future[int] = loop.create_future()
     ready.add_done_callback(lambda _: bound.set())

@@ -1,160 +1,286 @@
-"""Run as a program: complete scans in a row, with attacks, and the memory, threads and descriptors that they leave.
+"""Run as a program: the daemon scans for a long time while targets come and go, and what it uses is watched.
 
-`make soak` runs all of it. README.md in this folder explains the figures.
+`make soak` runs all of it. docs/scale.md explains the figures.
 """
 
 import argparse
-import asyncio
-import os
+import json
+import statistics
+import sys
 import tempfile
-import threading
+import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, fields
+from itertools import combinations
 from pathlib import Path
 
-from dns.asyncresolver import Resolver
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from exporter.facts.vulnerabilities import VulnerabilityFacts
-from exporter.judge import Judge
-from exporter.model import Report, Target
-from exporter.net.records import RecordResolver
-from exporter.policies import load_policy
-from exporter.scan import Environment, scan
-from exporter.workers import WorkerLimits, Workers
-from tests.support.servers import HOST, SEED_NGINX, WEAK_NGINX, make_pki, nginx
+from bench.plot import draw
+from bench.scale.daemon import BUSY_INTERVAL, ScaleDaemon, Setting
+from bench.scale.farm import Group, ScaleFarm, group, scale_farm
+from bench.scale.namespace import run_inside
+from tests.hostile.watching import usage
 
-POLICY = load_policy("kopano-checklist")
-DAY = timedelta(days=1)
+KINDS = ("modern", "refused", "weak")
+COMPLETE_SHARE = 0.6
+"""Share of targets that are scanned completely; the port of the others is closed."""
+ATTACKED = 2
+"""Weak targets on which each scan tries attacks in the workers of sslyze. They always stay."""
+POOL = 3
+"""There are so many times more names than targets at once: each name goes, and comes back later.
+
+The store keeps what it knows of a removed target for a week, so only names that come back leave it as large as it is.
+"""
+AT_ONCE = 10
+"""Scans at once. With more, each takes longer, and on a busy machine they reach their deadline."""
+EVERY_SECONDS = 10.0
+QUIET_SECONDS = 120.0
+LIMITS = {"own_kib": 0.03, "workers_kib": 0.25, "store_bytes": 0.03, "descriptors": 0.1, "threads": 0.1}
+"""Most growth over the second half, as a share of the median. Memory of workers varies, because they are replaced."""
+LEAST = {"descriptors": 2.0, "threads": 2.0}
+"""Growth in numbers that is allowed at least: connections of scans at the moment of a look, threads of a pool."""
+MOST_PAIRS = 400
+"""Looks that the slope is computed of; its cost grows with the square."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The resources in use after this number of scans.
+    """What the daemon uses and has done at one moment; memory of its workers is separate."""
 
-    Attributes:
-        own_kib: resident memory of this process.
-        workers_kib: resident memory of all workers together.
-        workers: their process ids.
-    """
-
+    seconds: float
     scans: int
+    reloads: int
+    targets: int
+    restarts: int
     own_kib: int
     workers_kib: int
-    workers: frozenset[int]
-    threads: int
     descriptors: int
-    restarts: int
+    threads: int
+    store_bytes: int
 
 
-def resident_kib(pid: int) -> int:
-    """Resident memory of a process (proc(5), statm); 0 if it has just ended."""
-    try:
-        pages = (Path("/proc") / str(pid) / "statm").read_text().split()[1]
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return int(pages) * os.sysconf("SC_PAGESIZE") // 1024
+@dataclass(frozen=True, slots=True)
+class SoakPlan:
+    """How much is done.
+
+    Attributes:
+        scans, reloads: least numbers.
+        live: targets at once; each is scanned every ten seconds.
+        most_seconds: it ends after this time in any case.
+    """
+
+    scans: int = 50_000
+    reloads: int = 1_000
+    live: int = 240
+    most_seconds: float = 3600
+
+    @property
+    def step_seconds(self) -> float:
+        """Time from one reload to the next: both numbers are reached at about the same time."""
+        return self.scans / (self.live / 10) / self.reloads
+
+    @property
+    def changed(self) -> int:
+        """How many targets are replaced with each reload."""
+        return max(1, self.live // 24)
 
 
-def children() -> frozenset[int]:
-    """The workers of this process, without its other children, which are servers of the test."""
-    found = set()
-    for task in Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text().split():
-            try:
-                if b"exporter.workers" in (Path("/proc") / pid / "cmdline").read_bytes():
-                    found.add(int(pid))
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    return frozenset(found)
+@dataclass(frozen=True, slots=True)
+class Soaked:
+    """What was seen.
+
+    Attributes:
+        states: a look every ten seconds.
+        before, after: without targets, after the first replacements and at the end.
+        left: what the daemon shows at the end of targets that were removed.
+    """
+
+    states: Sequence[State]
+    before: State
+    after: State
+    left: Sequence[str]
 
 
-async def soak(
-    targets: Sequence[Target], scans: int, every: int, limits: WorkerLimits, tell: Callable[[State], None]
-) -> list[State]:
-    """Scan the targets in turn. The time of each scan is a day later, so that all attacks are tried each time."""
-    restarts: list[None] = []
-    workers = Workers(limits=limits, on_restart=lambda: restarts.append(None))
-    resolver = Resolver(configure=False)
-    resolver.nameservers, resolver.port, resolver.lifetime = ["127.0.0.1"], 9, 0.2
-    ahead = timedelta()
-    environment = Environment(now=lambda: datetime.now(UTC) + ahead, resolver=RecordResolver(resolver), workers=workers)
-    judge, reports = Judge({POLICY.name: POLICY}), dict[str, Report]()
-    states: list[State] = []
-    try:
-        for number in range(1, scans + 1):
-            target = targets[number % len(targets)]
-            before = reports.get(target.name)
-            result = await scan(target, environment, before.facts if before else None)
-            (reports[target.name],) = judge.after_scan([result], environment.now(), [before] if before else [])
-            tried = result.facts.get(VulnerabilityFacts)
-            assert tried is not None, result.failures  # noqa: S101 - otherwise this measures something else
-            ahead += DAY
-            if number % every == 0:
-                states.append(_state(number, len(restarts)))
-                tell(states[-1])
-    finally:
-        await workers.close()
-    for _ in range(50):  # on a busy machine this can take some time
-        if not children():
-            break
-        await asyncio.sleep(0.1)
-    states.append(_state(scans, len(restarts)))
-    tell(states[-1])
-    return states
+Tell = Callable[[State], None]
 
 
-def _state(scans: int, restarts: int) -> State:
-    workers = children()
-    return State(
-        scans=scans,
-        own_kib=resident_kib(os.getpid()),
-        workers_kib=sum(map(resident_kib, workers)),
-        workers=workers,
-        threads=threading.active_count(),
-        descriptors=len(list(Path("/proc/self/fd").iterdir())),
-        restarts=restarts,
-    )
+class Soak:
+    """The daemon with its changing lists."""
+
+    def __init__(self, daemon: ScaleDaemon, farm: ScaleFarm, plan: SoakPlan, tell: Tell) -> None:
+        self._daemon, self._farm, self._plan, self._tell = daemon, farm, plan, tell
+        self._begun = time.monotonic()
+        self._steps = 0
+
+    def run(self) -> Soaked:
+        """Do all of it."""
+        for _ in range(3):
+            self._step()
+        before = self._quiet()
+        states, plan = [self._look()], self._plan
+        looked = time.monotonic()
+        while not self._enough(states[-1]) and time.monotonic() - self._begun < plan.most_seconds:
+            self._step()
+            if time.monotonic() - looked >= min(EVERY_SECONDS, plan.step_seconds * 2):
+                looked = time.monotonic()
+                states.append(self._look())
+                self._tell(states[-1])
+        after = self._quiet()
+        return Soaked(states, before, after, self._left())
+
+    def _enough(self, state: State) -> bool:
+        return state.scans >= self._plan.scans and state.reloads >= self._plan.reloads
+
+    def _step(self) -> None:
+        """Replace some targets, change the label of one, and reload."""
+        begun = time.monotonic()
+        self._daemon.list_groups("busy", *self._groups())
+        self._daemon.configure(f"step {self._steps}")
+        self._daemon.hang_up()
+        self._steps += 1
+        time.sleep(max(0.0, self._plan.step_seconds - (time.monotonic() - begun)))
+
+    def _groups(self) -> list[Group]:
+        """The targets of this step: a window of the pool that moves on."""
+        plan, pool = self._plan, self._plan.live * POOL
+        numbers = [(self._steps * plan.changed + place) % pool for place in range(plan.live - ATTACKED)]
+        whole = [number for number in numbers if number % 100 < COMPLETE_SHARE * 100]
+        closed = [number for number in numbers if number % 100 >= COMPLETE_SHARE * 100]
+        weak = [self._farm.target(pool + place, "weak") for place in range(ATTACKED)]
+        busy = {"__scan_interval__": BUSY_INTERVAL}
+        return [
+            group([self._farm.target(number, "modern") for number in whole], **busy),
+            group([self._farm.target(number, "refused") for number in closed], **busy),
+            group(weak, __vulnerability_interval__=BUSY_INTERVAL, **busy),
+        ]
+
+    def _quiet(self) -> State:
+        """Remove all targets of the list, wait until no scan runs, and look."""
+        self._daemon.list_groups("busy")
+        give_up = time.monotonic() + QUIET_SECONDS
+        while True:
+            page = self._daemon.scrape()
+            if (page.own("targets"), page.own("scans_running")) == (1, 0):
+                return self._look()
+            if time.monotonic() > give_up:
+                raise TimeoutError("scans of removed targets do not end")
+            time.sleep(1.2)  # a page is given out for a second
+
+    def _look(self) -> State:
+        page, used = self._daemon.scrape(), usage(self._daemon.pid)
+        return State(
+            seconds=round(time.monotonic() - self._begun, 1),
+            scans=int(page.own("scans_total")),
+            reloads=int(page.own("config_reloads_total")),
+            targets=int(page.own("targets")),
+            restarts=int(page.own("worker_restarts_total")),
+            own_kib=used.own_kib,
+            workers_kib=used.workers_kib,
+            descriptors=used.descriptors,
+            threads=used.threads,
+            store_bytes=self._daemon.stored_bytes(),
+        )
+
+    def _left(self) -> list[str]:
+        """Targets other than that of the configuration that metrics or the API still show."""
+        time.sleep(1.2)
+        lines = [line for line in self._daemon.scrape().text.splitlines() if '{target="127.' in line]
+        _, body = self._daemon.ask("GET", "/api/v1/targets")
+        named = [one["name"] for one in json.loads(body)["data"]["targets"]]
+        return [text for text in (*lines, *named) if "127.63.0.1" not in text]
 
 
-def run(scans: int, every: int, limits: WorkerLimits, tell: Callable[[State], None] = lambda _: None) -> list[State]:
-    """Run the soak test with two nginx servers: one as the checklist requires, and a weak one."""
-    with tempfile.TemporaryDirectory() as name, ExitStack() as servers:
+def growth(states: Sequence[State], name: str) -> float:
+    """How much a figure grew over the second half: its time by the Theil-Sen slope (the median over all pairs)."""
+    half = states[len(states) // 2 :]
+    some = half[:: max(1, len(half) // MOST_PAIRS)]
+    pairs = ((one, two) for one, two in combinations(some, 2) if two.seconds > one.seconds)
+    slopes: list[float] = [
+        float(getattr(two, name) - getattr(one, name)) / (two.seconds - one.seconds) for one, two in pairs
+    ]
+    return statistics.median(slopes) * float(half[-1].seconds - half[0].seconds) if slopes else 0.0
+
+
+def allowed(states: Sequence[State], name: str) -> float:
+    """The most that it may grow."""
+    median = statistics.median(float(getattr(state, name)) for state in states[len(states) // 2 :])
+    return max(LIMITS[name] * median, LEAST.get(name, 0.0))
+
+
+def run(plan: SoakPlan, tell: Tell = lambda _: None) -> Soaked:
+    """Start the servers and the daemon, and do what the plan says."""
+    with tempfile.TemporaryDirectory(prefix="tls-posture-soak-") as name:
         folder = Path(name)
-        pki = make_pki(folder)
-        targets = []
-        for title, directives in (("checklist", SEED_NGINX), ("weak", WEAK_NGINX)):
-            (folder / title).mkdir()
-            port = servers.enter_context(nginx(folder / title, directives, [pki.rsa]))
-            targets.append(_target(title, port, pki.bundle))
-        return asyncio.run(soak(targets, scans, every, limits, tell))
+        folder.chmod(0o755)  # servers run as other users
+        with scale_farm(folder / "farm", KINDS) as farm:
+            daemon = ScaleDaemon(folder / "daemon", farm, Setting(interval=BUSY_INTERVAL, concurrent=AT_ONCE))
+            daemon.configure()
+            daemon.list_groups("busy")
+            try:
+                daemon.start()
+                daemon.wait_until("/-/ready")
+                return Soak(daemon, farm, plan, tell).run()
+            finally:
+                daemon.end()
 
 
-def _target(name: str, port: int, bundle: Path) -> Target:
-    plain = Target(name, HOST, port, (POLICY.name,), connect_address="127.0.0.1", server_name=HOST)
-    # The simulated time passes the end of the certificates, which does not change the other facts.
-    return replace(plain, ca_file=str(bundle), vulnerability_interval=DAY, scan_interval=DAY, max_age=3 * DAY)
+def show(console: Console, soaked: Soaked) -> bool:
+    """Print what grew; whether all of it stayed within its limit and nothing is left of removed targets."""
+    states = soaked.states
+    table = Table(box=box.MARKDOWN)
+    for title in ("", "first look", "middle", "last look", "growth of the second half", "allowed", ""):
+        table.add_column(title, justify="right")
+    flat = not soaked.left
+    for name in LIMITS:
+        grown, most = growth(states, name), allowed(states, name)
+        flat &= grown <= most
+        looks = (states[0], states[len(states) // 2], states[-1])
+        cells = (*(getattr(state, name) for state in looks), round(grown, 1), round(most, 1))
+        table.add_row(name, *(f"{cell:,}" for cell in cells), "flat" if grown <= most else "GROWS")
+    console.print(table)
+    last = states[-1]
+    console.print(
+        f"{last.scans:,} scans, {last.reloads:,} reloads, {last.restarts} workers that crashed, {last.seconds:,.0f} s\n"
+        f"without targets {soaked.before.descriptors} and {soaked.after.descriptors} descriptors, "
+        f"{soaked.before.threads} and {soaked.after.threads} threads before and after; "
+        f"{len(soaked.left)} lines left of removed targets"
+    )
+    return flat
 
 
-def main() -> None:
-    """Measure as the command line says, and print a table."""
+def main() -> int:
+    """Measure as the command line says; 1 if something grew."""
+    usual = SoakPlan()
     parser = argparse.ArgumentParser(prog="bench.soak", description=__doc__)
-    parser.add_argument("--scans", type=int, default=500, help="default 500")
-    parser.add_argument("--every", type=int, default=50, help="scans between two lines; default 50")
+    parser.add_argument("--scans", type=int, default=usual.scans, help="at least; default 50000")
+    parser.add_argument("--reloads", type=int, default=usual.reloads, help="at least; default 1000")
+    parser.add_argument("--live", type=int, default=usual.live, help="targets at once; default 240")
+    parser.add_argument("--minutes", type=float, default=usual.most_seconds / 60, help="at most; default 60")
+    parser.add_argument("--csv", type=Path, help="a file for all looks")
+    parser.add_argument("--plot", type=Path, help="a file for a picture (SVG)")
+    parser.add_argument("--no-namespace", action="store_true", help="on this machine's own loopback")
     options = parser.parse_args()
-    progress = Console(stderr=True)
-    states = run(options.scans, options.every, WorkerLimits(), lambda state: progress.print(f"{state.scans} scans"))
-    table = Table("scans", "this process, KiB", "workers, KiB", "workers", "threads", "descriptors", "restarts")
-    for state in states:
-        figures = (state.scans, state.own_kib, state.workers_kib, len(state.workers), state.threads)
-        table.add_row(*map(str, (*figures, state.descriptors, state.restarts)))
-    Console(width=120).print(table)
-    seen = frozenset[int]().union(*(state.workers for state in states))
-    Console().print(f"{len(seen)} workers were used, one after the other; the last line is from after their end")
+    if not options.no_namespace:
+        code = run_inside("bench.soak", sys.argv[1:])
+        if code is not None:
+            return code
+
+    def tell(state: State) -> None:
+        print(*(f"{key}={value}" for key, value in asdict(state).items()), file=sys.stderr, flush=True)  # noqa: T201
+
+    soaked = run(SoakPlan(options.scans, options.reloads, options.live, options.minutes * 60), tell)
+    if options.csv:
+        names = [field.name for field in fields(State)]
+        rows = [",".join(str(getattr(state, name)) for name in names) for state in soaked.states]
+        options.csv.write_text("\n".join([",".join(names), *rows]) + "\n")
+    if options.plot:
+        series = {name: [(float(s.scans), float(getattr(s, name))) for s in soaked.states] for name in LIMITS}
+        options.plot.write_text(draw(series, "scans"))
+    return 0 if show(Console(width=140), soaked) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """What the daemon shows from outside: its metrics, how fast it answers, and what it uses."""
 
 import gzip
+import os
 import re
 import threading
 import time
@@ -8,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-
-from bench.soak import resident_kib
 
 PAUSE_SECONDS = 0.3
 KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -161,6 +160,15 @@ def usage(pid: int) -> Usage:
         len(list((process / "fd").iterdir())),
         len(list((process / "task").iterdir())),
     )
+
+
+def resident_kib(pid: int) -> int:
+    """Resident memory of a process (proc(5), statm); 0 if it has just ended."""
+    try:
+        pages = (Path("/proc") / str(pid) / "statm").read_text().split()[1]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGESIZE") // 1024
 
 
 def _children(task: Path) -> list[str]:

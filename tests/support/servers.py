@@ -52,8 +52,8 @@ def make_pki(folder: Path) -> Pki:
 
 
 @contextmanager
-def nginx(folder: Path, directives: str, certificates: list[Path]) -> Iterator[int]:
-    """Nginx with these directives in its one TLS server; gives the port."""
+def nginx(folder: Path, directives: str, certificates: list[Path], *, host: str = "127.0.0.1") -> Iterator[int]:
+    """Nginx with these directives in its one TLS server at this address; gives the port."""
     port = free_port()
     files = "".join(f"ssl_certificate {c}; ssl_certificate_key {c};\n" for c in certificates)
     config = folder / "nginx.conf"
@@ -64,7 +64,7 @@ http {{
   access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   server {{
-    listen 127.0.0.1:{port} ssl; server_name {HOST};
+    listen {host}:{port} ssl; server_name {HOST};
     {files}
     {directives}
     location / {{ return 200 "hello"; }}
@@ -130,7 +130,7 @@ SSLEngine on
 
 
 @contextmanager
-def haproxy(folder: Path, bind_options: str, certificates: list[Path]) -> Iterator[int]:
+def haproxy(folder: Path, bind_options: str, certificates: list[Path], *, host: str = "127.0.0.1") -> Iterator[int]:
     """HAProxy that answers every request itself, with these options on its bind line; gives the port."""
     port = free_port()
     store = folder / "certs"
@@ -148,7 +148,7 @@ defaults
   timeout server 5s
   timeout connect 5s
 frontend test
-  bind 127.0.0.1:{port} ssl crt {store} {bind_options}
+  bind {host}:{port} ssl crt {store} {bind_options}
   http-request return status 200 content-type text/plain string hello hdr Strict-Transport-Security max-age=31536000
 """
     )
