@@ -1,6 +1,7 @@
 """What an attacker has at hand in a worker: modules that are loaded already, and raw system calls."""
 
 import ctypes
+import encodings.idna  # noqa: F401 - getaddrinfo needs it, and could not load it in a worker
 import errno
 import mmap
 import multiprocessing.shared_memory
