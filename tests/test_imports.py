@@ -13,7 +13,7 @@ ORDER = (
     *("text", "nearest", "quoting", "regexes", "files", "ternary", "logs", "model", "errors", "shortage", "services"),
     *("formkeys", "yamlfile"),
     *("threads", "reading", "software", "tls", "pki", "facts", "clients", "credentials", "selectors", "config"),
-    *("lanes", "monotonic", "dispatch", "schedule"),
+    *("lanes", "monotonic", "clock", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment", "targets"),
     *(
