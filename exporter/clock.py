@@ -5,6 +5,7 @@ so ten thousand at once would hold it for half a second.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,10 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from exporter.logs import fields
 from exporter.monotonic import Every, Monotonic
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 50
 """Jobs that one callback changes or runs: some 3 ms."""
@@ -146,9 +150,12 @@ class Clock:
         try:
             for _ in range(min(AT_ONCE, len(self._stale))):
                 name = next(iter(self._stale))
-                self._prepare(name)
+                try:
+                    self._prepare(name)
+                    self._set_job(name)
+                except Exception:  # a named border: a defect in one target must not keep the others from being due
+                    log.exception("cannot schedule a target", extra=fields(target=name))
                 self._stale.pop(name, None)
-                self._set_job(name)
         finally:
             self._scheduler.resume()
         self.changed()

@@ -93,6 +93,7 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
             tls = access is not None and access.config.tls is not None
             default = default_external_url(socket.gethostname(), bound[0][1], tls=tls)
             app.show_external_url(launch.external_url or default)
+            await app.prepare()
             app.start(ready=notifier.ready)
             reloader.start(launch.poll_every)
             telling = asyncio.create_task(notifier.run(app.status), name="systemd")

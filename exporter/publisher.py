@@ -4,14 +4,22 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice
+from logging import getLogger
 
 from exporter.fleet import KeyIndex
 from exporter.judge import Judge, held, seen_after, together
+from exporter.logs import fields
 from exporter.metrics import Exposition, Lines, render_reports, render_target, target_samples
 from exporter.model import Facts, Report, ScanResult, Seen, Target
 from exporter.store import Store
 from exporter.store.saved import Saved
 from exporter.summaries import LatestVerdicts, Summary, judged_of
+
+log = getLogger(__name__)
+
+AT_ONCE = 20
+"""Targets that one step restores: some 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,8 @@ class Publisher:
 
     Attributes:
         setup: the settings of the latest configuration.
+        restored: how many targets were shown from what was stored.
+        unreadable: targets of which something was stored that cannot be read; the caller removes them.
         now: the clock.
     """
 
@@ -47,40 +57,77 @@ class Publisher:
         self.now = now
         self._unwritten: set[str] = set()
         self._judged: dict[str, LatestVerdicts] = {}
+        self._waiting: dict[str, None] = {}  # targets that are not shown yet
+        self.unreadable: set[str] = set()
+        self.restored = 0
 
     def apply(self, setup: Setup) -> set[str]:
         """Use this setup; returns the names of previous targets that are still the same service.
 
         The other targets are removed with all their series at once. If a name now belongs to another service, that
         service must not inherit the old facts. What can fail comes first, so a failure changes nothing.
+
+        The first few new targets are shown at once, the others by `show_waiting`.
         """
         before, kept = self.setup.targets, self.kept(setup)
         shown = before.keys() - self.changed(setup)
-        fresh = {
-            name: self._without_results(setup, name)
+        new = [
+            name
             for name in setup.targets
-            if name not in shown and not self._is_known(name, kept)
-        }
+            if name in self._waiting or (name not in shown and not self._is_known(name, kept))
+        ]
+        fresh = {name: self._without_results(setup, name) for name in new[:AT_ONCE]}
         for name in before.keys() - kept:
             self._store.remove(name)
             self._exposition.remove(name)
             self._judged.pop(name, None)
             self._keys.remove(name)
         self.setup = setup
+        self._waiting = dict.fromkeys(new[AT_ONCE:])
         for name, lines in fresh.items():
-            if not self._restore(setup.targets[name]):
+            if not self._restore(name):
                 self._exposition.put(name, lines)
         return kept
 
-    def _restore(self, target: Target) -> bool:
+    @property
+    def waiting(self) -> Collection[str]:
+        """The targets that are not shown yet, because the latest setup has many new ones."""
+        return self._waiting.keys()
+
+    def show_waiting(self) -> list[str]:
+        """Show a few of the targets that wait; returns their names."""
+        names = list(islice(self._waiting, AT_ONCE))
+        for name in names:
+            del self._waiting[name]
+            try:
+                if not self._restore(name):
+                    self._exposition.put(name, self._without_results(self.setup, name))
+            except Exception:  # a named border: a bug in one target must not keep the others from being shown
+                log.exception("cannot show a target", extra=fields(target=name))
+        return names
+
+    def _restore(self, name: str) -> bool:
         """Whether the target is known from before the start. It is shown when it is judged.
 
         Its keys are indexed at once: what its neighbours share with it must be known when the first of them is judged.
         """
-        seen = self._store.adopt(target, service_key(target))
+        if self._store.get(name) is not None:
+            return True
+        target = self.setup.targets[name]
+        service = service_key(target)
+        stored = self._store.restored(target, service) is not None
+        seen = self._store.adopt(target, service)
         if seen:
             self._index(target, seen, self.now())
+            self.restored += 1
+        elif stored:
+            self.unreadable.add(name)
         return bool(seen)
+
+    def _know(self, name: str) -> None:
+        """Restore the target now, if it waits for that: somebody asks for it."""
+        if name in self._waiting and name in self.setup.targets:
+            self._restore(name)
 
     def _index(self, target: Target, seen: Sequence[Seen], now: datetime) -> set[str]:
         """Index the keys of the target; returns the targets whose verdict may change."""
@@ -106,24 +153,27 @@ class Publisher:
         samples = target_samples(target, setup.judge.policies_of(target))
         return render_target(target, samples, full=setup.full)
 
-    def restored(self, setup: Setup) -> dict[str, Saved]:
-        """What is known from before the start of targets of this setup, by name."""
-        targets = {name: setup.targets[name] for name in self._store.waiting if name in setup.targets}
-        found = {name: self._store.restored(target, service_key(target)) for name, target in targets.items()}
-        return {name: saved for name, saved in found.items() if saved is not None}
+    def saved(self, name: str) -> Saved | None:
+        """What is kept of this target, also from before the start."""
+        target = self.setup.targets.get(name)
+        saved = self._store.get(name)
+        return saved if saved or target is None else self._store.restored(target, service_key(target))
 
     def begun_at(self, name: str) -> datetime | None:
         """When the latest scan of the target began; None before it has ended."""
+        self._know(name)
         saved = self._store.get(name)
         return saved.begun_at if saved else None
 
     def known(self, target: Target) -> dict[str | None, Facts]:
         """The valid facts of each address of the target."""
+        self._know(target.name)
         now = self.now()
         return {one.address: held(one.facts, target, now) for one in self._store.seen(target)}
 
     def seen(self, target: Target) -> tuple[Seen, ...]:
         """What was seen of the target, by address; empty if it was never scanned."""
+        self._know(target.name)
         return self._store.seen(target)
 
     async def take(self, results: Sequence[ScanResult], failures: int) -> tuple[Sequence[Report], set[str]]:
@@ -137,6 +187,7 @@ class Publisher:
             failures: how many scans have failed in a row, including this one.
         """
         target, setup, now = results[0].target, self.setup, self.now()
+        self._know(target.name)
         seen = seen_after(results, now, self._store.seen(target))
         # First, because addresses of one target are neighbours too: the verdicts are final, and nothing has changed
         # when they are judged again.

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from math import inf
-from types import MappingProxyType
 
 from exporter.clock import AT_ONCE, Clock, Moments
 from exporter.dispatch import BACKED_OFF, Dispatcher, Gauges, Run
@@ -58,7 +57,7 @@ class _Newcomer:
 
     since: float
     of: int
-    past: Past | None
+    past: Callable[[str], Past | None]
 
 
 def share(name: str) -> float:
@@ -145,12 +144,13 @@ class Schedule:
     def sync(
         self,
         intervals: Mapping[str, timedelta],
-        past: Mapping[str, Past] = MappingProxyType({}),
+        past: Callable[[str], Past | None] = lambda _name: None,
         others: Collection[str] = (),
     ) -> None:
         """Set the targets: new ones are scanned soon, removed ones no more, changed ones at their new interval.
 
-        New targets with a past are scanned when they are due, as if there had been no restart. One that was removed for
+        New targets with a past are scanned when they are due, as if there had been no restart; `past` is called for
+        one target after the other, later. One that was removed for
         a moment, before its scan had ended, waits as if it had not been removed: lists that change all the time must
         not lead to scans all the time. `others` are new targets that were other services before.
         """
@@ -165,7 +165,7 @@ class Schedule:
                 continue
             self._intervals[name] = interval
             if known is None:
-                self._newcomers[name] = _Newcomer(since, count, past.get(name))
+                self._newcomers[name] = _Newcomer(since, count, past)
                 self._clock.changed(name)
             else:
                 self.forgive({name})
@@ -177,7 +177,7 @@ class Schedule:
         if new is None:
             return
         moments, interval = self._set_interval(name), self._intervals[name]
-        if not self._resume(name, interval, new.past):
+        if not self._resume(name, interval, new.past(name)):
             at = new.since + first_delay(name, interval, new.of).total_seconds()
             if name in self._left:
                 at = max(at, self._left[name] + _EXTRA_APART_SECONDS)
@@ -218,6 +218,7 @@ class Schedule:
 
     def failures(self, name: str) -> int:
         """How many scans of the target have failed in a row."""
+        self._place(name)
         return self._dispatcher.failures(name)
 
     def next_due(self) -> datetime | None:
@@ -265,6 +266,7 @@ class Schedule:
             KeyError: there is no such target.
         """
         self._intervals[name]
+        self._place(name)
         return self._dispatcher.scan_now(name)
 
     def join(self, name: str) -> asyncio.Future[bool | None]:
@@ -274,6 +276,7 @@ class Schedule:
             KeyError: there is no such target.
         """
         self._intervals[name]
+        self._place(name)
         return self._dispatcher.join(name)
 
     def waits_for(self, name: str, asked: asyncio.Future[bool | None]) -> bool:

@@ -22,7 +22,7 @@ class Called:
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.zone = Monotonic(loop.time)
-        self.clock = Clock(self.zone, self._due, lambda _name: None)
+        self.clock = Clock(self.zone, self._due, self.prepare)
         self.calls: list[tuple[str, bool, bool]] = []
         self.in_turn: Counter[float] = Counter()
         self._turn = 0
@@ -30,6 +30,10 @@ class Called:
 
     def _due(self, name: str, regular: bool, extra: bool) -> None:
         self.calls.append((name, regular, extra))
+
+    def prepare(self, name: str) -> None:
+        if name == "bad":
+            raise ZeroDivisionError
 
     async def _watch(self) -> None:
         pass
@@ -97,6 +101,20 @@ def test_a_removed_target_is_called_no_more_and_its_name_can_come_back() -> None
         return called.calls
 
     assert run_in_feigned_time(run()) == [("a", True, False)]
+
+
+def test_a_defect_in_one_target_does_not_keep_the_others_from_being_due(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> list[str]:
+        called = Called()
+        called.start()
+        for name in ("bad", "good"):
+            called.put(name, first=SECOND)
+        await asyncio.sleep(2)
+        called.clock.stop()
+        return [name for name, _, _ in called.calls]
+
+    assert run_in_feigned_time(run()) == ["good"]
+    assert [record.message for record in caplog.records] == ["cannot schedule a target"]
 
 
 @pytest.mark.parametrize("standstill", [False, True])

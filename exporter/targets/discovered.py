@@ -80,6 +80,7 @@ class TargetList:
     rejected: tuple[Rejected, ...]
 
 
+NO_TARGETS = TargetList((), {}, {}, ())
 OUTCOMES = ("used", "merged", "dropped", "rejected")
 MOST_REJECTED_SHOWN = 100
 
