@@ -34,6 +34,7 @@ from exporter.scan import Environment
 from exporter.scan_log import log_scan
 from exporter.scan_requests import Scanning, ScanRequests
 from exporter.schedule import Past, Schedule
+from exporter.sharding import Shard
 from exporter.status import StatusSources
 from exporter.store import Store
 from exporter.store.changelog import MemoryLog
@@ -116,6 +117,7 @@ class App:
         self._probing = Probing(parts, config.probe.max_concurrent_scans)
         hooks = Hooks(
             judge=self._publisher.judge_again,
+            next_change=self._publisher.next_change,
             next_turn=self._publisher.next_turn,
             scan_again=self.schedule.scan_again,
             notice_step=self.schedule.notice_step,
@@ -129,6 +131,11 @@ class App:
         self._prepared: Loaded | None = None
         self._begun = False
         self._config_file: Path | None = None
+
+    def use_shard(self, shard: Shard) -> None:
+        """Use only the targets of this shard. Called before the start."""
+        self._loader.shard = shard
+        self._own.note_shard(shard.index, shard.total)
 
     async def prepare(self) -> None:
         """Read what is stored and make the targets, in threads: with thousands of them that takes seconds.
@@ -175,7 +182,7 @@ class App:
             self._prepared = None
         self._begun = True
         self._own.note_start(self._now())
-        if not self._publisher.setup.targets and not self.discovery.states:
+        if not self._publisher.setup.targets and not self._loaded.listing.elsewhere and not self.discovery.states:
             log.warning("the configuration has no targets")
         self._tasks = [
             asyncio.create_task(self._when_judged(ready)),
@@ -367,7 +374,8 @@ class App:
                 raise
 
         def use(loaded: Loaded, changed: Collection[str]) -> None:
-            if self._publisher.setup.targets and not loaded.setup.targets and not loaded.config.allow_empty:
+            is_empty = not loaded.setup.targets and not loaded.listing.elsewhere
+            if self._publisher.setup.targets and is_empty and not loaded.config.allow_empty:
                 self.discovery.abandon(loaded.staged)
                 raise ConfigError([Problem(str(path), 1, 1, "targets", EMPTY)])
             self._switch(loaded, changed)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from types import MappingProxyType
 
 from exporter.model import Facts, Target
+from exporter.moments import Now
 from exporter.software.files import shipped_table
 from exporter.software.support import SupportTable
 
@@ -32,11 +32,12 @@ class Case:
     """What a check judges: the valid facts of a target, and the time (UTC) of judgement.
 
     Attributes:
+        now: compared with moments, it notes when the judgement can change.
         table: the end of support of software releases.
     """
 
     target: Target
     facts: Facts
-    now: datetime
+    now: Now
     neighbours: Neighbours = NO_NEIGHBOURS
     table: SupportTable = field(default_factory=shipped_table)

@@ -13,6 +13,7 @@ from random import SystemRandom
 from exporter.app import App, Storage
 from exporter.config import Config
 from exporter.files import Fingerprint
+from exporter.sharding import Shard
 from exporter.signals import on_hangup
 from exporter.stopping import stop_by_signals
 from exporter.systemd import Notifier
@@ -47,6 +48,7 @@ class Launch:
         poll_every: how often the files of the configuration are polled for changes; None does not poll them.
         lifecycle: whether requests without authentication may change something.
         external_url: where people reach the pages; None if that is this machine and the first address.
+        shard: whose targets are scanned; None scans all.
     """
 
     config_file: Path
@@ -57,6 +59,7 @@ class Launch:
     poll_every: timedelta | None = None
     lifecycle: bool = False
     external_url: str | None = None
+    shard: Shard | None = None
 
 
 async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: Notifier) -> None:
@@ -74,6 +77,9 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
     loop = asyncio.get_running_loop()
     stopping = stop_by_signals()
     app = App(config, storage=launch.storage)
+    if launch.shard is not None:
+        app.use_shard(launch.shard)
+        log.info("%s: other targets are left to the other shards", launch.shard)
     reloader = app.reloader(launch.config_file, files)
 
     def hang_up() -> None:

@@ -5,10 +5,10 @@ An accepted failure is still a failure. Its finding says in addition that it is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
 from exporter.config.exceptions import ExceptionSettings
 from exporter.model import Acceptance, Finding, Severity, Target, Verdict
+from exporter.moments import AnyDay
 from exporter.selectors import Selector, labels_of
 
 
@@ -46,7 +46,7 @@ class AcceptedFailures:
             and (self.severities is None or severity in self.severities)
         )
 
-    def has_ended(self, day: date) -> bool:
+    def has_ended(self, day: AnyDay) -> bool:
         """Whether its last day is before this day."""
         return self.acceptance.until < day
 
@@ -58,15 +58,19 @@ class Exceptions:
         """Create it; where two accept the same failure, the one that ends later counts."""
         self._latest_first = sorted(several, key=lambda one: one.acceptance.until, reverse=True)
 
-    def applied(self, target: Target, findings: Sequence[Finding], day: date) -> tuple[Finding, ...]:
+    def applied(self, target: Target, findings: Sequence[Finding], day: AnyDay) -> tuple[Finding, ...]:
         """The findings of the target, with what is accepted of them on this day (UTC)."""
-        running = [one for one in self._latest_first if not one.has_ended(day)]
         failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
-        if not running or not failed:
+        if not self._latest_first or not failed:
             return tuple(findings)
         labels = labels_of(target)
-        # Names first: they are cheap, and selectors can be regular expressions.
-        about = [one for one in running if any(map(one.names, failed)) and one.selects(labels)]
+        # Names first: they are cheap, and selectors can be regular expressions. The day last: it is noted, and ends of
+        # exceptions that are not about the target do not matter.
+        about = [
+            one
+            for one in self._latest_first
+            if any(map(one.names, failed)) and one.selects(labels) and not one.has_ended(day)
+        ]
         return tuple(_accepted(finding, about) for finding in findings) if about else tuple(findings)
 
 

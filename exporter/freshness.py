@@ -1,25 +1,27 @@
 """Keeps verdicts up to date between scans.
 
 Time alone changes verdicts: certificates and support end, demands come into force, facts get older than their
-`max_age`. So each target is judged again every minute, and scanned again when a date that a scan saw has come. This
-module knows nothing about scans and reports: it calls the given functions with the name of a target.
+`max_age`. A judgement notes the next moment at which it can change (`exporter.moments`), and the target is judged again
+at that moment. A target is scanned again when a date that a scan saw has come. This module knows nothing about scans
+and reports: it calls the given functions with the name of a target.
 """
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from exporter.agenda import Agenda
 from exporter.logs import fields
-from exporter.schedule import share
+from exporter.model import CLOCK_TOLERANCE
 
 log = logging.getLogger(__name__)
 
-JUDGED_EVERY_SECONDS = 60
-"""Each target is judged again at this interval, without a scan. Two thousand targets under one policy take 6 to 10 s of
-CPU time for it."""
+LOOKED_EVERY_SECONDS = 1
+"""How often the agendas are looked at."""
+JUDGED_AGAIN_AFTER = timedelta(minutes=1)
+"""After a judgement that failed by a defect of ours."""
 TRIES_MORE = 2
 """Maximum number of repeated scans when the scan at a date fails; the schedule keeps them a minute apart."""
 AFTER_A_TURN = timedelta(seconds=1)
@@ -32,6 +34,8 @@ class Hooks:
 
     Attributes:
         judge: judges the target again now; returns the other targets whose verdict may change.
+        next_change: the next moment at which time alone may change the latest judgement of the target; None if there is
+            none, or no judgement.
         next_turn: the first date after this moment that a scan of the target saw and that changes a verdict; None if
             there is none.
         scan_again: scans these targets soon, outside of their interval.
@@ -39,6 +43,7 @@ class Hooks:
     """
 
     judge: Callable[[str], Collection[str]]
+    next_change: Callable[[str], datetime | None]
     next_turn: Callable[[str, datetime], datetime | None]
     scan_again: Callable[[Collection[str]], None]
     notice_step: Callable[[], None]
@@ -50,27 +55,25 @@ class Freshness:
     def __init__(self, hooks: Hooks, now: Callable[[], datetime]) -> None:
         self._hooks = hooks
         self._now = now
-        self._at_second: dict[int, dict[str, None]] = {}
         self._followed: set[str] = set()
-        self._turns: dict[str, datetime] = {}
+        self._changes = Agenda()
+        self._turns = Agenda()
         self._tries_left: dict[str, int] = {}
         self._since: dict[str, datetime] = {}
         self._to_judge: set[str] = set()
         self._judging: asyncio.Task[None] | None = None
         self._stopping: asyncio.Event | None = None
+        self._latest: datetime | None = None
 
     def follow(self, names: Collection[str]) -> None:
-        """Judge exactly these targets every minute, each at a second of its own."""
-        wanted = set(names)
-        for name in self._followed - wanted:
-            del self._at_second[_second(name)][name]
-        for name in wanted - self._followed:
-            self._at_second.setdefault(_second(name), {})[name] = None
-        self._followed = wanted
+        """Judge exactly these targets when their judgement can change."""
+        self._followed = set(names)
+        self._changes.keep_only(self._followed)
 
     def forget(self, name: str) -> None:
         """Forget the dates that were seen of this target."""
-        for known in (self._turns, self._tries_left, self._since):
+        self._turns.put(name, None)
+        for known in (self._tries_left, self._since):
             known.pop(name, None)
 
     def expect_turn(self, name: str, since: datetime) -> None:
@@ -80,16 +83,14 @@ class Freshness:
         except Exception:  # a named border: a bug in one target's facts must not stop a reload halfway
             log.exception("dates of %s", name)
             turn = None
-        if turn is None:
-            self._turns.pop(name, None)
-        else:
-            self._turns[name] = turn
+        self._turns.put(name, turn)
 
     def scanned(self, name: str, begun: datetime, *, success: bool) -> None:
         """Record a scan that began then.
 
         A failed scan at a date is repeated soon.
         """
+        self._expect_change(name)
         self.expect_turn(name, begun)
         if success:
             self._tries_left.pop(name, None)
@@ -110,7 +111,7 @@ class Freshness:
 
     async def _judge_waiting(self) -> None:
         """Judge one target at a time: there can be thousands, and scans and scrapes go on in between."""
-        while self._to_judge:
+        while self._to_judge and not (self._stopping and self._stopping.is_set()):
             self._judge(self._to_judge.pop())
             await asyncio.sleep(0)
         self._judging = None
@@ -120,52 +121,57 @@ class Freshness:
             self.judge_soon(self._hooks.judge(name))
         except Exception:  # a named border: a bug in one target must not keep the others from being judged
             log.exception("judgement failed", extra=fields(target=name))
+            self._changes.put(name, self._now() + JUDGED_AGAIN_AFTER)
+        else:
+            self._expect_change(name)
         if name in self._since:
             self.expect_turn(name, self._since.pop(name))
+
+    def _expect_change(self, name: str) -> None:
+        """Judge the target again at the next moment at which its latest judgement can change."""
+        if name in self._followed:
+            self._changes.put(name, self._hooks.next_change(name))
 
     async def settled(self) -> None:
         """Wait until all waiting targets are judged."""
         if self._judging is not None:
             await self._judging
 
-    async def judge_at(self, second: int) -> None:
-        """Judge the targets of this second of `JUDGED_EVERY_SECONDS`, unless the daemon is stopping."""
-        for name in list(self._at_second.get(second, ())):
-            if self._stopping is not None and self._stopping.is_set():
-                return
-            self._judge(name)
-            await asyncio.sleep(0)
-
     def look_again(self) -> None:
-        """Scan the targets again that have reached a date: a certificate has ended, or is about to.
+        """Judge the targets whose judgement can have changed, and scan those again that have reached a date.
 
-        Until the scan has an answer, what depends on the date is unknown. So these targets are judged at once. Each
-        date leads to one more scan, and up to `TRIES_MORE` others while they fail, because servers are restarted at
-        such moments.
+        A date is one that a scan saw: a certificate has ended, or is about to. Until the scan has an answer, what
+        depends on the date is unknown. Each date leads to one more scan, and up to `TRIES_MORE` others while they fail,
+        because servers are restarted at such moments.
         """
         self._hooks.notice_step()  # it scans all targets, and these need not be scanned twice
-        latest = self._now() - AFTER_A_TURN
-        turned = {name for name, turn in self._turns.items() if turn <= latest}
+        now = self._now()
+        self.judge_soon(self._due(now))
+        turned = self._turns.take(now - AFTER_A_TURN)
         for name in turned:
-            self.expect_turn(name, latest)
+            self.expect_turn(name, now - AFTER_A_TURN)
             self._tries_left[name] = TRIES_MORE
-        self.judge_soon(turned)
         self._hooks.scan_again(turned)
 
+    def _due(self, now: datetime) -> Collection[str]:
+        """The targets to be judged now. All of them after the clock was set back: moments that had come are ahead."""
+        latest = self._latest or now
+        set_back = now < latest - CLOCK_TOLERANCE
+        self._latest = now if set_back else max(now, latest)
+        return self._followed if set_back else self._changes.take(now)
+
     async def run(self, stopping: asyncio.Event) -> None:
-        """Judge all targets in turn, and scan them when a date has come, until `stopping` is set."""
+        """Look every second until `stopping` is set. Seconds that a standstill has skipped are not repeated."""
         self._stopping = stopping
         loop = asyncio.get_running_loop()
-        begun = loop.time()
-        for second in itertools.count():
-            # Full rounds missed during a standstill are not repeated. The next round includes every target.
-            begun += max(0, (loop.time() - begun - second) // JUDGED_EVERY_SECONDS) * JUDGED_EVERY_SECONDS
+        at = loop.time()
+        while True:
             try:
-                async with asyncio.timeout_at(begun + second):
+                async with asyncio.timeout_at(at):
                     await stopping.wait()
             except TimeoutError:
                 self.look_again()
-                await self.judge_at(second % JUDGED_EVERY_SECONDS)
+                at = max(at + LOOKED_EVERY_SECONDS, loop.time())
             else:
                 return
 
@@ -173,8 +179,3 @@ class Freshness:
         """Drop the targets that wait to be judged."""
         if self._judging is not None:
             self._judging.cancel()
-
-
-def _second(name: str) -> int:
-    """The second of each round in which the target is judged."""
-    return int(share(name) * JUDGED_EVERY_SECONDS)

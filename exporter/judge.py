@@ -27,6 +27,7 @@ from exporter.model import (
     Verdict,
     holds,
 )
+from exporter.moments import Now, Time, noting
 from exporter.policies import Policy, load_policy
 from exporter.probes.base import Probe
 from exporter.probes.registry import PROBES
@@ -79,24 +80,24 @@ class Judge:
         """The reports after a scan of each address of one target, see `seen_after`."""
         return self.reports(seen_after(results, now, previous), results[0].target, now)
 
-    def reports(self, seen: Sequence[Seen], target: Target, now: datetime) -> tuple[Report, ...]:
+    def reports(self, seen: Sequence[Seen], target: Target, now: Time) -> tuple[Report, ...]:
         """The reports at this time on what was seen, for the target as it is configured now.
 
-        Expired facts are left out.
+        Expired facts are left out. A `Now` notes when the reports can change by time alone.
         """
         return together(self.each_report(seen, target, now))
 
-    def each_report(self, seen: Sequence[Seen], target: Target, now: datetime) -> Iterator[Report]:
+    def each_report(self, seen: Sequence[Seen], target: Target, now: Time) -> Iterator[Report]:
         """The reports one by one, each made when it is asked for; `together` compares them."""
         for one in seen:
-            yield self._report(replace(one.result, target=target), one.facts, one.last_success_at, now)
+            yield self._report(replace(one.result, target=target), one.facts, one.last_success_at, noting(now))
 
     def next_turn(self, seen: Sequence[Seen], target: Target, since: datetime) -> datetime | None:
         """The first moment after `since` at which a date that was seen makes something unknown; None without one."""
         policies = self.policies_of(target)
         return min((turn for one in seen for turn in _turns(one.facts, policies) if turn > since), default=None)
 
-    def _report(self, result: ScanResult, facts: Facts, last_success: datetime | None, now: datetime) -> Report:
+    def _report(self, result: ScanResult, facts: Facts, last_success: datetime | None, now: Now) -> Report:
         target = result.target
         case = Case(target, held(facts, target, now), now, self.neighbours(target.name), self.table)
         for derivation in DERIVATIONS:
@@ -182,7 +183,7 @@ def _finding(check: Check[Any], case: Case, demand: Demand, policy: str) -> Find
     )
 
 
-def held(facts: Facts, target: Target, now: datetime) -> Facts:
+def held(facts: Facts, target: Target, now: Time) -> Facts:
     """The valid facts of the target's probes, without what dates in them have put in doubt."""
     held = Facts()
     for probe in PROBES:
@@ -192,7 +193,7 @@ def held(facts: Facts, target: Target, now: datetime) -> Facts:
     return held
 
 
-def _valid(probe: Probe[Any], facts: Facts, target: Target, now: datetime) -> bool:
+def _valid(probe: Probe[Any], facts: Facts, target: Target, now: Time) -> bool:
     """Whether the facts of this probe still count."""
     seen_at = facts.seen_at(probe.kind)
     return seen_at is not None and probe.applies(target) and holds(seen_at, now, target.max_age + probe.longer(target))

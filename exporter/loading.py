@@ -10,6 +10,7 @@ from exporter.judge import load_judge
 from exporter.model import Target
 from exporter.policies import named_policies
 from exporter.publisher import Setup
+from exporter.sharding import Shard
 from exporter.targets.discovered import Lister, TargetList
 from exporter.targets.discovery import Staged
 from exporter.targets.groups import Group
@@ -36,7 +37,11 @@ class Loaded:
 
 
 class Loader:
-    """Loads configurations. Targets that are equal to those in use are the same objects."""
+    """Loads configurations. Targets that are equal to those in use are the same objects.
+
+    Attributes:
+        shard: whose targets are used; None uses all.
+    """
 
     def __init__(self, in_use: Callable[[], Mapping[str, Target]], neighbours: Callable[[str], Neighbours]) -> None:
         """Create it.
@@ -46,6 +51,7 @@ class Loader:
             neighbours: see `Judge`.
         """
         self._in_use, self._neighbours = in_use, neighbours
+        self.shard: Shard | None = None
 
     def load(self, config: Config, staged: Staged) -> Loaded:
         """Load a configuration; reads its policies and tables.
@@ -65,7 +71,7 @@ class Loader:
         """
         named = named_policies(config.policy_files)
         lister = Lister(config, named)
-        listing = lister.make(groups)
+        listing = self._share(lister.make(groups))
         others = [*named.values(), *config.global_.all_policies]
         judge = load_judge(
             listing.targets, config.software.eol_files, self._neighbours, others, read_exceptions(config.exceptions)
@@ -75,8 +81,11 @@ class Loader:
 
     def with_lists(self, loaded: Loaded, groups: Mapping[str, Sequence[Group]]) -> Loaded:
         """The same configuration with what its sources have found now."""
-        listing = loaded.lister.make(groups)
+        listing = self._share(loaded.lister.make(groups))
         return replace(loaded, setup=self._with_targets(loaded.setup, listing), groups=groups, listing=listing)
+
+    def _share(self, listing: TargetList) -> TargetList:
+        return listing if self.shard is None else self.shard.part_of(listing)
 
     def _with_targets(self, setup: Setup, listing: TargetList) -> Setup:
         before, asking = self._in_use(), map(setup.judge.with_questions, listing.targets)

@@ -11,6 +11,8 @@ from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
+from exporter.moments import AnyDay, Time
+
 T = TypeVar("T")
 
 
@@ -66,11 +68,10 @@ class DnsQuestion(StrEnum):
 
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
-"""Corrections of the system's clock by at most this much have no consequences. Verdicts depend on days and hours, and
-are made again once a minute."""
+"""Corrections of the system's clock by at most this much have no consequences. Verdicts depend on days and hours."""
 
 
-def holds(seen_at: datetime, now: datetime, lifetime: timedelta) -> bool:
+def holds(seen_at: datetime, now: Time, lifetime: timedelta) -> bool:
     """Whether a fact seen at `seen_at` still counts. A time in the future does not, because its age is unknown."""
     return now - lifetime <= seen_at <= now + CLOCK_TOLERANCE
 
@@ -499,13 +500,13 @@ class Report(Seen):
 
     Attributes:
         policies: names of the policies, in the target's order; each finding names its own.
-        judged_on: day (UTC) by which dates in the policies were judged.
+        judged_on: day (UTC) by which dates in the policies were judged; compared by whoever shows the report.
         disagreements: between all addresses of the target, in the report of each; None if no two could be compared.
     """
 
     policies: tuple[str, ...]
     findings: tuple[Finding, ...]
-    judged_on: date
+    judged_on: AnyDay = field(compare=False)
     disagreements: tuple[Disagreement, ...] | None = None
 
     @property

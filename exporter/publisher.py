@@ -12,6 +12,7 @@ from exporter.judge import Judge, held, seen_after, together
 from exporter.logs import fields
 from exporter.metrics import Exposition, Lines, render_reports, render_target, target_samples
 from exporter.model import Facts, Report, ScanResult, Seen, Target
+from exporter.moments import Now
 from exporter.store import Store
 from exporter.store.saved import Saved
 from exporter.summaries import LatestVerdicts, Summary, judged_of
@@ -60,6 +61,7 @@ class Publisher:
         self._waiting: dict[str, None] = {}  # targets that are not shown yet
         self.unreadable: set[str] = set()
         self.restored = 0
+        self._changes: dict[str, datetime | None] = {}
 
     def apply(self, setup: Setup) -> set[str]:
         """Use this setup; returns the names of previous targets that are still the same service.
@@ -81,6 +83,7 @@ class Publisher:
             self._store.remove(name)
             self._exposition.remove(name)
             self._judged.pop(name, None)
+            self._changes.pop(name, None)
             self._keys.remove(name)
         self.setup = setup
         self._waiting = dict.fromkeys(new[AT_ONCE:])
@@ -192,7 +195,8 @@ class Publisher:
         # First, because addresses of one target are neighbours too: the verdicts are final, and nothing has changed
         # when they are judged again.
         affected = self._index(target, seen, now) - {target.name}
-        reports = setup.judge.reports(seen, target, now)
+        clock = Now(now)
+        reports = setup.judge.reports(seen, target, clock)
         saved = self._store.put(seen, reports, service_key(target), failures, now)
         self._unwritten.add(target.name)
         try:
@@ -201,26 +205,36 @@ class Publisher:
             self._unwritten.discard(target.name)
         if self.setup is not setup or self._store.get(target.name) is not saved:
             return reports, affected | self.judge_again(target.name)
-        return reports, affected | self._show(reports)
+        return reports, affected | self._show(reports, clock)
 
     def judge_again(self, name: str) -> set[str]:
         """Judge the target again now and show the result; returns the other targets whose verdict may change."""
         target = self.setup.targets.get(name)
-        seen = self._store.seen(target) if target and name not in self._unwritten else ()
-        if target is None or not seen:
+        if target is None or name in self._unwritten:
+            return set()
+        seen = self._store.seen(target)
+        if not seen:
+            self._changes.pop(name, None)
             return set()
         now = self.now()
-        reports = self.setup.judge.reports(seen, target, now)
+        clock = Now(now)
+        reports = self.setup.judge.reports(seen, target, clock)
         self._store.judged(name, reports, now)
-        return self._show(reports)
+        return self._show(reports, clock)
 
-    def _show(self, reports: Sequence[Report]) -> set[str]:
+    def _show(self, reports: Sequence[Report], clock: Now) -> set[str]:
+        """Show these reports, which were judged by this clock. What shows them is judged by it too."""
         target = reports[0].target
         lines = render_reports(reports, self.setup.judge.policies_of(target), full=self.setup.full)
         self._exposition.put(target.name, lines)
         self._judged[target.name] = judged_of(reports)
+        self._changes[target.name] = clock.next_change
         # The neighbours' facts about this one have changed; their own have not.
         return self._keys.update(target.name, reports)
+
+    def next_change(self, name: str) -> datetime | None:
+        """The next moment at which time alone may change what is shown of the target; None if none is known."""
+        return self._changes.get(name)
 
     def next_turn(self, name: str, since: datetime) -> datetime | None:
         """The first date after `since` that was seen of the target and changes a verdict; None without one."""

@@ -16,7 +16,6 @@ from exporter.clients.files import shipped_clients
 from exporter.config import Config
 from exporter.errors import ConfigError
 from exporter.files import one_view
-from exporter.freshness import JUDGED_EVERY_SECONDS
 from exporter.model import ScanResult, Target
 from exporter.policies import read_config
 from exporter.scan import Environment, Known
@@ -83,9 +82,9 @@ async def scanned(app: App, count: int) -> None:
 
 
 async def judge_all(app: App) -> None:
-    """What happens within a minute."""
-    for second in range(JUDGED_EVERY_SECONDS):
-        await app.freshness.judge_at(second)
+    """What happens within two seconds."""
+    app.freshness.look_again()
+    await app.freshness.settled()
 
 
 def test_targets_show_before_their_first_scan_without_any_verdict(fixture: Fixture) -> None:

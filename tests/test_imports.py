@@ -10,13 +10,27 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 ORDER = (
-    *("text", "nearest", "quoting", "regexes", "files", "ternary", "logs", "model", "errors", "shortage", "services"),
+    *(
+        "text",
+        "nearest",
+        "quoting",
+        "regexes",
+        "files",
+        "ternary",
+        "logs",
+        "moments",
+        "model",
+        "errors",
+        "shortage",
+        "services",
+    ),
     *("formkeys", "yamlfile"),
     *("threads", "reading", "software", "tls", "pki", "facts", "clients", "credentials", "selectors", "config"),
     *("lanes", "monotonic", "clock", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment", "targets"),
     *(
+        "sharding",
         "agreement",
         "exceptions",
         "judge",
@@ -28,6 +42,7 @@ ORDER = (
         "summaries",
         "publisher",
         "loading",
+        "agenda",
         "freshness",
         "looplag",
         "scan_log",
@@ -96,12 +111,16 @@ def test_a_module_imports_only_from_its_left(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("exporter", "exporter.ternary", "exporter.model", "exporter.lanes", "exporter.monotonic"),
+        *("exporter", "exporter.ternary", "exporter.moments", "exporter.lanes", "exporter.monotonic"),
         *("exporter.threads", "exporter.text"),
     ],
 )
 def test_these_import_nothing_of_ours(name: str) -> None:
     assert IMPORTS[name] == set()
+
+
+def test_the_vocabulary_imports_only_what_times_are() -> None:
+    assert IMPORTS["exporter.model"] == {"exporter.moments"}
 
 
 def test_imports_run_in_no_circle() -> None:

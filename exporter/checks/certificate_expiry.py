@@ -9,6 +9,7 @@ from exporter.case import Case
 from exporter.facts.certificate import CertificateFacts, ServedCertificate
 from exporter.judging.check import Check, Demand, Outcome, failed, passed, unknown
 from exporter.model import Facts, Remedy
+from exporter.moments import Now
 from exporter.remedies.certificates import failing, replacement
 from exporter.remedies.servers import quoted
 
@@ -64,13 +65,18 @@ def _where(certificate: ServedCertificate, leaf: ServedCertificate) -> str:
     return "the leaf" if certificate is leaf else f"the issuer {certificate.fingerprint_sha256[:8]}"
 
 
-def _left(end: datetime, now: datetime) -> str:
+def _left(end: datetime, now: Now) -> str:
     """The time left in days, or in hours when it is short."""
-    seconds = (end - now).total_seconds()
-    hours = int(abs(seconds) // 3600)
-    amount = f"{hours // 24} days" if hours >= 48 else f"{hours} hour{'' if hours == 1 else 's'}"
     day = end.date().isoformat()
-    return f"ended {amount} ago ({day})" if seconds < 0 else f"has {amount} left ({day})"
+    return f"ended {_amount(end, now)} ago ({day})" if end < now else f"has {_amount(end, now)} left ({day})"
+
+
+def _amount(end: datetime, now: Now) -> str:
+    days = now.units_apart(end, timedelta(days=1))
+    if days >= 2:
+        return f"{days} days"
+    hours = now.units_apart(end, timedelta(hours=1))
+    return f"{hours} hour{'' if hours == 1 else 's'}"
 
 
 def _remedy(case: Case, _demand: CertificateExpiryDemand, outcome: Outcome) -> tuple[Remedy, ...]:

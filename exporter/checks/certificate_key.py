@@ -1,7 +1,6 @@
 """Check `certificate_key`: the keys of all certificates that clients use are of a good kind and long enough."""
 
 from collections.abc import Iterator
-from datetime import date
 
 from pydantic import Field, model_validator
 
@@ -12,6 +11,7 @@ from exporter.judging.check import Check, Demand, Outcome, unknown
 from exporter.judging.items import Filled, Item, listed, names_in_force, naming, today
 from exporter.judging.names import CurveName, KeyName
 from exporter.model import Remedy
+from exporter.moments import AnyDay
 from exporter.pki import keys
 from exporter.remedies.certificates import WantedKey, failing, new_key, replacement
 from exporter.remedies.servers import listed as in_words
@@ -51,7 +51,7 @@ def _shown(certificate: ServedCertificate) -> str:
     return certificate.key_algorithm if sized is None else f"{certificate.key_algorithm} {sized}"
 
 
-def _words(certificate: ServedCertificate, demand: CertificateKeyDemand, day: date) -> Iterator[Word]:
+def _words(certificate: ServedCertificate, demand: CertificateKeyDemand, day: AnyDay) -> Iterator[Word]:
     kind, bits = certificate.key_algorithm, certificate.key_size_bits
     least = {keys.RSA: demand.min_rsa_bits, keys.EC: demand.min_ec_bits}.get(kind)
     if kind == keys.UNKNOWN:
@@ -88,7 +88,7 @@ def _remedy(case: Case, demand: CertificateKeyDemand, outcome: Outcome) -> tuple
     return replacement(case, [*notes, new_key(_wanted(demand, today(case)))])
 
 
-def _wanted(demand: CertificateKeyDemand, day: date) -> WantedKey:
+def _wanted(demand: CertificateKeyDemand, day: AnyDay) -> WantedKey:
     return WantedKey(
         keys.ALGORITHMS if demand.allowed is None else names_in_force(demand.allowed, day),
         demand.min_rsa_bits or 0,

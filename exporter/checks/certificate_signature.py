@@ -4,7 +4,6 @@ Clients do not verify the signature of a root, so that signature is not judged.
 """
 
 from collections.abc import Iterator
-from datetime import date
 
 from pydantic import model_validator
 
@@ -15,6 +14,7 @@ from exporter.judging.check import Check, Demand, Outcome, not_applicable, unkno
 from exporter.judging.items import Filled, Item, in_force, listed, names_in_force, naming, today
 from exporter.judging.names import SIGNATURE_ALGORITHMS, HashName, SignatureName
 from exporter.model import Remedy
+from exporter.moments import AnyDay
 from exporter.remedies.certificates import failing, replacement
 from exporter.remedies.servers import listed as in_words
 from exporter.remedies.servers import quoted
@@ -55,7 +55,7 @@ def _shown(certificate: ServedCertificate) -> str:
     return "self-signed" if certificate.self_signed else certificate.signature_algorithm
 
 
-def _words(certificate: ServedCertificate, demand: CertificateSignatureDemand, day: date) -> Iterator[Word]:
+def _words(certificate: ServedCertificate, demand: CertificateSignatureDemand, day: AnyDay) -> Iterator[Word]:
     if certificate.self_signed:
         return
     hashed, algorithm = certificate.signature_hash, certificate.signature_algorithm

@@ -1,7 +1,6 @@
 """Check `cipher_suites`: which suites are accepted in each accepted protocol, and in which order."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
 from functools import partial
 from itertools import groupby
 
@@ -23,6 +22,7 @@ from exporter.judging.suites import (
     rules_of,
 )
 from exporter.model import POLICY_LABEL, PROTOCOL_LABEL, Facts, Family, Label, Protocol, Remedy, Sample, Unit
+from exporter.moments import AnyDay
 from exporter.remedies.servers import nothing_known
 from exporter.remedies.suites import choose, suites_remedies, usual
 from exporter.ternary import all_of
@@ -65,7 +65,7 @@ class CipherSuitesDemand(Demand):
                     raise ValueError(f"{name} belongs into {right}")
         return self
 
-    def rules(self, day: date) -> Rules:
+    def rules(self, day: AnyDay) -> Rules:
         """The rules that the demand makes on this day."""
         return rules_of(self.allowed, self.tls13_allowed, (self.forbidden, self.required, self.prefer), day)
 
@@ -179,13 +179,13 @@ SUITE_INFO = Family(
 )
 
 
-def suite_rules(demands: Iterable[Demand], day: date) -> list[Rules]:
+def suite_rules(demands: Iterable[Demand], day: AnyDay) -> list[Rules]:
     """The rules in force on this day of those demands that limit suites. A suite is compliant when each allows it."""
     ours = (demand for demand in demands if isinstance(demand, CipherSuitesDemand) and demand.counts(day))
     return [rules for demand in ours if (rules := demand.rules(day)).limits]
 
 
-def _samples(facts: Facts, demands: Sequence[CipherSuitesDemand], policy: str, day: date) -> Iterator[Sample]:
+def _samples(facts: Facts, demands: Sequence[CipherSuitesDemand], policy: str, day: AnyDay) -> Iterator[Sample]:
     """Samples of all demands together."""
     handshake = facts.get(HandshakeFacts)
     rules = suite_rules(demands, day)

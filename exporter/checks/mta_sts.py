@@ -51,7 +51,8 @@ def _remedy(case: Case, demand: MtaStsDemand, _outcome: Outcome) -> tuple[Remedy
     facts = case.facts.get(MtaStsFacts)
     lines, notes = [], ["At each name there must be exactly one record of its kind: a broken one is to be replaced."]
     if "mta_sts" in demand.records and (facts is None or facts.mta_sts is None):
-        lines.append(f'_mta-sts.{domain}. TXT "v=STSv1; id={case.now:%Y%m%d}"')
+        day = case.now.day_text("%Y%m%d")
+        lines.append(f'_mta-sts.{domain}. TXT "v=STSv1; id={day}"')
         notes.append(f"The policy lies at https://mta-sts.{domain}/.well-known/mta-sts.txt; the id changes with it.")
     if "tls_rpt" in demand.records and (facts is None or facts.tls_rpt is None):
         lines.append(f'_smtp._tls.{domain}. TXT "v=TLSRPTv1; rua=mailto:tls-reports@{domain}"')

@@ -8,6 +8,7 @@ from exporter.cli.exception_hints import exception_hints
 from exporter.environment import utc_now
 from exporter.errors import ExporterError
 from exporter.policies import named_policies, read_config
+from exporter.sharding import Shard, chosen_shard
 from exporter.targets.discovered import Lister
 from exporter.targets.files import check_files
 from exporter.targets.groups import ADDRESS
@@ -17,17 +18,18 @@ from exporter.web import first_read
 
 def run(options: argparse.Namespace) -> int:
     """Print that the files are valid, and how many targets and sources there are; returns the exit code."""
+    shard = chosen_shard(options)
     if options.config_file is None and options.web_config_file is None:
         raise ExporterError("name a file by --config.file, by --web.config.file, or one by each")
     if options.config_file is not None:
-        _check(options.config_file)
+        _check(options.config_file, shard)
     if options.web_config_file is not None:
         first_read(options.web_config_file)
         print(f"{options.web_config_file}: valid")
     return exits.OK
 
 
-def _check(path: Path) -> None:
+def _check(path: Path, shard: Shard | None) -> None:
     """Print what the configuration has, and what becomes of the targets in its other files.
 
     Raises:
@@ -53,6 +55,10 @@ def _check(path: Path) -> None:
         print(f"{place}: {', '.join(f'{number} {outcome}' for outcome, number in outcomes.items())}")
     for one in listing.rejected:
         print(escaped(f"{one.source}: rejected {one.labels.get(ADDRESS, 'a target')}: {one.problem}"))
+    if shard is not None:
+        everything, listing = listing, shard.part_of(listing)
+        more = ", without those that sources other than files find" if len(config.sources) > len(checked) else ""
+        print(f"{shard}: {len(listing.targets)} of {_number(len(everything.targets), 'target')}{more}")
     for hint in exception_hints(config, listing.targets, utc_now().date()):
         print(hint)
 

@@ -22,6 +22,7 @@ from exporter.errors import ExporterError
 from exporter.judging.check import Check, Demand, failed
 from exporter.manual import AlertPage, alerts
 from exporter.model import Facts, Target
+from exporter.moments import Now
 from exporter.nearest import nearest
 from exporter.policies import Policy, load_policy, shipped
 from exporter.quoting import quoted
@@ -93,7 +94,7 @@ def _demand(title: str, check: Check[Demand], demand: Demand) -> RenderableType:
 def _advice(check: Check[Demand], demands: Sequence[tuple[Policy, Demand]]) -> Iterator[RenderableType]:
     """Lines for servers where they do not depend on what a server accepts; how to get others."""
     for policy, demand in demands[:1]:
-        case = Case(_ANY_TARGET, Facts(), datetime.now(UTC))
+        case = Case(_ANY_TARGET, Facts(), Now(datetime.now(UTC)))
         for remedy in check.advise(case, demand, failed("")):
             if remedy.lines:
                 yield _entry(f"{remedy.server}, as {policy.name} asks", *remedy.lines)

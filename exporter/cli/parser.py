@@ -100,7 +100,21 @@ def _serve(add: Add) -> None:
         help="reload when the content of the configuration or of a file that it names changes; looked at this often "
         "(default: not at all)",
     )
+    _shard(command)
     command.set_defaults(module="serve")
+
+
+def _shard(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--shard.index",
+        dest="shard_index",
+        type=_shard_index,
+        metavar="INDEX",
+        help="use only the targets of this shard, from 0 (default: all targets)",
+    )
+    command.add_argument(
+        "--shard.total", dest="shard_total", type=_count, metavar="N", help="number of shards, with --shard.index"
+    )
 
 
 def _scan(add: Add) -> None:
@@ -186,6 +200,7 @@ def _check_config(add: Add) -> None:
     command = add("check-config", parents=[_logging("info")], help="say what is wrong with a configuration")
     _config_file(command, required=False)
     _web_config_file(command)
+    _shard(command)
     command.set_defaults(module="check_config")
 
 
@@ -196,6 +211,7 @@ def _targets(add: Add) -> None:
         "--timeout", type=_duration, metavar="DURATION", help="how long the sources have to answer (default 10s)"
     )
     command.add_argument("--format", choices=["table", "json"], default="table", help="(default table)")
+    _shard(command)
     command.set_defaults(module="targets")
 
 
@@ -274,6 +290,12 @@ def _external_url(text: str) -> str:
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST_AT_ONCE):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_AT_ONCE}")
+    return int(text)
+
+
+def _shard_index(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < MOST_AT_ONCE):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {MOST_AT_ONCE - 1}")
     return int(text)
 
 

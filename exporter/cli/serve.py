@@ -14,12 +14,14 @@ from exporter.daemon import Launch, serve
 from exporter.files import Fingerprint, one_view
 from exporter.logs import finish
 from exporter.policies import read_config
+from exporter.sharding import chosen_shard
 from exporter.systemd import Notifier, passed_sockets
 from exporter.web import first_read, parse_address, raise_open_files
 
 
 def run(options: argparse.Namespace) -> NoReturn:
     """Serve until a signal arrives, and end the process."""
+    shard = chosen_shard(options)
     notifier = Notifier.of(os.environ, os.getpid())
     passed = passed_sockets(os.environ, os.getpid()) if options.systemd_socket else []
     addresses = [parse_address(text) for text in options.listen_address or ([] if passed else [DEFAULT_ADDRESS])]
@@ -36,6 +38,7 @@ def run(options: argparse.Namespace) -> NoReturn:
         options.poll_every,
         options.lifecycle,
         options.external_url,
+        shard,
     )
 
     async def serve_and_leave() -> NoReturn:

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from exporter.environment import utc_now
 from exporter.model import Target
 from exporter.policies import load_policy, named_policies, read_config
 from exporter.services import default_name
+from exporter.sharding import Shard, chosen_shard
 from exporter.targets.discovered import CONFIGURED, Lister, Rejected, TargetList
 from exporter.targets.discovery import FIRST_WITHIN, Discovery, SourceState
 from exporter.targets.groups import ADDRESS
@@ -37,17 +38,21 @@ class Discovered:
 
     Attributes:
         failed: source -> why its list is missing or incomplete.
+        shard: whose targets are listed; None lists all.
     """
 
     listing: TargetList
     sources: Sequence[SourceState]
     failed: Mapping[str, str]
+    shard: Shard | None = None
 
 
 def run(options: argparse.Namespace) -> int:
     """List the targets; returns the exit code."""
-    config = read_config(options.config_file)
+    shard, config = chosen_shard(options), read_config(options.config_file)
     found = find(config, options.timeout or FIRST_WITHIN)
+    if shard is not None:
+        found = replace(found, listing=shard.part_of(found.listing), shard=shard)
     if options.format == "json":
         print(escaped_lines(json.dumps(as_data(found), indent=2, ensure_ascii=False)))
     else:
@@ -82,6 +87,7 @@ def as_data(found: Discovered) -> dict[str, Any]:
     """The list as JSON data."""
     return {
         "schema_version": 1,
+        **({} if found.shard is None else {"shard": asdict(found.shard)}),
         "targets": [
             {
                 "target": one.name,
@@ -148,6 +154,9 @@ def summary(found: Discovered) -> str:
         configured = sum(CONFIGURED in places for places in listing.found_in.values())
         text += f" ({configured} configured, {number - configured} found)"
     text += f", {rejected} rejected." if rejected else "."
+    if found.shard is not None:
+        text = f"{found.shard}: {text} Other shards have {listing.elsewhere}."
+        text = text[0].upper() + text[1:]
     if not found.failed:
         return text
     return f"{text} {len(found.failed)} of {len(found.sources)} sources failed: the list is not complete."

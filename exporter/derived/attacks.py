@@ -207,7 +207,7 @@ def drown(case: Case, facts: HandshakeFacts) -> AttackVerdict:
         return unknown(why, source)
     if (near.ssl2_keys or near.unclear_keys) and not keys_known(case.facts):
         return unknown("its keys are not all known, and other targets may accept SSLv2 with one of them", source)
-    return safe("refuses SSLv2, and so does every other target with one of its keys", source)
+    return safe("refuses SSLv2, and so does every other target of this exporter with one of its keys", source)
 
 
 def _sharing(case: Case, theirs: Mapping[str, tuple[str, ...]], ours: frozenset[str]) -> tuple[str, ...]:

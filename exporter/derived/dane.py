@@ -1,12 +1,12 @@
 """Whether TLSA records bind a served chain to the service (RFC 6698; RFC 7671). Pure."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from hashlib import sha256
 
 from exporter.facts.certificate import Deployment, ServedCertificate
 from exporter.facts.dns import TlsaRecord
 from exporter.model import TrustFailure
+from exporter.moments import Time
 from exporter.ternary import all_of, any_of
 
 PKIX_TA, PKIX_EE, DANE_TA, DANE_EE = range(4)
@@ -28,7 +28,7 @@ def usable(records: Iterable[TlsaRecord], protocol: str) -> tuple[TlsaRecord, ..
     return tuple(one for one in known if one.usage in usages)
 
 
-def bound(records: Iterable[TlsaRecord], deployment: Deployment, now: datetime, protocol: str) -> bool | None:
+def bound(records: Iterable[TlsaRecord], deployment: Deployment, now: Time, protocol: str) -> bool | None:
     """Whether any of these records, all usable, matches the chain at this time; None when it is not known.
 
     Some clients ignore records where one with a stronger digest exists, others do not (RFC 7671, 9). The chain must
@@ -50,7 +50,7 @@ def _strongest(records: Iterable[TlsaRecord]) -> Iterator[TlsaRecord]:
             yield one
 
 
-def _fits(record: TlsaRecord, deployment: Deployment, now: datetime, protocol: str) -> bool | None:
+def _fits(record: TlsaRecord, deployment: Deployment, now: Time, protocol: str) -> bool | None:
     match record.usage:
         case 3:  # neither names nor dates count (RFC 7671, 5.1)
             return _is_of(record, deployment.leaf)
@@ -64,7 +64,7 @@ def _fits(record: TlsaRecord, deployment: Deployment, now: datetime, protocol: s
             return all_of((None if above is False else above, _valid(deployment)))
 
 
-def _anchored(record: TlsaRecord, deployment: Deployment, now: datetime, protocol: str) -> bool | None:
+def _anchored(record: TlsaRecord, deployment: Deployment, now: Time, protocol: str) -> bool | None:
     """DANE-TA: a served issuer matches, and names, dates and uses are valid below it (RFC 7671, 5.2).
 
     The issuer may be on another path than the one to a public authority.

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from exporter.model import ClientAuthentication, TrustFailure
+from exporter.moments import Time
 from exporter.ternary import all_of
 
 INTRINSIC = "intrinsic"
@@ -137,11 +138,11 @@ class Deployment:
         """The served certificates that clients use: those on the path."""
         return tuple(self.chain[place] for place in self.path)
 
-    def ended_since(self, now: datetime) -> bool:
+    def ended_since(self, now: Time) -> bool:
         """Whether a certificate of the path has ended, and was last seen before its end."""
         return self.valid_until < now and TrustFailure.EXPIRED not in self.failures
 
-    def at(self, now: datetime) -> "Deployment":
+    def at(self, now: Time) -> "Deployment":
         """What is still known of the chain at this time.
 
         Servers renew in time, so a date that has passed says nothing about the certificate that is there now. An
@@ -230,7 +231,7 @@ class CertificateFacts:
         """Earliest end on all verified paths, including their roots; None when no chain verifies."""
         return min((one.path_not_after for one in self.deployments if one.path_not_after is not None), default=None)
 
-    def at(self, now: datetime) -> "CertificateFacts":
+    def at(self, now: Time) -> "CertificateFacts":
         """What is still known of the chains at this time, see `Deployment.at`."""
         return replace(self, deployments=tuple(deployment.at(now) for deployment in self.deployments))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from exporter.moments import Time
 from exporter.pki.caa import CaaRecord
 
 
@@ -123,7 +124,7 @@ class StsPolicyFacts:
     plain_text: bool = True
     until: datetime | None = None
 
-    def at(self, now: datetime) -> "StsPolicyFacts | None":
+    def at(self, now: Time) -> "StsPolicyFacts | None":
         """These facts, unless a date has put them in doubt by then: the web server may have renewed its certificate."""
         return self if self.until is None or now <= self.until else None
 

@@ -5,7 +5,7 @@ A check also has a remedy: what to change when it fails.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -14,6 +14,7 @@ from pydantic import Field
 from exporter.case import Case
 from exporter.judging.items import Dated, today
 from exporter.model import DnsQuestion, Facts, Family, Remedy, Sample, Severity, Verdict
+from exporter.moments import AnyDay
 from exporter.remedies.servers import everywhere
 
 
@@ -46,7 +47,7 @@ class Outcome:
     sources: tuple[str, ...] = ()
 
 
-def _no_samples(_facts: Facts, _demands: object, _policy: str, _day: date) -> Iterable[Sample]:
+def _no_samples(_facts: Facts, _demands: object, _policy: str, _day: AnyDay) -> Iterable[Sample]:
     return ()
 
 
@@ -80,7 +81,7 @@ class Check(Generic[D]):
     remedy: Callable[[Case, D, Outcome], tuple[Remedy, ...]]
     families: tuple[Family, ...] = ()
     full: frozenset[Family] = frozenset()
-    samples: Callable[[Facts, Sequence[D], str, date], Iterable[Sample]] = _no_samples
+    samples: Callable[[Facts, Sequence[D], str, AnyDay], Iterable[Sample]] = _no_samples
     questions: frozenset[DnsQuestion] = frozenset()
     turns: Callable[[Facts, D], Iterable[datetime]] = _no_turns
 

@@ -1,7 +1,6 @@
 """Entries of a policy's lists: names, or cipher suites by their properties. Each can be limited to some days."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
@@ -17,13 +16,14 @@ from pydantic import (
 from exporter.case import Case
 from exporter.judging.expressions import Expression, read_expression
 from exporter.judging.names import SuiteName
+from exporter.moments import AnyDay, Today
 from exporter.tls.suites import BY_ANY_NAME
 from exporter.yamlfile import Day
 
 
-def today(case: Case) -> date:
+def today(case: Case) -> Today:
     """The day (UTC) of judgement."""
-    return case.now.astimezone(UTC).date()
+    return case.now.today
 
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Dated(BaseModel):
             raise ValueError(f"ends ({self.until}) before it begins ({self.from_})")
         return self
 
-    def counts(self, day: date) -> bool:
+    def counts(self, day: AnyDay) -> bool:
         """Whether it counts on this day."""
         return (self.from_ is None or self.from_ <= day) and (self.until is None or day <= self.until)
 
@@ -166,7 +166,7 @@ class SuiteItem(Entry):
 E = TypeVar("E", bound=Entry)
 
 
-def in_force(entries: Iterable[E], day: date) -> tuple[E, ...]:
+def in_force(entries: Iterable[E], day: AnyDay) -> tuple[E, ...]:
     """The entries that count on this day."""
     return tuple(entry for entry in entries if entry.counts(day))
 
@@ -176,7 +176,7 @@ def sources(entries: Iterable[Entry]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.source for entry in entries if entry.source is not None))
 
 
-def names_in_force(entries: Iterable[Item[N]], day: date) -> tuple[N, ...]:
+def names_in_force(entries: Iterable[Item[N]], day: AnyDay) -> tuple[N, ...]:
     """The names of the entries that count on this day, each once."""
     return tuple(dict.fromkeys(name for entry in in_force(entries, day) for name in entry.names))
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Generic, TypeVar
 
 from pydantic import model_validator
 
 from exporter.judging.check import Demand, Outcome, failed, not_applicable, passed, unknown
 from exporter.judging.items import Item, in_force, listed, names_in_force, naming, sources
+from exporter.moments import AnyDay
 
 N = TypeVar("N", bound=str)
 
@@ -46,7 +46,7 @@ class Had:
         return self.open_names is not None and name not in self.accepted and name not in self.open_names
 
 
-def judge_names(had: Had, demand: NamesDemand[N], day: date) -> Outcome:
+def judge_names(had: Had, demand: NamesDemand[N], day: AnyDay) -> Outcome:
     """The outcome: an accepted name that is forbidden, or a refused one that is required, fails at once."""
     required, forbidden = names_in_force(demand.required, day), names_in_force(demand.forbidden, day)
     allowed = None if demand.allowed is None else names_in_force(demand.allowed, day)
@@ -88,7 +88,7 @@ def _good(had: Had, allowed: tuple[str, ...] | None) -> str:
     return f"accepts {', '.join(had.accepted)}{' only' if allowed is not None else ''}"
 
 
-def permitted(demand: NamesDemand[Any], day: date) -> Callable[[str], bool]:
+def permitted(demand: NamesDemand[Any], day: AnyDay) -> Callable[[str], bool]:
     """A function that says whether the server may accept a name on this day. Required names are permitted."""
     allowed = None if demand.allowed is None else set(names_in_force(demand.allowed, day))
     forbidden = set(names_in_force(demand.forbidden, day))
@@ -96,7 +96,7 @@ def permitted(demand: NamesDemand[Any], day: date) -> Callable[[str], bool]:
     return lambda name: name not in forbidden and (allowed is None or name in allowed or name in required)
 
 
-def to_keep(accepted: Iterable[str], demand: NamesDemand[Any], day: date, sound: Sequence[str]) -> list[str]:
+def to_keep(accepted: Iterable[str], demand: NamesDemand[Any], day: AnyDay, sound: Sequence[str]) -> list[str]:
     """Names that are accepted and permitted, and required ones; where there are none, those permitted and sound."""
     may_have, required = permitted(demand, day), names_in_force(demand.required, day)
     kept = dict.fromkeys((*filter(may_have, accepted), *required))

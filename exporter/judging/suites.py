@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import lru_cache
 
 from exporter.facts.handshake import HandshakeFacts
 from exporter.judging.expressions import ALL_SUITES
 from exporter.judging.items import SuiteItem, in_force
 from exporter.model import CipherOrder, Protocol
+from exporter.moments import AnyDay
 from exporter.ternary import all_of, any_of, negated
 from exporter.tls.suites import CipherSuite
 
@@ -209,7 +209,7 @@ def _crossed(places: Iterable[tuple[str, int]]) -> Iterator[tuple[str, str, int]
 
 
 def rules_of(
-    allowed: Entries | None, tls13_allowed: Entries | None, others: tuple[Entries, Entries, Entries], day: date
+    allowed: Entries | None, tls13_allowed: Entries | None, others: tuple[Entries, Entries, Entries], day: AnyDay
 ) -> Rules:
     """The rules in force on this day; `others` are the forbidden, required and preferred entries."""
     lapsed = tuple(entry for entry in (*(allowed or ()), *(tls13_allowed or ())) if not entry.counts(day))

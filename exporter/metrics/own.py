@@ -310,6 +310,16 @@ WEB_INFO = Family(
         ),
     ),
 )
+SHARD_INFO = Family(
+    "tls_posture_exporter_shard_info",
+    "Which shard of how many this exporter is: it has only the targets of this shard",
+    Unit.ONE,
+    "without --shard.total",
+    labels=(
+        Label("index", "--shard.index, from 0", example="0"),
+        Label("total", "--shard.total, the number of shards", example="3"),
+    ),
+)
 WEB_CONFIG_SUCCESSFUL = Family(
     "tls_posture_exporter_web_config_last_reload_successful",
     "Whether the files of --web.config.file could be used when they were last looked at; if not, those before stay",
@@ -423,6 +433,7 @@ OWN_FAMILIES = (
     PROBE_RUNNING,
     PROBE_WAITING,
     WEB_INFO,
+    SHARD_INFO,
     WEB_CONFIG_SUCCESSFUL,
     WEB_DENIED,
     LOCAL_ERRORS,
@@ -581,6 +592,10 @@ class OwnMetrics:
         """Record that the first configuration is in use; it counts as the last reload, but not among reloads."""
         self.reload_successful.set(1)
         self.reload_timestamp.set(now.timestamp())
+
+    def note_shard(self, index: int, total: int) -> None:
+        """Show which shard of how many this exporter is."""
+        self._gauge(SHARD_INFO).labels(str(index), str(total)).set(1)
 
     def note_external_url(self, url: str) -> None:
         """Record where people reach the pages."""

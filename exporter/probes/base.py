@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from exporter.facts.shape import Shape
 from exporter.model import Facts, Target
+from exporter.moments import Time
 from exporter.net.dial import Dialer
 from exporter.net.records import RecordResolver
 from exporter.workers import Workers
@@ -57,7 +58,7 @@ def no_longer(_target: Target) -> timedelta:
     return timedelta(0)
 
 
-def unchanged(facts: F, _now: datetime) -> F:
+def unchanged(facts: F, _now: Time) -> F:
     """Facts without dates: they do not change while they are valid."""
     return facts
 
@@ -93,7 +94,7 @@ class Probe(Generic[F]):
     of_name: bool = False
     due: Callable[[Target, Facts, datetime], bool] = always
     longer: Callable[[Target], timedelta] = no_longer
-    later: Callable[[F, datetime], F | None] = unchanged
+    later: Callable[[F, Time], F | None] = unchanged
     turns: Callable[[F], Iterable[datetime]] = no_turns
 
     @property

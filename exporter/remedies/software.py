@@ -1,11 +1,11 @@
 """The remedy for unsupported software: which releases are maintained now."""
 
 import re
-from datetime import datetime
 
 from exporter.case import Case
 from exporter.derived.software import Judged, Software
 from exporter.model import Remedy
+from exporter.moments import Time
 from exporter.remedies.servers import BY_PRODUCT, Server
 from exporter.software.packages import WINDOWS
 from exporter.software.shown import Shown
@@ -65,7 +65,7 @@ def _newest(shown: Shown, table: SupportTable) -> str | None:
     return product.newest.get(product.cycle(shown.version or "") or "")
 
 
-def _goal(name: str, table: SupportTable, now: datetime) -> str | None:
+def _goal(name: str, table: SupportTable, now: Time) -> str | None:
     """The oldest maintained release if all newer ones are maintained too; else all maintained ones, newest first."""
     product = table.products.get(name)
     ordered = sorted(product.releases, key=_numbers, reverse=True) if product else []

@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 
+from exporter.moments import Time
 from exporter.software.declared import CONFIGURATION
 from exporter.software.fields import VIA
 from exporter.software.packages import AMAZON, DEBIAN, OTHER, RHEL, UBUNTU, WINDOWS
@@ -139,7 +140,7 @@ class Support:
     behind: bool = False
 
 
-def support(shown: Shown, table: SupportTable, now: datetime, declared: Package | None = None) -> Support:
+def support(shown: Shown, table: SupportTable, now: Time, declared: Package | None = None) -> Support:
     """The verdict on one product. A package is judged by its distribution, others by the product's own releases.
 
     The distribution that the operator declares (`declared`) counts, unless what is shown contradicts it.
@@ -164,7 +165,7 @@ def support(shown: Shown, table: SupportTable, now: datetime, declared: Package 
     return replace(found, why=f"{found.why}, and no supported distribution carries it") if found.behind else found
 
 
-def series_support(product: Product, cycle: str, now: datetime) -> Support:
+def series_support(product: Product, cycle: str, now: Time) -> Support:
     """The verdict on a release series, or on a distribution's release.
 
     Raises:
@@ -178,7 +179,7 @@ def _end(end: date) -> datetime:
     return datetime.combine(end + timedelta(days=1), time(), UTC)
 
 
-def _by_end(product: Product, cycle: str, now: datetime) -> Support:
+def _by_end(product: Product, cycle: str, now: Time) -> Support:
     end = product.releases[cycle]
     if end is True:
         return Support(False, f"belongs to release {cycle}, which is not supported any more")
@@ -194,7 +195,7 @@ def _by_end(product: Product, cycle: str, now: datetime) -> Support:
     return Support(now < ends, f"belongs to release {cycle}, whose support {verb} on {end:%Y-%m-%d}", ends)
 
 
-def _of_package(package: Package, table: SupportTable, now: datetime) -> Support:
+def _of_package(package: Package, table: SupportTable, now: Time) -> Support:
     """A distribution fixes old versions under their old number, until the end of the distribution's release."""
     product = table.products.get(package.distribution)
     if package.release is not None and product is not None and package.release in product.releases:
@@ -208,7 +209,7 @@ def _of_package(package: Package, table: SupportTable, now: datetime) -> Support
     )
 
 
-def _of_declared(shown: Shown, declared: Package, table: SupportTable, now: datetime) -> Support | None:
+def _of_declared(shown: Shown, declared: Package, table: SupportTable, now: Time) -> Support | None:
     """A package is maintained until the end of its distribution's release; None if it is not such a package."""
     product = table.products.get(shown.product)
     if product is None or shown.source == VIA:
@@ -231,7 +232,7 @@ def _of_declared(shown: Shown, declared: Package, table: SupportTable, now: date
     return replace(found, why=f"{named}, and {found.why}")
 
 
-def _of_part(part: PartOf, version: str, table: SupportTable, now: datetime) -> Support:
+def _of_part(part: PartOf, version: str, table: SupportTable, now: Time) -> Support:
     """Ended if all releases that may contain it have ended, maintained if none has."""
     product = table.products.get(part.product)
     key = next((one for one in part.releases if covers(one, version)), None)
@@ -250,7 +251,7 @@ def _of_part(part: PartOf, version: str, table: SupportTable, now: datetime) -> 
     return Support(True in verdicts, f"is part of {names}, {state}", ends)
 
 
-def _of_release(product: Product, version: str, now: datetime, *, packaged: bool = True) -> Support:
+def _of_release(product: Product, version: str, now: Time, *, packaged: bool = True) -> Support:
     """The verdict by the end of its series and, if that is maintained, by the version's age within it.
 
     If it is certainly not a package of a distribution (`packaged` is false), nobody maintains an old version.
@@ -276,7 +277,7 @@ def _of_release(product: Product, version: str, now: datetime, *, packaged: bool
             return replace(found, maintained=None, why=f"{why}; it is not known whether it is older")
 
 
-def _carrier(product: Product, version: str, table: SupportTable, now: datetime) -> str | None:
+def _carrier(product: Product, version: str, table: SupportTable, now: Time) -> str | None:
     """A supported release of a distribution whose package shows this version without a mark."""
     for one in product.carried:
         distribution = table.products.get(one.distribution)

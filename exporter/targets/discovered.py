@@ -72,12 +72,14 @@ class TargetList:
         found_in: the sources of each target, by its name. The first one decided on its options.
         outcomes: what became of the targets of each source: `used`, `merged`, `dropped`, `rejected`.
         rejected: the first few of them.
+        elsewhere: how many other targets belong to other shards.
     """
 
     targets: tuple[Target, ...]
     found_in: Mapping[str, tuple[str, ...]]
     outcomes: Mapping[str, Mapping[str, int]]
     rejected: tuple[Rejected, ...]
+    elsewhere: int = 0
 
 
 NO_TARGETS = TargetList((), {}, {}, ())

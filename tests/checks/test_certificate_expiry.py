@@ -7,6 +7,7 @@ from exporter.case import Case
 from exporter.checks.certificate_expiry import CHECK, CertificateExpiryDemand
 from exporter.facts.certificate import CertificateFacts
 from exporter.model import Verdict
+from exporter.moments import Now
 from tests.support.facts import case, certificate, certificates, deployment, facts, issuer, watched
 from tests.support.targets import NOW
 
@@ -67,7 +68,7 @@ TURN = NOW + 7.5 * DAY
 def test_a_server_that_may_have_renewed_since_does_not_fail(seen_at: datetime, now: datetime, verdict: Verdict) -> None:
     """Nobody knows what it serves by now; when it was seen, there was time enough."""
     seen = facts(SEEN.get(CertificateFacts), at=seen_at)
-    assert CHECK.judge(Case(watched(), seen, now), DEMAND).verdict is verdict
+    assert CHECK.judge(Case(watched(), seen, Now(now)), DEMAND).verdict is verdict
     assert TURN in CHECK.turns(seen, DEMAND)
 
 

@@ -7,6 +7,7 @@ from exporter.case import Case
 from exporter.checks.certificate_valid import CHECK, CertificateValidDemand
 from exporter.facts.certificate import CertificateFacts
 from exporter.model import TrustFailure, Verdict
+from exporter.moments import Now
 from tests.support.facts import certificate, certificates, deployment, facts
 from tests.support.targets import NOW, make_target
 
@@ -23,7 +24,7 @@ def rsa(**changes: Any) -> Any:  # noqa: ANN401 - Deployment
 
 
 def judge(seen: CertificateFacts | None, now: datetime = NOW) -> Any:  # noqa: ANN401 - Outcome
-    return CHECK.judge(Case(make_target(), facts(seen) if seen else facts(), now), DEMAND)
+    return CHECK.judge(Case(make_target(), facts(seen) if seen else facts(), Now(now)), DEMAND)
 
 
 @pytest.mark.parametrize(

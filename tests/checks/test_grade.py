@@ -10,6 +10,7 @@ from exporter.judging.check import Outcome
 from exporter.model import Protocol, Verdict
 from tests.grade.test_rules import GOOD, accepting
 from tests.support.facts import case, handshake
+from tests.support.targets import NOW
 
 UNTRUSTED: dict[str, Any] = {"trusted": False, "rc4": True}
 UNKNOWN_TRUST = {"trusted": None}
@@ -19,7 +20,7 @@ def judge(material: Material | None, minimum: str, *, trust_ignored: bool = Fals
     demand = {"severity": "warning", "source": "test", "minimum": minimum, "trust_ignored": trust_ignored}
     one = case(handshake())
     if material is not None:
-        one = replace(one, facts=one.facts.with_part(evaluate(material), one.now))
+        one = replace(one, facts=one.facts.with_part(evaluate(material), NOW))
     return CHECK.judge(one, GradeDemand.model_validate(demand))
 
 

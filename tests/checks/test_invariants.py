@@ -15,6 +15,7 @@ from exporter.judging.check import Check, Demand
 from exporter.model import Protocol, Verdict
 from exporter.tls.suites import BY_ANY_NAME
 from tests.support.facts import GCM, KOPANO, TLS13_AES, case, handshake_facts, steady
+from tests.support.targets import NOW
 
 FROM_DERIVED = {"vulnerabilities"}
 """Checks here that look at what follows from the handshake; deriving it takes longer than judging."""
@@ -62,7 +63,7 @@ def derived(seen: Case) -> Case:
     for derivation in DERIVATIONS:
         part = derivation.derive(seen)
         if part is not None:
-            seen = replace(seen, facts=seen.facts.with_part(part, seen.now))
+            seen = replace(seen, facts=seen.facts.with_part(part, NOW))
     return seen
 
 

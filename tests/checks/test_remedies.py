@@ -11,6 +11,7 @@ from exporter.case import Case
 from exporter.facts.handshake import HandshakeFacts
 from exporter.judging.check import Outcome
 from exporter.model import Facts, Protocol, Remedy, TrustFailure, Verdict
+from exporter.moments import Now
 from exporter.remedies.servers import Server
 from tests.remedies.examples import BY_NAME, EXAMPLES, Example, demand, derived
 from tests.support.facts import certificate, facts, handshake_facts, http_everywhere, steady, watched
@@ -43,14 +44,14 @@ PROTOCOLS = st.sampled_from(["https", "smtp", "imaps", "ldap", "tls"])
 def test_where_a_remedy_has_nothing_to_say_it_says_what_was_seen() -> None:
     silent = replace(BY_NAME["caa"], remedy=lambda _case, _demand, _outcome: (Remedy(Server.NGINX, (), ""),))
     outcome = Outcome(Verdict.FAIL, "there are no CAA records")
-    made = silent.advise(Case(watched(), Facts(), NOW), demand("caa", required=True), outcome)
+    made = silent.advise(Case(watched(), Facts(), Now(NOW)), demand("caa", required=True), outcome)
     assert made == (Remedy(Server.ANY, (), "Set it as asked for; seen was: there are no CAA records."),)
 
 
 @pytest.mark.parametrize("check", ["hsts_preload", "extensions"])
 def test_a_remedy_without_evidence_says_what_was_seen(check: str) -> None:
     (made,) = BY_NAME[check].advise(
-        Case(watched(), Facts(), NOW), demand(check, **ASKED[check]), Outcome(Verdict.FAIL, "fails")
+        Case(watched(), Facts(), Now(NOW)), demand(check, **ASKED[check]), Outcome(Verdict.FAIL, "fails")
     )
     assert made.note == "Set it as asked for; seen was: fails."
 
@@ -73,13 +74,13 @@ def test_nothing_is_raised_whatever_was_seen(
 ) -> None:
     asked, outcome = demand(check, **ASKED[check]), Outcome(Verdict.FAIL, "fails", evidence)
     for known in (facts(seen), facts(seen, CHAIN, http_everywhere("max-age=1", "max-age=2"))):
-        case = derived(Case(watched(protocol=protocol, mail_domain="test.example"), known, NOW))
+        case = derived(Case(watched(protocol=protocol, mail_domain="test.example"), known, Now(NOW)))
         assert fit(BY_NAME[check].advise(case, asked, outcome))
 
 
 @pytest.mark.parametrize("check", ASKED)
 def test_without_facts_there_is_still_something_to_say(check: str) -> None:
-    case, asked = Case(watched(), Facts(), NOW), demand(check, **ASKED[check])
+    case, asked = Case(watched(), Facts(), Now(NOW)), demand(check, **ASKED[check])
     assert fit(BY_NAME[check].advise(case, asked, Outcome(Verdict.FAIL, "fails")))
 
 
@@ -89,7 +90,7 @@ def test_no_protocol_is_turned_on_that_is_neither_accepted_nor_required_nor_the_
     seen: HandshakeFacts,
 ) -> None:
     asked = demand("protocols", required=["TLSv1.1"], forbidden=["SSLv2", "SSLv3"])
-    made = BY_NAME["protocols"].advise(Case(watched(), facts(seen), NOW), asked, Outcome(Verdict.FAIL, "fails"))
+    made = BY_NAME["protocols"].advise(Case(watched(), facts(seen), Now(NOW)), asked, Outcome(Verdict.FAIL, "fails"))
     line = next(one.lines[0] for one in made if one.server == Server.NGINX)
     on = {Protocol.TLS1_0 if name == "TLSv1" else Protocol(name) for name in line.rstrip(";").split()[1:]}
     unknown = {one for one in (Protocol.TLS1_2, Protocol.TLS1_3) if seen.protocols.get(one) is None}
@@ -99,7 +100,7 @@ def test_no_protocol_is_turned_on_that_is_neither_accepted_nor_required_nor_the_
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)
 def test_examples_fail_and_their_remedies_are_fit(example: Example) -> None:
-    case = derived(Case(watched(), example.facts, NOW))
+    case = derived(Case(watched(), example.facts, Now(NOW)))
     asked = demand(example.check, **example.asked)
     outcome = BY_NAME[example.check].judge(case, asked)
     assert outcome.verdict is Verdict.FAIL

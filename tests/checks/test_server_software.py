@@ -9,6 +9,7 @@ from exporter.facts.http import Asked, HttpFacts, make_response
 from exporter.judging.check import Outcome
 from exporter.model import Verdict
 from tests.support.facts import case, certificate, handshake
+from tests.support.targets import NOW
 
 CARRIED = (
     "nginx 1.22.1 may be the version that Debian 12 still maintains; "
@@ -24,7 +25,7 @@ DEMAND = ServerSoftwareDemand.model_validate({"severity": "warning", "source": "
 def judge(*parts: object, protocol: str = "https", starttls: str | None = None) -> Outcome:
     one = case(*parts, protocol=protocol, starttls=starttls)
     software = DERIVATION.derive(one)
-    return CHECK.judge(replace(one, facts=one.facts.with_part(software, one.now)) if software else one, DEMAND)
+    return CHECK.judge(replace(one, facts=one.facts.with_part(software, NOW)) if software else one, DEMAND)
 
 
 def said(server: str) -> HttpFacts:

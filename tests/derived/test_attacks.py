@@ -10,6 +10,7 @@ from exporter.derived import attacks
 from exporter.derived.verdicts import AttackVerdict
 from exporter.facts.handshake import HandshakeFacts, Prime
 from exporter.model import Protocol
+from exporter.moments import Now
 from tests.support.facts import CBC_RSA, GCM, RC4, TLS13_AES, certificate, certificates, deployment, facts, handshake
 from tests.support.targets import NOW, make_target
 
@@ -214,7 +215,7 @@ SOME = certificates(deployment(key_algorithm="RSA", spki_sha256=OURS), complete=
 def drown(known: HandshakeFacts, *parts: object, ssl2: str | None = None, unclear: str | None = None) -> AttackVerdict:
     """With a neighbour `mail` that accepts SSL 2, or may, with the key of this digest."""
     near = Neighbours({ssl2: ("mail",)} if ssl2 else {}, {unclear: ("mail",)} if unclear else {})
-    return attacks.drown(Case(make_target(), facts(known, *parts), NOW, near), known)
+    return attacks.drown(Case(make_target(), facts(known, *parts), Now(NOW), near), known)
 
 
 NEW, UNCLEAR = seen(MODERN, plain_chains=()), seen(MODERN, plain_chains=(), open_protocols=[SSL2])
@@ -260,5 +261,5 @@ def test_a_key_that_is_shared_carries_it_over(
 
 def test_another_address_of_the_same_target_is_named_as_that() -> None:
     near = Neighbours({OURS: ("mail", "test")})
-    told = attacks.drown(Case(make_target(), facts(NEW, RSA), NOW, near), NEW)
+    told = attacks.drown(Case(make_target(), facts(NEW, RSA), Now(NOW), near), NEW)
     assert told.evidence == ("mail", "another address of this target")

@@ -11,6 +11,7 @@ from exporter.derived.software import DERIVATION, MOST_SHOWN, MOST_TEXTS, Softwa
 from exporter.facts.http import Asked, HttpFacts, make_response
 from exporter.metrics import render_target
 from exporter.model import Addresses
+from exporter.moments import Now
 from exporter.software.files import shipped_table
 from exporter.software.support import Product, SupportTable
 from tests.support.facts import certificate, facts, handshake, report, watched
@@ -29,14 +30,14 @@ def http(*responses: Fields) -> HttpFacts:
 
 
 def derive(*responses: Fields, now: datetime = NOW, table: SupportTable | None = None) -> Software:
-    found = DERIVATION.derive(Case(watched(), facts(http(*responses)), now, table=table or shipped_table()))
+    found = DERIVATION.derive(Case(watched(), facts(http(*responses)), Now(now), table=table or shipped_table()))
     assert found is not None
     return found
 
 
 def greeted(text: str | None, dialogue: str | None = "smtp") -> Software | None:
     target = watched(protocol=dialogue or "imaps", starttls=dialogue)
-    return DERIVATION.derive(Case(target, facts(replace(handshake(), greeting=text)), NOW))
+    return DERIVATION.derive(Case(target, facts(replace(handshake(), greeting=text)), Now(NOW)))
 
 
 def metrics(found: Software) -> list[str]:
@@ -157,19 +158,19 @@ def test_a_greeting_is_read_like_a_header() -> None:
 
 def test_a_greeting_inside_tls_is_read_by_the_dialogue_of_its_protocol() -> None:
     said = facts(replace(certificate(), greeting="220 ProFTPD 1.3.6 Server (Debian) [192.0.2.1]"))
-    found = DERIVATION.derive(Case(watched(protocol="ftps"), said, NOW))
+    found = DERIVATION.derive(Case(watched(protocol="ftps"), said, Now(NOW)))
     assert found is not None
     assert [(one.shown.product, one.shown.version, one.shown.main) for one in found.products] == [
         ("proftpd", "1.3.6", True)
     ]
     for protocol in ("ldaps", "tls", "https"):
-        assert DERIVATION.derive(Case(watched(protocol=protocol), said, NOW)) is None
+        assert DERIVATION.derive(Case(watched(protocol=protocol), said, Now(NOW))) is None
 
 
 def test_without_a_word_there_is_nothing() -> None:
     assert greeted(None) is None
     assert greeted("") is None
-    assert DERIVATION.derive(Case(watched(), facts(), NOW)) is None
+    assert DERIVATION.derive(Case(watched(), facts(), Now(NOW))) is None
 
 
 def test_what_was_said_is_kept_for_people_cut_and_made_printable() -> None:

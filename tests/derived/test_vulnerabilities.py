@@ -19,6 +19,7 @@ from exporter.facts.handshake import HandshakeFacts, Prime
 from exporter.facts.signature import signature
 from exporter.facts.vulnerabilities import POSSIBLE, Tried, VulnerabilityFacts, lifetime
 from exporter.model import Facts, Protocol
+from exporter.moments import Now
 from tests.support.facts import CBC_RSA, GCM, RC4, TLS13_AES, certificate, facts, handshake, steady
 from tests.support.targets import NOW, make_target
 
@@ -32,7 +33,7 @@ TRIED = [Attack.HEARTBLEED, Attack.CCS_INJECTION, Attack.ROBOT, Attack.CLIENT_RE
 
 
 def derive(*parts: object, **target: Any) -> Vulnerabilities:  # noqa: ANN401 - any field of Target
-    derived = DERIVATION.derive(Case(replace(TARGET, **target), facts(*parts), NOW))
+    derived = DERIVATION.derive(Case(replace(TARGET, **target), facts(*parts), Now(NOW)))
     assert derived is not None
     return derived
 
@@ -112,7 +113,7 @@ def test_a_granted_renegotiation_without_rfc_5746_is_an_insecure_one() -> None:
 
 
 def test_without_a_handshake_nothing_follows() -> None:
-    assert DERIVATION.derive(Case(TARGET, facts(certificate(), tried(True)), NOW)) is None
+    assert DERIVATION.derive(Case(TARGET, facts(certificate(), tried(True)), Now(NOW))) is None
 
 
 def test_every_attack_has_a_verdict_with_its_reason_and_source() -> None:
@@ -181,7 +182,7 @@ def cases(draw: st.DrawFn) -> Case:
     if draw(st.booleans()):
         parts.append(certificate(key_algorithm="RSA", spki_sha256=KEY))
     near = [draw(st.sampled_from([{}, {KEY: ("mail",)}, {"bb" * 32: ("mail",)}])) for _ in range(2)]
-    return Case(TARGET, facts(*parts), NOW, Neighbours(*near))
+    return Case(TARGET, facts(*parts), Now(NOW), Neighbours(*near))
 
 
 def lesser_handshakes(known: HandshakeFacts) -> Iterator[HandshakeFacts]:

@@ -11,6 +11,7 @@ from exporter.facts.handshake import Listing, Prime
 from exporter.facts.http import PlainAnswer
 from exporter.judging.check import Demand, Outcome
 from exporter.model import CipherOrder, Facts, Protocol, Remedy, Verdict
+from exporter.moments import Now
 from exporter.remedies.servers import Server
 from tests.support.facts import (
     CBC_RSA,
@@ -45,7 +46,7 @@ def derived(case: Case) -> Case:
     for derivation in DERIVATIONS:
         part = derivation.derive(case)
         if part is not None:
-            case = replace(case, facts=case.facts.with_part(part, case.now))
+            case = replace(case, facts=case.facts.with_part(part, NOW))
     return case
 
 
@@ -58,7 +59,7 @@ def failure(check: str, case: Case, asked: Demand) -> Outcome:
 
 def remedies_of(check: str, asked: Mapping[str, Any], *parts: object, **target: Any) -> tuple[Remedy, ...]:  # noqa: ANN401 - fields of Target
     """The remedies for these facts of the test target."""
-    case = derived(Case(watched(**target), facts(*parts), NOW))
+    case = derived(Case(watched(**target), facts(*parts), Now(NOW)))
     wanted = demand(check, **asked)
     return BY_NAME[check].advise(case, wanted, failure(check, case, wanted))
 
@@ -83,7 +84,7 @@ def lines_of(example: Example, server: Server) -> tuple[str, ...]:
     if example.web_alone and server in SPOKEN:
         return ()
     case = derived(
-        Case(watched(protocol=SPOKEN.get(server, "https"), distribution=DECLARED.get(server)), example.facts, NOW)
+        Case(watched(protocol=SPOKEN.get(server, "https"), distribution=DECLARED.get(server)), example.facts, Now(NOW))
     )
     asked = demand(example.check, **example.asked)
     made = BY_NAME[example.check].advise(case, asked, failure(example.check, case, asked))

@@ -14,6 +14,7 @@ import pytest
 from exporter.case import Case
 from exporter.judging.check import Outcome
 from exporter.model import HttpOptions, Verdict
+from exporter.moments import Now
 from exporter.remedies.parameters import dh_change
 from exporter.remedies.servers import Server
 from exporter.scan import scan
@@ -155,7 +156,7 @@ def look(server: Server, folder: Path, lines: Sequence[str], pki: Pki, ports: tu
     with serving(server, folder, lines, pki.rsa, ports[0]):
         target = make_target(ports[0], http=HttpOptions(port=ports[1]), ca_file=str(pki.bundle))
         seen = asyncio.run(scan(target, make_environment()))
-    return Look(derived(Case(target, seen.facts, seen.ended_at)))
+    return Look(derived(Case(target, seen.facts, Now(seen.ended_at))))
 
 
 def key(line: str) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from exporter.model import (
     ScanResult,
     Target,
 )
+from exporter.moments import Now
 from exporter.pki.caa import CaaRecord
 from exporter.policies import load_policy
 from tests.support.judging import report_after
@@ -231,7 +232,7 @@ def watched(**changes: Any) -> Target:  # noqa: ANN401 - any field of Target
 
 def case(*parts: object, **target: Any) -> Case:  # noqa: ANN401 - any field of Target
     """A verdict on these facts of the test target, now."""
-    return Case(watched(**target), facts(*parts), NOW)
+    return Case(watched(**target), facts(*parts), Now(NOW))
 
 
 def result(

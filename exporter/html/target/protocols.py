@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from exporter.checks.cipher_suites import suite_rules
@@ -11,6 +10,7 @@ from exporter.facts.handshake import HandshakeFacts, Listing
 from exporter.judging.items import names_in_force
 from exporter.judging.listing import NamesDemand, permitted
 from exporter.model import CipherOrder, Protocol, Verdict
+from exporter.moments import AnyDay
 from exporter.policies import Policy
 from exporter.ternary import all_of
 from exporter.tls.parameters import POST_QUANTUM_GROUPS
@@ -95,13 +95,13 @@ class ProtocolGrid:
     rows: tuple[ProtocolRow, ...]
 
 
-def protocol_grid(facts: HandshakeFacts, policies: Sequence[Policy], day: date) -> ProtocolGrid:
+def protocol_grid(facts: HandshakeFacts, policies: Sequence[Policy], day: AnyDay) -> ProtocolGrid:
     """The grid by these policies on this day."""
     rows = tuple(_row(facts, protocol, policies, day) for protocol in reversed(Protocol))
     return ProtocolGrid(facts, tuple(policy.name for policy in policies), rows)
 
 
-def _row(facts: HandshakeFacts, protocol: Protocol, policies: Sequence[Policy], day: date) -> ProtocolRow:
+def _row(facts: HandshakeFacts, protocol: Protocol, policies: Sequence[Policy], day: AnyDay) -> ProtocolRow:
     accepted = facts.protocols.get(protocol)
     listing = facts.groups.get(protocol)
     return ProtocolRow(
@@ -117,7 +117,9 @@ def _row(facts: HandshakeFacts, protocol: Protocol, policies: Sequence[Policy], 
     )
 
 
-def _suite_rows(facts: HandshakeFacts, protocol: Protocol, policies: Sequence[Policy], day: date) -> Iterator[SuiteRow]:
+def _suite_rows(
+    facts: HandshakeFacts, protocol: Protocol, policies: Sequence[Policy], day: AnyDay
+) -> Iterator[SuiteRow]:
     rules = {policy.name: suite_rules(policy.demands.get("cipher_suites", ()), day) for policy in policies}
     for name in facts.cipher_suites.get(protocol, ()):
         suite = BY_ANY_NAME.get(name)
@@ -129,7 +131,7 @@ def _suite_rows(facts: HandshakeFacts, protocol: Protocol, policies: Sequence[Po
         yield SuiteRow(name, suite, None if suite is None else suite.forward_secrecy, judgements)
 
 
-def _group_rows(listing: Listing, policies: Sequence[Policy], day: date) -> Iterator[GroupRow]:
+def _group_rows(listing: Listing, policies: Sequence[Policy], day: AnyDay) -> Iterator[GroupRow]:
     for name in listing.names:
         judgements = tuple(
             _allowance(policy.name, all(permitted(one, day)(name) for one in those) if those else "not judged")
@@ -151,12 +153,12 @@ def _allowance(policy: str, allowed: bool | str | None) -> Judgement:
             return Judgement(policy, None, "not judged")
 
 
-def _in_force(policy: Policy, check: str, day: date) -> list[NamesDemand[Any]]:
+def _in_force(policy: Policy, check: str, day: AnyDay) -> list[NamesDemand[Any]]:
     demands = policy.demands.get(check, ())
     return [one for one in demands if isinstance(one, NamesDemand) and one.counts(day)]
 
 
-def _of_protocol(policy: Policy, protocol: Protocol, accepted: bool | None, day: date) -> Judgement:
+def _of_protocol(policy: Policy, protocol: Protocol, accepted: bool | None, day: AnyDay) -> Judgement:
     """By the check `protocols`: each version by itself."""
     demands = _in_force(policy, "protocols", day)
     if not demands:
