@@ -117,7 +117,7 @@ class Measured:
         flags = [f"--config.file={config_file}", f"--storage.path={folder / 'store'}", "--log.level=warning"]
         flags += [f"--web.listen-address=127.0.0.1:{port}", "--web.enable-lifecycle"]
         command = [sys.executable, "-m", "bench.daemon", "--traced", str(self.log), "serve", *flags]
-        self.process = subprocess.Popen(command)
+        self.process = subprocess.Popen(command)  # noqa: S603 - our own program
 
     @property
     def cpu(self) -> float:
@@ -155,7 +155,7 @@ class Measured:
         took, seconds = self.cpu - cpu, time.monotonic() - begun
         longest = self.longest()
         rss = f"RSS {self.memory('VmRSS')} MiB, peak {self.memory('VmHWM')} MiB"
-        print(f"{what:24} CPU {took:6.2f} s  wall {seconds:6.2f} s  {rss}  {longest}", flush=True)
+        print(f"{what:24} CPU {took:6.2f} s  wall {seconds:6.2f} s  {rss}  {longest}", flush=True)  # noqa: T201
 
     def longest(self) -> str:
         """The longest callbacks since the last call."""
@@ -179,7 +179,7 @@ class Measured:
 
 def measure(number: int) -> None:
     """Print the figures for so many targets."""
-    print(f"{number} targets", flush=True)
+    print(f"{number} targets", flush=True)  # noqa: T201
     with TemporaryDirectory() as scratch, socket.socket() as refusing, socket.socket() as free:
         folder, config_file = Path(scratch), Path(scratch) / "config.yaml"
         refusing.bind(("127.0.0.1", 0))  # without `listen`
@@ -188,11 +188,19 @@ def measure(number: int) -> None:
         free.close()
         write_config(config_file, number, refusing.getsockname()[1])
         asyncio.run(fill(folder / "store", config_file))
-        daemon = Measured(folder, config_file, port)
-        try:
-            steps(daemon, config_file, number, refusing.getsockname()[1])
-        finally:
-            daemon.process.kill()
+        for life in (judge_all, steps):
+            daemon = Measured(folder, config_file, port)
+            try:
+                life(daemon, config_file, number, refusing.getsockname()[1])
+            finally:
+                daemon.process.kill()
+
+
+def judge_all(daemon: Measured, *_: object) -> None:
+    """A life that finds facts in the store, and has to judge all of them."""
+    daemon.step("healthy", lambda: daemon.get("/-/healthy"))
+    daemon.step("ready, all judged", lambda: daemon.get("/-/ready"))
+    end(daemon)
 
 
 def steps(daemon: Measured, config_file: Path, number: int, refused: int) -> None:
@@ -206,12 +214,17 @@ def steps(daemon: Measured, config_file: Path, number: int, refused: int) -> Non
     daemon.step("scrape", daemon.page)
     time.sleep(5)
     daemon.step("5 s later", lambda: True)
+    end(daemon)
+
+
+def end(daemon: Measured) -> None:
+    """Ask it to end."""
     begun = time.monotonic()
     daemon.process.send_signal(signal.SIGTERM)
     _, _, used = os.wait4(daemon.process.pid, 0)
     whole = used.ru_utime + used.ru_stime
-    print(f"{'SIGTERM':24} wall {time.monotonic() - begun:6.2f} s; CPU of the complete life {whole:.2f} s", flush=True)
-    print(f"    {daemon.longest()}", flush=True)
+    print(f"{'SIGTERM':24} wall {time.monotonic() - begun:6.2f} s; CPU of the complete life {whole:.2f} s", flush=True)  # noqa: T201
+    print(f"    {daemon.longest()}", flush=True)  # noqa: T201
 
 
 def main() -> None:

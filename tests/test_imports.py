@@ -40,6 +40,7 @@ ORDER = (
         "metrics",
         "ranking",
         "summaries",
+        "shown",
         "publisher",
         "loading",
         "agenda",
