@@ -57,7 +57,9 @@ def stable(value: object) -> object:
         case _:
             if not is_dataclass(value):
                 raise UnstableError(type(value))
-            return str(type(value)), [(one.name, stable(getattr(value, one.name))) for one in fields(value)]
+            return str(type(value)), [
+                (one.name, stable(getattr(value, one.name))) for one in fields(value) if one.compare
+            ]
 
 
 @cache

@@ -93,7 +93,7 @@ class Store:
     def show(self, name: str, shown: bytes) -> None:
         """Keep what is shown of a target for the next start."""
         if self.database:
-            self.database.put(name, self._latest[name], shown=shown)
+            self.database.show(name, shown)
 
     def adopt_unread(self, target: Target, service: str, oldest: datetime | None) -> None:
         """Adopt what waits for this target without reading it; `oldest` is the time of its oldest fact."""

@@ -155,14 +155,17 @@ class Database:
         """How many targets are not yet written."""
         return len(self._batch.targets.keys() | self._in_hand.targets.keys())
 
-    def put(
-        self, name: str, saved: Saved | None, changes: Sequence[StateChange] = (), shown: bytes | None = None
-    ) -> None:
-        """Write the latest of a target, or remove it, soon; and what is shown of it."""
+    def put(self, name: str, saved: Saved | None, changes: Sequence[StateChange] = ()) -> None:
+        """Write the latest of a target, or remove it, soon."""
+        self._add(Batch({name: saved}, list(changes)))
+
+    def show(self, name: str, shown: bytes) -> None:
+        """Write what is shown of a target soon."""
+        self._add(Batch(shown={name: shown}))
+
+    def _add(self, batch: Batch) -> None:
         with self._wake:
-            self._batch = self._batch.before(
-                Batch({name: saved}, list(changes), {} if shown is None else {name: shown})
-            )
+            self._batch = self._batch.before(batch)
             self._wake.notify()
 
     async def written(self) -> None:

@@ -69,6 +69,7 @@ class Batch:
 
     Attributes:
         targets: name -> its latest; None removes it.
+        shown: name -> what is shown of it.
     """
 
     targets: dict[str, Saved | None] = field(default_factory=dict)
@@ -76,7 +77,7 @@ class Batch:
     shown: dict[str, bytes] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.targets or self.changes)
+        return bool(self.targets or self.changes or self.shown)
 
     def before(self, later: "Batch") -> "Batch":
         """This batch and a later one together."""
