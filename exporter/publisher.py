@@ -13,7 +13,7 @@ from exporter.logs import fields
 from exporter.metrics import Exposition, Lines, render_reports, render_target, target_samples
 from exporter.model import Facts, Report, ScanResult, Seen, Target
 from exporter.moments import Now
-from exporter.shown import Head, body_of, head_of, key_of, near, pack
+from exporter.shown import StoredHead, body_of, head_of, key_of, near, pack
 from exporter.store import Store
 from exporter.store.saved import Saved
 from exporter.summaries import LatestVerdicts, Summary, judged_of
@@ -76,8 +76,8 @@ class Publisher:
         self._unwritten: set[str] = set()
         self._judged: dict[str, LatestVerdicts] = {}
         self._waiting: dict[str, None] = {}  # targets that are not shown yet
-        self._stored: dict[str, tuple[Head, bytes]] = {}  # what may be shown without a judgement
-        self._turns: dict[str, Head] = {}  # of those for which that was done
+        self._stored: dict[str, tuple[StoredHead, bytes]] = {}  # what may be shown without a judgement
+        self._turns: dict[str, StoredHead] = {}  # of those for which that was done
         self.unreadable: set[str] = set()
         self.restored = 0
         self._changes: dict[str, datetime | None] = {}
@@ -156,7 +156,7 @@ class Publisher:
             self.unreadable.add(name)
         return bool(seen)
 
-    def _head(self, target: Target, saved: Saved, packed: bytes) -> Head | None:
+    def _head(self, target: Target, saved: Saved, packed: bytes) -> StoredHead | None:
         """The head of a stored form, if it is about the same as what would be judged now."""
         if self.setup.digest is None:
             return None
@@ -300,7 +300,7 @@ class Publisher:
         oldest = min((at for one in seen if (at := one.facts.oldest) is not None), default=None)
         turn = self.setup.judge.next_turn(seen, target, saved.begun_at)
         key = key_of(digest, target, saved)
-        head = Head(key, time.near, time.now, time.clock.next_change, word, oldest, saved.begun_at, turn)
+        head = StoredHead(key, time.near, time.now, time.clock.next_change, word, oldest, saved.begun_at, turn)
         self._store.show(name, pack(head, lines, self._judged[name]))
 
     def next_change(self, name: str) -> datetime | None:

@@ -86,7 +86,7 @@ def key_of(judge: str, target: Target, saved: Saved) -> str:
     digest = sha256(repr((judge, stable(target), saved.begun_at)).encode())
     for record in saved.records:
         digest.update(repr(record.address).encode())
-        digest.update(sha256(record.seen).digest())
+        digest.update(sha256(record.seen).digest() + sha256(record.states).digest())
     return digest.hexdigest()
 
 
@@ -106,7 +106,7 @@ def near(neighbours: Neighbours, word: KeyWord | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class StoredHead:
     """What is needed to decide whether a form is used, and before it is.
 
     Attributes:
@@ -135,7 +135,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class StoredBody:
     """What is shown.
 
     Attributes:
@@ -146,18 +146,18 @@ class Body:
     judged: LatestVerdicts
 
 
-_HEAD, _BODY = TypeAdapter(Head), TypeAdapter(Body)
+_HEAD, _BODY = TypeAdapter(StoredHead), TypeAdapter(StoredBody)
 _OPTIONS: dict[str, Any] = {"fallback": dict, "warnings": False}  # mapping proxies
 
 
-def pack(head: Head, lines: Lines, judged: LatestVerdicts) -> bytes:
+def pack(head: StoredHead, lines: Lines, judged: LatestVerdicts) -> bytes:
     """The stored form."""
-    body = Body({family.name: text for family, text in lines.items()}, judged)
+    body = StoredBody({family.name: text for family, text in lines.items()}, judged)
     start = _HEAD.dump_json(head, **_OPTIONS)
     return start + b"\n" + zlib.compress(_BODY.dump_json(body, **_OPTIONS), _LEVEL)
 
 
-def head_of(packed: bytes) -> Head | None:
+def head_of(packed: bytes) -> StoredHead | None:
     """The head of a stored form; None if it cannot be read."""
     try:
         return _HEAD.validate_json(packed.partition(b"\n")[0])
