@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -43,8 +43,7 @@ from exporter.status import StatusSources
 from exporter.store import Store
 from exporter.store.changelog import MemoryLog
 from exporter.store.database import Database, StoreError
-from exporter.store.saved import Saved
-from exporter.targets.discovered import Rejected
+from exporter.targets.discovered import NO_TARGETS, Rejected
 from exporter.targets.discovery import Discovery, Staged
 from exporter.targets.groups import ADDRESS
 from exporter.targets.lists import Lists
@@ -70,6 +69,8 @@ class Storage:
 EMPTY = "the list has become empty; set allow_empty: true at the top of the file if that is intended"
 
 
+_AT_ONCE = 200
+"""Targets of one step of the event loop, where a step costs 0.02 ms for each."""
 _LISTS_APART = timedelta(seconds=1)
 """Least time between two uses of changed lists. A thousand changes in a minute are sixty."""
 
@@ -153,6 +154,9 @@ class App:
         self._api = self._make_api()
         self._ready = False
         self._version = 0  # of the configuration
+        self._showing: asyncio.Task[None] | None = None
+        self._prepared: Loaded | None = None
+        self._begun = False
         self._config_file: Path | None = None
 
     def use_shard(self, shard: Shard) -> None:
@@ -160,14 +164,19 @@ class App:
         self._loader.shard = shard
         self._own.note_shard(shard.index, shard.total)
 
-    def start(self, ready: Callable[[], None] = lambda: None) -> None:
-        """Restore what is stored, and start the schedule. Needs the running loop.
+    async def prepare(self) -> None:
+        """Read what is stored and make the targets, in threads: with thousands of them that takes seconds.
 
-        `ready` is called when everything that was restored is shown.
+        `start` does what is left; without this call, all of it.
 
         Raises:
-            ExporterError: the storage cannot be used.
+            ExporterError: as `start`.
         """
+        await LISTS.run(self._open_storage, self)
+        staged = self.discovery.stage(self._first_config)
+        self._prepared = await LISTS.run(partial(self._loader.load, self._first_config, staged), self)
+
+    def _open_storage(self) -> None:
         if self._storage:
             self.store.use(
                 Database(
@@ -181,10 +190,25 @@ class App:
             self.discovery.keep_in(Lists(self._storage.folder))
         else:
             self.store.keep_log(MemoryLog(token_hex(8), self._now()))
+
+    def start(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Restore what is stored, and start the schedule. Needs the running loop.
+
+        `ready` is called when everything that was restored is shown.
+
+        Raises:
+            ExporterError: the storage cannot be used.
+        """
+        if self._prepared is None:
+            self._open_storage()
         self.schedule.start()
-        self.apply(self._first_config)
+        if self._prepared is None:
+            self.apply(self._first_config)
+        else:
+            self._switch(self._prepared)
+            self._prepared = None
+        self._begun = True
         self._own.note_start(self._now())
-        self._own.restored.set(len(self.store.names()))
         if not self._publisher.setup.targets and not self._loaded.listing.elsewhere and not self.discovery.states:
             log.warning("the configuration has no targets")
         self._tasks = [
@@ -198,7 +222,8 @@ class App:
         await self._loaded.staged.answered()
         await self._use_lists()
         self._tasks.append(asyncio.create_task(self._follow_lists()))
-        await self.freshness.settled()
+        await self.settled()
+        self._own.restored.set(self._publisher.restored)
         self._ready = True
         ready()
 
@@ -273,34 +298,61 @@ class App:
     def _use(self, setup: Setup) -> None:
         """Use these targets, or raise and keep those before."""
         before = self._publisher.setup
-        kept, restored = self._publisher.kept(setup), self._publisher.restored(setup)
-        shown_anew = self._publisher.changed(setup)
+        kept, shown_anew = self._publisher.kept(setup), self._publisher.changed(setup)
         try:
-            self._reschedule(setup, kept, restored)
+            self._reschedule(setup, kept)
             self._publisher.apply(setup)
         except Exception:
-            self._reschedule(before, before.targets.keys(), {})
+            self._reschedule(before, before.targets.keys())
             raise
         self._version += 1
         self.schedule.forgive({name for name in shown_anew & kept if setup.targets[name] != before.targets[name]})
         for name in before.targets.keys() - kept:
             self.freshness.forget(name)
         self.freshness.follow(setup.targets)
-        for name in shown_anew & setup.targets.keys():
+        self._resume(shown_anew & setup.targets.keys() - self._publisher.waiting)
+        if self._publisher.waiting and self._showing is None:
+            self._showing = asyncio.create_task(self._show_waiting())
+
+    def _resume(self, names: Collection[str]) -> None:
+        """Judge these targets soon, if they have been scanned."""
+        for name in names:
             begun = self._publisher.begun_at(name)
             if begun is not None:
                 # A date that has come since is not forgotten. The clock may have been set back.
                 self.freshness.resume(name, min(begun, self._now()))
         # What cannot be read is not known: these targets do not wait until they are due.
-        self.schedule.scan_again({name for name in restored if self._publisher.begun_at(name) is None})
+        unreadable, self._publisher.unreadable = self._publisher.unreadable, set()
+        self.schedule.scan_again(unreadable)
 
-    def _reschedule(self, setup: Setup, kept: Collection[str], restored: Mapping[str, Saved]) -> None:
+    async def _show_waiting(self) -> None:
+        """Show the targets of a long list in steps. They are judged after that: they may be neighbours."""
+        names: list[str] = []
+        while some := self._publisher.show_waiting():
+            names += some
+            await asyncio.sleep(0)
+        self._showing = None
+        while names:
+            self._resume([name for name in names[:_AT_ONCE] if name in self._publisher.setup.targets])
+            del names[:_AT_ONCE]
+            await asyncio.sleep(0)
+
+    async def settled(self) -> None:
+        """Wait until all targets are shown and judged."""
+        if self._showing is not None:
+            await asyncio.shield(self._showing)
+        await self.freshness.settled()
+
+    def _past(self, name: str) -> Past | None:
+        saved = self._publisher.saved(name)
+        return None if saved is None else Past(saved.begun_at, saved.failures)
+
+    def _reschedule(self, setup: Setup, kept: Collection[str]) -> None:
         """If a name now belongs to another service, that service must not inherit the old place in the schedule."""
         intervals = {name: target.scan_interval for name, target in setup.targets.items()}
-        past = {name: Past(one.begun_at, one.failures) for name, one in restored.items()}
         others = self.schedule.intervals.keys() & intervals.keys() - set(kept)
         self.schedule.sync({name: intervals[name] for name in kept})
-        self.schedule.sync(intervals, past, others)
+        self.schedule.sync(intervals, self._past, others)
 
     def _make_environment(self, config: Config) -> Environment:
         """What scans share under this configuration."""
@@ -364,7 +416,7 @@ class App:
     async def reload(self, path: Path) -> bool:
         """Reload once, and wait until all targets are judged. A failure changes nothing. Returns whether it worked."""
         problem = await self.reloader(path).once()
-        await self.freshness.settled()
+        await self.settled()
         return problem is None
 
     async def _scan(self, name: str, late: Callable[[], None]) -> bool | None:
@@ -446,7 +498,7 @@ class App:
             ScanRequests(scanning),
             ready=lambda: self._ready,
             sources=lambda: self.discovery.states,
-            listing=lambda: self._loaded.listing,
+            listing=lambda: self._loaded.listing if self._begun else NO_TARGETS,
         )
 
     def sources(self, reload: Callable[[], Awaitable[str | None]] | None = None) -> Sources:
@@ -461,7 +513,7 @@ class App:
             status=StatusSources(
                 own=self.own_metrics,
                 config_file=lambda: self._config_file,
-                exceptions=lambda: len(self._loaded.config.exceptions),
+                exceptions=lambda: len((self._loaded.config if self._begun else self._first_config).exceptions),
                 retention=self._storage.retention if self._storage else None,
             ),
         )
@@ -488,7 +540,7 @@ class App:
 
     async def stop(self) -> None:
         """Stop scanning."""
-        for task in self._tasks:
+        for task in (*self._tasks, *([self._showing] if self._showing else [])):
             task.cancel()
         self._ready = False
         await self.discovery.stop(WRITE_WITHIN)

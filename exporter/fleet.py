@@ -16,7 +16,7 @@ _Names = dict[str, set[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
+class KeyWord:
     """What is known of one target, from all its reports.
 
     Attributes:
@@ -44,16 +44,16 @@ class _Word:
         return (self.accepts, self.may_accept) if self.several else None
 
 
-_NOTHING = _Word()
+_NOTHING = KeyWord()
 
 
-def _word(reports: Sequence[Seen]) -> _Word:
+def _word(reports: Sequence[Seen]) -> KeyWord:
     facts = [report.facts for report in reports]
     accepts, may_accept = frozenset[str](), frozenset[str]()
     for one in facts:
         accepted, possible = _exposed(one)
         accepts, may_accept = accepts | accepted, may_accept | possible
-    return _Word(
+    return KeyWord(
         keys=frozenset[str]().union(*map(served_keys, facts)),
         whole=bool(facts) and all(map(keys_known, facts)),
         accepts=accepts,
@@ -85,7 +85,7 @@ class KeyIndex:
     """
 
     def __init__(self) -> None:
-        self._words: dict[str, _Word] = {}
+        self._words: dict[str, KeyWord] = {}
         self._having: _Names = {}
         self._accepting: _Names = {}
         self._perhaps: _Names = {}
@@ -105,6 +105,14 @@ class KeyIndex:
         """Forget a target; returns the other targets whose verdict may change, as `update`."""
         return self._replace(name, None) - {name}
 
+    def word(self, name: str) -> KeyWord | None:
+        """What is known of a target."""
+        return self._words.get(name)
+
+    def restore(self, name: str, word: KeyWord) -> set[str]:
+        """Replace what is known of a target by what was known before; returns the same as `update`."""
+        return self._replace(name, word)
+
     def neighbours(self, name: str) -> Neighbours:
         """What is known of the other targets now; for a target with several addresses, including itself."""
         own = self._words.get(name, _NOTHING)
@@ -113,7 +121,7 @@ class KeyIndex:
             _Others(self._accepting, name, left_out.accepts), _Others(self._perhaps, name, left_out.may_accept)
         )
 
-    def _replace(self, name: str, word: _Word | None) -> set[str]:
+    def _replace(self, name: str, word: KeyWord | None) -> set[str]:
         before = self._words.pop(name, _NOTHING)
         after = word or _NOTHING
         for names, old, new in (
@@ -133,7 +141,7 @@ class KeyIndex:
                 self._vague.add(name)
         return concerned
 
-    def _concerned(self, name: str, before: _Word, after: _Word) -> set[str]:
+    def _concerned(self, name: str, before: KeyWord, after: KeyWord) -> set[str]:
         """The targets whose verdict may change. All indexes by key are already updated."""
         changed = before.accepts ^ after.accepts
         # Two other targets with a key are enough for everybody, and one more that may accept SSL 2 changes nothing.

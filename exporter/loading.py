@@ -11,6 +11,7 @@ from exporter.model import Target
 from exporter.policies import named_policies
 from exporter.publisher import Setup
 from exporter.sharding import Shard
+from exporter.shown import digest_of
 from exporter.targets.discovered import Lister, TargetList
 from exporter.targets.discovery import Staged
 from exporter.targets.groups import Group
@@ -76,7 +77,9 @@ class Loader:
         judge = load_judge(
             listing.targets, config.software.eol_files, self._neighbours, others, read_exceptions(config.exceptions)
         )
-        setup = self._with_targets(Setup(judge=judge, full=config.metrics.detail == "full", named=named), listing)
+        full = config.metrics.detail == "full"
+        digest = digest_of(sorted(judge.policies.items()), judge.table, config.exceptions, full)
+        setup = self._with_targets(Setup(judge=judge, full=full, named=named, digest=digest), listing)
         return lister, listing, setup
 
     def with_lists(self, loaded: Loaded, groups: Mapping[str, Sequence[Group]]) -> Loaded:

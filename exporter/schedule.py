@@ -10,14 +10,12 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from math import inf
-from types import MappingProxyType
 
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.date import DateTrigger
-
+from exporter.clock import AT_ONCE, Clock, Moments
 from exporter.dispatch import BACKED_OFF, Dispatcher, Gauges, Run
-from exporter.monotonic import EPOCH, Every, Monotonic
+from exporter.monotonic import EPOCH, Monotonic
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +28,6 @@ a start, the first scan and the one at the target's phase could directly follow 
 _EXTRA_APART_SECONDS = 60.0
 """Least time between two extra scans of a target: a server whose certificates last for seconds must not be scanned all
 the time."""
-_WATCH = "watch"
 _CLOCK_LOOKED_AT = timedelta(seconds=5)
 """How often the two clocks are compared."""
 
@@ -46,6 +43,21 @@ class Past:
 
     begun_at: datetime
     failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Newcomer:
+    """A target whose moments are not yet set, because there can be thousands of them.
+
+    Attributes:
+        since: when it was added, by the monotonic clock.
+        of: how many were added then.
+        past: what was known before.
+    """
+
+    since: float
+    of: int
+    past: Callable[[str], Past | None]
 
 
 def share(name: str) -> float:
@@ -93,9 +105,8 @@ class Schedule:
         self._monotonic = monotonic
         self._zone = Monotonic(monotonic)
         self._tolerance = tolerance
-        self._clock = AsyncIOScheduler(
-            timezone=self._zone, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        )
+        self._clock = Clock(self._zone, self._due, self._place)
+        self._newcomers: dict[str, _Newcomer] = {}
         self._ahead = timedelta(0)  # system clock minus monotonic clock
         self._intervals: dict[str, timedelta] = {}
         self._left: dict[str, float] = {}  # removed targets -> when a scan of them last began
@@ -109,8 +120,7 @@ class Schedule:
     def start(self) -> None:
         """Start the clock; needs a running event loop."""
         self._ahead = self._now() - self._zone.now()
-        self._clock.add_job(self._watch, Every(_CLOCK_LOOKED_AT, self._zone.now()), id=_WATCH)
-        self._clock.start()
+        self._clock.start(self._watch, _CLOCK_LOOKED_AT)
 
     async def _watch(self) -> None:
         self.notice_step()
@@ -134,12 +144,13 @@ class Schedule:
     def sync(
         self,
         intervals: Mapping[str, timedelta],
-        past: Mapping[str, Past] = MappingProxyType({}),
+        past: Callable[[str], Past | None] = lambda _name: None,
         others: Collection[str] = (),
     ) -> None:
         """Set the targets: new ones are scanned soon, removed ones no more, changed ones at their new interval.
 
-        New targets with a past are scanned when they are due, as if there had been no restart. One that was removed for
+        New targets with a past are scanned when they are due, as if there had been no restart; `past` is called for
+        one target after the other, later. One that was removed for
         a moment, before its scan had ended, waits as if it had not been removed: lists that change all the time must
         not lead to scans all the time. `others` are new targets that were other services before.
         """
@@ -147,21 +158,40 @@ class Schedule:
             del self._intervals[name]
             self._forget(name)
         self._left = {name: at for name, at in self._left.items() if name not in others and self._is_recent(at)}
-        ahead = self._now() - self._zone.now()
-        new = len(intervals.keys() - self._intervals.keys())
+        since, count = self._monotonic(), len(intervals.keys() - self._intervals.keys())
         for name, interval in intervals.items():
             known = self._intervals.get(name)
             if known == interval:
                 continue
-            self._intervals[name] = interval  # first, so that another call undoes one that fails here
-            self.forgive({name})
-            trigger = Every(interval, (phase(name, interval) - ahead).replace(tzinfo=self._zone))
-            self._clock.add_job(self._due, trigger, args=[name], id=_regular_id(name), replace_existing=True)
-            if known is None and not self._resume(name, interval, past.get(name)):
-                at = self._monotonic() + first_delay(name, interval, new).total_seconds()
-                if name in self._left:
-                    at = max(at, self._left[name] + _EXTRA_APART_SECONDS)
-                self._clock.add_job(self._due, DateTrigger(self._zone.at(at)), args=[name], id=_first_id(name))
+            self._intervals[name] = interval
+            if known is None:
+                self._newcomers[name] = _Newcomer(since, count, past)
+                self._clock.changed(name)
+            else:
+                self.forgive({name})
+                self._set_interval(name)
+
+    def _place(self, name: str) -> None:
+        """Set the moments of the target, if it is new."""
+        new = self._newcomers.pop(name, None)
+        if new is None:
+            return
+        moments, interval = self._set_interval(name), self._intervals[name]
+        if not self._resume(name, interval, new.past(name)):
+            at = new.since + first_delay(name, interval, new.of).total_seconds()
+            if name in self._left:
+                at = max(at, self._left[name] + _EXTRA_APART_SECONDS)
+            moments.first = self._zone.at(at)
+
+    def _set_interval(self, name: str) -> Moments:
+        """Set the regular moments of the target, and keep the others."""
+        self._place(name)
+        interval, now = self._intervals[name], self._zone.now()
+        begin = (phase(name, interval) - (self._now() - now)).replace(tzinfo=self._zone)
+        before = self._clock.get(name)
+        moments = Moments(begin, interval, now, *((before.first, before.extra) if before else ()))
+        self._clock.put(name, moments)
+        return moments
 
     def _is_recent(self, at: float) -> bool:
         return self._monotonic() - at < _EXTRA_APART_SECONDS
@@ -188,20 +218,23 @@ class Schedule:
 
     def failures(self, name: str) -> int:
         """How many scans of the target have failed in a row."""
+        self._place(name)
         return self._dispatcher.failures(name)
 
     def next_due(self) -> datetime | None:
-        """When the next scan is due, by the system's clock; None without targets, and before the start."""
-        if not self._clock.running:
+        """When the next scan is due, by the system's clock; None without targets, and before it is known."""
+        for name in [*islice(self._newcomers, AT_ONCE)]:
+            self._place(name)
+        if not self._clock.running or self._newcomers:
             return None
-        times = [job.next_run_time for job in self._clock.get_jobs() if job.id != _WATCH]
-        return self._system_time(min(times)) if times else None
+        at = self._clock.next()
+        return None if at is None else self._system_time(at)
 
     def next_due_of(self, name: str) -> datetime | None:
         """The same for one target; it waits for a place from then on."""
-        jobs = map(self._clock.get_job, _ids(name)) if self._clock.running else ()
-        times = [job.next_run_time for job in jobs if job is not None]
-        return self._system_time(min(times)) if times else None
+        self._place(name)
+        moments = self._clock.get(name) if self._clock.running else None
+        return None if moments is None else self._system_time(moments.next)
 
     def _system_time(self, at: datetime) -> datetime:
         return EPOCH + (at - self._zone.at(0)) + self._ahead
@@ -216,11 +249,15 @@ class Schedule:
             interval = self._intervals.get(name)
             if interval is None:
                 continue
+            self._place(name)
+            moments = self._clock.get(name)
+            if moments is None:
+                continue
             before = self._dispatcher.extra_at.get(name)
             at = self._monotonic() + first_delay(name, interval, len(names)).total_seconds()
             at = at if before is None else max(at, before + _EXTRA_APART_SECONDS)
-            trigger = DateTrigger(self._zone.at(at))
-            self._clock.add_job(self._due_extra, trigger, args=[name], id=_extra_id(name), replace_existing=True)
+            moments.extra = self._zone.at(at)
+            self._clock.changed(name)
 
     def scan_now(self, name: str) -> asyncio.Future[bool | None]:
         """Scan the target as soon as it gets a place; see `exporter.dispatch.Dispatcher.scan_now`.
@@ -229,6 +266,7 @@ class Schedule:
             KeyError: there is no such target.
         """
         self._intervals[name]
+        self._place(name)
         return self._dispatcher.scan_now(name)
 
     def join(self, name: str) -> asyncio.Future[bool | None]:
@@ -238,6 +276,7 @@ class Schedule:
             KeyError: there is no such target.
         """
         self._intervals[name]
+        self._place(name)
         return self._dispatcher.join(name)
 
     def waits_for(self, name: str, asked: asyncio.Future[bool | None]) -> bool:
@@ -260,48 +299,30 @@ class Schedule:
         began = max(times.get(name, -inf) for times in (self._dispatcher.began_at, self._dispatcher.extra_at))
         if self._is_recent(began):
             self._left[name] = began
-        for job in _ids(name):
-            if self._clock.get_job(job):
-                self._clock.remove_job(job)
+        self._newcomers.pop(name, None)
+        self._clock.remove(name)
         self._dispatcher.forget(name)
 
-    async def _due(self, name: str) -> None:
-        """Called by the clock: queue the target, unless it is waiting, running, was just scanned or is backed off."""
-        dispatcher = self._dispatcher
-        dispatcher.make_regular(name)
-        if dispatcher.is_busy(name) or name not in self._intervals:
-            return
-        began = dispatcher.began_at.get(name, dispatcher.extra_at.get(name))  # the first scan may be one asked for
-        if began is None or self._monotonic() - began >= self._least_apart(name, self._intervals[name]):
-            dispatcher.scan(name)
+    def _due(self, name: str, regular: bool, extra: bool) -> None:
+        """Called by the clock: queue the target if it is due.
 
-    async def _due_extra(self, name: str) -> None:
-        """Queue an extra scan, which does not replace a regular one; if a scan is running, it follows."""
-        if name in self._intervals:
-            self._dispatcher.scan_extra(name)
+        Not if it is waiting, running, was just scanned or is backed off. An extra scan does not replace a regular one;
+        if a scan is running, it follows.
+        """
+        dispatcher = self._dispatcher
+        if regular:
+            dispatcher.make_regular(name)
+            began = dispatcher.began_at.get(name, dispatcher.extra_at.get(name))  # the first may be one asked for
+            if not dispatcher.is_busy(name) and (
+                began is None or self._monotonic() - began >= self._least_apart(name, self._intervals[name])
+            ):
+                dispatcher.scan(name)
+        if extra:
+            dispatcher.scan_extra(name)
 
     async def stop(self, within: timedelta) -> bool:
         """Stop the clock, cancel what runs, and wait for it; True if all of it ended in time."""
-        if self._clock.running:
-            self._clock.pause()
+        self._clock.pause()
         ended = await self._dispatcher.stop(within)
-        if self._clock.running:
-            self._clock.shutdown(wait=False)
+        self._clock.stop()
         return ended
-
-
-def _ids(name: str) -> tuple[str, str, str]:
-    """The jobs that a target may have. Others choose the names of targets, so each kind has its own prefix."""
-    return _regular_id(name), _first_id(name), _extra_id(name)
-
-
-def _regular_id(name: str) -> str:
-    return f"regular scan of {name}"
-
-
-def _first_id(name: str) -> str:
-    return f"first scan of {name}"
-
-
-def _extra_id(name: str) -> str:
-    return f"extra scan of {name}"

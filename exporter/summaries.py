@@ -4,7 +4,7 @@ A complete report takes milliseconds to make. So the publisher keeps what follow
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -286,6 +286,18 @@ def judged_of(reports: Sequence[Report]) -> LatestVerdicts:
         _verdicts_kept(tuple(dict.fromkeys(map(_verdict_of, found)))),
         _worst(found, Verdict.FAIL),
         _worst(found, Verdict.UNKNOWN),
+    )
+
+
+def shared(judged: LatestVerdicts) -> LatestVerdicts:
+    """The same, with the parts that other targets have, too."""
+    verdicts = tuple(_verdict_kept(*one) for one in judged.verdicts)
+    return LatestVerdicts(
+        tuple(replace(one, failures=_failures_kept(tuple(map(tuple, one.failures)))) for one in judged.addresses),
+        _compliant_kept(tuple(judged.compliant.items())),
+        _verdicts_kept(verdicts),
+        judged.worst and _words_kept(*judged.worst),
+        judged.unknown and _words_kept(*judged.unknown),
     )
 
 

@@ -375,7 +375,7 @@ def test_reloads_are_counted_by_outcome(fixture: Fixture) -> None:
     run_app(app, steps)
 
 
-@pytest.mark.parametrize("broken", ["exporter.publisher.render_target", "exporter.schedule.first_delay"])
+@pytest.mark.parametrize("broken", ["exporter.publisher.render_target", "exporter.schedule._Newcomer"])
 def test_a_defect_halfway_leaves_the_old_configuration(
     fixture: Fixture, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

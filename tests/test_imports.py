@@ -26,7 +26,7 @@ ORDER = (
     ),
     *("formkeys", "yamlfile"),
     *("threads", "reading", "software", "tls", "pki", "facts", "clients", "credentials", "selectors", "config"),
-    *("lanes", "monotonic", "dispatch", "schedule"),
+    *("lanes", "monotonic", "clock", "dispatch", "schedule"),
     *("case", "simulation", "grade", "derived", "fleet", "remedies", "judging", "checks", "policies"),
     *("net", "workers", "probes", "scan", "backends", "environment", "targets"),
     *(
@@ -40,6 +40,7 @@ ORDER = (
         "metrics",
         "ranking",
         "summaries",
+        "shown",
         "publisher",
         "loading",
         "agenda",

@@ -6,7 +6,7 @@ Terms are joined by `and`; `not` in front negates a term. There is no `or`: a li
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.nearest import suggestion_or_all
 from exporter.tls.suites import SSL2_SUITES, SUITES, CipherSuite
@@ -50,12 +50,12 @@ class Expression:
     """The properties that suites must have.
 
     Attributes:
-        text: as it was written.
+        text: as it was written. It decides what the terms are.
         terms: all of them must hold.
     """
 
     text: str
-    terms: tuple[Callable[[CipherSuite], bool], ...]
+    terms: tuple[Callable[[CipherSuite], bool], ...] = field(compare=False)
 
     def holds(self, suite: CipherSuite) -> bool:
         """Whether the suite has the properties."""

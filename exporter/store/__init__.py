@@ -37,6 +37,7 @@ class Store:
         self._restored: dict[str, Saved] = {}
         self._removed: dict[str, Saved] = {}  # oldest removal first
         self._oldest: dict[str, datetime] = {}
+        self._shown: dict[str, bytes] = {}  # of targets that are not adopted yet
         self._log: MemoryLog | None = None
         self._last: tuple[Saved | None, Target | None, tuple[Seen, ...]] = (None, None, ())
 
@@ -47,6 +48,8 @@ class Store:
             ExporterError: it cannot be used.
         """
         self._restored = database.open()
+        self._shown = database.shown
+        database.shown = {}
         self.database = database
 
     def restore(self, latest: Mapping[str, Saved]) -> None:
@@ -82,6 +85,25 @@ class Store:
         seen = self.seen(target)
         self._note_age(target.name, seen)
         return seen
+
+    def shown(self, name: str) -> bytes | None:
+        """What was shown of this target before the start, as it was given to `show`; it is returned once."""
+        return self._shown.pop(name, None)
+
+    def show(self, name: str, shown: bytes) -> None:
+        """Keep what is shown of a target for the next start."""
+        if self.database:
+            self.database.show(name, shown)
+
+    def adopt_unread(self, target: Target, service: str, oldest: datetime | None) -> None:
+        """Adopt what waits for this target without reading it; `oldest` is the time of its oldest fact."""
+        saved = self.restored(target, service)
+        self._restored.pop(target.name, None)
+        self._removed.pop(target.name, None)
+        if saved is not None:
+            self._latest[target.name] = saved
+            if oldest is not None:
+                self._oldest[target.name] = oldest
 
     def get(self, name: str) -> Saved | None:
         """The latest of the target with this name; None if it was never scanned."""

@@ -81,6 +81,7 @@ class Database:
         self._retention, self._now = retention, now
         self._failed, self._everything = failed, everything
         self._tables: Tables | None = None
+        self.shown: dict[str, bytes] = {}
         self._batch = Batch()  # what waits
         self._in_hand = Batch()  # what the thread writes now
         self._work: list[Callable[[Tables | None], None]] = []
@@ -104,7 +105,9 @@ class Database:
         """
         self._lock_folder()
         try:
-            latest = self._opened().latest(self._unreadable)
+            tables = self._opened()
+            latest = tables.latest(self._unreadable)
+            self.shown = tables.shown()
         except sqlite3.Error as error:
             if _code(error) in _NO_ACCESS:
                 self._unlock()
@@ -154,8 +157,15 @@ class Database:
 
     def put(self, name: str, saved: Saved | None, changes: Sequence[StateChange] = ()) -> None:
         """Write the latest of a target, or remove it, soon."""
+        self._add(Batch({name: saved}, list(changes)))
+
+    def show(self, name: str, shown: bytes) -> None:
+        """Write what is shown of a target soon."""
+        self._add(Batch(shown={name: shown}))
+
+    def _add(self, batch: Batch) -> None:
         with self._wake:
-            self._batch = self._batch.before(Batch({name: saved}, list(changes)))
+            self._batch = self._batch.before(batch)
             self._wake.notify()
 
     async def written(self) -> None:

@@ -47,6 +47,8 @@ _CLEANED = "CREATE TABLE IF NOT EXISTS cleaned (at REAL NOT NULL)"
 """When the tables were cleaned for the last time; at most one row."""
 _LOG = "CREATE TABLE IF NOT EXISTS log (identity TEXT NOT NULL, since REAL NOT NULL)"
 """Which log of changes this is, and since when changes are known; one row."""
+_SHOWN = "CREATE TABLE IF NOT EXISTS shown (target TEXT PRIMARY KEY, form BLOB NOT NULL) WITHOUT ROWID"
+"""What is shown of each target, see `exporter.shown`. It may be missing, or older than the latest of its target."""
 _CLEANED_AFTER = timedelta(days=1)
 _UNUSED_KEPT = timedelta(days=7)
 """How long a target without use is kept, if the history is kept for longer. Facts count for three scan intervals."""
@@ -67,17 +69,20 @@ class Batch:
 
     Attributes:
         targets: name -> its latest; None removes it.
+        shown: name -> what is shown of it.
     """
 
     targets: dict[str, Saved | None] = field(default_factory=dict)
     changes: list[StateChange] = field(default_factory=list)
+    shown: dict[str, bytes] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.targets or self.changes)
+        return bool(self.targets or self.changes or self.shown)
 
     def before(self, later: "Batch") -> "Batch":
         """This batch and a later one together."""
-        return Batch({**self.targets, **later.targets}, (self.changes + later.changes)[:_MOST_PENDING_CHANGES])
+        changes = (self.changes + later.changes)[:_MOST_PENDING_CHANGES]
+        return Batch({**self.targets, **later.targets}, changes, {**self.shown, **later.shown})
 
 
 class Tables:
@@ -117,6 +122,8 @@ class Tables:
             self._connection.execute("PRAGMA synchronous = NORMAL")
         if version == 0 and not immutable:
             self._connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        if not immutable:
+            self._connection.execute(_SHOWN)
         for table, columns in _COLUMNS.items():  # fails where the schema is another one
             self._connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608 - constants
         # Not the history: the start would have to read all of it. Damage there is found when it is used.
@@ -149,6 +156,14 @@ class Tables:
                     unreadable(name, error)
         return latest
 
+    def shown(self) -> dict[str, bytes]:
+        """What was shown of targets."""
+        try:
+            rows = self._connection.execute("SELECT target, form FROM shown").fetchall()
+        except sqlite3.Error:  # there is none yet; if it is damaged, the targets are judged again
+            return {}
+        return {name: form for name, form in rows if isinstance(form, bytes)}
+
     def write(self, batch: Batch, now: datetime) -> None:
         """Write all of it, or nothing.
 
@@ -174,6 +189,8 @@ class Tables:
                 ],
             )
             many("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)", map(_change_row, batch.changes))
+            many("DELETE FROM shown WHERE target = ?", [(name,) for name, one in batch.targets.items() if one is None])
+            many("INSERT OR REPLACE INTO shown VALUES (?, ?)", batch.shown.items())
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -219,6 +236,7 @@ class Tables:
         old = [(name,) for (name,) in names if name not in used]
         many("DELETE FROM latest WHERE target = ?", old)
         many("DELETE FROM targets WHERE name = ?", old)
+        many("DELETE FROM shown WHERE target = ?", old)
 
     def _begin_log(self, now: datetime) -> None:
         """Give the log an identity if it has none; a file of an earlier version has changes already."""

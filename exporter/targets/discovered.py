@@ -82,6 +82,7 @@ class TargetList:
     elsewhere: int = 0
 
 
+NO_TARGETS = TargetList((), {}, {}, ())
 OUTCOMES = ("used", "merged", "dropped", "rejected")
 MOST_REJECTED_SHOWN = 100
 

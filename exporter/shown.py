@@ -1,0 +1,174 @@
+"""What is shown of a target, in a form that is stored: a start with thousands of targets need not judge all of them.
+
+The form is used only if a judgement would lead to the same: by the same program, policies, tables, exceptions and
+settings, on the same facts and neighbours, before the next moment at which the judgement can change. Everything else
+is judged again. What cannot be read is judged again, too.
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from exporter.case import Neighbours
+from exporter.fleet import KeyWord
+from exporter.metrics import FAMILIES, Lines
+from exporter.model import Target
+from exporter.store.saved import Saved
+from exporter.summaries import LatestVerdicts, shared
+
+_PACKAGE = Path(__file__).parent
+_LEVEL = 1
+_MOST_NEIGHBOURS = 100
+"""Neighbours of a target whose keys are not all known. With more, it is judged again."""
+_FAMILY = {family.name: family for family in FAMILIES}
+
+
+class UnstableError(TypeError):
+    """The value is of a class whose contents are not known."""
+
+
+def stable(value: object) -> object:
+    """The value in a form whose `repr` is the same in each process, and another one for another value.
+
+    Raises:
+        UnstableError: that is not known of its class.
+    """
+    match value:
+        case Enum():
+            return str(type(value)), repr(value.value)
+        case None | bool() | int() | float() | str() | bytes() | date() | timedelta() | Path():
+            return str(type(value)), repr(value)
+        case set() | frozenset():
+            return "set", sorted(repr(stable(one)) for one in value)
+        case tuple() | list():
+            return str(type(value)), [stable(one) for one in value]
+        case Mapping():
+            return "map", [(stable(key), stable(part)) for key, part in value.items()]
+        case BaseModel():
+            return str(type(value)), [(name, stable(getattr(value, name))) for name in type(value).model_fields]
+        case _:
+            if not is_dataclass(value):
+                raise UnstableError(type(value))
+            return str(type(value)), [
+                (one.name, stable(getattr(value, one.name))) for one in fields(value) if one.compare
+            ]
+
+
+@cache
+def program() -> str:
+    """A digest of this program and its tables."""
+    digest = sha256()
+    for file in sorted(_PACKAGE.rglob("*")):
+        if file.suffix in {".py", ".yaml"}:
+            digest.update(f"{file.relative_to(_PACKAGE)}\n".encode())
+            digest.update(sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def digest_of(*parts: object) -> str | None:
+    """A digest of what judgement depends on, and of the program; None if it is not known that it has everything."""
+    try:
+        return sha256(repr((program(), [stable(one) for one in parts])).encode()).hexdigest()
+    except UnstableError:
+        return None
+
+
+def key_of(judge: str, target: Target, saved: Saved) -> str:
+    """Equal if the same target was seen and would be judged in the same way."""
+    digest = sha256(repr((judge, stable(target), saved.begun_at)).encode())
+    for record in saved.records:
+        digest.update(repr(record.address).encode())
+        digest.update(sha256(record.seen).digest() + sha256(record.states).digest())
+    return digest.hexdigest()
+
+
+def near(neighbours: Neighbours, word: KeyWord | None) -> str | None:
+    """What a judgement of the target with these keys gets of its neighbours; None if that is too much."""
+    if word is None:
+        return None
+    both = (neighbours.ssl2_keys, neighbours.unclear_keys)
+    if not word.whole and sum(map(len, both)) > _MOST_NEIGHBOURS:
+        return None
+    keys = sorted(word.keys) if word.whole else None
+    found = [
+        [(key, sorted(names)) for key in (sorted(part) if keys is None else keys) if (names := part.get(key))]
+        for part in both
+    ]
+    return sha256(repr(found).encode()).hexdigest() if any(found) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHead:
+    """What is needed to decide whether a form is used, and before it is.
+
+    Attributes:
+        key: see `key_of`.
+        near: see `near`.
+        judged_at: when it was judged.
+        changes_at: when the judgement can change; None if time does not change it.
+        word: what its neighbours get of it.
+        oldest: when the oldest of its facts was seen.
+        since: of `turn`.
+        turn: the first date after `since` that was seen of the target.
+    """
+
+    key: str
+    near: str
+    judged_at: datetime
+    changes_at: datetime | None
+    word: KeyWord
+    oldest: datetime | None
+    since: datetime
+    turn: datetime | None
+
+    def holds(self, now: datetime) -> bool:
+        """Whether time has not changed the judgement."""
+        return self.judged_at <= now and (self.changes_at is None or now < self.changes_at)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBody:
+    """What is shown.
+
+    Attributes:
+        lines: by the names of their families.
+    """
+
+    lines: dict[str, str]
+    judged: LatestVerdicts
+
+
+_HEAD, _BODY = TypeAdapter(StoredHead), TypeAdapter(StoredBody)
+_OPTIONS: dict[str, Any] = {"fallback": dict, "warnings": False}  # mapping proxies
+
+
+def pack(head: StoredHead, lines: Lines, judged: LatestVerdicts) -> bytes:
+    """The stored form."""
+    body = StoredBody({family.name: text for family, text in lines.items()}, judged)
+    start = _HEAD.dump_json(head, **_OPTIONS)
+    return start + b"\n" + zlib.compress(_BODY.dump_json(body, **_OPTIONS), _LEVEL)
+
+
+def head_of(packed: bytes) -> StoredHead | None:
+    """The head of a stored form; None if it cannot be read."""
+    try:
+        return _HEAD.validate_json(packed.partition(b"\n")[0])
+    except ValidationError:
+        return None
+
+
+def body_of(packed: bytes) -> tuple[Lines, LatestVerdicts] | None:
+    """What is shown; None if it cannot be read."""
+    try:
+        body = _BODY.validate_json(zlib.decompress(packed.partition(b"\n")[2]))
+        return {_FAMILY[name]: text for name, text in body.lines.items()}, shared(body.judged)
+    except (ValidationError, zlib.error, KeyError):
+        return None
