@@ -470,6 +470,7 @@ def test_the_exporters_own_families_are_of_the_contract() -> None:
     metrics.show_sources({"file_sd_configs.0": dict.fromkeys(OUTCOMES, 1)})
     metrics.note_web_config(usable=True)
     metrics.note_broker(connected=True)
+    metrics.note_shard(0, 2)
     metrics.note_external_url("https://tls.example.com")
     families = list(parse_openmetrics(page_text(Exposition(metrics), OPENMETRICS)))
     own = {family.name: family for family in families if family.name.startswith("tls_posture_")}

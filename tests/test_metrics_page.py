@@ -24,6 +24,8 @@ NOT_IN_THE_DEMO: Mapping[str, str] = {
     "tls_posture_exporter_discovery_success_timestamp_seconds": "its targets are in its configuration",
     "tls_posture_exporter_discovery_file_mtime_timestamp_seconds": "its targets are in its configuration",
     "tls_posture_exporter_discovered_targets": "its targets are in its configuration",
+    "tls_posture_exporter_broker_connected": "it has no broker",
+    "tls_posture_exporter_shard_info": "it has no shards",
 }
 """What the demonstration rightly does not show, and why. Nor does it show what needs full detail."""
 DOCUMENTED = set(re.findall(r"^(?:### |\| )`(\w+)`", FILE.read_text(encoding="utf-8"), re.MULTILINE))
