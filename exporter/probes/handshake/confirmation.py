@@ -7,6 +7,7 @@ group, is up to chance.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from exporter.facts.handshake import HandshakeFacts, Listing
@@ -16,7 +17,7 @@ from exporter.probes.handshake.cipher_order import find_cipher_order, needs
 from exporter.probes.handshake.conversation import Conversation
 from exporter.probes.handshake.enumeration import AnyEnumeration, Enumeration, enumerate_all
 from exporter.probes.handshake.protocol_result import ProtocolResult
-from exporter.probes.handshake.query import HelloQuery
+from exporter.probes.handshake.query import GROUPS, HelloQuery
 from exporter.probes.handshake.sweep import Sweep, offer_once
 from exporter.probes.handshake.tls12 import TLS12Reader, by_authentication, keep_quirks
 from exporter.probes.handshake.tls13 import find_group_order
@@ -114,11 +115,17 @@ class Confirmation:
                 continue
             code = self._random.choice(codes)
             query = HelloQuery(protocol, (code,), groups=groups if curves else None)
-            if curves:
-                groups = None  # one suite with another group is enough
             if not accepts(await conversation.put(query), query):
                 return False
+            if groups and curves:
+                await self._show_group_order(query, groups)
+                groups = None  # one suite with another group is enough
         return True
+
+    async def _show_group_order(self, sample: HelloQuery, groups: tuple[int, ...]) -> None:
+        """Offer the favourite after another group: a list so short that each server reads it to the end."""
+        favourite = self._groups(sample.protocol)[0]
+        await self._conversation.put(replace(sample, groups=(*groups, favourite), purpose=GROUPS))
 
     def _group_sample(self, protocol: Protocol) -> tuple[int, ...] | None:
         """One group of those that the server accepts, other than its favourite; None where there is none."""

@@ -100,8 +100,11 @@ class Engine:
     def confirmable(self, facts: HandshakeFacts) -> bool:
         """Whether these facts of the scan are complete, and so clear that a few answers can confirm them."""
         names = [name for p in facts.accepted if p is not Protocol.SSL2 for name in facts.cipher_suites.get(p, ())]
+        short = any(one.usual_only for result in self._results.values() for one in result.enumerations)
         return (
-            not (self.timed_out or facts.contradictions or facts.cipher_suites_incomplete or facts.asked_without)
+            not (
+                self.timed_out or short or facts.contradictions or facts.cipher_suites_incomplete or facts.asked_without
+            )
             and None not in facts.protocols.values()
             and all(name in BY_NAME for name in names)
             and (self._conversation.quirks.reads_long_lists or facts.accepted == (Protocol.TLS1_3,))

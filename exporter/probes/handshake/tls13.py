@@ -1,9 +1,7 @@
 """TLS 1.3: suites and groups together, since a HelloRetryRequest names one of each."""
 
-from collections.abc import Callable, Sequence
-
 from exporter.model import CipherOrder, Protocol
-from exporter.probes.handshake.answers import accepts, refuses
+from exporter.probes.handshake.answers import accepts
 from exporter.probes.handshake.cipher_order import find_cipher_order, order_revealing_list, order_shown
 from exporter.probes.handshake.conversation import Conversation
 from exporter.probes.handshake.enumeration import AnyEnumeration, Enumeration, enumerate_all
@@ -49,7 +47,6 @@ async def _read_accepted(conversation: Conversation) -> ProtocolResult:
     groups: list[AnyEnumeration] = []
     if seen.groups:
         groups = [Enumeration("groups", TLS13_GROUPS, seen.groups, usual=USUAL_TLS13_GROUPS)]
-    group_order = await _group_order_with(conversation, suites)
     choices = await enumerate_all(
         conversation, lambda _: HelloQuery(Protocol.TLS1_3, order_revealing_list(seen.suites)), [suites, *groups]
     )
@@ -67,33 +64,8 @@ async def _read_accepted(conversation: Conversation) -> ProtocolResult:
         cipher_order=order,
         unproved=[suites.unproved] if suites.unproved else [],
         enumerations=groups,
-        group_order=group_order(seen.groups) or await find_group_order(conversation, found[0]),
+        group_order=await find_group_order(conversation, found[0]),
     )
-
-
-GroupOrder = Callable[[Sequence[int]], CipherOrder | None]
-"""Gives whose order of groups decides, for the groups that the server accepts; None where it was not shown."""
-
-
-async def _group_order_with(conversation: Conversation, suites: Enumeration[int]) -> GroupOrder:
-    """Ask for the rest of the suites with groups and a key share as in `find_group_order`, which then is not needed.
-
-    Whether the server accepts the group with the share at all may only be known later.
-    """
-    seen = conversation.observations.of(Protocol.TLS1_3)
-    favourite = seen.groups[0] if seen.groups else None
-    if favourite is None or conversation.quirks.needs_key_shares:
-        return lambda _: None
-    share = next(group for group in KEY_SHARE_GROUPS if group != favourite)
-    others = (group for group in TLS13_GROUPS if group not in {share, favourite})
-    query = HelloQuery(Protocol.TLS1_3, suites.remaining, groups=(share, favourite, *others), key_share=share)
-    answer = await conversation.put(query)
-    if refuses(answer):
-        suites.close(complete=True)
-    if not isinstance(answer, ServerHello) or not accepts(answer, query):
-        return lambda _: None
-    order = _shown_by(answer, favourite)
-    return lambda groups: order if share in groups else None
 
 
 async def find_group_order(conversation: Conversation, suite: int) -> CipherOrder | None:
@@ -111,11 +83,6 @@ async def find_group_order(conversation: Conversation, suite: int) -> CipherOrde
     answer = await conversation.put(query)
     if not isinstance(answer, ServerHello) or not accepts(answer, query):
         return None
-    return _shown_by(answer, favourite)
-
-
-def _shown_by(answer: ServerHello, favourite: int) -> CipherOrder | None:
-    """The order shown by the answer to a hello with a share for another group, and the favourite after it."""
     if not answer.retry_request:
         return CipherOrder.CLIENT
     return CipherOrder.SERVER if tls13_group(answer) == favourite else None  # a cookie alone says nothing of groups

@@ -64,9 +64,9 @@ def test_reads_the_checklist_server_whole_and_in_order() -> None:
     assert facts.group_order == {Protocol.TLS1_2: CipherOrder.SERVER, Protocol.TLS1_3: CipherOrder.SERVER}
     # TLS 1.2: ten suites, their end twice, the order together with the proof; a scheme that was not seen on the way,
     # the ends of RSA's schemes, ECDSA's and the curves, and a hello that lacked two kinds. TLS 1.3: three suites, both
-    # ends, whether its groups are read to the end, and the order of suites; that of groups comes with the second suite.
+    # ends, a hello that lacked both, whether its groups are read to the end, the order of suites and that of groups.
     # Four old protocols, the newest of them twice; the fallback.
-    assert seen.connections == 18 + 7 + 5 + 1
+    assert seen.connections == 18 + 9 + 5 + 1
 
 
 def test_never_opens_more_connections_at_once_than_allowed() -> None:

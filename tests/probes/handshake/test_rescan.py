@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,6 +15,7 @@ from exporter.net.gate import HostGate
 from exporter.probes.handshake.rescan import LONGEST, Occasion, may_confirm, read
 from exporter.tls.suites import suite_name
 from tests.support.scripted import CertificateFirst, End, Hello, Reply, Script, Stack, alert, scripted_server
+from tests.support.servers import SEED_NGINX, WEAK_NGINX, make_pki, nginx
 from tests.support.targets import NOW, make_target
 
 SEED = (0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC02B, 0xC02F, 0xC024, 0xC028, 0xC023, 0xC027)
@@ -54,13 +56,13 @@ def content(facts: HandshakeFacts) -> HandshakeFacts:
 
 
 STACKS: dict[str, tuple[Script, int, int]] = {
-    "checklist": (SEED_STACK, 32, 21),
+    "checklist": (SEED_STACK, 34, 21),
     "old": (OLD_STACK, 55, 38),
     "old, client's order": (replace(OLD_STACK, client_order=frozenset({0x0301, 0x0302, 0x0303})), 58, 38),
     "ends connections": (replace(OLD_STACK, refusal=End.CLOSE, wrong_version=End.RESET), 80, 66),
-    "chooses the certificate first": (CertificateFirst(SEED_STACK), 53, 31),
+    "chooses the certificate first": (CertificateFirst(SEED_STACK), 55, 31),
     "one suite": (Stack({0x0303: (0xC02F,)}), 23, 15),
-    "TLS 1.3 alone": (Stack({0x0304: (0x1302, 0x1301)}), 14, 11),
+    "TLS 1.3 alone": (Stack({0x0304: (0x1302, 0x1301)}), 15, 11),
 }
 
 
@@ -72,6 +74,35 @@ def test_a_confirmation_gives_the_same_facts_in_fewer_connections(name: str) -> 
     assert (connections(before), connections(after)) == (first, later)
     assert content(after) == content(before)
     assert after.enumerated_at == before.enumerated_at == NOW
+
+
+REAL: dict[str, tuple[str, tuple[str, ...], int, int]] = {
+    "checklist": (SEED_NGINX, ("ecdsa", "rsa"), 41, 21),
+    "weak": (WEAK_NGINX, ("rsa",), 108, 49),
+}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", REAL)
+def test_connections_to_a_real_server(name: str, tmp_path: Path) -> None:
+    """With the groups of OpenSSL 3.0; a newer one has more."""
+    directives, kinds, first, later = REAL[name]
+    pki = make_pki(tmp_path)
+
+    async def both(port: int) -> tuple[HandshakeFacts, HandshakeFacts]:
+        facts: HandshakeFacts | None = None
+        found = []
+        for now in (NOW, NOW + HOUR):
+            dialer = Dialer(make_target(port, timeout_seconds=10.0), HostGate())
+            facts = await read(dialer, facts, Occasion(now, HOUR, Random(1)))  # noqa: S311 - no secret
+            assert sum(facts.hellos.values()) == dialer.connections
+            found.append(facts)
+        return found[0], found[1]
+
+    with nginx(tmp_path, directives, [getattr(pki, kind) for kind in kinds]) as port:
+        before, after = asyncio.run(both(port))
+    assert (connections(before), connections(after)) == (first, later)
+    assert content(after) == content(before)
 
 
 CHANGES: dict[str, tuple[Stack, Stack]] = {
@@ -178,6 +209,7 @@ def test_a_scan_interval_of_a_day_means_complete_scans_only() -> None:
 
 UNCLEAR: dict[str, Script] = {
     "reads 64 suites": replace(SEED_STACK, reads=64),
+    "reads few groups": replace(SEED_STACK, reads_groups=11),
     "is silent to old protocols": lambda hello: End.SILENCE if hello.version == 0x0300 else SEED_STACK(hello),
     "knows no HelloRetryRequest": replace(SEED_STACK, retry_requests=False),
 }
