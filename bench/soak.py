@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -19,16 +20,18 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.plot import draw
-from bench.scale.daemon import BUSY_INTERVAL, ScaleDaemon, Setting
+from bench.scale.daemon import BUSY_INTERVAL, ScaleDaemon, Setting, children
 from bench.scale.farm import Group, ScaleFarm, group, scale_farm
 from bench.scale.namespace import run_inside
-from tests.hostile.watching import usage
+from tests.hostile.watching import resident_kib, usage
 
 KINDS = ("modern", "refused", "weak")
 COMPLETE_SHARE = 0.6
 """Share of targets that are scanned completely; the port of the others is closed."""
-ATTACKED = 2
+ATTACKED = 8
 """Weak targets on which each scan tries attacks in the workers of sslyze. They always stay."""
+ATTACK_INTERVAL, ATTACK_TIMEOUT = "60s", "50s"
+"""Of these targets. An attack that does not end within the time of its scan costs a worker."""
 POOL = 3
 """There are so many times more names than targets at once: each name goes, and comes back later.
 
@@ -36,10 +39,14 @@ The store keeps what it knows of a removed target for a week, so only names that
 """
 AT_ONCE = 10
 """Scans at once. With more, each takes longer, and on a busy machine they reach their deadline."""
+LIST_SECONDS = 6.0
+"""Least time between two changes of the list. A file is read when it was the same in two looks, two seconds apart."""
 EVERY_SECONDS = 10.0
+WARM_LISTS = 3
+"""Lists before the first look without targets."""
 QUIET_SECONDS = 120.0
-LIMITS = {"own_kib": 0.03, "workers_kib": 0.25, "store_bytes": 0.03, "descriptors": 0.1, "threads": 0.1}
-"""Most growth over the second half, as a share of the median. Memory of workers varies, because they are replaced."""
+LIMITS = {"own_kib": 0.03, "worker_kib": 0.25, "store_bytes": 0.03, "descriptors": 0.1, "threads": 0.1}
+"""Most growth over the second half, as a share of the median. Workers are replaced, so that of a worker varies."""
 LEAST = {"descriptors": 2.0, "threads": 2.0}
 """Growth in numbers that is allowed at least: connections of scans at the moment of a look, threads of a pool."""
 MOST_PAIRS = 400
@@ -48,7 +55,7 @@ MOST_PAIRS = 400
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the daemon uses and has done at one moment; memory of its workers is separate."""
+    """What the daemon uses and has done at one moment; `worker_kib` is the memory of its largest worker."""
 
     seconds: float
     scans: int
@@ -56,7 +63,7 @@ class State:
     targets: int
     restarts: int
     own_kib: int
-    workers_kib: int
+    worker_kib: int
     descriptors: int
     threads: int
     store_bytes: int
@@ -83,9 +90,14 @@ class SoakPlan:
         return self.scans / (self.live / 10) / self.reloads
 
     @property
+    def steps_a_list(self) -> int:
+        """After how many reloads the list changes."""
+        return max(1, math.ceil(LIST_SECONDS / self.step_seconds))
+
+    @property
     def changed(self) -> int:
-        """How many targets are replaced with each reload."""
-        return max(1, self.live // 24)
+        """How many targets are replaced with each change of the list."""
+        return max(1, self.live // 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +129,7 @@ class Soak:
 
     def run(self) -> Soaked:
         """Do all of it."""
-        for _ in range(3):
+        for _ in range(WARM_LISTS * self._plan.steps_a_list):
             self._step()
         before = self._quiet()
         states, plan = [self._look()], self._plan
@@ -135,9 +147,10 @@ class Soak:
         return state.scans >= self._plan.scans and state.reloads >= self._plan.reloads
 
     def _step(self) -> None:
-        """Replace some targets, change the label of one, and reload."""
+        """Change the label of one target, at times also the list of the others, and reload."""
         begun = time.monotonic()
-        self._daemon.list_groups("busy", *self._groups())
+        if self._steps % self._plan.steps_a_list == 0:
+            self._daemon.list_groups("busy", *self._groups())
         self._daemon.configure(f"step {self._steps}")
         self._daemon.hang_up()
         self._steps += 1
@@ -146,15 +159,18 @@ class Soak:
     def _groups(self) -> list[Group]:
         """The targets of this step: a window of the pool that moves on."""
         plan, pool = self._plan, self._plan.live * POOL
-        numbers = [(self._steps * plan.changed + place) % pool for place in range(plan.live - ATTACKED)]
+        lists = self._steps // plan.steps_a_list
+        numbers = [(lists * plan.changed + place) % pool for place in range(plan.live - ATTACKED)]
         whole = [number for number in numbers if number % 100 < COMPLETE_SHARE * 100]
         closed = [number for number in numbers if number % 100 >= COMPLETE_SHARE * 100]
         weak = [self._farm.target(pool + place, "weak") for place in range(ATTACKED)]
         busy = {"__scan_interval__": BUSY_INTERVAL}
+        attacks = {"__scan_interval__": ATTACK_INTERVAL, "__vulnerability_interval__": ATTACK_INTERVAL}
+        attacks["__scan_timeout__"] = ATTACK_TIMEOUT
         return [
             group([self._farm.target(number, "modern") for number in whole], **busy),
             group([self._farm.target(number, "refused") for number in closed], **busy),
-            group(weak, __vulnerability_interval__=BUSY_INTERVAL, **busy),
+            group(weak, **attacks),
         ]
 
     def _quiet(self) -> State:
@@ -178,7 +194,7 @@ class Soak:
             targets=int(page.own("targets")),
             restarts=int(page.own("worker_restarts_total")),
             own_kib=used.own_kib,
-            workers_kib=used.workers_kib,
+            worker_kib=max(map(resident_kib, children(self._daemon.pid)), default=0),
             descriptors=used.descriptors,
             threads=used.threads,
             store_bytes=self._daemon.stored_bytes(),
@@ -243,7 +259,8 @@ def show(console: Console, soaked: Soaked) -> bool:
     console.print(table)
     last = states[-1]
     console.print(
-        f"{last.scans:,} scans, {last.reloads:,} reloads, {last.restarts} workers that crashed, {last.seconds:,.0f} s\n"
+        f"{last.scans:,} scans, {last.reloads:,} reloads, "
+        f"{last.restarts} workers that crashed or were killed, {last.seconds:,.0f} s\n"
         f"without targets {soaked.before.descriptors} and {soaked.after.descriptors} descriptors, "
         f"{soaked.before.threads} and {soaked.after.threads} threads before and after; "
         f"{len(soaked.left)} lines left of removed targets"

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,8 @@ def test_twenty_targets_are_scanned_reloaded_stopped_and_restored(tmp_path: Path
     figures = derived(size)
     assert all(name in figures for _, name in ROWS)
     assert figures["series"] == size.series
+    assert figures["idle_percent"] is not None
+    assert derived(replace(size, idle=replace(size.idle, scans=1)))["idle_percent"] is None
 
 
 @pytest.mark.real

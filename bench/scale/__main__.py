@@ -104,10 +104,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", type=_names, default=list(PEERS), help=f"default {','.join(PEERS)}")
     parser.add_argument("--sample", type=int, default=10, help="targets that the others scan; default 10")
     parser.add_argument(
-        "--window", type=float, default=Plan().window_seconds, help="seconds of a measurement; default 65"
+        "--window", type=float, default=Plan().window_seconds, help="seconds of a measurement; default 45"
     )
     parser.add_argument(
-        "--first", type=float, default=Plan().first_seconds, help="most seconds for all first scans; default 420"
+        "--first", type=float, default=Plan().first_seconds, help="most seconds for all first scans; default 600"
     )
     parser.add_argument(
         "--busy", type=int, default=Plan().busy, help="targets that are scanned every 10 s; default 100"

@@ -19,6 +19,8 @@ from tests.support.processes import end, free_port, start, wait_for
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 START_SECONDS = STOP_SECONDS = 300
 ANSWER_SECONDS = 300
+MAX_AGE = "72h"
+"""As with an interval of a day. Facts of busy targets would be too old after half a minute, and that is recorded."""
 BUSY_INTERVAL = "10s"
 """The shortest that the configuration allows."""
 _OWN = re.compile(r"^(tls_posture_exporter_\w+|process_\w+)(\{[^}]*\})? (\S+)$", re.MULTILINE)
@@ -97,6 +99,7 @@ class ScaleDaemon:
             "scan_interval": setting.interval,
             "scan_timeout": setting.scan_timeout,
             "timeout": setting.timeout,
+            "max_age": MAX_AGE,
             "vulnerability_interval": setting.attacks,
             "max_concurrent_scans": setting.concurrent,
             "ca_file": str(self._farm.bundle),

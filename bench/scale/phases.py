@@ -34,8 +34,8 @@ class Plan:
         scrapes, reloads: how many are measured.
     """
 
-    window_seconds: float = 65
-    first_seconds: float = 420
+    window_seconds: float = 45
+    first_seconds: float = 600
     busy: int = 100
     alike: int = 20
     scrapes: int = 4
@@ -123,13 +123,13 @@ class Size:
 
     @property
     def scan_cpu(self) -> float:
-        """CPU of one scan under load, without what the idle daemon and scrapes cost."""
-        return net_cpu(self.load, self.idle, self.scrape_cpu)
+        """CPU of one scan under load, without what scrapes and, if that is known, the idle daemon cost."""
+        return net_cpu(self.load, None if self.idle.scans else self.idle, self.scrape_cpu)
 
     @property
-    def idle_share(self) -> float:
-        """Share of a core of the idle daemon: judging and what else is done all the time."""
-        return self.idle.cpu / self.idle.seconds
+    def idle_share(self) -> float | None:
+        """Share of a core of the idle daemon: judging and what else is done all the time. None if it was not idle."""
+        return None if self.idle.scans else self.idle.cpu / self.idle.seconds
 
     @property
     def hourly_share(self) -> float:

@@ -60,7 +60,7 @@ def derived(size: Size) -> dict[str, float | None]:
         "scan_ms": size.scan_cpu * 1000,
         "hourly_percent": size.hourly_share * 100,
         "idle_scans": size.idle.scans,
-        "idle_percent": size.idle_share * 100,
+        "idle_percent": None if size.idle_share is None else size.idle_share * 100,
         "reference_ratio": size.reference_cpu / size.scrape_plain_cpu if size.scrape_plain_cpu else None,
         "page_mb": size.page_bytes / 1e6,
         "packed_mb": size.packed_bytes / 1e6,
