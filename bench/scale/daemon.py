@@ -70,6 +70,11 @@ class Page:
         }
 
     @property
+    def rests(self) -> bool:
+        """Whether no scan runs or waits."""
+        return self.own("scans_running") + self.own("scans_waiting") == 0
+
+    @property
     def targets(self) -> int:
         """Targets with a scan."""
         return self.text.count("\ntls_posture_scan_success{")

@@ -209,7 +209,12 @@ def measure_size(ground: Ground, number: int, plan: Plan) -> Size:
     lists = {"busy": targets[: plan.busy], "rest": targets[plan.busy :]}
     with running_daemon(ground, str(number), Setting(), lists) as daemon:
         tell(f"{number} targets: first scans")
-        first = watch(daemon, plan.first_seconds, scrapes=True, until=lambda page: page.own("scans_total") >= number)
+        first = watch(
+            daemon,
+            plan.first_seconds,
+            scrapes=True,
+            until=lambda page: page.rests and page.own("scans_total") >= number,
+        )
         tell(f"{number} targets: {first.scans} scans; the idle daemon")
         idle = watch(daemon, plan.window_seconds, scrapes=False)
         tell(f"{number} targets: scrapes")

@@ -107,20 +107,22 @@ def show_peers(console: Console, ours: Sequence[KindCost], peers: Sequence[tuple
         mine = [one for one in ours if one.kind == kind]
         plain = next(one for one in mine if not one.attacks)
         for one in mine:
-            name = "the daemon, attacks in each scan" if one.attacks else "the daemon"
+            name = "the daemon, with attacks" if one.attacks else "the daemon"
             row = _row((kind, name, str(one.load.scans), str(one.connections)), one.scan_cpu, plain.scan_cpu)
             table.add_row(*row, str(sum(map(len, one.suites.values()))))
         for of, peer in peers:
             if of != kind:
                 continue
             if peer.missing:
-                table.add_row(kind, peer.name, peer.missing, "", "", "", "", "")
+                table.add_row(kind, peer.name, "left out", "", "", "", "", "")
                 continue
             same, all_, more = found(peer.suites, plain.suites)
             extra = f", {more} others" if more else ""
             row = _row((kind, peer.name, str(peer.scans), ""), peer.scan_cpu, plain.scan_cpu)
             table.add_row(*row, f"{same} of {all_}{extra}")
     console.print(table)
+    for reason in dict.fromkeys(f"{peer.name}: {peer.missing}" for _, peer in peers if peer.missing):
+        console.print(reason, markup=False)
 
 
 def _row(begin: tuple[str, ...], cpu: float, ours: float) -> tuple[str, ...]:
