@@ -30,7 +30,7 @@ from exporter.judge import Judge, alone, seen_after
 from exporter.loading import Loader
 from exporter.model import Target
 from exporter.policies import read_config
-from exporter.publisher import service_key
+from exporter.publisher import Setup, service_key
 from exporter.store import Store
 from exporter.store.database import Database
 from exporter.store.saved import Saved
@@ -89,7 +89,7 @@ def write_config(path: Path, number: int, port: int, *, interval: str = "1h") ->
 async def fill(folder: Path, config_file: Path) -> None:
     """Store the same scan for each target, ended now."""
     now = datetime.now(UTC)
-    setup = Loader(dict, alone).load(config := read_config(config_file), Discovery(lambda: now).stage(config)).setup
+    setup = Loader(Setup, alone).load(config := read_config(config_file), Discovery(lambda: now).stage(config)).setup
     database = Database(folder, timedelta(days=30), now=lambda: now, failed=print, everything=dict)
     database.open()
     for name, target in setup.targets.items():

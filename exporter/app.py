@@ -20,6 +20,7 @@ from exporter.facts.handshake import to_be_enumerated
 from exporter.files import Fingerprint
 from exporter.fleet import KeyIndex
 from exporter.freshness import Freshness, Hooks
+from exporter.garbage import Rest
 from exporter.loading import Loaded, Loader
 from exporter.logs import dropped_lines
 from exporter.looplag import watch_loop
@@ -136,7 +137,7 @@ class App:
         self.store = store if store is not None else Store(lambda: self._store_failed(StoreError.RECORD))
         self._storage = storage
         self._publisher = Publisher(self.store, self._exposition, self._keys, now)
-        self._loader = Loader(lambda: self._publisher.setup.targets, self._keys.neighbours)
+        self._loader = Loader(lambda: self._publisher.setup, self._keys.neighbours)
         self.schedule = Schedule(
             self._scan, workers=config.global_.max_concurrent_scans, now=now, tolerance=CLOCK_TOLERANCE
         )
@@ -396,10 +397,12 @@ class App:
 
         def load() -> Loaded:
             """Runs in a thread. Sources start on the event loop, and have some time for their first answer."""
-            config = read_config(path)
+            with Rest():
+                config = read_config(path)
             staged = asyncio.run_coroutine_threadsafe(stage(config), loop).result()
             try:
-                return self._loader.load(config, staged)
+                with Rest():
+                    return self._loader.load(config, staged)
             except BaseException:
                 loop.call_soon_threadsafe(self.discovery.abandon, staged)
                 raise

@@ -1,7 +1,6 @@
 """The life of the daemon: from its start to a signal."""
 
 import asyncio
-import gc
 import logging
 import secrets
 import socket
@@ -14,6 +13,7 @@ from random import SystemRandom
 from exporter.app import App, Storage
 from exporter.config import Config
 from exporter.files import Fingerprint
+from exporter.garbage import Rest
 from exporter.sharding import Shard
 from exporter.signals import on_hangup
 from exporter.stopping import stop_by_signals
@@ -102,11 +102,11 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
             tls = access is not None and access.config.tls is not None
             default = default_external_url(socket.gethostname(), bound[0][1], tls=tls)
             app.show_external_url(launch.external_url or default)
+            making = Rest().begin()
             await app.prepare()
-            _freeze()
 
             def ready() -> None:
-                _freeze()
+                making.end()
                 notifier.ready()
 
             app.start(ready)
@@ -118,15 +118,6 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
             telling.cancel()
             await reloader.stop()
             await app.stop()
-
-
-def _freeze() -> None:
-    """Leave what there is now out of Python's searches for garbage in cycles.
-
-    A search through the targets, facts and settings of ten thousand targets holds the event loop for more than half a
-    second, again and again. Nearly all of this stays until the end, and what goes is freed without a search.
-    """
-    gc.freeze()
 
 
 def _access(file: FirstRead | None, app: App) -> Access | None:

@@ -7,7 +7,6 @@ from exporter.case import Neighbours
 from exporter.config import Config
 from exporter.exceptions import read_exceptions
 from exporter.judge import load_judge
-from exporter.model import Target
 from exporter.policies import named_policies
 from exporter.publisher import Setup
 from exporter.sharding import Shard
@@ -38,17 +37,19 @@ class Loaded:
 
 
 class Loader:
-    """Loads configurations. Targets that are equal to those in use are the same objects.
+    """Loads configurations. Targets, and the judge, that are equal to those in use are the same objects.
+
+    What is the same object is not judged again: a reload costs what it changes.
 
     Attributes:
         shard: whose targets are used; None uses all.
     """
 
-    def __init__(self, in_use: Callable[[], Mapping[str, Target]], neighbours: Callable[[str], Neighbours]) -> None:
+    def __init__(self, in_use: Callable[[], Setup], neighbours: Callable[[str], Neighbours]) -> None:
         """Create it.
 
         Args:
-            in_use: the targets in use, by name.
+            in_use: the setup in use.
             neighbours: see `Judge`.
         """
         self._in_use, self._neighbours = in_use, neighbours
@@ -79,6 +80,9 @@ class Loader:
         )
         full = config.metrics.detail == "full"
         digest = digest_of(sorted(judge.policies.items()), judge.table, config.exceptions, full)
+        now = self._in_use()
+        if digest is not None and digest == now.digest:
+            judge = now.judge
         setup = self._with_targets(Setup(judge=judge, full=full, named=named, digest=digest), listing)
         return lister, listing, setup
 
@@ -91,6 +95,6 @@ class Loader:
         return listing if self.shard is None else self.shard.part_of(listing)
 
     def _with_targets(self, setup: Setup, listing: TargetList) -> Setup:
-        before, asking = self._in_use(), map(setup.judge.with_questions, listing.targets)
+        before, asking = self._in_use().targets, map(setup.judge.with_questions, listing.targets)
         targets = {one.name: old if (old := before.get(one.name)) == one else one for one in asking}
         return replace(setup, targets=targets)

@@ -266,6 +266,8 @@ class Target:
 
 def is_ip(text: str) -> bool:
     """Whether the text is an IPv4 or IPv6 literal (without brackets)."""
+    if ":" not in text and not text[-1:].isdigit():  # most hosts; lists have thousands of them
+        return False
     try:
         ip_address(text)
     except ValueError:

@@ -66,6 +66,21 @@ class _Time:
     near: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _StoredJudgement:
+    """What may be shown of a target without a judgement, and what its key was compared with."""
+
+    head: StoredHead
+    packed: bytes
+    digest: str | None
+    target: Target
+    saved: Saved
+
+    def is_about(self, digest: str, target: Target, saved: Saved) -> bool:
+        """Whether nothing has changed since the comparison, so that it need not be repeated."""
+        return self.digest == digest and self.target is target and self.saved is saved
+
+
 class Publisher:
     """Judges, stores and renders the results of scans; one target's reports at a time.
 
@@ -85,7 +100,7 @@ class Publisher:
         self._unwritten: set[str] = set()
         self._judged: dict[str, LatestVerdicts] = {}
         self._waiting: dict[str, None] = {}  # targets that are not shown yet
-        self._stored: dict[str, tuple[StoredHead, bytes]] = {}  # what may be shown without a judgement
+        self._stored: dict[str, _StoredJudgement] = {}  # what may be shown without a judgement
         self._turns: dict[str, StoredHead] = {}  # of those for which that was done
         self.unreadable: set[str] = set()
         self.restored = 0
@@ -151,10 +166,10 @@ class Publisher:
         stored = saved is not None
         packed = self._store.shown(name)
         head = None if packed is None or saved is None else self._head(target, saved, packed)
-        if packed is not None and head is not None:
+        if packed is not None and saved is not None and head is not None:
             self._store.adopt_unread(target, service, head.oldest)
             self._keys.restore(name, head.word)
-            self._stored[name] = head, packed
+            self._stored[name] = _StoredJudgement(head, packed, self.setup.digest, target, saved)
             self.restored += 1
             return True
         seen = self._store.adopt(target, service)
@@ -175,13 +190,13 @@ class Publisher:
 
     def _show_stored(self, name: str) -> bool:
         """Show what is stored of the target, if a judgement would lead to the same. It is done once."""
-        head, packed = self._stored.pop(name, (None, b""))
-        saved = self._store.get(name)
-        if head is None or saved is None or not head.holds(self.now()) or self.setup.digest is None:
+        stored, saved, digest = self._stored.pop(name, None), self._store.get(name), self.setup.digest
+        if stored is None or saved is None or digest is None or not stored.head.holds(self.now()):
             return False
-        if head.key != key_of(self.setup.digest, self.setup.targets[name], saved):
+        head, target = stored.head, self.setup.targets[name]
+        if not stored.is_about(digest, target, saved) and head.key != key_of(digest, target, saved):
             return False
-        body = None if head.near != near(self._keys.neighbours(name), head.word) else body_of(packed)
+        body = None if head.near != near(self._keys.neighbours(name), head.word) else body_of(stored.packed)
         if body is None:
             return False
         lines, self._judged[name] = body

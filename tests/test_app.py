@@ -18,6 +18,7 @@ from exporter.errors import ConfigError
 from exporter.files import one_view
 from exporter.model import ScanResult, Target
 from exporter.policies import read_config
+from exporter.publisher import Publisher
 from exporter.scan import Environment, Known
 from exporter.software.files import shipped_table
 from exporter.store import Store
@@ -148,6 +149,35 @@ def test_a_change_of_labels_shows_at_once_without_a_scan(fixture: Fixture) -> No
             assert await app.reload(fixture.file)
             assert 'tls_posture_protocol_accepted{target="a",team="web",protocol="TLSv1.2"} 1' in text(app)
             assert server.connections == before
+            await app.stop()
+
+    asyncio.run(run())
+
+
+def test_a_reload_judges_only_what_it_changes(fixture: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[str] = []
+    judge_again = Publisher.judge_again
+
+    def counted(publisher: Publisher, name: str) -> set[str]:
+        judged.append(name)
+        return judge_again(publisher, name)
+
+    monkeypatch.setattr(Publisher, "judge_again", counted)
+
+    async def run() -> None:
+        async with scripted_server(STACK) as one, scripted_server(STACK) as two:
+            first = entry("a", one.port)
+            app = App(fixture.write(first + entry("b", two.port)), now=fixture.clock)
+            app.start()
+            await scanned(app, 2)
+            await app.freshness.settled()
+            judged.clear()
+            fixture.write(first + entry("b", two.port, ", labels: {team: web}"))
+            assert await app.reload(fixture.file)
+            assert judged == ["b"]
+            fixture.write(first + entry("b", two.port, ", labels: {team: web}"), "metrics: {detail: full}\n")
+            assert await app.reload(fixture.file)
+            assert sorted(judged) == ["a", "b", "b"]
             await app.stop()
 
     asyncio.run(run())

@@ -17,6 +17,7 @@ ORDER = (
         "regexes",
         "files",
         "ternary",
+        "garbage",
         "logs",
         "moments",
         "model",

@@ -12,6 +12,7 @@ from exporter.cli.parser import DEFAULT_ADDRESS
 from exporter.config import Config
 from exporter.daemon import Launch, serve
 from exporter.files import Fingerprint, one_view
+from exporter.garbage import Rest
 from exporter.logs import finish
 from exporter.policies import read_config
 from exporter.sharding import chosen_shard
@@ -25,7 +26,8 @@ def run(options: argparse.Namespace) -> NoReturn:
     notifier = Notifier.of(os.environ, os.getpid())
     passed = passed_sockets(os.environ, os.getpid()) if options.systemd_socket else []
     addresses = [parse_address(text) for text in options.listen_address or ([] if passed else [DEFAULT_ADDRESS])]
-    config, files = _read(options.config_file)
+    with Rest():
+        config, files = _read(options.config_file)
     web_file = None if options.web_config_file is None else first_read(options.web_config_file)
     raise_open_files()
     storage = Storage(options.storage_path, options.storage_retention) if options.storage_path else None

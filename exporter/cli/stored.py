@@ -9,7 +9,7 @@ from exporter.loading import Loader
 from exporter.metrics import Exposition, OwnMetrics
 from exporter.model import Report, Target
 from exporter.policies import read_config
-from exporter.publisher import Publisher
+from exporter.publisher import Publisher, Setup
 from exporter.querying import TargetFilter
 from exporter.ranking import ranked
 from exporter.reports.base import ReportSet, used_policies
@@ -32,7 +32,7 @@ def stored_reports(config_file: Path, folder: Path, wanted: TargetFilter) -> Rep
     latest, lists, keys, store = read_stored(folder), Lists(folder), KeyIndex(), Store()
     store.restore(latest)
     groups = {place: found for place in config.sources if (found := lists.load(place)) is not None}
-    _, _, setup = Loader(dict, keys.neighbours).setup_of(config, groups)
+    _, _, setup = Loader(Setup, keys.neighbours).setup_of(config, groups)
     publisher = Publisher(store, Exposition(OwnMetrics()), keys, utc_now)
     publisher.apply(setup)
     reports, missing = list[Sequence[Report]](), list[Target]()

@@ -16,7 +16,7 @@ from exporter.loading import Loader
 from exporter.metrics import Exposition, OwnMetrics
 from exporter.model import Facts, Failure, Protocol, Reason
 from exporter.policies import read_config
-from exporter.publisher import Publisher
+from exporter.publisher import Publisher, Setup
 from exporter.store import Store
 from exporter.store.database import FILE_NAME, Database
 from exporter.targets.groups import Group
@@ -189,7 +189,7 @@ def running(folder: Path, config_file: Path) -> Iterator[Path]:
         keys = KeyIndex()
         publisher = Publisher(store, Exposition(OwnMetrics()), keys, utc_now)
         config = read_config(config_file)
-        _, _, setup = Loader(dict, keys.neighbours).setup_of(config, {"file_sd_configs.0": [group]})
+        _, _, setup = Loader(Setup, keys.neighbours).setup_of(config, {"file_sd_configs.0": [group]})
         publisher.apply(setup)
         now = utc_now()
         for name, seen in (("good", good_facts(now)), ("weak", facts(OLD, at=now)), ("listed.example:443", Facts())):

@@ -220,8 +220,12 @@ def tried(outcomes: Mapping[str, bool | None] = NONE_WORKS, at: datetime = NOW) 
 
 
 def good_facts(at: datetime = NOW) -> Facts:
-    """The demands of the checklist."""
-    return facts(handshake(), certificate(), GOOD_HTTP, GOOD_CAA, tried(at=at), at=at)
+    """The demands of the checklist. The certificates are as old as those of `deployment` are at `NOW`."""
+    leaf, other = deployment().chain
+    since = at - NOW
+    above = issuer(not_before=other.not_before + since, not_after=other.not_after + since)
+    chain = deployment(above, not_before=leaf.not_before + since, not_after=leaf.not_after + since)
+    return facts(handshake(), certificates(chain), GOOD_HTTP, GOOD_CAA, tried(at=at), at=at)
 
 
 def watched(**changes: Any) -> Target:  # noqa: ANN401 - any field of Target
