@@ -121,7 +121,9 @@ class Publisher:
             for name in setup.targets
             if name in self._waiting or (name not in shown and not self._is_known(name, kept))
         ]
-        fresh = {name: self._without_results(setup, name) for name in new[:AT_ONCE]}
+        # Those that wait go on to wait: who shows them also sees to it that they are judged.
+        at_once = [name for name in new if name not in self._waiting][:AT_ONCE]
+        fresh = {name: self._without_results(setup, name) for name in at_once}
         for name in before.keys() - kept:
             self._store.remove(name)
             self._exposition.remove(name)
@@ -130,7 +132,7 @@ class Publisher:
             self._changes.pop(name, None)
             self._keys.remove(name)
         self.setup = setup
-        self._waiting = dict.fromkeys(new[AT_ONCE:])
+        self._waiting = dict.fromkeys(name for name in new if name not in fresh)
         for name, lines in fresh.items():
             if not self._restore(name):
                 self._exposition.put(name, lines)

@@ -231,6 +231,16 @@ def test_more_targets_than_one_step_shows_are_all_shown(tmp_path: Path) -> None:
     life.end()
 
 
+def test_targets_that_wait_go_on_to_wait_when_other_targets_come(tmp_path: Path) -> None:
+    many = [make_target(name=f"t{number:03}") for number in range(100)]
+    life = Life(tmp_path)
+    life.apply(*many)
+    waiting, setup = {*life.publisher.waiting}, life.publisher.setup
+    life.publisher.apply(replace(setup, targets={**setup.targets, "other": make_target(name="other")}))
+    assert {*life.publisher.waiting} == waiting
+    life.end()
+
+
 def test_a_scan_of_a_target_that_waits_keeps_what_was_known_of_it(tmp_path: Path) -> None:
     many = [make_target(name=f"t{number:03}") for number in range(100)]
     before(tmp_path, (many[-1], good_facts(NOW)))
