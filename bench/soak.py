@@ -47,8 +47,9 @@ WARM_LISTS = 3
 QUIET_SECONDS = 120.0
 LIMITS = {"own_kib": 0.03, "worker_kib": 0.25, "store_bytes": 0.03, "descriptors": 0.1, "threads": 0.1}
 """Most growth over the second half, as a share of the median. Workers are replaced, so that of a worker varies."""
-LEAST = {"descriptors": 2.0, "threads": 2.0}
-"""Growth in numbers that is allowed at least: connections of scans at the moment of a look, threads of a pool."""
+LEAST = {"descriptors": float(AT_ONCE), "threads": 4.0}
+"""Growth in numbers that is allowed at least. Descriptors vary by the connections of the scans that run, and by the
+pipes of workers; a pool adds a thread when all are busy. What a reload or a scan left would be hundreds."""
 MOST_PAIRS = 400
 """Looks that the slope is computed of; its cost grows with the square."""
 
