@@ -325,6 +325,8 @@ class App:
         # What cannot be read is not known: these targets do not wait until they are due.
         unreadable, self._publisher.unreadable = self._publisher.unreadable, set()
         self.schedule.scan_again(unreadable)
+        disturbed, self._publisher.disturbed = self._publisher.disturbed, set()
+        self.freshness.judge_soon(disturbed)
 
     async def _show_waiting(self) -> None:
         """Show the targets of a long list in steps. They are judged after that: they may be neighbours."""

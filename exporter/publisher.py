@@ -88,6 +88,8 @@ class Publisher:
         setup: the settings of the latest configuration.
         restored: how many targets were shown from what was stored.
         unreadable: targets of which something was stored that cannot be read; the caller removes them.
+        disturbed: targets that were judged before a neighbour came or went, so that their verdict may have changed; the
+            caller removes them.
         now: the clock.
     """
 
@@ -103,6 +105,7 @@ class Publisher:
         self._stored: dict[str, _StoredJudgement] = {}  # what may be shown without a judgement
         self._turns: dict[str, StoredHead] = {}  # of those for which that was done
         self.unreadable: set[str] = set()
+        self.disturbed: set[str] = set()
         self.restored = 0
         self._changes: dict[str, datetime | None] = {}
 
@@ -130,7 +133,7 @@ class Publisher:
             self._judged.pop(name, None)
             self._stored.pop(name, None)
             self._changes.pop(name, None)
-            self._keys.remove(name)
+            self._note_disturbed(self._keys.remove(name))
         self.setup = setup
         self._waiting = dict.fromkeys(name for name in new if name not in fresh)
         for name, lines in fresh.items():
@@ -170,13 +173,13 @@ class Publisher:
         head = None if packed is None or saved is None else self._head(target, saved, packed)
         if packed is not None and saved is not None and head is not None:
             self._store.adopt_unread(target, service, head.oldest)
-            self._keys.restore(name, head.word)
+            self._note_disturbed(self._keys.restore(name, head.word))
             self._stored[name] = _StoredJudgement(head, packed, self.setup.digest, target, saved)
             self.restored += 1
             return True
         seen = self._store.adopt(target, service)
         if seen:
-            self._index(target, seen, self.now())
+            self._note_disturbed(self._index(target, seen, self.now()))
             self.restored += 1
         elif stored:
             self.unreadable.add(name)
@@ -205,6 +208,9 @@ class Publisher:
         self._exposition.put(name, lines)
         self._changes[name], self._turns[name] = head.changes_at, head
         return True
+
+    def _note_disturbed(self, names: Collection[str]) -> None:
+        self.disturbed.update(name for name in names if name in self._judged)
 
     def _know(self, name: str) -> None:
         """Restore the target now, if it waits for that: somebody asks for it."""

@@ -121,7 +121,7 @@ class HandshakeFacts:
     hellos: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     greeting: str | None = None
     notes: tuple[str, ...] = field(default=())
-    enumerated_at: datetime | None = None
+    enumerated_at: datetime | None = field(default=None, compare=False, repr=False)  # it is about us, not the server
 
     @property
     def accepted(self) -> tuple[Protocol, ...]:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from exporter.errors import ProbeError
-from exporter.facts.handshake import HandshakeFacts, ServedChain
+from exporter.facts.handshake import HandshakeFacts, ServedChain, to_be_enumerated
 from exporter.facts.signature import signature
 from exporter.facts.vulnerabilities import POSSIBLE, Tried, VulnerabilityFacts, lifetime
 from exporter.model import Facts, Protocol, Reason
@@ -415,7 +415,7 @@ def test_a_server_is_tried_once_a_day_and_not_with_every_scan(
             told = first.facts.get(VulnerabilityFacts)
             assert told is not None
             assert {name: one.vulnerable for name, one in told.attacks_tried.items()} == dict.fromkeys(attacks, False)
-            second = await scan(target, environment, first.facts)
+            second = await scan(target, environment, to_be_enumerated(first.facts))
             assert first.connections - second.connections == connections
             assert second.facts.get(VulnerabilityFacts) is None
             assert second.probes["vulnerabilities"] is True

@@ -195,7 +195,7 @@ def test_a_document_that_cannot_be_made_gives_its_place_back() -> None:
             with pytest.raises(ZeroDivisionError):
                 await api.fleet.data.documents.make(broken, api.fleet.queries, TargetFilter())
         assert (await api.ask("/api/v1/reports/csv")).status == 200
-        assert (gc.isenabled(), gc.get_freeze_count()) == (True, 0), "the collector of cycles is as it was"
+        assert gc.isenabled()
 
     asking(steps)
 
