@@ -21,7 +21,8 @@ from bench.scale.report import ROWS, derived, number
 
 TARGETS = 45
 """More than a start shows in one step, so lists that come meanwhile meet targets that wait."""
-PLAN = Plan(window_seconds=3, first_seconds=240, busy=2, scrapes=1, reloads=1)
+PLAN = Plan(window_seconds=12, first_seconds=240, busy=2, scrapes=1, reloads=1)
+"""Busy targets are scanned every ten seconds, so each window has a scan of them."""
 
 
 @pytest.mark.real
