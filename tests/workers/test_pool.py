@@ -65,14 +65,18 @@ def descriptors() -> list[Path]:
     return list(Path("/proc/self/fd").iterdir())
 
 
+OTHERS: set[int] = set()
+"""Workers that were there when the test began: `tests/real` keeps some until the end of the session."""
+
+
 def children() -> list[int]:
-    """Processes below this one that were started by the worker's command."""
-    found = []
+    """Processes below this one that were started by the worker's command, without those of other tests' fixtures."""
+    found: list[int] = []
     for folder in Path("/proc").iterdir():
         try:
             status = (folder / "stat").read_text().rsplit(")", 1)[1].split()
             if folder.name.isdigit() and int(status[1]) == os.getpid() and b"exporter.workers" in command(folder):
-                found.append(int(folder.name))
+                found += {int(folder.name)} - OTHERS
         except (OSError, IndexError):
             continue
     return found
