@@ -195,22 +195,24 @@ class Process:
         """Scan a target, and reply; returns how that ended."""
         try:
             target, known = target_and_known(one.task, self._job.credentials)
-        except WireError as error:
-            log.warning("refused a task: %s", error)
-            replies.put(WorkerReply(kind="refused", ids=(one.id,), problem=str(error)[:_MOST_PROBLEM]))
+        except Exception as error:  # a named border: one task that cannot be read must not end the others
+            problem = str(error) if isinstance(error, WireError) else f"it cannot be read: {type(error).__name__}"
+            log.warning("refused a task: %s", problem, exc_info=not isinstance(error, WireError))
+            replies.put(WorkerReply(kind="refused", ids=(one.id,), problem=problem[:_MOST_PROBLEM]))
             return RefusalCause.INVALID
         seconds = (one.done_by - self._job.now()).total_seconds()
         with about(target=target.name):
             try:
                 async with asyncio.timeout(seconds):
                     results = await scan_addresses(target, self._environment, known)
+                document = results_document(results)
             except TimeoutError:
                 log.warning("the scan did not end in time")
                 return "failure"
             except Exception:  # a named border: one scan's bug must not end the others
                 log.exception("scan failed")
                 return "failure"
-            replies.put(WorkerReply(kind="done", ids=(one.id,), results=results_document(results)))
+            replies.put(WorkerReply(kind="done", ids=(one.id,), results=document))
             return "success" if all(result.success for result in results) else "failure"
 
 
