@@ -13,7 +13,7 @@ from ast import literal_eval
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,7 +65,7 @@ class Job:
     """
 
     zone: str
-    key: bytes
+    key: bytes = field(repr=False)
     make_environment: Callable[[], Environment]
     credentials: Callable[[Proxy], Proxy]
     now: Callable[[], datetime]

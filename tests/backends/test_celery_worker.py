@@ -4,14 +4,19 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 import pytest
 
 from exporter.backends.celery_app import Broker, make_app, results_queue
+from exporter.backends.celery_backend import Around, CeleryBackend, Times
+from exporter.backends.celery_link import CeleryLink, LinkHooks
 from exporter.backends.celery_worker import Job, Process
 from exporter.backends.messages import Assignment, Tasks, WorkerReply, open_envelope, open_reply, seal
+from exporter.backends.remote import Remote
 from exporter.backends.wire import no_credentials, task_of
+from exporter.config.celery import CelerySettings
 from exporter.model import Proxy, Target
 from tests.support.targets import NOW, make_environment, make_target
 
@@ -43,6 +48,17 @@ def scanned(folder: Path, targets: list[Target], credentials: Callable[[Proxy], 
         while len(replies) < 1 + len(targets):
             connection.drain_events(timeout=10)
     return replies
+
+
+def test_no_text_of_a_job_or_a_connection_has_a_key() -> None:
+    job = Job(ZONE, KEY, make_environment, no_credentials, lambda: NOW, Path(), lambda: None)
+    broker = Broker("amqp://user:password@localhost", "amqp://localhost", None)
+    settings = CelerySettings.model_validate({"broker_url": broker.shown, "zones": {ZONE: {"key_file": "dmz.key"}}})
+    link = CeleryLink(make_app(broker), broker.shown, EXPORTER, LinkHooks(print, print), SystemRandom())
+    backend = CeleryBackend(link, {ZONE: KEY}, Times(1.0), Around(lambda: NOW, str, print))
+    shown = f"{job} {Remote(settings, broker, {ZONE: KEY}, link, backend)} {link}"
+    assert KEY.decode() not in shown
+    assert "password@" not in shown
 
 
 def unreadable(_proxy: Proxy) -> Proxy:
