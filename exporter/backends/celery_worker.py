@@ -23,6 +23,7 @@ from celery.worker.request import Request
 
 from exporter.backends.celery_app import LONGEST_TASK_SECONDS, TASK, results_exchange, tasks_queue
 from exporter.backends.messages import (
+    MOST_OF_TASKS,
     Assignment,
     RefusalCause,
     RefusedError,
@@ -135,7 +136,7 @@ class Process:
         """Scan the targets of a message; returns what happened to them."""
         self._clean()
         try:
-            tasks = open_tasks(open_envelope(message), self._job.zone, self._job.key)
+            tasks = open_tasks(open_envelope(message, MOST_OF_TASKS), self._job.zone, self._job.key)
             self._check_time(tasks)
         except RefusedError as error:
             log.warning("refused a message: %s", error)
