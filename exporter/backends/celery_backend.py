@@ -45,7 +45,7 @@ class Link(Protocol):
     losses: int
     connected: bool
 
-    def publish(self, zone: str, make: Callable[[], Parcel]) -> Awaitable[None]:
+    def publish(self, zone: str, make: Callable[[], Parcel | None]) -> Awaitable[None]:
         """See `CeleryLink.publish`."""
 
 
@@ -155,13 +155,26 @@ class CeleryBackend:
         self._ended: OrderedDict[str, RefusalCause] = OrderedDict()
         self._flights: dict[str, _Flight] = {}
         self._idle: Callable[[], None] = lambda: None
+        self._replaced = False
         self._sending: set[asyncio.Task[None]] = set()
 
     def when_idle(self, function: Callable[[], None]) -> None:
-        """Call this as soon as no scan has begun; there are no more."""
-        self._idle = function
+        """Call this as soon as no scan has begun; there are no more.
+
+        What the broker cannot have ends now: this broker may never be reached, and its scans would wait for ever.
+        """
+        self._idle, self._replaced = function, True
+        for one in self._open.values():
+            if not one.published and not one.sent.done():
+                one.sent.set_exception(_no_broker())
+                one.sent.exception()  # it is retrieved also if nobody waits any more
         if not self._flights:
-            function()
+            self._end()
+
+    def _end(self) -> None:
+        for task in self._sending:
+            task.cancel()
+        self._idle()
 
     @property
     def open(self) -> int:
@@ -187,8 +200,8 @@ class CeleryBackend:
 
     def _landed(self, name: str) -> None:
         del self._flights[name]
-        if not self._flights:
-            self._idle()
+        if not self._flights and self._replaced:
+            self._end()
 
     async def _scan(self, target: Target, known: Known) -> Results:
         """A result, or a failure that says why no worker has scanned the target."""
@@ -196,6 +209,9 @@ class CeleryBackend:
         lost = LostError(Reason.NO_WORKER, f"there is no zone {escaped(target.zone)!r}", again=False)
         attempts = 0
         while zone is not None and attempts < ATTEMPTS:
+            if self._replaced:
+                lost = lost if attempts else _no_broker()
+                break
             if zone.silent and zone.trial is not None and not await asyncio.shield(zone.trial):
                 lost = _nobody(zone.name, "while others waited")
                 break
@@ -271,15 +287,20 @@ class CeleryBackend:
             task.add_done_callback(self._sending.discard)
 
     async def _send(self, zone: _Zone, batch: list[_Open]) -> None:
-        def make() -> Parcel:
-            """Runs in the link's thread when the broker takes the batch."""
+        def make() -> Parcel | None:
+            """Runs in the link's thread when the broker takes the batch; None if it must not have it any more.
+
+            `when_idle` sets the one and then reads the other. So either it sees that this is sent, or this is not sent.
+            """
+            for one in batch:
+                one.published = True
+            if self._replaced:
+                return None
             start_by = self._times.start_by(self._around.now())
             assignments = tuple(
                 Assignment(id=one.id, task=one.task, done_by=start_by + self._times.longest(one.target))
                 for one in batch
             )
-            for one in batch:
-                one.published = True
             tasks = Tasks(reply_to=self._link.reply_to, start_by=start_by, assignments=assignments)
             longest = max(self._times.longest(one.target).total_seconds() for one in batch)
             limit = self._times.start + longest + self._times.transit
@@ -342,6 +363,11 @@ class CeleryBackend:
 def _fail(one: _Open, error: LostError) -> None:
     one.answer.set_exception(error)
     one.answer.exception()  # it is retrieved also if nobody waits any more
+
+
+def _no_broker() -> LostError:
+    detail = "the configuration was replaced before the broker had the task"
+    return LostError(Reason.NO_WORKER, detail, again=False)
 
 
 def _nobody(zone: str, when: str) -> LostError:

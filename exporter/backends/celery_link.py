@@ -31,12 +31,12 @@ class Outgoing:
     """A batch that waits for the broker.
 
     Attributes:
-        make: the message and when it expires; called when it is published.
+        make: the message and when it expires; called when it is published. None if nobody wants that any more.
         sent: done when the broker has it, or may have it.
     """
 
     zone: str
-    make: Callable[[], Parcel]
+    make: Callable[[], Parcel | None]
     sent: asyncio.Future[None]
 
 
@@ -80,7 +80,7 @@ class CeleryLink:
         self._thread = threading.Thread(target=self._run, name="celery-broker", daemon=True)
         self._thread.start()
 
-    async def publish(self, zone: str, make: Callable[[], Parcel]) -> None:
+    async def publish(self, zone: str, make: Callable[[], Parcel | None]) -> None:
         """Publish a batch; returns when the broker has it, or may have it. Waits for as long as there is no broker."""
         one = Outgoing(zone, make, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
@@ -135,6 +135,8 @@ class CeleryLink:
             return
         try:
             parcel = one.make()
+            if parcel is None:
+                return
             self.app.send_task(
                 TASK,
                 args=[parcel.message],

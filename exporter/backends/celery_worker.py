@@ -13,7 +13,7 @@ from ast import literal_eval
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from celery.worker.request import Request
 
 from exporter.backends.celery_app import LONGEST_TASK_SECONDS, TASK, results_exchange, tasks_queue
 from exporter.backends.messages import (
+    MOST_OF_TASKS,
     Assignment,
     RefusalCause,
     RefusedError,
@@ -65,7 +66,7 @@ class Job:
     """
 
     zone: str
-    key: bytes
+    key: bytes = field(repr=False)
     make_environment: Callable[[], Environment]
     credentials: Callable[[Proxy], Proxy]
     now: Callable[[], datetime]
@@ -135,7 +136,7 @@ class Process:
         """Scan the targets of a message; returns what happened to them."""
         self._clean()
         try:
-            tasks = open_tasks(open_envelope(message), self._job.zone, self._job.key)
+            tasks = open_tasks(open_envelope(message, MOST_OF_TASKS), self._job.zone, self._job.key)
             self._check_time(tasks)
         except RefusedError as error:
             log.warning("refused a message: %s", error)
@@ -195,22 +196,24 @@ class Process:
         """Scan a target, and reply; returns how that ended."""
         try:
             target, known = target_and_known(one.task, self._job.credentials)
-        except WireError as error:
-            log.warning("refused a task: %s", error)
-            replies.put(WorkerReply(kind="refused", ids=(one.id,), problem=str(error)[:_MOST_PROBLEM]))
+        except Exception as error:  # a named border: one task that cannot be read must not end the others
+            problem = str(error) if isinstance(error, WireError) else f"it cannot be read: {type(error).__name__}"
+            log.warning("refused a task: %s", problem, exc_info=not isinstance(error, WireError))
+            replies.put(WorkerReply(kind="refused", ids=(one.id,), problem=problem[:_MOST_PROBLEM]))
             return RefusalCause.INVALID
         seconds = (one.done_by - self._job.now()).total_seconds()
         with about(target=target.name):
             try:
                 async with asyncio.timeout(seconds):
                     results = await scan_addresses(target, self._environment, known)
+                document = results_document(results)
             except TimeoutError:
                 log.warning("the scan did not end in time")
                 return "failure"
             except Exception:  # a named border: one scan's bug must not end the others
                 log.exception("scan failed")
                 return "failure"
-            replies.put(WorkerReply(kind="done", ids=(one.id,), results=results_document(results)))
+            replies.put(WorkerReply(kind="done", ids=(one.id,), results=document))
             return "success" if all(result.success for result in results) else "failure"
 
 

@@ -18,7 +18,10 @@ from exporter.errors import ExporterError
 
 MOST_TASKS = 8
 """Targets of one batch: a worker's process scans them at the same time. One that is slow keeps the process busy."""
-_MOST_CHARACTERS = 2 * MOST_TASKS * MOST_CHARACTERS
+MOST_OF_REPLY = 2 * MOST_CHARACTERS
+"""Characters of a reply, which has one document at most. Each character that needs an escape counts twice."""
+MOST_OF_TASKS = MOST_TASKS * MOST_OF_REPLY
+"""Characters of a batch. Its signature alone takes a quarter of a second, which a process of a worker has."""
 _PURPOSE = b"tls-posture-exporter 1"
 
 T = TypeVar("T", bound=BaseModel)
@@ -132,8 +135,8 @@ def seal(message: Tasks | WorkerReply, zone: str, key: bytes) -> dict[str, objec
     return Envelope(zone=zone, body=body, signature=_signature(direction, zone, body, key)).model_dump()
 
 
-def open_envelope(data: object) -> Envelope:
-    """The envelope, whose signature is not checked.
+def open_envelope(data: object, most_characters: int = MOST_OF_REPLY) -> Envelope:
+    """The envelope, whose signature is not checked. Its body has at most `most_characters`.
 
     Raises:
         RefusedError: this is none.
@@ -142,7 +145,7 @@ def open_envelope(data: object) -> Envelope:
         envelope = Envelope.model_validate(data)
     except (ValidationError, RecursionError):
         raise RefusedError(RefusalCause.MALFORMED, "it is not a signed message") from None
-    if len(envelope.body) > _MOST_CHARACTERS:
+    if len(envelope.body) > most_characters:
         raise RefusedError(RefusalCause.MALFORMED, "it is too long")
     return envelope
 

@@ -58,7 +58,10 @@ class _Place:
         before, self.process = self.process, None
         if before is not None:
             await before.end(within=0)
-        self.process = await ScanProcess.start(*self._pool.settings, self._pool.reports)
+        settings = self._pool.settings
+        self.process = await ScanProcess.start(*settings, self._pool.reports)
+        if self._pool.settings != settings:  # a reload, while it started
+            self.process.use(*self._pool.settings)
 
 
 class ScanProcesses:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from random import SystemRandom
 from secrets import token_hex
@@ -23,7 +23,7 @@ class Remote:
 
     settings: CelerySettings
     broker: Broker
-    keys: dict[str, bytes]
+    keys: dict[str, bytes] = field(repr=False)
     link: CeleryLink
     backend: CeleryBackend
 

@@ -38,6 +38,9 @@ VERSION = 1
 """Of both documents. A reader of another version refuses them."""
 MOST_CHARACTERS = 8 << 20
 """Of one document. The facts of sixteen addresses, each with four chains of certificates of 16 KB, are 1.5 million."""
+MOST_COMMAS = 100_000
+"""Of one document. Reading it takes time by its values: eight million characters can be half a million of them, which
+stop the event loop for more than a second. Sixteen addresses that accept every suite in every protocol have 41,000."""
 MOST_DIGITS = 300
 """Of one number. More do not fit into the floating-point numbers of metrics."""
 MOST_SAMPLES = 10_000
@@ -349,6 +352,8 @@ def _read(form: type[T], document: str) -> T:
     """
     if len(document) > MOST_CHARACTERS:
         raise WireError(f"the document has more than {MOST_CHARACTERS} characters")
+    if document.count(",") > MOST_COMMAS:
+        raise WireError(f"the document has more than {MOST_COMMAS} values")
     try:
         json.loads(document, parse_int=_number, parse_float=_number, parse_constant=_number)
         return form.model_validate_json(document)

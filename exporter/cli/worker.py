@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from exporter.backends.celery_app import broker_of, make_app
 from exporter.backends.messages import RefusalCause
-from exporter.backends.wire import no_credentials
+from exporter.backends.wire import WireError, no_credentials
 from exporter.cli import exits
 from exporter.config.celery import read_key
 from exporter.config.zone_worker import WorkerConfig, load_worker_config
@@ -32,6 +32,7 @@ from exporter.metrics.zone_worker import WorkerMetrics
 from exporter.model import Proxy
 from exporter.scan import Environment
 from exporter.services import parse_proxy
+from exporter.text import escaped
 from exporter.web import Watch, WebLimits, open_files, parse_address, serving
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,11 @@ def _credentials(config: WorkerConfig) -> Callable[[Proxy], Proxy]:
         one = known.get(str(proxy))
         if one is None:
             no_credentials(proxy)
-        return replace(proxy, user=one.username, password=read_file(one.password_file).decode().strip())
+        try:
+            password = read_file(one.password_file).decode().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise WireError(f"the password of the proxy {escaped(str(proxy))} cannot be read") from error
+        return replace(proxy, user=one.username, password=password)
 
     return credentials
 

@@ -23,6 +23,7 @@ from exporter.backends.wire import results_document, target_and_known
 from exporter.facts.vulnerabilities import VulnerabilityFacts
 from exporter.model import Reason, ScanResult, Target
 from tests.backends.test_wire import scanned
+from tests.support.clock import run_in_feigned_time
 from tests.support.facts import good_facts
 from tests.support.targets import NOW, make_target
 
@@ -40,10 +41,11 @@ class Broker:
     connected: bool = True
     parcels: asyncio.Queue[tuple[str, Parcel]] = field(default_factory=asyncio.Queue)
 
-    async def publish(self, zone: str, make: Callable[[], Parcel]) -> None:
+    async def publish(self, zone: str, make: Callable[[], Parcel | None]) -> None:
         while not self.connected:
-            await asyncio.sleep(0)
-        self.parcels.put_nowait((zone, make()))
+            await asyncio.sleep(0.001)
+        if parcel := make():
+            self.parcels.put_nowait((zone, parcel))
 
     async def tasks(self) -> Tasks:
         """The next batch, as a worker reads it."""
@@ -89,10 +91,10 @@ def document(of: Target, at: datetime = NOW) -> str:
 
 def run(scenario: Callable[[Exporter], Awaitable[None]], times: Times = LONG) -> None:
     async def main() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(3600):
             await scenario(Exporter(times))
 
-    asyncio.run(main())
+    run_in_feigned_time(main())  # how slow the machine is does not matter
 
 
 async def settled() -> None:
@@ -281,6 +283,39 @@ def test_the_last_scan_of_an_old_configuration_ends_its_connection() -> None:
         exporter.reply("done", assignment.id, results=document(one))
         await scan
         await closed.wait()
+
+    run(scenario)
+
+
+def test_scans_that_wait_for_a_broker_end_when_the_configuration_names_another() -> None:
+    async def scenario(exporter: Exporter) -> None:
+        closed = asyncio.Event()
+        exporter.broker.connected = False
+        scan = exporter.scan(target())
+        await settled()
+        exporter.backend.when_idle(closed.set)
+        (found,) = await scan
+        assert [(one.reason, len(found.facts)) for one in found.failures] == [(Reason.NO_WORKER, 0)]
+        await closed.wait()
+        exporter.broker.connected = True
+        await settled()
+        assert exporter.broker.parcels.empty()
+
+    run(scenario)
+
+
+def test_a_changed_target_does_not_wait_for_a_connection_that_is_closed() -> None:
+    async def scenario(exporter: Exporter) -> None:
+        one, closed = target(), asyncio.Event()
+        scan = exporter.scan(one)
+        (assignment,) = (await exporter.broker.tasks()).assignments
+        changed = exporter.scan(replace(one, timeout_seconds=9.0))
+        await settled()
+        exporter.backend.when_idle(closed.set)
+        exporter.reply("done", assignment.id, results=document(one))
+        assert (await scan)[0].success
+        exporter.broker.connected = False  # it is closed
+        assert (await changed)[0].failures[0].reason is Reason.NO_WORKER
 
     run(scenario)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from exporter.backends.messages import (
+    MOST_OF_REPLY,
     Assignment,
     RefusalCause,
     RefusedError,
@@ -64,6 +65,12 @@ def test_everything_else_is_refused(data: object, cause: RefusalCause) -> None:
     with pytest.raises(RefusedError) as caught:
         open_reply(open_envelope(data), "dmz", KEY)
     assert caught.value.cause is cause
+
+
+def test_what_is_longer_than_any_reply_is_refused_before_its_signature_is_checked() -> None:
+    with pytest.raises(RefusedError) as caught:
+        open_reply(open_envelope(changed(body=" " * (MOST_OF_REPLY + 1))), "dmz", KEY)
+    assert caught.value.cause is RefusalCause.MALFORMED
 
 
 def test_a_reply_is_not_taken_for_a_task() -> None:

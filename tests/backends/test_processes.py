@@ -181,6 +181,29 @@ def test_a_process_that_dies_costs_its_scans_and_is_replaced(
     assert [record.getMessage() for record in caplog.records] == ["a process for scans has ended"]
 
 
+def test_a_resolver_that_comes_while_a_process_starts_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[ResolverSettings | None] = []
+    tell = process.ScanProcess.use
+
+    def use(self: process.ScanProcess, resolver: ResolverSettings | None, level: int) -> None:
+        used.append(resolver)
+        if len(used) == 1:
+            asyncio.get_running_loop().call_soon(there[0].use, late)
+        tell(self, resolver, level)
+
+    monkeypatch.setattr(process.ScanProcess, "use", use)
+    late = ResolverSettings.model_validate({"nameservers": ["127.0.0.2"], "port": 9, "timeout": "200ms"})
+    there: list[ScanProcesses] = []
+
+    async def work() -> None:
+        async with pool() as one, scripted_server(STACK) as server:
+            there.append(one.processes)
+            assert (await one.scan(make_target(server.port, timeout_seconds=10.0))).probes["handshake"]
+            assert used[-1] == late
+
+    run(work)
+
+
 def test_a_process_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "ASKED_EVERY_SECONDS", 0.2)
     monkeypatch.setattr(process, "SILENT_SECONDS", 3.0)

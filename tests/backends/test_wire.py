@@ -11,6 +11,7 @@ from hypothesis import given
 
 from exporter.backends.wire import (
     MOST_CHARACTERS,
+    MOST_COMMAS,
     WireError,
     check_times,
     results_document,
@@ -21,6 +22,7 @@ from exporter.backends.wire import (
 from exporter.facts.handshake import HandshakeFacts
 from exporter.facts.vulnerabilities import VulnerabilityFacts
 from exporter.model import (
+    MOST_ADDRESSES,
     Addresses,
     ClientCertificate,
     DnsQuestion,
@@ -28,12 +30,14 @@ from exporter.model import (
     Failure,
     HttpOptions,
     IpProtocol,
+    Protocol,
     Proxy,
     Reason,
     ScanResult,
     Target,
 )
 from exporter.probes.registry import PROBES
+from exporter.tls.suites import CLASSIC_SUITES, suite_name
 from tests.store.test_form import EVERYTHING
 from tests.support.facts import consistent_handshake_facts, facts, handshake, steady
 from tests.support.targets import NOW, make_target
@@ -172,6 +176,7 @@ FORGED = {
     "NaN": ('{"version": NaN}', r"too large"),
     "deep": ("[" * 100_000, r"nested too deeply"),
     "long": (" " * (MOST_CHARACTERS + 1), r"more than 8388608 characters"),
+    "many values": ("[" + "0," * (MOST_COMMAS + 1) + "0]", r"more than 100000 values"),
     "great number": ('{"version": 1' + "0" * 4000 + "}", r"too large"),
     "great exponent": ('{"version": 1e999}', r"too large"),
     "version": (changed(lambda document: document.update(version=2)), r"^version: "),
@@ -205,6 +210,14 @@ def test_what_no_scan_of_the_target_can_give_is_refused(case: str) -> None:
         results_of(document, ALL)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 500
+
+
+def test_servers_that_accept_everything_at_sixteen_addresses_are_not_too_much() -> None:
+    names = tuple(map(suite_name, CLASSIC_SUITES))
+    everything = replace(handshake(), cipher_suites=dict.fromkeys(Protocol, names))
+    known, everywhere = EVERYTHING.with_part(everything, NOW), replace(ALL, addresses=Addresses.ALL)
+    found = [scanned(known, target=everywhere, address=f"127.0.0.{number}") for number in range(1, 1 + MOST_ADDRESSES)]
+    assert len(results_of(results_document(found), everywhere)) == MOST_ADDRESSES
 
 
 def test_facts_that_cannot_be_shown_are_refused() -> None:
