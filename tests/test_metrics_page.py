@@ -14,9 +14,7 @@ from tools.metrics_page import FILE, example, foreign_metrics, page, sections
 NOT_IN_THE_DEMO: Mapping[str, str] = {
     "tls_posture_probe_failure": "every probe can tell",
     "tls_posture_check_unknown": "every check has a result or does not apply",
-    "tls_posture_addresses": "its targets have one address",
-    "tls_posture_addresses_disagree": "its targets have one address",
-    "tls_posture_certificate_verification_failure": "both of its chains verify",
+    "tls_posture_certificate_verification_failure": "all of its chains verify",
     "tls_posture_http_redirects_to_https": "it is not on port 443, where port 80 would be asked as well",
     "tls_posture_exporter_web_config_last_reload_successful": "it has no web configuration file",
     "tls_posture_caa_issuer_authorized": "the CAA domain of its CA is in no table",
