@@ -317,7 +317,7 @@ class App:
             self._resume(shown)
             return
         self._unjudged += shown
-        if self._showing is None:
+        if self._showing is None or self._showing.done():  # done: a defect has ended it
             self._showing = asyncio.create_task(self._show_waiting())
 
     def _resume(self, names: Collection[str]) -> None:
