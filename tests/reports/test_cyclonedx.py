@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from cyclonedx.model.bom import Bom
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,10 +27,21 @@ from tests.support.facts import (
 )
 from tests.support.targets import NOW, make_target
 
+if TYPE_CHECKING:
+    from cyclonedx.validation.json import JsonStrictValidator
+
+
+@cache
+def validator() -> "JsonStrictValidator":
+    """It reads the schema once. Its import makes grammars for seconds, so only tests that need it import it."""
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
+    return JsonStrictValidator(SchemaVersion.V1_6)
+
 
 def render(*reports: Report, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of ReportSet
     text = FORMAT.render(ReportSet([[one] for one in reports], {}, NOW, **changes))
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert validator().validate_str(text) is None
     document: dict[str, Any] = json.loads(text)
     refs = {one["bom-ref"] for one in (*document.get("components", ()), *document["services"])}
     for one in document["dependencies"]:
