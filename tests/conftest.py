@@ -7,6 +7,7 @@ import socket
 import warnings
 from collections.abc import Iterator
 from ipaddress import ip_address
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import settings
 from tests.support.demonstration import demo_address, prometheus
 from tests.support.leftovers import end_with_parent
 from tests.support.marker import pytest_runtest_protocol, watch_processes
+from tests.support.order import long_ones_first
 
 __all__ = ["demo_address", "prometheus", "pytest_runtest_protocol"]  # fixtures that several modules share, and a hook
 
@@ -50,7 +52,20 @@ for _name in ("connect", "connect_ex", "sendto"):
 watch_processes()
 if "PYTEST_XDIST_WORKER" in os.environ:
     end_with_parent()
-gc.disable()  # until all tests are collected: what that makes is not garbage, and searching it takes a quarter of the time
+# Until all tests are collected: nothing of them is garbage, and the search for it takes a quarter of the time.
+gc.disable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order tests for the workers. A module with a test that has a limit above the usual one is long."""
+    workers = int(getattr(config, "workerinput", {"workercount": 1})["workercount"])
+    modules = [list(tests) for _, tests in groupby(items, lambda item: item.path)]
+    items[:] = long_ones_first([(tests, any(map(_is_long, tests))) for tests in modules], workers)
+
+
+def _is_long(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("timeout")
+    return marker is not None and marker.args[0] > float(item.config.getini("timeout"))
 
 
 def pytest_collection_finish() -> None:
