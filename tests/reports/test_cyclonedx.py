@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cyclonedx.model.bom import Bom
 from cyclonedx.schema import SchemaVersion
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.facts.handshake import HandshakeFacts, Listing, Prime
@@ -178,6 +178,7 @@ def test_the_library_reads_it_again() -> None:
     assert len(bom.services) == 1
 
 
+@settings(max_examples=settings().max_examples // 4)  # each bill is validated, which takes a tenth of a second
 @given(st.lists(handshake_facts(), max_size=3))
 def test_bills_of_any_handshakes_are_valid(several: list[HandshakeFacts]) -> None:
     seen = [report(facts(one), target=make_target(name=f"{place}:443")) for place, one in enumerate(several)]
