@@ -52,8 +52,10 @@ for _name in ("connect", "connect_ex", "sendto"):
 watch_processes()
 if "PYTEST_XDIST_WORKER" in os.environ:
     end_with_parent()
-# Until all tests are collected: nothing of them is garbage, and the search for it takes a quarter of the time.
-gc.disable()
+
+
+LONG_SECONDS = 200
+"""A limit for a test above this says that it takes long."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -65,13 +67,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_long(item: pytest.Item) -> bool:
     marker = item.get_closest_marker("timeout")
-    return marker is not None and marker.args[0] > 200
+    return marker is not None and marker.args[0] > LONG_SECONDS
 
 
-def pytest_collection_finish() -> None:
-    """Leave what was collected out of each later search for garbage."""
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Without searches for garbage, a quarter of the time. Later ones leave out what was collected."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
