@@ -38,8 +38,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
 {{/*
-What the pod's account needs rights for, as YAML: namespace -> list of roles. The namespace "" is the cluster, and "." is
-that of the release. Empty if no source uses the account.
+What the pod's account needs rights for, as YAML: namespace -> list of roles. The namespace "" is the cluster. Empty if no
+source uses the account.
 */}}
 {{- define "exporter.discovery" -}}
 {{- $config := fromYaml (include "exporter.config" .) -}}
@@ -49,7 +49,7 @@ that of the release. Empty if no source uses the account.
 {{- if not (or $source.kubeconfig_file $source.api_server) -}}
 {{- $namespaces := default dict $source.namespaces -}}
 {{- $names := default list $namespaces.names -}}
-{{- if $namespaces.own_namespace }}{{ $names = append $names "." }}{{ end -}}
+{{- if $namespaces.own_namespace }}{{ $names = append $names $.Release.Namespace }}{{ end -}}
 {{- range default (list "") $names -}}
 {{- $_ := set $scopes . (append (default list (get $scopes .)) $source.role | uniq | sortAlpha) -}}
 {{- end -}}

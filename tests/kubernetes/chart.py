@@ -1,0 +1,63 @@
+"""The chart by Helm, which is built from its Go module: `python -m tests.kubernetes.chart` renders the plain manifests."""
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.kubernetes.cluster import build
+
+ROOT = Path(__file__).parent.parent.parent
+CHART = ROOT / "deploy" / "chart"
+PLAIN = ROOT / "deploy" / "kubernetes" / "exporter.yaml"
+SETS = sorted(file.name.removesuffix("-values.yaml") for file in (CHART / "ci").glob("*-values.yaml"))
+RELEASE, NAMESPACE = "tls-posture-exporter", "monitoring"
+
+_HEAD = """# The exporter with its default values, for kubectl apply. `make chart` renders it from deploy/chart.
+# SHA-256 of templates and values: {digest}
+"""
+_OF_HELM = re.compile(r"^ +(?:helm\.sh/chart|app\.kubernetes\.io/(?:version|managed-by)): .*\n|^# Source: .*\n", re.M)
+
+
+def digest() -> str:
+    """Of what decides how the plain manifests are rendered, apart from the version."""
+    found = hashlib.sha256()
+    for file in [CHART / "values.yaml", *sorted((CHART / "templates").iterdir())]:
+        found.update(f"{file.name}\n".encode() + file.read_bytes())
+    return found.hexdigest()
+
+
+def values(name: str) -> Path:
+    """The file of this set of values."""
+    return CHART / "ci" / f"{name}-values.yaml"
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What Helm says."""
+    return subprocess.run(
+        [str(build("helm")), *arguments], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
+    )
+
+
+def render(files: Sequence[Path] = (), *more: str) -> str:
+    """The manifest of these values."""
+    options = [f"--values={file}" for file in files]
+    done = helm("template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", *options, *more)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def plain() -> str:
+    """The plain manifests: the defaults, without the labels of Helm."""
+    text = _OF_HELM.sub("", render())
+    return _HEAD.format(digest=digest()) + text.replace("\n\n---", "\n---").rstrip("\n") + "\n"
+
+
+def main() -> None:
+    """Write the plain manifests."""
+    PLAIN.write_text(plain(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
