@@ -1,4 +1,7 @@
-"""The chart by Helm, which is built from its Go module: `python -m tests.kubernetes.chart` renders the plain manifests."""
+"""The chart by Helm, which is built from its Go module.
+
+`python -m tests.kubernetes.chart` renders the plain manifests.
+"""
 
 import hashlib
 import re
@@ -10,14 +13,21 @@ from tests.kubernetes.cluster import build
 
 ROOT = Path(__file__).parent.parent.parent
 CHART = ROOT / "deploy" / "chart"
-PLAIN = ROOT / "deploy" / "kubernetes" / "exporter.yaml"
+PLAIN = ROOT / "deploy" / "kubernetes"
 SETS = sorted(file.name.removesuffix("-values.yaml") for file in (CHART / "ci").glob("*-values.yaml"))
 RELEASE, NAMESPACE = "tls-posture-exporter", "monitoring"
 
-_HEAD = """# The exporter with its default values, for kubectl apply. `make chart` renders it from deploy/chart.
+RENDERED = {
+    "exporter.yaml": (),
+    "servicemonitor.yaml": ("--set=serviceMonitor.enabled=true", "--show-only=templates/servicemonitor.yaml"),
+}
+"""Plain manifests -> what Helm is asked for."""
+
+_HEAD = """# For kubectl apply: `make chart` renders this from deploy/chart with its default values.
 # SHA-256 of templates and values: {digest}
 """
-_OF_HELM = re.compile(r"^ +(?:helm\.sh/chart|app\.kubernetes\.io/(?:version|managed-by)): .*\n|^# Source: .*\n", re.M)
+_LABELS = r"^ +(?:helm\.sh/chart|app\.kubernetes\.io/(?:version|managed-by)): .*\n"
+_OF_HELM = re.compile(rf"{_LABELS}|^# Source: .*\n", re.MULTILINE)
 
 
 def digest() -> str:
@@ -48,15 +58,16 @@ def render(files: Sequence[Path] = (), *more: str) -> str:
     return done.stdout
 
 
-def plain() -> str:
-    """The plain manifests: the defaults, without the labels of Helm."""
-    text = _OF_HELM.sub("", render())
+def plain(name: str) -> str:
+    """A plain manifest: the defaults, without the labels of Helm."""
+    text = _OF_HELM.sub("", render((), *RENDERED[name]))
     return _HEAD.format(digest=digest()) + text.replace("\n\n---", "\n---").rstrip("\n") + "\n"
 
 
 def main() -> None:
     """Write the plain manifests."""
-    PLAIN.write_text(plain(), encoding="utf-8")
+    for name in RENDERED:
+        (PLAIN / name).write_text(plain(name), encoding="utf-8")
 
 
 if __name__ == "__main__":

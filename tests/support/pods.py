@@ -181,9 +181,8 @@ class Machine:
 
 def _moved(text: str, folders: Mapping[str, Path]) -> str:
     """The text with the folders in place of the paths of the container."""
-    for path, folder in sorted(folders.items(), reverse=True):
-        text = text.replace(path, str(folder))
-    return text
+    pattern = "|".join(f"(?<![\\w./-]){re.escape(path)}(?![\\w.-])" for path in folders)
+    return re.sub(pattern, lambda match: str(folders[match[0]]), text)
 
 
 def _environment(described: Document, name: str, index: int) -> dict[str, str]:
