@@ -34,7 +34,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
 {{- define "exporter.config" -}}
-{{- if kindIs "string" .Values.config -}}{{ .Values.config }}{{- else -}}{{ toYaml .Values.config }}{{- end -}}
+{{- if kindIs "string" .Values.config -}}
+{{- .Values.config -}}
+{{- else -}}
+{{- $config := deepCopy .Values.config -}}
+{{- if not (or .Values.worker.zone (hasKey $config "targets")) }}{{ $_ := set $config "targets" list }}{{ end -}}
+{{- toYaml $config -}}
+{{- end -}}
 {{- end -}}
 
 {{/*
