@@ -42,7 +42,8 @@ RUN /opt/build/bin/pip wheel --disable-pip-version-check --no-index --no-deps --
 # ballast.
 RUN find /opt/venv -name __pycache__ -prune -exec rm -r {} + \
     && /opt/venv/bin/tls-posture-exporter --version \
-    && /opt/venv/bin/python -c "import exporter.workers.attacks"
+    && /opt/venv/bin/python -c "import exporter.workers.attacks" \
+    && install --directory /opt/state/tls-posture-exporter
 
 FROM runtime
 COPY --from=builder /opt/venv /opt/venv
@@ -50,6 +51,8 @@ COPY --from=builder /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+# For --storage.path: a new volume of an engine gets the owner that the folder has in the image.
+COPY --from=builder --chown=65532:65532 /opt/state/ /var/lib/
 # By number, so that Kubernetes' runAsNonRoot can tell that it is not root. No such user has to exist.
 USER 65532:65532
 EXPOSE 19443

@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench scale soak kills lists hostile kubernetes chart oracles pictures screenshots sessions zones clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -62,6 +62,7 @@ generate: setup
 	$(BIN)/python tools/grade_rules.py
 	$(BIN)/python tools/metrics_page.py
 	$(BIN)/python tools/write_man.py
+	$(BIN)/python tools/write_chart.py
 
 lock: setup
 	$(LOCK) pyproject.toml --extra kubernetes --extra celery -o requirements.lock
@@ -104,6 +105,12 @@ hostile: setup
 # KUBERNETES_CACHE is the folder of the programs. KUBERNETES_RECORD=1 renews the answers that the tests replay.
 kubernetes: setup
 	$(BIN)/pytest -q tests/kubernetes/real_cluster.py
+
+# Lints the Helm chart, renders the plain manifests, and tries all sets of values with a real API server and pods that
+# scan. Go, which builds Helm once: ten minutes then, five minutes later; the API server as for `make kubernetes`. Root.
+chart: setup
+	$(BIN)/python -m tests.kubernetes.chart
+	$(BIN)/pytest -q tests/kubernetes/real_chart.py
 
 # The deployment of docs/zones.md with Redis and with RabbitMQ, in network namespaces: root, five minutes.
 zones: export ZONES = 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 import yaml
 from lightkube import codecs
@@ -26,7 +26,7 @@ OPERATOR = "monitoring.coreos.com/v1"
 
 
 def accepted(given: Mapping[str, Any]) -> bool:
-    return jsonschema.Draft7Validator(SCHEMA).is_valid(given)
+    return jsonschema_rs.Draft7Validator(SCHEMA).is_valid(given)
 
 
 @pytest.mark.parametrize("file", sorted(written()), ids=str)
@@ -54,7 +54,7 @@ def test_plain_manifests_were_rendered_from_this_chart(name: str) -> None:
 
 @pytest.mark.parametrize("file", [CHART / "values.yaml", *(values(name) for name in SETS)], ids=lambda file: file.name)
 def test_values_are_those_of_the_schema(file: Path) -> None:
-    jsonschema.Draft7Validator(SCHEMA).validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    jsonschema_rs.Draft7Validator(SCHEMA).validate(yaml.safe_load(file.read_text(encoding="utf-8")))
 
 
 def paths(schema: Mapping[str, Any], at: str = "") -> Iterator[str]:
@@ -116,7 +116,7 @@ def test_a_field_that_kubernetes_does_not_have_is_found() -> None:
 
 def _loaded(document: Document) -> Document:
     (loaded,) = codecs.load_all_yaml(yaml.safe_dump(document))
-    return dict(loaded.to_dict())
+    return dict(loaded.to_dict())  # type: ignore[no-untyped-call]
 
 
 def test_kinds_of_the_operator_are_apart() -> None:

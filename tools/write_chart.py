@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHART = Path("deploy/chart")
 RULES = Path("prometheus/tls-posture.rules.yaml")
 PLAIN = Path("deploy/kubernetes/exporter.yaml")
+COMPOSE = Path("compose.yaml")
 PLAIN_RULE = Path("deploy/kubernetes/prometheusrule.yaml")
 
 _RULE_HEAD = """# The alerts as an object of the Prometheus Operator: tools/write_chart.py makes it of {rules}.
@@ -55,6 +56,7 @@ def written() -> dict[Path, str]:
         CHART / "Chart.yaml": _versions(text(CHART / "Chart.yaml")),
         CHART / "files" / RULES.name: text(RULES),
         PLAIN: _tag(text(PLAIN)),
+        COMPOSE: _tag(text(COMPOSE)),
         PLAIN_RULE: plain_rule(text(RULES)),
     }
     for file in sorted((ROOT / "grafana").glob("*.json")):

@@ -6,11 +6,13 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import bcrypt
 import httpx2
+import jsonschema_rs
 import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -27,6 +29,7 @@ from tests.support.servers import SEED_NGINX, make_pki, nginx
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3_600)]
 
 RULES: dict[str, Any] = yaml.safe_load((ROOT / "prometheus" / "tls-posture.rules.yaml").read_text(encoding="utf-8"))
+COMPOSE_GO = "github.com/compose-spec/compose-go/v2"
 OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 COLLECTIONS = {
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
@@ -92,6 +95,15 @@ def test_mistakes_are_named(options: list[str], message: str) -> None:
     done = helm("template", "release", str(CHART), *options)
     assert done.returncode != 0
     assert message in done.stderr
+
+
+def test_the_compose_file_has_the_form_that_is_published() -> None:
+    schema = json.loads((module_folder(COMPOSE_GO) / "schema" / "compose-spec.json").read_text(encoding="utf-8"))
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    validator = jsonschema_rs.Draft7Validator(schema)
+    validator.validate(compose)
+    compose["services"]["exporter"]["readonly"] = True
+    assert not validator.is_valid(compose)
 
 
 # --- Rules and dashboards ---------------------------------------------------------------------------------------------
@@ -162,11 +174,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         for kind in ("servicemonitors", "prometheusrules"):
             definition = yaml.safe_load((definitions / f"monitoring.coreos.com_{kind}.yaml").read_text())
             found.create(definition, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
-            path = f"/apis/monitoring.coreos.com/v1/{kind}"
-            wait_for(f"the kind {kind}", 60, lambda path=path: found.call("GET", path).status_code == 200)
+            wait_for(f"the kind {kind}", 60, partial(_serves, found, f"/apis/monitoring.coreos.com/v1/{kind}"))
         for name in ("shop", "grafana"):
             found.create({"metadata": {"name": name}}, "/api/v1/namespaces")
         yield found
+
+
+def _serves(cluster: Cluster, path: str) -> bool:
+    return cluster.call("GET", path).status_code == 200
 
 
 def namespace(cluster: Cluster, name: str) -> None:

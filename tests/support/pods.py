@@ -145,7 +145,7 @@ class Machine:
                     for one in manifest
                     if one["kind"] == "ConfigMap" and one["metadata"]["name"] == volume["configMap"]["name"]
                 ]
-                write_volume(folder, {file: _moved(text, folders) for file, text in data.items()})
+                write_volume(folder, {file: moved(text, folders) for file, text in data.items()})
             elif "secret" in volume:
                 write_volume(folder, self.secrets[volume["secret"]["secretName"]])
             else:
@@ -165,7 +165,7 @@ class Machine:
         self._lay_out(manifest, folders)
         port, environment = free_port(), _environment(container(manifest), name, index)
         arguments = [
-            _moved(_VARIABLE.sub(lambda match: environment[match[1]], argument), folders).replace(
+            moved(_VARIABLE.sub(lambda match: environment[match[1]], argument), folders).replace(
                 f"=:{_PORT}", f"=127.0.0.1:{port}"
             )
             for argument in container(manifest)["args"]
@@ -179,7 +179,7 @@ class Machine:
             yield pod
 
 
-def _moved(text: str, folders: Mapping[str, Path]) -> str:
+def moved(text: str, folders: Mapping[str, Path]) -> str:
     """The text with the folders in place of the paths of the container."""
     pattern = "|".join(f"(?<![\\w./-]){re.escape(path)}(?![\\w.-])" for path in folders)
     return re.sub(pattern, lambda match: str(folders[match[0]]), text)
