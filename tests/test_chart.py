@@ -13,7 +13,7 @@ from lightkube.core.exceptions import LoadResourceError
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.cli.parser import make_parser
-from tests.kubernetes.chart import CHART, PLAIN, RENDERED, SETS, digest, values
+from tests.kubernetes.chart import CHART, DOCUMENTED, PLAIN, RENDERED, SETS, digest, values
 from tests.support.pods import Document, Machine, container, documents, edited, only, workload, write_volume
 from tests.support.processes import wait_for
 from tests.support.servers import HOST, SEED_NGINX, make_pki, nginx
@@ -55,6 +55,11 @@ def test_plain_manifests_were_rendered_from_this_chart(name: str) -> None:
 @pytest.mark.parametrize("file", [CHART / "values.yaml", *(values(name) for name in SETS)], ids=lambda file: file.name)
 def test_values_are_those_of_the_schema(file: Path) -> None:
     jsonschema_rs.Draft7Validator(SCHEMA).validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("block", DOCUMENTED, ids=lambda block: block.splitlines()[0])
+def test_values_of_the_documentation_are_those_of_the_schema(block: str) -> None:
+    jsonschema_rs.Draft7Validator(SCHEMA).validate(yaml.safe_load(block))
 
 
 def paths(schema: Mapping[str, Any], at: str = "") -> Iterator[str]:

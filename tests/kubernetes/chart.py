@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -15,6 +16,15 @@ ROOT = Path(__file__).parent.parent.parent
 CHART = ROOT / "deploy" / "chart"
 PLAIN = ROOT / "deploy" / "kubernetes"
 SETS = sorted(file.name.removesuffix("-values.yaml") for file in (CHART / "ci").glob("*-values.yaml"))
+_DOCUMENT = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+DOCUMENTED = [
+    block
+    for block in re.findall(r"^```yaml\n(.*?)^```$", _DOCUMENT, re.DOTALL | re.MULTILINE)
+    if not block.startswith("scrape_configs:")
+]
+"""The values of docs/kubernetes.md."""
+COMMANDS = re.findall(r"^helm (.+)$", _DOCUMENT, re.MULTILINE)
+"""The commands of docs/kubernetes.md for Helm, as arguments in one line."""
 RELEASE, NAMESPACE = "tls-posture-exporter", "monitoring"
 
 RENDERED = {
@@ -43,10 +53,16 @@ def values(name: str) -> Path:
     return CHART / "ci" / f"{name}-values.yaml"
 
 
-def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+def helm(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """What Helm says."""
     return subprocess.run(
-        [str(build("helm")), *arguments], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
+        [str(build("helm")), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=ROOT,
+        env={**os.environ, **environment},
     )
 
 

@@ -20,8 +20,22 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter import __version__
 from exporter.demo.certificates import Authority
-from tests.kubernetes.chart import CHART, NAMESPACE, PLAIN, RENDERED, ROOT, SETS, helm, plain, render, values
-from tests.kubernetes.cluster import Cluster, api_server, etcd, module_folder
+from tests.kubernetes.chart import (
+    CHART,
+    COMMANDS,
+    DOCUMENTED,
+    NAMESPACE,
+    PLAIN,
+    RELEASE,
+    RENDERED,
+    ROOT,
+    SETS,
+    helm,
+    plain,
+    render,
+    values,
+)
+from tests.kubernetes.cluster import ADMIN, Cluster, api_server, etcd, module_folder
 from tests.support.pods import Document, Machine, Pod, basic, documents, edited, only, workload
 from tests.support.processes import find_program, free_port, running, wait_for
 from tests.support.servers import SEED_NGINX, make_pki, nginx
@@ -29,6 +43,7 @@ from tests.support.servers import SEED_NGINX, make_pki, nginx
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3_600)]
 
 RULES: dict[str, Any] = yaml.safe_load((ROOT / "prometheus" / "tls-posture.rules.yaml").read_text(encoding="utf-8"))
+NAMESPACE_OF_RELEASE = "installed"
 COMPOSE_GO = "github.com/compose-spec/compose-go/v2"
 OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 COLLECTIONS = {
@@ -222,6 +237,62 @@ def test_kubernetes_accepts_every_object_without_a_warning(name: str, cluster: C
     created["spec"]["volumes"] += [{"name": one, "emptyDir": {}} for one in declared]
     answer = cluster.call("POST", f"/api/v1/namespaces/{own}/pods", created, fieldValidation="Strict")
     assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.parametrize("number", range(len(DOCUMENTED)))
+def test_kubernetes_accepts_what_the_documentation_shows(number: int, cluster: Cluster, tmp_path: Path) -> None:
+    own = f"documented-{number}"
+    namespace(cluster, own)
+    (tmp_path / "values.yaml").write_text(DOCUMENTED[number])
+    for name in ("mail", "grafana"):
+        cluster.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    for document in documents(render([tmp_path / "values.yaml"], f"--namespace={own}")):
+        answer = apply(cluster, document, own)
+        # Dashboards are those of another set already.
+        assert answer.status_code == 201 or document["metadata"].get("namespace") == "grafana", answer.text
+
+
+def test_the_documented_commands_install_and_upgrade(cluster: Cluster, tmp_path: Path) -> None:
+    """An upgrade that changes the configuration starts no pod again; one that changes a flag does."""
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig(cluster)))
+    file = tmp_path / "values.yaml"
+    # With all that makes a release large.
+    operator = yaml.safe_load(values("operator").read_text(encoding="utf-8"))
+    given = {**operator, **yaml.safe_load(DOCUMENTED[0]), "dashboards": {"enabled": True}}
+    install, upgrade, again = (command.replace("values.yaml", str(file)).split() for command in COMMANDS)
+    assert again == upgrade
+    settings = {"KUBECONFIG": str(tmp_path / "kubeconfig"), "HELM_CACHE_HOME": str(tmp_path), "NO_PROXY": "127.0.0.1"}
+
+    def run(arguments: list[str], **more: Any) -> list[Document]:  # noqa: ANN401 - values
+        given.update(more)
+        file.write_text(yaml.safe_dump(given))
+        done = helm(*(NAMESPACE_OF_RELEASE if word == NAMESPACE else word for word in arguments), **settings)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return [
+            cluster.call("GET", f"{COLLECTIONS[kind].format(NAMESPACE_OF_RELEASE)}/{RELEASE}").json()
+            for kind in ("ConfigMap", "StatefulSet")
+        ]
+
+    config, first = run(install)
+    assert "mail.example.com" in config["data"]["config.yaml"]
+    config, second = run(upgrade, config={"targets": ["shop.example.com"]})
+    assert "shop.example.com" in config["data"]["config.yaml"]
+    assert second["spec"] == first["spec"]
+    _, third = run(upgrade, scanProcesses=1)
+    assert "--scan.processes=1" in third["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def kubeconfig(cluster: Cluster) -> Document:
+    """How Helm reaches the API server as its administrator."""
+    reached = {"server": cluster.url, "certificate-authority": str(cluster.ca_file)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "test", "cluster": reached}],
+        "users": [{"name": "admin", "user": {"token": ADMIN}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+        "current-context": "test",
+    }
 
 
 def test_kubernetes_would_refuse_mistakes(manifests: Mapping[str, list[Document]], cluster: Cluster) -> None:
