@@ -1,6 +1,7 @@
 """The chart and the plain manifests, without Helm. `make chart` renders the chart and tries all sets of values."""
 
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from lightkube.core.exceptions import LoadResourceError
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.cli.parser import make_parser
-from tests.kubernetes.chart import CHART, DOCUMENTED, PLAIN, RENDERED, SETS, digest, values
+from tests.kubernetes.chart import CHART, DOCUMENTED, PLAIN, RENDERED, SCRAPES, SETS, digest, values
 from tests.support.pods import Document, Machine, container, documents, edited, only, workload, write_volume
-from tests.support.processes import wait_for
+from tests.support.processes import find_program, wait_for
 from tests.support.servers import HOST, SEED_NGINX, make_pki, nginx
 from tools.write_chart import ROOT, written
 
@@ -139,6 +140,30 @@ def test_the_service_monitor_and_the_service_select_what_is_there() -> None:
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
     assert monitor["spec"]["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
     assert service["spec"]["ports"][0]["targetPort"] in {one["name"] for one in container(MANIFEST)["ports"]}
+
+
+def test_an_instance_is_that_of_one_exporter_in_the_cluster() -> None:
+    """The rules match by job and instance. Releases in two namespaces may have the same job, and the same pods."""
+    (monitor,) = documents((PLAIN / "servicemonitor.yaml").read_text(encoding="utf-8"))
+    (rule,) = monitor["spec"]["endpoints"][0]["relabelings"]
+    assert rule == {
+        "sourceLabels": ["__meta_kubernetes_namespace", "__meta_kubernetes_pod_name"],
+        "separator": "/",
+        "targetLabel": "instance",
+    }
+
+
+@pytest.mark.real
+def test_prometheus_takes_the_documented_job(tmp_path: Path) -> None:
+    """Debian's Prometheus has no discovery in Kubernetes; make kubernetes compares ours with that of another."""
+    (block,) = SCRAPES
+    config = yaml.safe_load(block)
+    discovery = config["scrape_configs"][0].pop("kubernetes_sd_configs")
+    assert discovery == [{"role": "endpoints", "namespaces": {"names": ["monitoring"]}}]
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
+    command = [find_program("promtool"), "check", "config", str(tmp_path / "prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_plain_rules_are_those_of_prometheus() -> None:

@@ -14,6 +14,7 @@ CHART = Path("deploy/chart")
 RULES = Path("prometheus/tls-posture.rules.yaml")
 PLAIN = Path("deploy/kubernetes/exporter.yaml")
 COMPOSE = Path("compose.yaml")
+PAGE = Path("docs/kubernetes.md")
 PLAIN_RULE = Path("deploy/kubernetes/prometheusrule.yaml")
 
 _RULE_HEAD = """# The alerts as an object of the Prometheus Operator: tools/write_chart.py makes it of {rules}.
@@ -57,6 +58,7 @@ def written() -> dict[Path, str]:
         CHART / "files" / RULES.name: text(RULES),
         PLAIN: _tag(text(PLAIN)),
         COMPOSE: _tag(text(COMPOSE)),
+        PAGE: re.sub(r"(example\.com/tls-posture-exporter:)[\w.-]+", rf"\g<1>{__version__}", text(PAGE)),
         PLAIN_RULE: plain_rule(text(RULES)),
     }
     for file in sorted((ROOT / "grafana").glob("*.json")):

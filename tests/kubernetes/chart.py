@@ -17,11 +17,10 @@ CHART = ROOT / "deploy" / "chart"
 PLAIN = ROOT / "deploy" / "kubernetes"
 SETS = sorted(file.name.removesuffix("-values.yaml") for file in (CHART / "ci").glob("*-values.yaml"))
 _DOCUMENT = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
-DOCUMENTED = [
-    block
-    for block in re.findall(r"^```yaml\n(.*?)^```$", _DOCUMENT, re.DOTALL | re.MULTILINE)
-    if not block.startswith("scrape_configs:")
-]
+_BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", _DOCUMENT, re.DOTALL | re.MULTILINE)
+SCRAPES = [block for block in _BLOCKS if block.startswith("scrape_configs:")]
+"""What docs/kubernetes.md has for Prometheus."""
+DOCUMENTED = [block for block in _BLOCKS if block not in SCRAPES]
 """The values of docs/kubernetes.md."""
 COMMANDS = re.findall(r"^helm (.+)$", _DOCUMENT, re.MULTILINE)
 """The commands of docs/kubernetes.md for Helm, as arguments in one line."""
