@@ -15,6 +15,7 @@ RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3-venv
 # pip and the build backend live in /opt/build and fill /opt/venv from outside: nothing has to be removed from that.
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/venv
+RUN install --directory /opt/state/tls-posture-exporter
 WORKDIR /src
 # Both mounts are optional, and for this step only: a pip configuration (a mirror, say, and the password for it) and a
 # certificate authority that it can name as "cert = /run/secrets/ca". Neither gets into a layer.
@@ -42,8 +43,7 @@ RUN /opt/build/bin/pip wheel --disable-pip-version-check --no-index --no-deps --
 # ballast.
 RUN find /opt/venv -name __pycache__ -prune -exec rm -r {} + \
     && /opt/venv/bin/tls-posture-exporter --version \
-    && /opt/venv/bin/python -c "import exporter.workers.attacks" \
-    && install --directory /opt/state/tls-posture-exporter
+    && /opt/venv/bin/python -c "import exporter.workers.attacks"
 
 FROM runtime
 COPY --from=builder /opt/venv /opt/venv
