@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench scale soak kills lists hostile kubernetes chart oracles pictures screenshots sessions zones clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -56,13 +56,13 @@ generate: setup
 	$(BIN)/python tools/write_schema.py
 	$(BIN)/python tools/write_openapi.py
 	$(BIN)/python -m tools.dashboards
+	$(BIN)/python tools/write_chart.py
 	$(BIN)/python tools/write_policy_schema.py
 	$(BIN)/python tools/write_clients.py
 	$(BIN)/python tools/policy_pages.py
 	$(BIN)/python tools/grade_rules.py
 	$(BIN)/python tools/metrics_page.py
 	$(BIN)/python tools/write_man.py
-	$(BIN)/python tools/write_chart.py
 
 lock: setup
 	$(LOCK) pyproject.toml --extra kubernetes --extra celery -o requirements.lock
