@@ -107,7 +107,8 @@ kubernetes: setup
 	$(BIN)/pytest -q tests/kubernetes/real_cluster.py
 
 # Lints the Helm chart, renders the plain manifests, and tries all sets of values with a real API server and pods that
-# scan. Go, which builds Helm once: ten minutes then, five minutes later; the API server as for `make kubernetes`. Root.
+# scan: three minutes. Go builds Helm once, some minutes, and the API server as for `make kubernetes`. Root.
+.PHONY: chart
 chart: setup
 	$(BIN)/python -m tests.kubernetes.chart
 	$(BIN)/pytest -q tests/kubernetes/real_chart.py
