@@ -19,6 +19,8 @@ from exporter.cli.parser import make_parser
 from tests.support.pods import moved
 from tests.support.processes import find_program, free_port, running, wait_for
 from tests.support.servers import HOST, SEED_NGINX, make_pki, nginx
+from tools.write_chart import COMPOSE as COMPOSE_FILE
+from tools.write_chart import written
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
@@ -48,6 +50,14 @@ def test_what_a_service_mounts_exists_and_is_read_only(service: str) -> None:
 def test_images_have_a_version_and_ports_are_of_this_machine(service: str) -> None:
     assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+", SERVICES[service]["image"])
     assert SERVICES[service]["ports"] == [f"127.0.0.1:{PORTS[service]}:{PORTS[service]}"]
+
+
+def test_only_the_image_of_the_exporter_has_its_version() -> None:
+    """tools/write_chart.py writes it."""
+    changed = written()[COMPOSE_FILE]
+    assert yaml.safe_load(changed) == COMPOSE
+    own = {name for name, one in SERVICES.items() if one["image"].endswith(f":{__version__}")}
+    assert own == {"exporter"}
 
 
 def test_the_exporter_is_hardened_and_is_built_here() -> None:

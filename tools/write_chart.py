@@ -44,7 +44,9 @@ def _versions(chart: str) -> str:
 
 
 def _tag(manifests: str) -> str:
-    return re.sub(r"^( +image: [^:\n]+:).*$", rf"\g<1>{__version__}", manifests, flags=re.MULTILINE)
+    return re.sub(
+        r"^( +image: (?:\S+/)?tls-posture-exporter:).*$", rf"\g<1>{__version__}", manifests, flags=re.MULTILINE
+    )
 
 
 def written() -> dict[Path, str]:
