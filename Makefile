@@ -20,13 +20,16 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
+.PHONY: demo test pytest quick setup setup-demo setup-quick check format generate lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
 
-# Everything CI checks.
-test: setup check
+# Everything CI checks. Format, lint and types are checked while tests wait for servers.
+test: setup
+	@$(MAKE) --no-print-directory --jobs=2 check pytest
+
+pytest: setup
 	$(PYTEST) $(PYTEST_FLAGS)
 
 # What needs no server and no tool of the system: some three minutes on two cores.
@@ -56,6 +59,7 @@ generate: setup
 	$(BIN)/python tools/write_schema.py
 	$(BIN)/python tools/write_openapi.py
 	$(BIN)/python -m tools.dashboards
+	$(BIN)/python tools/write_chart.py
 	$(BIN)/python tools/write_policy_schema.py
 	$(BIN)/python tools/write_clients.py
 	$(BIN)/python tools/policy_pages.py
@@ -104,6 +108,13 @@ hostile: setup
 # KUBERNETES_CACHE is the folder of the programs. KUBERNETES_RECORD=1 renews the answers that the tests replay.
 kubernetes: setup
 	$(BIN)/pytest -q tests/kubernetes/real_cluster.py
+
+# Lints the Helm chart, renders the plain manifests, and tries all sets of values with a real API server and pods that
+# scan: three minutes. Go builds Helm once, some minutes, and the API server as for `make kubernetes`. Root.
+.PHONY: chart
+chart: setup
+	$(BIN)/python -m tests.kubernetes.chart
+	$(BIN)/pytest -q tests/kubernetes/real_chart.py
 
 # The deployment of docs/zones.md with Redis and with RabbitMQ, in network namespaces: root, five minutes.
 zones: export ZONES = 1
