@@ -325,15 +325,16 @@ def test_demo_says_what_an_alert_would_do_where_prometheus_is_not_installed(tmp_
         text=True,
         env={**os.environ, "PATH": str(tmp_path)},
     )
-    assert process.stdout is not None
     lines: list[str] = []
-    for line in process.stdout:
-        lines.append(line)
-        if line.startswith("Press Enter"):
-            os.write(main_end, b"\n")
-        if line.startswith("Serving until"):
-            process.send_signal(signal.SIGINT)
-    assert process.wait() == 0, lines
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("Press Enter"):
+                os.write(main_end, b"\n")
+            if line.startswith("Serving until"):
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 0, lines
     text = "".join(lines)
     assert re.search(r"^Pages: http://[0-9.]+:[0-9]+/  Metrics: http://[0-9.]+:[0-9]+/metrics$", text, re.MULTILINE)
     assert "\ntls_posture_weak_protocols of mail is 2: Prometheus would fire TLSPostureWeakProtocol, but" in text
