@@ -13,8 +13,8 @@ from tests.test_rules import ALERTS, promtool
 URL = "https://tls.example.com/posture"
 TEMPLATES = {alert.name: alert.rule["annotations"].get("page") for alert in ALERTS}
 DISTINCT = sorted({template for template in TEMPLATES.values() if template is not None})
-WITHOUT_PAGE = {"TLSPostureExporterDown"}
-"""Who does not answer has no page."""
+WITHOUT_PAGE = {"TLSPostureExporterDown", "TLSPostureZoneWorkerDown", "TLSPostureShardsWrong"}
+"""Who does not answer has no page, nor has a worker. Shards are several exporters."""
 ANCHORS = {"", "check-hsts", "grade", "addresses", "protocols", "attacks", "http", "dns", "software", "certificate"}
 """Places of a target's page."""
 NAMES = ("shop", "a b+c/d?e#f%g&h=i", "q\"\\'`<script>", "größe.例え", "host.example:443", "{{ . }}", "%2B+%20")

@@ -20,6 +20,7 @@ from exporter.checks.registry import CHECKS
 from exporter.derived.verdicts import Attack
 from exporter.metrics import FAMILIES, OwnMetrics
 from exporter.metrics.own import OWN_FAMILIES
+from exporter.metrics.zone_worker import FAMILIES as WORKER_FAMILIES
 from tests.support.processes import find_program, wait_for
 from tests.support.prometheus import Prometheus, read
 from tests.test_metrics import CONTRACT, OWN_CONTRACT
@@ -29,7 +30,8 @@ FILE = FOLDER / "tls-posture.rules.yaml"
 TESTS = sorted((FOLDER / "tests").glob("*.yaml"))
 GROUPS: list[dict[str, Any]] = yaml.load(FILE.read_text(encoding="utf-8"), yaml.CSafeLoader)["groups"]
 
-SCRAPE_LABELS = {"job", "instance"}
+SCRAPE_LABELS = {"job", "instance", "namespace"}
+"""Those of Prometheus; `namespace` on Kubernetes only."""
 RUNBOOKS = "https://runbooks.example.com/tls-posture/"
 HOLD = "[1h]"
 GO = {"GOGC": "1600", "GOMEMLIMIT": "512MiB"}
@@ -62,6 +64,7 @@ RULES = [rule for group in GROUPS for rule in group["rules"]]
 ALERTS = [Alert(rule["alert"], _severity(rule), rule) for rule in RULES if "alert" in rule]
 RECORDS = [rule for rule in RULES if "record" in rule]
 THRESHOLDS: list[dict[str, Any]] = GROUPS[0]["rules"]
+(EXPORTER_RULES,) = (group["rules"] for group in GROUPS if group["name"] == "tls-posture-exporter")
 each_alert = pytest.mark.parametrize("alert", ALERTS, ids=str)
 each_rule = pytest.mark.parametrize("rule", RULES, ids=name_of)
 
@@ -267,8 +270,7 @@ def test_alerts_are_labelled_and_described(alert: Alert) -> None:
 def test_only_alerts_about_the_exporter_name_no_target() -> None:
     without = {alert.name for alert in ALERTS if "$labels.target" not in alert.rule["annotations"]["description"]}
 
-    (group,) = (group for group in GROUPS if group["name"] == "tls-posture-exporter")
-    assert without == {rule["alert"] for rule in group["rules"]}
+    assert without == {rule["alert"] for rule in EXPORTER_RULES}
 
 
 def test_all_facts_are_held_for_the_same_time() -> None:
@@ -287,7 +289,9 @@ def test_every_attack_has_one_severity() -> None:
 
 @each_rule
 def test_labels_of_the_target_travel(rule: Mapping[str, Any]) -> None:
-    """Nothing is aggregated by a list of labels, which would drop the operator's own."""
+    """Nothing about a target is aggregated by a list of labels, which would drop the operator's own."""
+    if rule in EXPORTER_RULES:
+        return
     by: list[str] = []
 
     def visit(node: Any) -> None:  # noqa: ANN401 - a node of any class of promql_parser
@@ -315,7 +319,7 @@ def test_metrics_exist() -> None:
     own = {sample.name for family in OwnMetrics().registry.collect() for sample in family.samples}
     own |= {family.name for family in OWN_FAMILIES}  # also those that are absent at first
     recorded = {rule["record"] for rule in RECORDS}
-    known = {family.name for family in FAMILIES} | own | recorded | {"up"}
+    known = {family.name for family in FAMILIES} | own | recorded | WORKER_FAMILIES.keys() | {"up"}
 
     used = {selector.name for rule in RULES for expr in expressions(rule) for selector in read(expr).selectors}
 
@@ -325,7 +329,8 @@ def test_metrics_exist() -> None:
 @each_rule
 def test_labels_exist(rule: Mapping[str, Any]) -> None:
     own = {f"{name}{end}": labels for name, labels in OWN_CONTRACT.items() for end in ("", "_total", "_sum", "_count")}
-    known = {"up": set(), **own, **{name: {"target", "address"} | own for name, own in CONTRACT.items()}}
+    worker: dict[str, set[str]] = {name: set() for name in WORKER_FAMILIES}
+    known = {"up": set(), **worker, **own, **{name: {"target", "address"} | own for name, own in CONTRACT.items()}}
     certificate = known["tls_posture_certificate_not_after_timestamp_seconds"]
     known |= {one["record"]: {"severity"} if one in THRESHOLDS else certificate for one in RECORDS}
     failed = known["tls_posture_check_passed"]
@@ -346,6 +351,7 @@ def test_labels_exist(rule: Mapping[str, Any]) -> None:
 
 # --- Against a real Prometheus ---------------------------------------------------------------------------------------
 
+NO_ZONES = "it has no workers of zones"
 NO_SOURCES = "its targets are in its configuration"
 EMPTY_IN_THE_DEMO: Mapping[str, str] = {
     "tls_posture_probe_failure": "no probe of the demonstration fails",
@@ -354,6 +360,10 @@ EMPTY_IN_THE_DEMO: Mapping[str, str] = {
     "tls_posture_exporter_web_config_last_reload_successful": "it has no web configuration",
     "tls_posture_exporter_discovery_successful": NO_SOURCES,
     "tls_posture_exporter_discovered_targets": NO_SOURCES,
+    "tls_posture_exporter_broker_connected": NO_ZONES,
+    "tls_posture_worker_build_info": NO_ZONES,
+    "tls_posture_worker_broker_connected": NO_ZONES,
+    "tls_posture_exporter_shard_info": "it has no shards",
 }
 """Metric -> why there are no samples of it."""
 

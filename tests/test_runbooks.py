@@ -11,6 +11,7 @@ import yaml
 from exporter.checks.registry import CHECKS
 from exporter.metrics import FAMILIES, OwnMetrics
 from exporter.metrics.own import OWN_FAMILIES
+from exporter.metrics.zone_worker import FAMILIES as WORKER_FAMILIES
 from tests.support.prometheus import read
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +59,7 @@ def test_queries_of_a_page_ask_for_what_there_is(name: str) -> None:
     own = {sample.name for family in OwnMetrics().registry.collect() for sample in family.samples}
     own |= {family.name for family in OWN_FAMILIES}  # also those that are absent at first
     recorded = {rule["record"] for rule in RULES if "record" in rule}
-    known = {family.name for family in FAMILIES} | own | recorded | {"up"}
+    known = {family.name for family in FAMILIES} | own | recorded | WORKER_FAMILIES.keys() | {"up"}
     (block,) = re.findall(r"```promql\n(.*?)```", PAGES[name], flags=re.DOTALL)
 
     for query in block.splitlines():
