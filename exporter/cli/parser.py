@@ -185,6 +185,7 @@ def _report(add: Add) -> None:
         "--storage.path", dest="storage_path", type=Path, metavar="FOLDER", help="of a daemon that is not running"
     )
     _config_file(command, required=False)
+    _shard(command)
     for name, text in (
         ("username-file", "file with the user name"),
         ("password-file", "file with the password"),

@@ -8,6 +8,7 @@ from exporter.cli.parser import TABLE
 from exporter.errors import ExporterError
 from exporter.reports.base import ReportSet
 from exporter.reports.registry import find
+from exporter.sharding import chosen_shard
 
 _DAEMON_FORMAT = "markdown"
 """What is printed of a daemon's reports if no format is named: it has no tables for a terminal."""
@@ -46,6 +47,8 @@ def _refuse_flags_of_the_other(options: argparse.Namespace) -> None:
         raise ExporterError(f"--from.{given[0].replace('_', '-')} is for --from only")
     if options.from_url is not None and options.config_file is not None:
         raise ExporterError("--config.file is for --storage.path only: a daemon knows its targets")
+    if options.from_url is not None and chosen_shard(options) is not None:
+        raise ExporterError("--shard.index is for --storage.path only: a daemon knows its shard")
 
 
 def _of(options: argparse.Namespace, key: str) -> list[str]:
@@ -62,7 +65,7 @@ def _stored(options: argparse.Namespace, query: list[tuple[str, str]]) -> Report
         wanted = read_parameters(FilterParameters, query).wanted()
     except ApiError as error:
         raise ExporterError(error.message) from error
-    return stored_reports(options.config_file, options.storage_path, wanted)
+    return stored_reports(options.config_file, options.storage_path, wanted, chosen_shard(options))
 
 
 def _print_table(found: ReportSet) -> None:

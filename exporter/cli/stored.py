@@ -13,16 +13,17 @@ from exporter.publisher import Publisher, Setup
 from exporter.querying import TargetFilter
 from exporter.ranking import ranked
 from exporter.reports.base import ReportSet, used_policies
+from exporter.sharding import Shard
 from exporter.store import Store
 from exporter.store.stored import read_stored
 from exporter.summaries import Summary, judged_of
 from exporter.targets.lists import Lists
 
 
-def stored_reports(config_file: Path, folder: Path, wanted: TargetFilter) -> ReportSet:
+def stored_reports(config_file: Path, folder: Path, wanted: TargetFilter, shard: Shard | None = None) -> ReportSet:
     """The reports of these targets at this time, as the daemon would make them. Blocks.
 
-    Targets of sources are those of their last lists.
+    Targets of sources are those of their last lists. With a shard, only its targets count: the folder has no others.
 
     Raises:
         ConfigError: the configuration has mistakes.
@@ -32,7 +33,9 @@ def stored_reports(config_file: Path, folder: Path, wanted: TargetFilter) -> Rep
     latest, lists, keys, store = read_stored(folder), Lists(folder), KeyIndex(), Store()
     store.restore(latest)
     groups = {place: found for place in config.sources if (found := lists.load(place)) is not None}
-    _, _, setup = Loader(Setup, keys.neighbours).setup_of(config, groups)
+    loader = Loader(Setup, keys.neighbours)
+    loader.shard = shard
+    _, _, setup = loader.setup_of(config, groups)
     publisher = Publisher(store, Exposition(OwnMetrics()), keys, utc_now)
     publisher.apply(setup)
     reports, missing = list[Sequence[Report]](), list[Target]()

@@ -17,6 +17,7 @@ from exporter.metrics import Exposition, OwnMetrics
 from exporter.model import Facts, Failure, Protocol, Reason
 from exporter.policies import read_config
 from exporter.publisher import Publisher, Setup
+from exporter.sharding import shard_of
 from exporter.store import Store
 from exporter.store.database import FILE_NAME, Database
 from exporter.targets.groups import Group
@@ -232,6 +233,20 @@ def test_a_store_gives_what_the_daemon_knew_and_stays_as_it_is(tmp_path: Path) -
     assert contents(stored) == before
 
 
+def test_the_store_of_a_shard_is_reported_with_the_targets_of_this_shard(tmp_path: Path) -> None:
+    config_file = write_config(tmp_path)
+    with running(tmp_path, config_file) as stored:
+        pass
+    shares = []
+    for index in range(2):
+        done = of_store(stored, config_file, "--format=csv", f"--shard.index={index}", "--shard.total=2")
+        assert done.returncode == 0, done.stderr
+        shares.append({line.split(",")[0] for line in done.stdout.splitlines()[1:]})
+        assert {shard_of(name, 2) for name in shares[-1]} == {index}
+    complete = of_store(stored, config_file, "--format=csv")
+    assert shares[0] | shares[1] == {line.split(",")[0] for line in complete.stdout.splitlines()[1:]}
+
+
 def test_a_store_can_be_read_without_the_right_to_write(tmp_path: Path) -> None:
     """As of another user: nothing but reading is tried. Root may write all the same, so the files are compared."""
     config_file = write_config(tmp_path)
@@ -294,6 +309,10 @@ def test_folders_without_results_are_2(tmp_path: Path) -> None:
     [
         (("--storage.path=x", "--from.token-file=t"), "--from.token-file is for --from only"),
         (("--from=http://127.0.0.1:1", "--config.file=c.yaml"), "--config.file is for --storage.path only"),
+        (
+            ("--from=http://127.0.0.1:1", "--shard.index=0", "--shard.total=2"),
+            "--shard.index is for --storage.path only",
+        ),
     ],
 )
 def test_a_flag_of_the_other_source_is_refused(flags: tuple[str, ...], message: str) -> None:
