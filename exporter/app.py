@@ -524,6 +524,8 @@ class App:
                 own=self.own_metrics,
                 config_file=lambda: self._config_file,
                 exceptions=lambda: len((self._loaded.config if self._begun else self._first_config).exceptions),
+                shard=lambda: self._loader.shard,
+                zones=self._remote.answering,
                 retention=self._storage.retention if self._storage else None,
             ),
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from exporter import __version__
 from exporter.metrics import OwnMetrics
+from exporter.sharding import Shard
 
 _LIBRARIES = ("sslyze", "cryptography", "nassl")
 
@@ -26,12 +27,16 @@ class StatusSources:
         own: the metrics about the exporter itself, with all values as they are now.
         config_file: None if there is none that could be reloaded.
         exceptions: how many the configuration has, with those that have ended.
+        shard: whose targets the daemon has; None has all.
+        zones: zone -> whether a worker of it began its last scan, None before the first; empty without zones.
         retention: how long the history is kept on disk; None if it is in memory only.
     """
 
     own: Callable[[], OwnMetrics]
     config_file: Callable[[], Path | None]
     exceptions: Callable[[], int]
+    shard: Callable[[], Shard | None]
+    zones: Callable[[], Mapping[str, bool | None]]
     retention: timedelta | None
 
 

@@ -133,6 +133,7 @@ class _Zone:
     key: bytes = field(repr=False)
     waiting: list[_Open] = field(default_factory=list)
     silent: bool = False
+    has_answered: bool = False
     trial: asyncio.Future[bool] | None = None
 
 
@@ -175,6 +176,11 @@ class CeleryBackend:
         for task in self._sending:
             task.cancel()
         self._idle()
+
+    @property
+    def answering(self) -> Mapping[str, bool | None]:
+        """Zone -> whether a worker began the last scan that the zone was asked for; None before the first."""
+        return {name: not one.silent if one.silent or one.has_answered else None for name, one in self._zones.items()}
 
     @property
     def open(self) -> int:
@@ -253,7 +259,7 @@ class CeleryBackend:
             except TimeoutError:
                 zone.silent = zone.silent or self._link.connected
                 raise _nobody(zone.name, f"within {self._times.start:g} s") from None
-            zone.silent = False
+            zone.silent, zone.has_answered = False, True
             try:
                 async with asyncio.timeout_at(start_by + self._times.longest(target).total_seconds()):
                     results = await one.answer

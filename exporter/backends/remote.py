@@ -1,7 +1,7 @@
 """The exporter's side of scans by workers, through all configurations: one connection as long as its settings stay."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import SystemRandom
@@ -64,6 +64,10 @@ class RemoteScans:
             if made is not None:
                 made.link.start()
         return None if made is None else made.backend
+
+    def answering(self) -> Mapping[str, bool | None]:
+        """See `CeleryBackend`; empty without zones."""
+        return {} if self._used is None else self._used.backend.answering
 
     def _make(self, settings: CelerySettings) -> Remote:
         broker = broker_of(settings)

@@ -167,7 +167,9 @@ def test_without_workers_one_target_finds_out_and_the_others_do_not_fill_the_bro
 
 def test_a_zone_is_used_again_when_a_worker_answers() -> None:
     async def scenario(exporter: Exporter) -> None:
+        assert exporter.backend.answering == {"office": None, "dmz": None}
         await exporter.scan(target())
+        assert exporter.backend.answering == {"office": None, "dmz": False}
         while not exporter.broker.parcels.empty():
             await exporter.broker.parcels.get()
         one = target()
@@ -175,6 +177,7 @@ def test_a_zone_is_used_again_when_a_worker_answers() -> None:
         (assignment,) = (await exporter.broker.tasks()).assignments
         exporter.reply("done", assignment.id, results=document(one))
         assert (await scan)[0].success
+        assert exporter.backend.answering == {"office": None, "dmz": True}
 
     run(scenario, replace(SHORT, start=0.2))
 

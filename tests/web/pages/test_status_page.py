@@ -9,10 +9,12 @@ from exporter import __version__
 from exporter.app import App, Storage
 from exporter.config.discovery import FileSource
 from exporter.policies import read_config
+from exporter.sharding import Shard
 from exporter.targets.discovered import Rejected, TargetList
 from exporter.targets.discovery import SourceState
 from exporter.web import make_app, serving
 from tests.support.known_fleet import FleetApi
+from tests.support.processes import free_port
 from tests.support.targets import NOW, make_target
 from tests.web.client import ask_on
 from tests.web.pages.reading import on, source, words, words_of
@@ -75,13 +77,21 @@ def test_parameters_are_refused() -> None:
     on((), steps)
 
 
-def on_app(folder: Path, storage: Storage | None, steps: Callable[[App, int, Path], Awaitable[None]]) -> None:
+def on_app(
+    folder: Path,
+    storage: Storage | None,
+    steps: Callable[[App, int, Path], Awaitable[None]],
+    config: str = CONFIG,
+    shard: Shard | None = None,
+) -> None:
     """Serve the pages of a daemon with this configuration file, and take these steps."""
 
     async def run() -> None:
         file = folder / "config.yaml"
-        file.write_text(CONFIG.replace("PROXY", PROXY), encoding="utf-8")
+        file.write_text(config.replace("PROXY", PROXY), encoding="utf-8")
         app = App(read_config(file), storage=storage)
+        if shard is not None:
+            app.use_shard(shard)
         reloader = app.reloader(file)
         sources = app.sources(reloader.reload)
         async with serving(make_app(sources), [("127.0.0.1", 0)]) as [(_, port)]:
@@ -125,6 +135,7 @@ def test_a_daemon_in_memory(tmp_path: Path) -> None:
         assert "Table “server-eol” as of 20" in text
         assert "openssl 0 4 0" in text
         assert "hunter2" not in page
+        assert not any(one in text for one in ("Shard", "Broker", "Zone"))
         for anchor in ("configuration", "discovery", "scans", "store", "pools", "versions"):
             assert f'id="{anchor}"' in page
         broken(file)
@@ -147,3 +158,33 @@ def test_a_daemon_with_a_database(tmp_path: Path) -> None:
         assert "Errors write: 1" in (await status(port))[1]
 
     on_app(tmp_path, Storage(tmp_path / "data", timedelta(days=30)), steps)
+
+
+def test_a_shard(tmp_path: Path) -> None:
+    async def steps(_app: App, port: int, _file: Path) -> None:
+        assert "Targets 0 Shard 1 of 3 (from 0); other targets are in other shards" in (await status(port))[1]
+
+    on_app(tmp_path, None, steps, shard=Shard(1, 3))
+
+
+ZONES = f"""
+global: {{backend: celery}}
+celery:
+  broker_url: redis://127.0.0.1:{free_port()}
+  zones: {{office: {{key_file: office.key}}, dmz: {{key_file: dmz.key}}}}
+targets: []
+"""
+
+
+def test_zones_with_a_broker_that_does_not_answer(tmp_path: Path) -> None:
+    """No worker is known to be good before it has begun a scan."""
+    for zone in ("office", "dmz"):
+        (tmp_path / f"{zone}.key").write_text(zone[0] * 64)
+
+    async def steps(_app: App, port: int, _file: Path) -> None:
+        page, text = await status(port)
+        assert "Broker not connected: scans wait, and the reason is in the log" in text
+        assert "Zone “dmz” no scan has begun yet Zone “office” no scan has begun yet" in text
+        assert "oooo" not in page
+
+    on_app(tmp_path, None, steps, ZONES)
