@@ -51,7 +51,7 @@ ORDER = (
         "scan_log",
     ),
     *("probing", "querying", "overview", "certificate_lists", "policy_counts", "scan_requests", "report", "html"),
-    *("manual", "comparison"),
+    *("manual", "comparison", "source"),
     *("terminal", "terminal_overview", "reports", "reloading", "status", "web", "signals", "stopping", "systemd"),
     *("app", "daemon", "demo"),
     *("cli", "__main__"),
