@@ -62,6 +62,7 @@ generate: setup
 	$(BIN)/python tools/grade_rules.py
 	$(BIN)/python tools/metrics_page.py
 	$(BIN)/python tools/write_man.py
+	$(BIN)/python -m tools.supply.licences
 
 lock: setup
 	$(LOCK) pyproject.toml --extra kubernetes --extra celery -o requirements.lock
