@@ -44,8 +44,18 @@ RUN find /opt/venv -name __pycache__ -prune -exec rm -r {} + \
     && /opt/venv/bin/tls-posture-exporter --version \
     && /opt/venv/bin/python -c "import exporter.workers.attacks"
 
+# The bill of materials: what is in /opt/venv, and the Debian packages of `runtime`.
+FROM runtime AS bill
+COPY --from=builder /opt/venv /opt/venv
+WORKDIR /src
+COPY requirements.lock ./
+COPY tools/supply tools/supply
+ARG SOURCE_DATE_EPOCH=
+RUN /opt/venv/bin/python -B -m tools.supply.sbom image > /sbom.cdx.json
+
 FROM runtime
 COPY --from=builder /opt/venv /opt/venv
+COPY --from=bill /sbom.cdx.json /usr/share/doc/tls-posture-exporter/
 # No bytecode, because nothing writes to the file system at run time; no buffering, so that logs appear at once.
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -61,8 +71,11 @@ CMD ["serve", "--config.file=/etc/tls-posture-exporter/config.yaml"]
 # Last, because they differ from build to build.
 ARG VERSION=unknown
 ARG REVISION=unknown
+# The repository. The daemon itself offers the source of the running version at /source.
+ARG SOURCE=unknown
 LABEL org.opencontainers.image.title="TLS Posture Exporter" \
       org.opencontainers.image.description="Prometheus exporter for the transport security of TLS services" \
       org.opencontainers.image.licenses="AGPL-3.0-or-later" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"

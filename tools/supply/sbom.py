@@ -1,10 +1,10 @@
 """Writes a bill of materials (SBOM) in CycloneDX 1.6: of a wheel and what the lock pins, or of an image from inside.
 
-    SOURCE_DATE_EPOCH=SECONDS python -m tools.supply.sbom wheel dist/NAME.whl > NAME.whl.cdx.json
-    SOURCE_DATE_EPOCH=SECONDS python -m tools.supply.sbom image > sbom.cdx.json
+    python -m tools.supply.sbom wheel dist/NAME.whl > NAME.whl.cdx.json
+    python -m tools.supply.sbom image > sbom.cdx.json
 
-The same parts lead to the same bytes. What is not known, such as the licence of a distribution that is not installed
-here, is left out.
+SOURCE_DATE_EPOCH is the time of the bill; without it the bill has none. The same parts lead to the same bytes. What is
+not known, such as the licence of a distribution that is not installed here, is left out.
 """
 
 import hashlib
@@ -36,14 +36,14 @@ _OPENSSL = re.compile(rb"OpenSSL (\d+\.\d+\.\d+[a-z]*) +\d+ \w{3} \d{4}")
 _LICENCES = LicenseFactory()
 
 
-def of_wheel(wheel: Path, made_at: datetime) -> Bom:
+def of_wheel(wheel: Path, made_at: datetime | None) -> Bom:
     """The bill of a wheel, and of what the lock installs with it."""
     content = wheel.read_bytes()
     digest = HashType(alg=HashAlgorithm.SHA_256, content=hashlib.sha256(content).hexdigest())
     return _bom(_program(wheel.name, [digest]), read_lock(LOCK).values(), [], made_at)
 
 
-def of_image(root: Path, made_at: datetime) -> Bom:
+def of_image(root: Path, made_at: datetime | None) -> Bom:
     """The bill of this environment: what of the lock is installed, and the Debian packages below `root`.
 
     Raises:
@@ -75,15 +75,16 @@ def _program(what: str, hashes: Sequence[HashType]) -> Component:
     )
 
 
-def _bom(program: Component, pinned: Iterable[Pinned], debian: Iterable[Package], made_at: datetime) -> Bom:
+def _bom(program: Component, pinned: Iterable[Pinned], debian: Iterable[Package], made_at: datetime | None) -> Bom:
     pinned = [*pinned]
     parts = {one.name: _distribution(one) for one in pinned}
     systems = [_package(one) for one in debian]
-    bom = Bom(components=[*parts.values(), *systems], metadata=BomMetaData(component=program, timestamp=made_at))
+    bom = Bom(components=[*parts.values(), *systems], metadata=BomMetaData(component=program))
+    bom.metadata.timestamp = made_at  # the constructor would replace None by the time of now
     for name, component in {ROOT: program, **parts}.items():
         bom.register_dependency(component, [parts[one.name] for one in pinned if name in one.wanted_by])
     described = repr([(str(one.bom_ref), one.hashes, one.licenses) for one in (program, *bom.components)])
-    bom.serial_number = uuid5(NAMESPACE_URL, f"{made_at.isoformat()} {described}")
+    bom.serial_number = uuid5(NAMESPACE_URL, f"{made_at} {described}")
     return bom
 
 
@@ -152,10 +153,8 @@ def document(bom: Bom) -> str:
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """What is printed. Errors leave the program with a message."""
-    try:
-        made_at = datetime.fromtimestamp(int(environment["SOURCE_DATE_EPOCH"]), UTC)
-    except (KeyError, ValueError):
-        sys.exit("SOURCE_DATE_EPOCH is not set to a number of seconds, such as `git log -1 --format=%ct` prints")
+    seconds = environment.get("SOURCE_DATE_EPOCH")
+    made_at = datetime.fromtimestamp(int(seconds), UTC) if seconds else None
     match arguments:
         case ["wheel", wheel]:
             return document(of_wheel(Path(wheel), made_at))
