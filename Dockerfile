@@ -71,11 +71,12 @@ CMD ["serve", "--config.file=/etc/tls-posture-exporter/config.yaml"]
 # Last, because they differ from build to build.
 ARG VERSION=unknown
 ARG REVISION=unknown
-# The repository. The daemon itself offers the source of the running version at /source.
 ARG SOURCE=unknown
+ARG CREATED=unknown
 LABEL org.opencontainers.image.title="TLS Posture Exporter" \
       org.opencontainers.image.description="Prometheus exporter for the transport security of TLS services" \
       org.opencontainers.image.licenses="AGPL-3.0-or-later" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.source="${SOURCE}"
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.created="${CREATED}"
