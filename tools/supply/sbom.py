@@ -22,6 +22,7 @@ from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.contact import OrganizationalContact
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
@@ -34,6 +35,7 @@ from tools.supply.lock import ROOT, Pinned, read_lock
 _OPENSSL = re.compile(rb"OpenSSL (\d+\.\d+\.\d+[a-z]*) +\d+ \w{3} \d{4}")
 """As the library says of itself, in its binary."""
 _LICENCES = LicenseFactory()
+_AUTHOR = OrganizationalContact(name="The maintainers of TLS Posture Exporter")
 
 
 def of_wheel(wheel: Path, made_at: datetime | None) -> Bom:
@@ -79,7 +81,7 @@ def _bom(program: Component, pinned: Iterable[Pinned], debian: Iterable[Package]
     pinned = [*pinned]
     parts = {one.name: _distribution(one) for one in pinned}
     systems = [_package(one) for one in debian]
-    bom = Bom(components=[*parts.values(), *systems], metadata=BomMetaData(component=program))
+    bom = Bom(components=[*parts.values(), *systems], metadata=BomMetaData(component=program, authors=[_AUTHOR]))
     bom.metadata.timestamp = made_at  # the constructor would replace None by the time of now
     for name, component in {ROOT: program, **parts}.items():
         bom.register_dependency(component, [parts[one.name] for one in pinned if name in one.wanted_by])
