@@ -87,6 +87,17 @@ def test_what_a_workflow_runs_exists() -> None:
     assert given - set(re.findall(r"^ARG (\w+)", dockerfile, re.MULTILINE)) == set()
 
 
+def test_the_image_gets_the_bill_of_what_it_has() -> None:
+    """The stage that makes the bill has the Debian packages of the final one: both start from `runtime`."""
+    stages = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    (bill,) = (stage for stage in stages if "tools.supply.sbom image" in stage)
+    assert [stage.splitlines()[0] for stage in (bill, stages[-1])] == ["runtime AS bill", "runtime"]
+    assert "apt-get" not in bill + stages[-1]
+    for stage in (bill, stages[-1]):
+        assert "COPY --from=builder /opt/venv /opt/venv\n" in stage
+    assert "COPY --from=bill /sbom.cdx.json /usr/share/doc/tls-posture-exporter/\n" in stages[-1]
+
+
 def test_the_version_is_the_same_everywhere() -> None:
     assert document("CITATION.cff")["version"] == __version__
     heading = re.compile(rf"^## {re.escape(__version__)} - {document('CITATION.cff')['date-released']}$", re.MULTILINE)

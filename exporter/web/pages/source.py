@@ -1,6 +1,6 @@
 """`/source`: the source of the running version, to which all pages link."""
 
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -19,13 +19,8 @@ class _Source:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._places.taken(scope):
-            try:
-                content = await REPORTS.run(archive, archive)
-            except OSError:
-                response: Response = PlainTextResponse("The source cannot be read.\n", 500)
-            else:
-                response = Response(content, media_type="application/gzip", headers=_HEADERS)
-            await response(scope, receive, send)
+            content = await REPORTS.run(archive, archive)
+            await Response(content, media_type="application/gzip", headers=_HEADERS)(scope, receive, send)
 
 
 def source_route(places: Places) -> Route:
