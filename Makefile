@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones dist workflows clean
+.PHONY: demo test quick setup setup-demo setup-quick check format generate lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -117,6 +117,8 @@ oracles: setup
 	$(BIN)/python -m oracles $(ORACLES_FLAGS)
 	$(BIN)/python -m oracles.attacks $(ATTACKS_FLAGS)
 	$(BIN)/python -m oracles.grades $(GRADES_FLAGS)
+
+.PHONY: dist workflows
 
 # What a release consists of, except the image, in dist (docs/releases.md). TAG=v1.0.0 checks that it is this version.
 dist: setup-quick
