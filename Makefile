@@ -53,6 +53,7 @@ format: setup
 # Files that are generated and committed; the tests compare them.
 generate: setup
 	$(BIN)/python tools/write_registries.py
+	$(BIN)/python -m tools.supply.licences
 	$(BIN)/python tools/write_schema.py
 	$(BIN)/python tools/write_openapi.py
 	$(BIN)/python -m tools.dashboards
@@ -62,7 +63,6 @@ generate: setup
 	$(BIN)/python tools/grade_rules.py
 	$(BIN)/python tools/metrics_page.py
 	$(BIN)/python tools/write_man.py
-	$(BIN)/python -m tools.supply.licences
 
 lock: setup
 	$(LOCK) pyproject.toml --extra kubernetes --extra celery -o requirements.lock
