@@ -83,7 +83,7 @@ def read(text: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The bill of a wheel, as it is written."""
-    return document(of_wheel(small_wheel(tmp_path_factory.mktemp("wheel")), MADE_AT))
+    return document(of_wheel(small_wheel(tmp_path_factory.mktemp("wheel")), MADE_AT, PINNED))
 
 
 @pytest.fixture(scope="module")
@@ -133,21 +133,39 @@ def test_the_openssl_releases_inside_wheels_are_named(bill: dict[str, Any]) -> N
 
 def test_the_same_wheel_at_the_same_time_has_the_same_bill(text: str, tmp_path: Path) -> None:
     wheel = small_wheel(tmp_path)
-    assert document(of_wheel(wheel, MADE_AT)) == text
+    assert document(of_wheel(wheel, MADE_AT, PINNED)) == text
     wheel.write_bytes(wheel.read_bytes() + b"x")
-    assert str(of_wheel(wheel, MADE_AT).serial_number) not in text
+    assert str(of_wheel(wheel, MADE_AT, PINNED).serial_number) not in text
 
 
+def installed_versions() -> dict[str, str]:
+    """Normal name -> version of what is installed here of the lock."""
+    found = {re.sub(r"[-_.]+", "-", one.name).lower(): one.version for one in distributions()}
+    return {name: version for name, version in found.items() if name in PINNED}
+
+
+LOCKED = all(PINNED[name].version == version for name, version in installed_versions().items())
+"""Whether this environment is of the lock, and not one with the oldest or the newest versions."""
+
+
+@pytest.mark.skipif(not LOCKED, reason="other versions than those of the lock are installed")
 def test_the_bill_of_an_image_has_what_is_installed_and_its_debian_packages(root: Path) -> None:
-    bill = read(document(of_image(root, MADE_AT)))
+    bill = read(document(of_image(root, MADE_AT, PINNED)))
     packages = {one["purl"]: licences_of(one) for one in bill["components"] if one["purl"].startswith("pkg:deb")}
     assert packages == {
         "pkg:deb/debian/adduser@3.134?arch=all&distro=debian-12": set(),
         "pkg:deb/debian/libc6@2.36-9%2Bdeb12u10?arch=amd64&distro=debian-12": {"LGPL-2.1+", "BSD-3-clause"},
     }
-    installed = {re.sub(r"[-_.]+", "-", one.name).lower() for one in distributions()}
-    named = {one["name"] for one in bill["components"] if one["purl"].startswith("pkg:pypi")}
-    assert named == installed & PINNED.keys()
+    named = {one["name"]: one["version"] for one in bill["components"] if one["purl"].startswith("pkg:pypi")}
+    assert named == installed_versions()
+
+
+def test_the_bill_of_an_image_that_is_not_of_the_lock_is_an_error(root: Path, tmp_path: Path) -> None:
+    text = LOCK.read_text(encoding="utf-8")
+    other = tmp_path / "requirements.lock"
+    other.write_text(re.sub(r"^pyyaml==\S+", "pyyaml==0.1", text, flags=re.MULTILINE), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"^pyyaml \S+ is installed, and the lock has 0\.1$"):
+        of_image(root, MADE_AT, read_lock(other))
 
 
 def test_the_time_of_the_bill_is_given_or_absent(text: str, tmp_path: Path) -> None:

@@ -38,20 +38,20 @@ _LICENCES = LicenseFactory()
 _AUTHOR = OrganizationalContact(name="The maintainers of TLS Posture Exporter")
 
 
-def of_wheel(wheel: Path, made_at: datetime | None) -> Bom:
+def of_wheel(wheel: Path, made_at: datetime | None, lock: Mapping[str, Pinned]) -> Bom:
     """The bill of a wheel, and of what the lock installs with it."""
     content = wheel.read_bytes()
     digest = HashType(alg=HashAlgorithm.SHA_256, content=hashlib.sha256(content).hexdigest())
-    return _bom(_program(wheel.name, [digest]), read_lock(LOCK).values(), [], made_at)
+    return _bom(_program(wheel.name, [digest]), lock.values(), [], made_at)
 
 
-def of_image(root: Path, made_at: datetime | None) -> Bom:
+def of_image(root: Path, made_at: datetime | None, lock: Mapping[str, Pinned]) -> Bom:
     """The bill of this environment: what of the lock is installed, and the Debian packages below `root`.
 
     Raises:
         ValueError: something is installed in another version than the lock has.
     """
-    return _bom(_program("image", []), [*filter(_is_installed, read_lock(LOCK).values())], packages(root), made_at)
+    return _bom(_program("image", []), [*filter(_is_installed, lock.values())], packages(root), made_at)
 
 
 def _is_installed(pinned: Pinned) -> bool:
@@ -159,9 +159,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     made_at = datetime.fromtimestamp(int(seconds), UTC) if seconds else None
     match arguments:
         case ["wheel", wheel]:
-            return document(of_wheel(Path(wheel), made_at))
+            return document(of_wheel(Path(wheel), made_at, read_lock(LOCK)))
         case ["image"]:
-            return document(of_image(Path("/"), made_at))
+            return document(of_image(Path("/"), made_at, read_lock(LOCK)))
         case _:
             sys.exit("usage: python -m tools.supply.sbom wheel WHEEL | image")
 
