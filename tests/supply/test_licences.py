@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.supply.licences import COMPATIBLE, FILE, LOCK, compatible, licence, page
+from tools.supply.licences import COMPATIBLE, FILE, LOCK, STATED, compatible, licence, page
 from tools.supply.lock import Pinned, read_lock
 
 PINNED = read_lock(LOCK)
@@ -50,6 +50,10 @@ def test_what_we_may_contain(expression: str, may: bool) -> None:
 @pytest.mark.parametrize("expression", sorted(COMPATIBLE))
 def test_the_list_has_licences_as_spdx_spells_them(expression: str) -> None:
     assert compatible(expression)
+
+
+def test_only_what_the_lock_has_is_stated() -> None:
+    assert STATED.keys() <= PINNED.keys()
 
 
 def test_the_licence_of_another_version_than_the_installed_one_is_not_known() -> None:

@@ -33,7 +33,6 @@ STATED = {
     "sortedcontainers": "Apache-2.0",
     "tls-parser": "MIT",
     "tzdata": "Apache-2.0",
-    "uvloop": "Apache-2.0 OR MIT",
     "vine": "BSD-3-Clause",
 }
 """Name -> what its file LICENSE says."""
