@@ -71,7 +71,8 @@ def _of_check(check: Check[Demand]) -> RenderableType:
     metrics = [f'{_PASSED}{{check="{check.name}"}}', *(family.name for family in check.families)]
     return Group(
         _title(check.name, "check"),
-        _paragraph(_summary(check)),
+        _paragraph(summary(check)),
+        _paragraph(check.why),
         _section("What policies ask", *asked or [_entry("No policy that comes with the program asks for it.")]),
         _section("How to meet it", *_advice(check, demands)),
         _section("Metrics", *map(_entry, metrics)),
@@ -79,7 +80,7 @@ def _of_check(check: Check[Demand]) -> RenderableType:
     )
 
 
-def _summary(check: Check[Demand]) -> str:
+def summary(check: Check[Demand]) -> str:
     """The first sentence of its module, without its name."""
     module = import_module(check.demand.__module__)
     text = re.sub(r"^Check `\w+`: ", "", " ".join(str(module.__doc__).split("\n\n")[0].split()))

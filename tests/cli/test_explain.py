@@ -42,6 +42,7 @@ def test_a_check_says_who_asks_what_how_to_meet_it_and_where_it_shows() -> None:
     text = run("explain", "hsts").stdout
     for part in (
         "The first response carries an HSTS policy",
+        "Without HSTS, a browser may ask over plain HTTP first.",
         "kopano-checklist (warning)\n      an HSTS header with a max-age of 31536000 seconds or more",
         "nginx, as kopano-checklist asks\n      add_header Strict-Transport-Security",
         'tls_posture_check_passed{check="hsts"}',
