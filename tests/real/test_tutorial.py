@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.handbook import follow, typed
 from tests.support.processes import free_port
+from tests.support.servers import make_pki, nginx
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
@@ -37,3 +38,16 @@ def test_the_tutorial_leads_from_nothing_to_a_resolved_alert(home: Path) -> None
     assert "accepts TLSv1.1" in said
     assert "ssl_protocols TLSv1.2 TLSv1.3;" in said, "the fix of the page is what the scan says"
     assert not (home / "tls-tutorial").exists()
+
+
+def test_the_quick_start_leads_to_metrics_of_a_server(home: Path) -> None:
+    """With a server of the test in place of the reader's own."""
+    with nginx(home.parent, "", [make_pki(home.parent).ecdsa]) as port:
+        instead = {"www.example.com:443": f"localhost:{port}", "www.example.com": f"localhost:{port}", **ports("19443")}
+        script = typed(DOCS / "quick-start.md", home.parent, instead=instead, fails=SCAN)
+        script = script.replace(" serve ", f" serve --web.listen-address=127.0.0.1{instead[':19443']} ")
+
+        said = follow(script, home)
+
+    assert f"localhost:{port}  DOES NOT COMPLY" in said
+    assert "config.yaml: valid, 1 target" in said
