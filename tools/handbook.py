@@ -1,4 +1,4 @@
-"""The hooks of mkdocs.yml: links that leave docs/, and folders in the navigation.
+"""The hooks of mkdocs.yml: links that leave docs/, folders in the navigation, what searches find.
 
 The documents are read in two places: in the repository, and as the handbook. A link to a file outside of docs/, such as
 the example of the configuration, works in both: the handbook has a copy of the file below `repository/`, and documents
@@ -16,6 +16,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 _LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)")
+_MADE = re.compile(r"\A<!--.*?-->\s*", re.DOTALL)
 _COPIES = "repository/"
 
 
@@ -48,7 +49,15 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, **_other: object) -> str:
-    """Let the links of the page lead to the places that files have in the handbook."""
+    """Let the links of the page lead to the places that files have in the handbook; leave out who wrote the page.
+
+    With a comment in front of its heading, a page would be named by its file. Searches do not find copies and reasons
+    first.
+    """
+    page.meta["search"] = {"exclude": page.file.src_uri.startswith((_COPIES, "sessions/"))}
+    if page.file.src_uri.startswith("decisions/"):
+        page.meta["search"]["boost"] = 0.5
+    markdown = _MADE.sub("", markdown)
     folder = posixpath.dirname(page.file.src_uri)
     of_link = {link: posixpath.relpath(_uri(path), folder) for link, path in _links(markdown, page.file.src_uri)}
     return _LINK.sub(lambda found: found[1] + of_link[found[2]], markdown)
