@@ -29,7 +29,7 @@ TESTS = sorted((FOLDER / "tests").glob("*.yaml"))
 GROUPS: list[dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"]
 
 SCRAPE_LABELS = {"job", "instance"}
-RUNBOOKS = "https://runbooks.example.com/tls-posture/"
+HANDBOOK = "https://handbook.example.com/tls-posture/"
 HOLD = "[1h]"
 
 
@@ -252,7 +252,7 @@ def test_alerts_are_labelled_and_described(alert: Alert) -> None:
     assert "{{ $labels." in notes["description"]
     assert notes["description"].endswith(".")
     assert "\n" not in notes["description"]
-    assert notes["runbook_url"] == f"{RUNBOOKS}{alert.name}.md"
+    assert notes["runbook_url"] == f"{HANDBOOK}runbooks/{alert.name}.html"
 
 
 def test_only_alerts_about_the_exporter_name_no_target() -> None:

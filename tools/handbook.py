@@ -21,14 +21,14 @@ _COPIES = "repository/"
 
 
 def on_config(config: MkDocsConfig) -> None:
-    """Replace `FOLDER/*` in the navigation by the pages of the folder, except its first page."""
+    """Replace patterns in the navigation by the pages that they fit, except READMEs, which are first pages."""
     config.nav = [*_expanded(config.nav or [])]
 
 
 def _expanded(entries: list[object]) -> Iterator[object]:
     for entry in entries:
-        if isinstance(entry, str) and entry.endswith("/*"):
-            pages = sorted((ROOT / "docs" / entry.removesuffix("/*")).glob("*.md"))
+        if isinstance(entry, str) and "*" in entry:
+            pages = sorted((ROOT / "docs").glob(entry))
             yield from (page.relative_to(ROOT / "docs").as_posix() for page in pages if page.stem != "README")
         elif isinstance(entry, dict):
             yield {title: [*_expanded(part)] if isinstance(part, list) else part for title, part in entry.items()}
