@@ -50,6 +50,13 @@ NOT_RUN = {
     "it needs Docker and the image of Grafana; tests/dashboards check the mounted files": 1,
 }
 """Blocks that no test runs or reads: the reason, and how often it is given."""
+FOLLOWED = {
+    "install.md": "tools/bare",
+    "kubernetes.md": "tests/kubernetes/chart.py",
+    "discovery-kubernetes.md": "tests/targets/test_kubernetes_doc.py",
+    "releases.md": "tools/supply",
+}
+"""Pages with programs or configurations of other tools, and what follows them. Our own commands are read here, too."""
 OF_PROMETHEUS = {"scrape_configs", "rule_files", "alerting"}
 
 
@@ -107,20 +114,24 @@ def test_commands_can_be_typed(block: Block) -> None:
     for command in block.commands if "<<" not in text and "$(" not in text and "while" not in text else ():
         for words in segments(command):
             with pytest.raises(SystemExit) if ": error: " in text else nullcontext():
-                typed(words)
+                typed(words, is_followed=block.page.name in FOLLOWED)
 
 
-def typed(words: list[str]) -> None:
+def typed(words: list[str], *, is_followed: bool) -> None:
     """Hold one simple command against what can be typed."""
     while words and (words[0] == "do" or re.fullmatch(r"\w+=.*", words[0])):
         words = words[1:]
     if not words or words[0] in {"]", "["}:
         return
     program, arguments = words[0].removeprefix("~/tls-venv/bin/"), words[1:]
-    if program == OURS:
-        make_parser().parse_args(until_redirection(arguments))
+    if program.rpartition("/")[2] == OURS and (program == OURS or "/bin/" in program):
+        try:
+            make_parser().parse_args(until_redirection(arguments))
+        except SystemExit as end:
+            if end.code:  # it is 0 after --version
+                raise
     else:
-        assert program in PROGRAMS, program
+        assert is_followed or program in PROGRAMS, program
     if program == "curl":
         for url in (one for one in arguments if ":19443" in one):
             assert urlsplit(url).path in {"/probe", "/metrics", "/-/reload", "/-/healthy", "/"} or api_path(url), url
@@ -135,6 +146,13 @@ def api_path(url: str) -> bool:
     """Whether the API has the path."""
     paths = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))["paths"]
     return any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), urlsplit(url).path) for path in paths)
+
+
+@pytest.mark.parametrize(("page", "by"), FOLLOWED.items())
+def test_pages_with_tests_of_their_own_have_them(page: str, by: str) -> None:
+    if (ROOT / "docs" / page).exists():
+        files = [ROOT / by] if (ROOT / by).is_file() else [*(ROOT / by).rglob("*.py")]
+        assert any(page in file.read_text(encoding="utf-8") for file in files)
 
 
 @pytest.mark.parametrize("block", named("promql"))
@@ -202,7 +220,11 @@ def of_kind(*, prometheus: bool = False) -> list[Any]:
 
 def is_of_prometheus(block: Block) -> bool:
     data = next(iter(yaml.load_all(block.text, yaml.BaseLoader)))
-    return isinstance(data, dict) and bool(data.keys() & OF_PROMETHEUS or {"route", "receivers"} <= data.keys())
+    return (
+        isinstance(data, dict)
+        and block.page.name not in FOLLOWED
+        and bool(data.keys() & OF_PROMETHEUS or {"route", "receivers"} <= data.keys())
+    )
 
 
 @pytest.mark.parametrize("block", of_kind())
@@ -211,6 +233,7 @@ def test_configurations_are_accepted(
 ) -> None:
     monkeypatch.setenv("PROXY_PASSWORD", "secret")
     file = tmp_path / (block.file_name or "config.yaml")
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(block.text, encoding="utf-8")
     data = next(iter(yaml.load_all(block.text, yaml.BaseLoader)))
     with_files(tmp_path, data, files)
@@ -220,8 +243,8 @@ def test_configurations_are_accepted(
             read_config(file)
         case list():
             assert all(group.keys() == {"targets", "labels"} for group in data)
-        case {"apiVersion": _}:
-            assert block.page.name == "discovery-kubernetes.md", "tests/targets/test_kubernetes_doc.py reads it"
+        case _ if block.page.name in FOLLOWED and not data.keys() <= {"targets", "kubernetes_sd_configs"}:
+            pass
         case {"name": _, "checks": _} if file.name == "wrong.yaml":
             pass  # tests/test_own_policy.py expects its mistakes
         case {"name": _, "checks": _}:

@@ -19,8 +19,8 @@ SCAN = "tls-posture-exporter scan"
 def home(tmp_path: Path) -> Path:
     """A home folder with the source of the exporter."""
     folder = tmp_path / "home"
-    folder.mkdir()
-    (folder / "tls-posture-exporter").symlink_to(ROOT)
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "tls-posture-exporter").symlink_to(ROOT)
     return folder
 
 
