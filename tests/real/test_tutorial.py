@@ -8,7 +8,7 @@ from tests.support.handbook import follow, typed
 from tests.support.processes import free_port
 from tests.support.servers import make_pki, nginx
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(660)]
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"

@@ -135,7 +135,7 @@ def follow(script: str, home: Path, *, ends: str = "") -> str:
     with log.open("wb") as output:
         process = start(["bash", str(file)], output, folder=home, environment=environment)
         try:
-            code = process.wait(timeout=300)
+            code = process.wait(timeout=600)
         finally:
             end(process)
     said = log.read_text(encoding="utf-8", errors="replace")
