@@ -20,13 +20,16 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test quick setup setup-demo setup-quick check format generate handbook lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
+.PHONY: demo test pytest quick setup setup-demo setup-quick check format generate handbook lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
 
-# Everything CI checks.
-test: setup check
+# Everything CI checks. Format, lint and types are checked while tests wait for servers.
+test: setup
+	@$(MAKE) --no-print-directory --jobs=2 check pytest
+
+pytest: setup
 	$(PYTEST) $(PYTEST_FLAGS)
 
 # What needs no server and no tool of the system: some three minutes on two cores.

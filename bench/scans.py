@@ -114,8 +114,7 @@ def measure(name: str, subjects: Sequence[Subject], rounds: int, scans: int, pro
 
 
 def _result(answers: Sequence[dict[str, Any]], scans: int, facts: dict[str, Any], others: dict[str, Any]) -> Result:
-    for shown in (facts, others):
-        shown["http"] = _without_dates(shown.get("http"))
+    facts, others = _comparable(facts), _comparable(others)
     if not all(answer["success"] for answer in answers):
         raise ValueError("a scan failed")
     names = sorted({name for answer in answers for name in answer["cpu"]})
@@ -126,9 +125,12 @@ def _result(answers: Sequence[dict[str, Any]], scans: int, facts: dict[str, Any]
     return Result(by_name, answers[0]["connections"] // scans, differs)
 
 
-def _without_dates(document: Any) -> Any:  # noqa: ANN401 - JSON
-    """The document without the Date fields of responses (RFC 9110, 5.6.7)."""
-    return json.loads(re.sub(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "", json.dumps(document)))
+def _comparable(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts without the Date fields of responses (RFC 9110, 5.6.7) and the time of the last complete scan."""
+    text = re.sub(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "", json.dumps(facts))
+    shown: dict[str, Any] = json.loads(text)
+    shown.get("handshake", {}).pop("enumerated_at", None)
+    return shown
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

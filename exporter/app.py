@@ -156,6 +156,7 @@ class App:
         self._ready = False
         self._version = 0  # of the configuration
         self._showing: asyncio.Task[None] | None = None
+        self._unjudged: list[str] = []  # targets that are shown, and are judged when no other waits
         self._prepared: Loaded | None = None
         self._begun = False
         self._config_file: Path | None = None
@@ -311,8 +312,12 @@ class App:
         for name in before.targets.keys() - kept:
             self.freshness.forget(name)
         self.freshness.follow(setup.targets)
-        self._resume(shown_anew & setup.targets.keys() - self._publisher.waiting)
-        if self._publisher.waiting and self._showing is None:
+        shown = shown_anew & setup.targets.keys() - self._publisher.waiting
+        if not self._publisher.waiting and len(shown) <= _AT_ONCE:
+            self._resume(shown)
+            return
+        self._unjudged += shown
+        if self._showing is None or self._showing.done():  # done: a defect has ended it
             self._showing = asyncio.create_task(self._show_waiting())
 
     def _resume(self, names: Collection[str]) -> None:
@@ -329,16 +334,16 @@ class App:
         self.freshness.judge_soon(disturbed)
 
     async def _show_waiting(self) -> None:
-        """Show the targets of a long list in steps. They are judged after that: they may be neighbours."""
-        names: list[str] = []
-        while some := self._publisher.show_waiting():
-            names += some
+        """Show the targets of a long list in steps. All are judged after that: they may be neighbours."""
+        while self._publisher.waiting or self._unjudged:
+            some = self._publisher.show_waiting()
+            self._unjudged += some
+            if not some:
+                names = [name for name in self._unjudged[:_AT_ONCE] if name in self._publisher.setup.targets]
+                del self._unjudged[:_AT_ONCE]
+                self._resume(names)
             await asyncio.sleep(0)
         self._showing = None
-        while names:
-            self._resume([name for name in names[:_AT_ONCE] if name in self._publisher.setup.targets])
-            del names[:_AT_ONCE]
-            await asyncio.sleep(0)
 
     async def settled(self) -> None:
         """Wait until all targets are shown and judged."""

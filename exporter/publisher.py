@@ -100,6 +100,7 @@ class Publisher:
         self._keys = keys
         self.now = now
         self._unwritten: set[str] = set()
+        self._outdated: set[str] = set()  # of the unwritten ones: something has changed since they were judged
         self._judged: dict[str, LatestVerdicts] = {}
         self._waiting: dict[str, None] = {}  # targets that are not shown yet
         self._stored: dict[str, _StoredJudgement] = {}  # what may be shown without a judgement
@@ -211,6 +212,7 @@ class Publisher:
 
     def _note_disturbed(self, names: Collection[str]) -> None:
         self.disturbed.update(name for name in names if name in self._judged)
+        self._outdated.update(self._unwritten.intersection(names))
 
     def _know(self, name: str) -> None:
         """Restore the target now, if it waits for that: somebody asks for it."""
@@ -295,15 +297,20 @@ class Publisher:
         try:
             await self._store.written()
         finally:
+            outdated = target.name in self._outdated
             self._unwritten.discard(target.name)
-        if self.setup is not setup or self._store.get(target.name) is not saved:
+            self._outdated.discard(target.name)
+        if outdated or self.setup is not setup or self._store.get(target.name) is not saved:
             return reports, affected | self.judge_again(target.name)
         return reports, affected | self._show(reports, seen, time)
 
     def judge_again(self, name: str) -> set[str]:
         """Judge the target again now and show the result; returns the other targets whose verdict may change."""
         target = self.setup.targets.get(name)
-        if target is None or name in self._unwritten or self._show_stored(name):
+        if name in self._unwritten:  # it is judged again when its scan is on disk
+            self._outdated.add(name)
+            return set()
+        if target is None or self._show_stored(name):
             return set()
         seen = self._store.seen(target)
         if not seen:

@@ -243,7 +243,7 @@ class Schedule:
         """Scan each of these targets once more soon, spread as after a start; regular scans are unaffected.
 
         The scan starts after this call: if one is running, another follows it. Two extra scans of a target are at least
-        `_EXTRA_APART_SECONDS` apart.
+        `_EXTRA_APART_SECONDS` apart. One that is not yet due is not put off by another call.
         """
         for name in names:
             interval = self._intervals.get(name)
@@ -256,7 +256,8 @@ class Schedule:
             before = self._dispatcher.extra_at.get(name)
             at = self._monotonic() + first_delay(name, interval, len(names)).total_seconds()
             at = at if before is None else max(at, before + _EXTRA_APART_SECONDS)
-            moments.extra = self._zone.at(at)
+            wanted = self._zone.at(at)
+            moments.extra = wanted if moments.extra is None else min(wanted, moments.extra)
             self._clock.changed(name)
 
     def scan_now(self, name: str) -> asyncio.Future[bool | None]:

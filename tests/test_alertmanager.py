@@ -13,8 +13,8 @@ from tests.support.processes import find_program
 
 FOLDER = Path(__file__).parent.parent / "prometheus"
 FILE = FOLDER / "alertmanager.example.yml"
-CONFIG: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-GROUPS = yaml.safe_load((FOLDER / "tls-posture.rules.yaml").read_text(encoding="utf-8"))["groups"]
+CONFIG: dict[str, Any] = yaml.load(FILE.read_text(encoding="utf-8"), yaml.CSafeLoader)
+GROUPS = yaml.load((FOLDER / "tls-posture.rules.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)["groups"]
 ALERTS = {rule["alert"] for group in GROUPS for rule in group["rules"] if "alert" in rule}
 
 ROUTES = {

@@ -16,15 +16,18 @@ from exporter.clients.files import shipped_clients
 from exporter.config import Config
 from exporter.errors import ConfigError
 from exporter.files import one_view
-from exporter.model import ScanResult, Target
+from exporter.model import Protocol, ScanResult, Target
 from exporter.policies import read_config
 from exporter.publisher import Publisher
 from exporter.scan import Environment, Known
 from exporter.software.files import shipped_table
 from exporter.store import Store
+from exporter.store.changelog import LogQuery
 from exporter.store.database import FILE_NAME
+from tests.support.facts import GOOD_SUITES, certificates, deployment, facts, handshake, result
 from tests.support.plain import plain_server
 from tests.support.scripted import End, Stack, alert, scripted_server
+from tests.support.targets import NOW
 
 NO_RESOLVER = "resolver: {nameservers: [127.0.0.1], port: 9, timeout: 100ms}"
 STACK = Stack({0x0303: (0xC030, 0xC02F)})
@@ -545,3 +548,38 @@ def test_a_scan_whose_results_are_being_stored_is_not_begun_again(fixture: Fixtu
 
     asyncio.run(run())
     assert scans == ["a", "b"]
+
+
+class Idle(App):
+    """An app that scans nothing."""
+
+    async def _scan(self, _name: str, _late: Callable[[], None]) -> bool | None:
+        return None
+
+
+def test_a_start_judges_no_target_before_its_neighbours_are_known(fixture: Fixture) -> None:
+    """The last of many targets accepts SSL 2 with the key of the first. The verdict on DROWN is there all the time."""
+    names = [f"t{number:03}" for number in range(100)]
+    config = fixture.write("".join(entry(name, 443) for name in names))
+    storage = Storage(fixture.file.parent / "storage", timedelta(days=400))
+    key = certificates(deployment(key_algorithm="RSA", spki_sha256="ab" * 32))
+    ssl2 = handshake({Protocol.SSL2: ("SSL_CK_RC4_128_WITH_MD5",), **GOOD_SUITES}, plain_chains=())
+    seen = {names[-1]: facts(ssl2, key), names[0]: facts(handshake(plain_chains=()), key)}
+
+    async def run() -> None:
+        app = Idle(config, storage=storage, now=lambda: NOW)
+        app.start()
+        await app.settled()
+        for name, one in seen.items():
+            await app._publisher.take([result(one, target=app._publisher.setup.targets[name])], 0)  # noqa: SLF001 - as a scan does
+        await app.stop()
+        app = Idle(config, storage=storage, now=lambda: NOW + timedelta(seconds=1))
+        app.start()
+        await app.settled()
+        assert 'tls_posture_vulnerable{target="t000",vulnerability="drown"} 1' in text(app)
+        log = await app.store.read_log(LogQuery())
+        await app.stop()
+        assert log is not None
+        assert log.found == ()
+
+    asyncio.run(run())

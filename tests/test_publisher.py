@@ -11,6 +11,7 @@ from exporter.checks.registry import CHECKS
 from exporter.config import Config
 from exporter.config.sections import TargetSettings
 from exporter.fleet import KeyIndex
+from exporter.judge import seen_after
 from exporter.metrics import Exposition, OwnMetrics
 from exporter.model import Addresses, Facts, Protocol, Target
 from exporter.publisher import NOT_BY_HELLOS, Publisher, Setup, same_service
@@ -158,3 +159,40 @@ def test_addresses_that_share_a_key_are_judged_together_and_change_nothing_later
         shown.store.close(timedelta(seconds=60))
 
     asyncio.run(run())
+
+
+class SlowDisk:
+    """A database whose writes end when they are let."""
+
+    def __init__(self) -> None:
+        self.may_end = asyncio.Event()
+        self.waits = asyncio.Event()
+
+    async def written(self) -> None:
+        self.waits.set()
+        await self.may_end.wait()
+
+
+def test_what_becomes_known_of_neighbours_while_results_are_written_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results are judged before they are written. Meanwhile another target can turn out to have the same key."""
+    key = certificates(deployment(key_algorithm="RSA", spki_sha256="ab" * 32))
+    ssl2 = {Protocol.SSL2: ("SSL_CK_RC4_128_WITH_MD5",), **GOOD_SUITES}
+    two = make_target(444, name="two")
+
+    async def run() -> list[str]:
+        shown, disk = Shown(), SlowDisk()
+        shown.apply(ONE, two)
+        monkeypatch.setattr(shown.store, "written", disk.written)
+        seen = result(facts(handshake(plain_chains=()), key), target=ONE)
+        scan = asyncio.create_task(shown.publisher.take([seen], 0))
+        await disk.waits.wait()
+        other = result(facts(handshake(ssl2, plain_chains=()), key), target=two)
+        affected = shown.keys.update("two", seen_after([other], NOW))
+        assert affected == {"one"}
+        assert shown.publisher.judge_again("one") == set()
+        assert not shown.lines('tls_posture_vulnerable{target="one"'), "nothing is shown that is not on disk"
+        disk.may_end.set()
+        await scan
+        return shown.lines('tls_posture_vulnerable{target="one",vulnerability="drown"')
+
+    assert [line.split()[-1] for line in asyncio.run(run())] == ["1"]

@@ -16,7 +16,9 @@ from tests.support.prometheus import read
 ROOT = Path(__file__).parent.parent
 PAGES = {file.stem: file.read_text(encoding="utf-8") for file in sorted((ROOT / "docs" / "runbooks").glob("*.md"))}
 INDEX = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
-GROUPS = yaml.safe_load((ROOT / "prometheus" / "tls-posture.rules.yaml").read_text(encoding="utf-8"))["groups"]
+GROUPS = yaml.load((ROOT / "prometheus" / "tls-posture.rules.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)[
+    "groups"
+]
 RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]
 NAMES = list(dict.fromkeys(rule["alert"] for rule in RULES if "alert" in rule))
 

@@ -358,6 +358,13 @@ def test_a_clock_that_is_set_all_the_time_does_not_lead_to_scans_all_the_time() 
     assert day.begun(3600, 7200)[0] <= 62
 
 
+def test_a_clock_that_is_set_again_does_not_put_off_the_scans_that_are_wanted() -> None:
+    """They are spread over a minute, and it is set every twenty seconds."""
+    day = Day(targets=600, interval=30 * HOUR)
+    day.live((HOUR, NONE), *[(20 * SECOND, HOUR)] * 12, (NONE, NONE))
+    assert min(day.begun(3600, math.inf)) >= 1
+
+
 def test_a_scan_that_runs_when_another_is_wanted_is_followed_by_it() -> None:
     """What it saw may be from before."""
     day = Day(takes=10 * SECOND)

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -66,14 +67,18 @@ class Exposition:
         """Replace the lines of the target with these."""
         self._names.add(name)
         self._news.lines[name] = lines
-        if len(self._news.lines) >= max(_WAITING_LEAST, len(self._names) // _WAITING_SHARE):
-            self._much.set()
+        self._note_much(len(self._news.lines))
 
     def remove(self, name: str) -> None:
         """Remove the lines of the target."""
         self._names.discard(name)
         self._news.lines.pop(name, None)
         self._news.gone.add(name)
+        self._note_much(len(self._news.gone))
+
+    def _note_much(self, waiting: int) -> None:
+        if waiting >= max(_WAITING_LEAST, len(self._names) // _WAITING_SHARE):
+            self._much.set()
 
     async def keep_packed(self, in_thread: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
         """Compress what is new whenever there is much of it, for ever. Without this, it waits for the next page."""
@@ -81,7 +86,8 @@ class Exposition:
             await self._much.wait()
             self._much.clear()
             self._take()
-            await in_thread(self._pack)
+            with suppress(MemoryError, RuntimeError):  # no memory or no thread: it is done with what is new next
+                await in_thread(self._pack)
 
     def begin(self, accept: str) -> Callable[[], Page]:
         """Take everything as it is now; the result makes the page of it, which takes time: call it in a thread.

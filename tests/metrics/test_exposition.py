@@ -209,6 +209,32 @@ def test_what_waits_is_compressed_without_a_scrape() -> None:
     asyncio.run(run())
 
 
+def test_targets_that_come_and_go_without_a_scrape_do_not_wait_for_ever() -> None:
+    """Nor do they when there was no memory or no thread for those before."""
+
+    async def run() -> None:
+        page, errors, packed = Exposition(OwnMetrics()), [MemoryError(), RuntimeError()], asyncio.Event()
+
+        async def in_thread(pack: Callable[[], None]) -> None:
+            if errors:
+                raise errors.pop()
+            pack()
+            packed.set()
+
+        task = asyncio.create_task(page.keep_packed(in_thread))
+        for place in range(1000):
+            page.put(f"t{place}", lines(f"t{place}", {FAMILIES[0]: 1}))
+            page.remove(f"t{place}")
+            await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            await packed.wait()
+        task.cancel()
+        assert len(page._news.gone) < 1000 / 2  # noqa: SLF001 - memory depends on it
+        assert shown(page) == ""
+
+    asyncio.run(run())
+
+
 # --- prometheus_client renders the same -------------------------------------------------------------------------------
 
 

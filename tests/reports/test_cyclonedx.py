@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from cyclonedx.model.bom import Bom
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.facts.handshake import HandshakeFacts, Listing, Prime
@@ -27,10 +27,21 @@ from tests.support.facts import (
 )
 from tests.support.targets import NOW, make_target
 
+if TYPE_CHECKING:
+    from cyclonedx.validation.json import JsonStrictValidator
+
+
+@cache
+def validator() -> "JsonStrictValidator":
+    """It reads the schema once. Its import makes grammars for seconds, so only tests that need it import it."""
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
+    return JsonStrictValidator(SchemaVersion.V1_6)
+
 
 def render(*reports: Report, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of ReportSet
     text = FORMAT.render(ReportSet([[one] for one in reports], {}, NOW, **changes))
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert validator().validate_str(text) is None
     document: dict[str, Any] = json.loads(text)
     refs = {one["bom-ref"] for one in (*document.get("components", ()), *document["services"])}
     for one in document["dependencies"]:
@@ -167,6 +178,7 @@ def test_the_library_reads_it_again() -> None:
     assert len(bom.services) == 1
 
 
+@settings(max_examples=settings().max_examples // 4)  # each bill is validated, which takes a tenth of a second
 @given(st.lists(handshake_facts(), max_size=3))
 def test_bills_of_any_handshakes_are_valid(several: list[HandshakeFacts]) -> None:
     seen = [report(facts(one), target=make_target(name=f"{place}:443")) for place, one in enumerate(several)]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from random import Random
 
 from exporter.facts.handshake import HandshakeFacts, Listing
-from exporter.model import Protocol
+from exporter.model import CipherOrder, Protocol
 from exporter.probes.handshake.answers import accepts
 from exporter.probes.handshake.cipher_order import find_cipher_order, needs
 from exporter.probes.handshake.conversation import Conversation
@@ -118,14 +118,25 @@ class Confirmation:
             if not accepts(await conversation.put(query), query):
                 return False
             if groups and curves:
-                await self._show_group_order(query, groups)
+                if not await self._confirm_group_order(query, *groups):
+                    return False
                 groups = None  # one suite with another group is enough
         return True
 
-    async def _show_group_order(self, sample: HelloQuery, groups: tuple[int, ...]) -> None:
-        """Offer the favourite after another group: a list so short that each server reads it to the end."""
-        favourite = self._groups(sample.protocol)[0]
-        await self._conversation.put(replace(sample, groups=(*groups, favourite), purpose=GROUPS))
+    async def _confirm_group_order(self, sample: HelloQuery, other: int) -> bool:
+        """Whether the order decides that did before, when the server's favourite is offered after another group.
+
+        Each server reads a list this short to its end. What all answers of this scan show is not enough: its favourite
+        may be the one that the client put first.
+        """
+        protocol, favourite = sample.protocol, self._groups(sample.protocol)[0]
+        query = replace(sample, groups=(other, favourite), purpose=GROUPS)
+        if not accepts(await self._conversation.put(query), query):
+            return False
+        chosen = self._conversation.observations.of(protocol).group_choices[-1].chosen
+        expected = {CipherOrder.SERVER: favourite, CipherOrder.CLIENT: other}
+        order = self._previous.group_order.get(protocol)
+        return order not in expected or chosen == expected[order]
 
     def _group_sample(self, protocol: Protocol) -> tuple[int, ...] | None:
         """One group of those that the server accepts, other than its favourite; None where there is none."""

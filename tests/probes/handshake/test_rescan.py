@@ -24,6 +24,7 @@ OLD_1_0 = (0xC014, 0xC013, 0x0039, 0x0033, 0x0035, 0x002F, 0x000A)
 CHAINS = {"ECDSA": (b"an ECDSA certificate",), "RSA": (b"an RSA certificate",)}
 SEED_STACK = Stack({0x0303: SEED, 0x0304: (0x1302, 0x1303, 0x1301)}, applications=("h2",), certificates=CHAINS)
 OLD_STACK = Stack({0x0301: OLD_1_0, 0x0302: OLD_1_0, 0x0303: OLD}, certificates=CHAINS, prime=2**1024 - 1)
+UNUSUAL_GROUPS = Stack({0x0303: (0x0067, 0xC030, 0x009D)}, groups=(0x0017, 0x001C), certificates=CHAINS)
 HOUR = timedelta(hours=1)
 
 
@@ -128,6 +129,10 @@ CHANGES: dict[str, tuple[Stack, Stack]] = {
     "a group": (SEED_STACK, replace(SEED_STACK, groups=(0x001D, 0x0017, 0x0018))),
     "no group but one": (SEED_STACK, replace(SEED_STACK, groups=(0x001D,))),
     "the order of groups": (SEED_STACK, replace(SEED_STACK, groups_by_client=True)),
+    "the order of groups, with an unusual favourite of clients": (
+        UNUSUAL_GROUPS,
+        replace(UNUSUAL_GROUPS, groups_by_client=True),
+    ),
     "a signature scheme": (SEED_STACK, replace(SEED_STACK, schemes=(*SEED_STACK.schemes, 0x0201))),
     "an application protocol": (SEED_STACK, replace(SEED_STACK, applications=("h2", "http/1.1"))),
     "no secure renegotiation": (SEED_STACK, replace(SEED_STACK, answers=frozenset({23, 35}))),

@@ -27,7 +27,7 @@ def used(make: Callable[[], Awaitable[KnownFleet]], use: Use[T]) -> T:
         async with served(await make()) as api:
             return await use(api)
 
-    return asyncio.run(asyncio.wait_for(run(), 280))
+    return asyncio.run(asyncio.wait_for(run(), 580))
 
 
 async def page(api: FleetApi, *query: tuple[str, object], status: int = 200) -> Element:
@@ -272,7 +272,7 @@ async def looks(browser: Browser, url: str) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_chromium_filters_refreshes_and_shows_it_in_every_look() -> None:
     async def look(api: FleetApi) -> None:
         url = f"http://127.0.0.1:{api.port}/"
@@ -285,7 +285,7 @@ def test_chromium_filters_refreshes_and_shows_it_in_every_look() -> None:
 
 
 @pytest.mark.real
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_chromium_shows_ten_thousand_targets_none_and_hostile_ones() -> None:
     async def look(api: FleetApi) -> None:
         async with chromium() as browser, served(KnownFleet()) as empty, served(await hostile_fleet()) as hostile:

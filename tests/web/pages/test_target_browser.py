@@ -16,7 +16,7 @@ from tests.support.facts import CBC_RSA, certificate, facts, good_facts, handsha
 from tests.support.known_fleet import KnownFleet, served
 from tests.support.target_pages import bad_facts, saw_at, web_target
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 SLOW = 100_000
 """Milliseconds: the machine may be busy."""
 NAME = "<img src=x>/../\u202ename"
@@ -30,7 +30,7 @@ def look(of: Look, fleet_of: Callable[[], KnownFleet], gate: Gate | None = None)
         async with served(fleet, gate) as api, chromium() as browser:
             await of(fleet, browser, f"http://127.0.0.1:{api.port}/targets/")
 
-    asyncio.run(asyncio.wait_for(run(), 280))
+    asyncio.run(asyncio.wait_for(run(), 580))
 
 
 def two_targets() -> KnownFleet:
