@@ -15,6 +15,7 @@ RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3-venv
 # pip and the build backend live in /opt/build and fill /opt/venv from outside: nothing has to be removed from that.
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/venv
+RUN install --directory /opt/state/tls-posture-exporter
 WORKDIR /src
 # Both mounts are optional, and for this step only: a pip configuration (a mirror, say, and the password for it) and a
 # certificate authority that it can name as "cert = /run/secrets/ca". Neither gets into a layer.
@@ -50,6 +51,8 @@ COPY --from=builder /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+# For --storage.path: a new volume of an engine gets the owner that the folder has in the image.
+COPY --from=builder --chown=65532:65532 /opt/state/ /var/lib/
 # By number, so that Kubernetes' runAsNonRoot can tell that it is not root. No such user has to exist.
 USER 65532:65532
 EXPOSE 19443

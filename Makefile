@@ -59,6 +59,7 @@ generate: setup
 	$(BIN)/python tools/write_schema.py
 	$(BIN)/python tools/write_openapi.py
 	$(BIN)/python -m tools.dashboards
+	$(BIN)/python tools/write_chart.py
 	$(BIN)/python tools/write_policy_schema.py
 	$(BIN)/python tools/write_clients.py
 	$(BIN)/python tools/policy_pages.py
@@ -115,6 +116,13 @@ hostile: setup
 # KUBERNETES_CACHE is the folder of the programs. KUBERNETES_RECORD=1 renews the answers that the tests replay.
 kubernetes: setup
 	$(BIN)/pytest -q tests/kubernetes/real_cluster.py
+
+# Lints the Helm chart, renders the plain manifests, and tries all sets of values with a real API server and pods that
+# scan: three minutes. Go builds Helm once, some minutes, and the API server as for `make kubernetes`. Root.
+.PHONY: chart
+chart: setup
+	$(BIN)/python -m tests.kubernetes.chart
+	$(BIN)/pytest -q tests/kubernetes/real_chart.py
 
 # The deployment of docs/zones.md with Redis and with RabbitMQ, in network namespaces: root, five minutes.
 zones: export ZONES = 1

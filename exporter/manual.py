@@ -44,14 +44,14 @@ def alerts() -> Mapping[str, AlertPage]:
     Raises:
         ConfigError: the rules or a page cannot be read.
     """
-    rules, pages = _places()
+    rules, pages = places()
     of_name: dict[str, list[dict[str, Any]]] = {}
     for rule in _rules(parse_document(str(rules), read_text(rules), only_text=True).data):
         of_name.setdefault(rule["alert"], []).append(rule)
     return {name: _alert(name, those, read_text(pages / f"{name}.md")) for name, those in of_name.items()}
 
 
-def _places() -> tuple[Path, Path]:
+def places() -> tuple[Path, Path]:
     """The file of the rules and the folder of the pages."""
     if _PACKAGED.is_dir():
         return _PACKAGED / _RULES, _PACKAGED / "runbooks"

@@ -80,6 +80,12 @@ def _print_more(console: Console, targets: Sequence[Sequence[Report]], *, explai
         console.print(Trimmed(Text(more)))
 
 
+def print_list(console: Console, targets: Sequence[Sequence[Report]]) -> None:
+    """The result in one line, and a line for each of the targets, which are ranked."""
+    console.print(Text(f"{result_line(targets)}\n", "bold"), soft_wrap=True)
+    console.print(Trimmed(_list(targets, console.width)))
+
+
 def _print_one(console: Console, reports: Sequence[Report], *, explain: bool) -> None:
     if len(reports) > 1:
         found = condition(reports)

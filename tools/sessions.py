@@ -25,15 +25,8 @@ from pathlib import Path
 import yaml
 
 from exporter.demo.certificates import Authority
-from exporter.demo.servers import (
-    GOOD_FIELDS,
-    GOOD_HOST,
-    WEAK_FIELDS,
-    WEAK_HOST,
-    good_context,
-    name_server,
-    weak_context,
-)
+from exporter.demo.names import name_server
+from exporter.demo.servers import GOOD_FIELDS, WEAK_FIELDS, good_context, weak_context
 from exporter.environment import utc_now
 from exporter.policies import shipped
 
@@ -56,7 +49,7 @@ FLEETS: Mapping[str, Counts] = {
     "5-targets": {"good": 2, "weak": 1, "no-hsts": 1, "refused": 1},
     "500-targets": {"good": 420, "weak": 12, "no-hsts": 40, "mute": 8, "refused": 14, "not-tls": 6},
 }
-_HOSTS = {"weak": WEAK_HOST}
+_GOOD_HOST, _WEAK_HOST = "meets-the-checklist.demo.example", "fails-the-checklist.demo.example"
 _NAMES = {
     "good": "www-{:03}.example.com",
     "weak": "legacy-{:03}.example.com",
@@ -119,9 +112,9 @@ async def _listening(fields: str | None, context: ssl.SSLContext | None) -> Asyn
 async def fleet(folder: Path) -> AsyncIterator[Callable[[Counts], Path]]:
     """Servers of every kind; yields what writes a configuration with targets of these kinds."""
     authority = Authority(folder, utc_now())
-    good, weak = good_context(authority), weak_context(authority)
+    good, weak = good_context(authority, _GOOD_HOST), weak_context(authority, _WEAK_HOST)
     async with (
-        name_server() as dns,
+        name_server([_GOOD_HOST]) as dns,
         _listening(GOOD_FIELDS, good) as of_good,
         _listening(WEAK_FIELDS, weak) as of_weak,
         _listening("", good) as of_no_hsts,
@@ -157,7 +150,7 @@ def _quick_policy(folder: Path) -> Path:
 def _targets(counts: Counts, ports: Mapping[str, int]) -> Iterator[str]:
     for kind, number in counts.items():
         for n in range(1, number + 1):
-            name, host = _NAMES[kind].format(n), _HOSTS.get(kind, GOOD_HOST)
+            name, host = _NAMES[kind].format(n), _WEAK_HOST if kind == "weak" else _GOOD_HOST
             address, port = _ADDRESSES[n % len(_ADDRESSES)], ports.get(kind, 1)
             software = "" if kind == "weak" else ", distribution: debian 13"
             yield f"  - {{name: {name}, host: {host}, port: {port}, connect_address: {address}{software}}}\n"

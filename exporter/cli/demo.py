@@ -1,4 +1,4 @@
-"""`demo`: two servers of its own, scanned and shown."""
+"""`demo`: six services of its own, scanned and shown; one is repaired."""
 
 import argparse
 import asyncio

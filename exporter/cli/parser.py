@@ -269,7 +269,7 @@ def _policies(add: Add) -> None:
 
 
 def _demo(add: Add) -> None:
-    command = add("demo", parents=[_logging("error")], help="scan two servers of its own and serve the result")
+    command = add("demo", parents=[_logging("error")], help="scan six services of its own and serve the result")
     command.add_argument("--once", action="store_true", help="leave after the table")
     command.add_argument("--web.listen-address", dest="listen_address", default=DEFAULT_ADDRESS, metavar="ADDRESS")
     command.set_defaults(module="demo")

@@ -1,1 +1,1 @@
-"""The demonstration: our own two web servers on loopback, a name server, and the daemon. No network, no root."""
+"""The demonstration: six services of its own on loopback, a name server, and the daemon. No network, no root."""

@@ -58,23 +58,31 @@ class Authority:
         self.bundle = _pem(folder / "ca.pem", [self._certificate])
 
     def _builder(
-        self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+        self,
+        subject: x509.Name,
+        issuer: x509.Name,
+        key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+        days: tuple[int, int] = (1, 30),
     ) -> x509.CertificateBuilder:
+        """A certificate that began and that ends so many days from now."""
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(self._now - timedelta(days=1))
-            .not_valid_after(self._now + timedelta(days=30))
+            .not_valid_before(self._now - timedelta(days=days[0]))
+            .not_valid_after(self._now + timedelta(days=days[1]))
         )
 
-    def issue(self, host: str, key: Key, file: str) -> Path:
-        """Issue a leaf for the host; returns the PEM file with certificate and key."""
+    def issue(self, host: str, key: Key, file: str, *, days: tuple[int, int] = (1, 30)) -> Path:
+        """Issue a leaf for the host that began and that ends so many days from now.
+
+        Returns the PEM file with certificate and key.
+        """
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
-            self._builder(_name(host), self._certificate.subject, key.public_key())
+            self._builder(_name(host), self._certificate.subject, key.public_key(), days)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -297,14 +298,46 @@ def test_scan_in_every_format_against_nginx(pki: Pki, tmp_path: Path) -> None:
         assert weak_protocols == {"good": 0, "weak": 2}
 
 
-def test_demo_shows_one_that_complies_and_one_that_does_not() -> None:
+def test_demo_shows_services_an_alert_and_what_ends_it() -> None:
     done = run_alone("demo", "--once", "--web.listen-address=127.0.0.1:0")
     assert done.returncode == 0, done.stderr
-    assert "meets-the-checklist  complies" in done.stdout
-    assert "fails-the-checklist  DOES NOT COMPLY" in done.stdout
-    assert re.search(r"^Pages: http://[0-9.]+:[0-9]+/  Metrics: ", done.stdout, re.MULTILINE)
-    assert "/metrics" in done.stdout
-    assert done.stdout.startswith("2 targets: 1 does not comply, 1 complies.\n")
-    assert len(re.findall("^  (?:critical|warning) ", done.stdout, re.MULTILINE)) >= 5, "most of the checklist"
-    assert len(done.stdout.splitlines()) < 24, "the smallest terminal shows all"
+    first, _, rest = done.stdout.partition("\nPrometheus starts")
+    assert "\n6 targets: 3 do not comply, 3 comply.\n" in first
+    assert "\nbalanced-pair      DOES NOT COMPLY  A+/B " in first
+    assert "\npost-quantum-site  complies         A+\n" in first
+    assert "http" not in done.stdout, "no link to a page that is gone"
+    assert "It fires TLSPostureWeakProtocol for mail," in rest
+    assert "\n6 targets: 2 do not comply, 4 comply.\n" in rest
+    assert rest.endswith("TLSPostureWeakProtocol has ended for mail.\n")
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    assert max(len(first.splitlines()), len(rest.splitlines())) < 24, "each part fits into the smallest terminal"
     assert done.stderr == ""
+
+
+def test_demo_says_what_an_alert_would_do_where_prometheus_is_not_installed(tmp_path: Path) -> None:
+    """On a terminal, it waits for Enter."""
+    main_end, terminal = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "exporter", "demo", "--web.listen-address=127.0.0.1:0"],
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PATH": str(tmp_path)},
+    )
+    lines: list[str] = []
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("Press Enter"):
+                os.write(main_end, b"\n")
+            if line.startswith("Serving until"):
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 0, lines
+    text = "".join(lines)
+    assert re.search(r"^Pages: http://[0-9.]+:[0-9]+/  Metrics: http://[0-9.]+:[0-9]+/metrics$", text, re.MULTILINE)
+    assert "\ntls_posture_weak_protocols of mail is 2: Prometheus would fire TLSPostureWeakProtocol, but" in text
+    assert "\ntls_posture_weak_protocols of mail is 0: the alert would end.\nServing until Ctrl-C.\n" in text
+    os.close(main_end)
+    os.close(terminal)

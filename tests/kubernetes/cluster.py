@@ -26,6 +26,7 @@ VERSION = "1.33.1"
 _MAJOR, _MINOR, _ = VERSION.split(".")
 _FLAGS = {
     "etcd": "-s -w",
+    "helm": "-s -w",
     "prometheus": "-s -w",
     # Without its version it refuses to start.
     "apiserver": "-s -w "
@@ -64,11 +65,16 @@ def build(name: str) -> Path:
     return program
 
 
+def module_folder(name: str) -> Path:
+    """The files of a Go module of which only files are used."""
+    command = [find_program("go"), "mod", "download", "-json", name]
+    said = subprocess.run(command, cwd=HERE / "crds", check=True, timeout=600, capture_output=True, text=True).stdout
+    return Path(json.loads(said)["Dir"])
+
+
 def gateway_definitions() -> list[dict[str, Any]]:
     """The definitions of HTTPRoute and Gateway, of the module of the Gateway API."""
-    command = [find_program("go"), "mod", "download", "-json", "sigs.k8s.io/gateway-api"]
-    said = subprocess.run(command, cwd=HERE / "crds", check=True, timeout=600, capture_output=True, text=True).stdout
-    folder = Path(json.loads(said)["Dir"]) / "config" / "crd" / "standard"
+    folder = module_folder("sigs.k8s.io/gateway-api") / "config" / "crd" / "standard"
     names = ("gateways", "httproutes")
     return [yaml.safe_load((folder / f"gateway.networking.k8s.io_{name}.yaml").read_text()) for name in names]
 

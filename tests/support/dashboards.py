@@ -31,7 +31,7 @@ _ALL = {
     "$check": ".+",
     "$job": ".+",
     "$instance": ".+",
-    "$target": "fails-the-checklist",
+    "$target": "old-appliance",
     "$address": ".*",
 }
 """Values of the variables in Grafana if nothing is chosen except a target of the demonstration."""

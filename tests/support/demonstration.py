@@ -30,5 +30,5 @@ def prometheus(demo_address: str, tmp_path_factory: pytest.TempPathFactory) -> I
     folder = tmp_path_factory.mktemp("prometheus")
     rules = hastened(ROOT / "prometheus" / "tls-posture.rules.yaml", folder)
     with scraping(folder, demo_address, rules=[rules]) as server:
-        server.wait_for("count(tls_posture_scan_success) == 2")
+        server.wait_for("count(tls_posture_scan_success) == 7")
         yield server
