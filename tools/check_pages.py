@@ -19,6 +19,7 @@ from exporter.manual import alerts
 from exporter.model import Facts, Finding, Remedy, Verdict
 from exporter.moments import Now
 from exporter.policies import Policy, load_policy, shipped
+from tests.policies.deviations import CONFIGURED, DEVIATIONS
 from tests.remedies.examples import EXAMPLES, Server, demand, derived, failure, lines_of
 from tests.support.facts import watched
 from tests.support.targets import NOW
@@ -60,6 +61,9 @@ def _findings(policies: Sequence[Policy]) -> Iterator[Finding]:
             case = derived(Case(watched(), kind.seen, Now(NOW)))
             for policy in policies:
                 yield from findings_of(case, policy)
+    for name, server in CONFIGURED.items():
+        for changed in (server, *(change(server) for _, change, _ in DEVIATIONS[name])):
+            yield from changed.findings(name)
 
 
 def _index(policies: Sequence[Policy]) -> str:
