@@ -6,6 +6,7 @@ examples of verdicts and lines from made-up scans that the tests use, and keys f
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,7 @@ from typing import Any
 
 from exporter.case import Case
 from exporter.checks.registry import CHECKS
+from exporter.facts.dns import MtaStsFacts, TlsaFacts, TlsaRecord
 from exporter.judge import findings_of
 from exporter.judging.check import Check, failed
 from exporter.manual import alerts
@@ -21,7 +23,7 @@ from exporter.moments import Now
 from exporter.policies import Policy, load_policy, shipped
 from tests.policies.deviations import CONFIGURED, DEVIATIONS
 from tests.remedies.examples import EXAMPLES, Server, demand, derived, failure, lines_of
-from tests.support.facts import watched
+from tests.support.facts import caa, certificate, facts, watched
 from tests.support.targets import NOW
 from tests.support.varied_fleet import kinds
 
@@ -34,6 +36,19 @@ _SHOWN = 2
 """Most examples of each verdict."""
 _LONGEST = 160
 """Most characters of an example."""
+_LEAF = certificate().deployments[0].leaf
+_MAIL_RECORDS = facts(
+    certificate(),
+    replace(caa(), dnssec=True),
+    TlsaFacts("_25._tcp.www.test.example", (TlsaRecord(3, 1, 1, str(_LEAF.spki_sha256)),), dnssec=True),
+    MtaStsFacts("test.example", "v=STSv1; id=1;", "v=TLSRPTv1; rua=mailto:tls@test.example"),
+)
+_NO_RECORDS = facts(
+    certificate(),
+    replace(caa(), dnssec=False),
+    TlsaFacts("_25._tcp.www.test.example", (), dnssec=True),
+    MtaStsFacts("test.example", None, None),
+)
 AnyCheck = Check[Any]
 
 
@@ -61,6 +76,9 @@ def _findings(policies: Sequence[Policy]) -> Iterator[Finding]:
             case = derived(Case(watched(), kind.seen, Now(NOW)))
             for policy in policies:
                 yield from findings_of(case, policy)
+    for records in (_MAIL_RECORDS, _NO_RECORDS):
+        mail = derived(Case(watched(protocol="smtp", port=25, mail_domain="test.example"), records, Now(NOW)))
+        yield from findings_of(mail, policies[-1])
     for name, server in CONFIGURED.items():
         for changed in (server, *(change(server) for _, change, _ in DEVIATIONS[name])):
             yield from changed.findings(name)
