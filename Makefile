@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test pytest quick setup setup-demo setup-quick check format generate lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
+.PHONY: demo test pytest quick setup setup-demo setup-quick check format generate handbook lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -67,6 +67,14 @@ generate: setup
 	$(BIN)/python tools/grade_rules.py
 	$(BIN)/python tools/metrics_page.py
 	$(BIN)/python tools/write_man.py
+	$(BIN)/python -m tools.check_pages
+	$(BIN)/python tools/configuration_page.py
+	$(BIN)/python tools/reference_pages.py
+
+# The handbook, as files for a browser or a web server, in build/handbook.
+handbook: setup-quick
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "The handbook is build/handbook/index.html"
 
 lock: setup
 	$(LOCK) pyproject.toml --extra kubernetes --extra celery -o requirements.lock

@@ -30,7 +30,7 @@ TESTS = sorted((FOLDER / "tests").glob("*.yaml"))
 GROUPS: list[dict[str, Any]] = yaml.load(FILE.read_text(encoding="utf-8"), yaml.CSafeLoader)["groups"]
 
 SCRAPE_LABELS = {"job", "instance"}
-RUNBOOKS = "https://runbooks.example.com/tls-posture/"
+HANDBOOK = "https://handbook.example.com/tls-posture/"
 HOLD = "[1h]"
 GO = {"GOGC": "1600", "GOMEMLIMIT": "512MiB"}
 """Go searches for garbage less often than by default, up to this memory: a third of promtool's CPU."""
@@ -261,7 +261,7 @@ def test_alerts_are_labelled_and_described(alert: Alert) -> None:
     assert "{{ $labels." in notes["description"]
     assert notes["description"].endswith(".")
     assert "\n" not in notes["description"]
-    assert notes["runbook_url"] == f"{RUNBOOKS}{alert.name}.md"
+    assert notes["runbook_url"] == f"{HANDBOOK}runbooks/{alert.name}.html"
 
 
 def test_only_alerts_about_the_exporter_name_no_target() -> None:
