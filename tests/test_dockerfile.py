@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from exporter.cli.parser import DEFAULT_ADDRESS
-from exporter.web import parse_address
+from exporter.listen_address import parse_address
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

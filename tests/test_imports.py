@@ -22,6 +22,7 @@ ORDER = (
         "moments",
         "model",
         "errors",
+        "listen_address",
         "shortage",
         "services",
     ),
