@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         status = _status(_LOOPBACK.get(host, host), port, options.timeout.total_seconds())
     except (OSError, http.client.HTTPException) as error:
-        complain(f"tls-posture-exporter: {address} does not answer: {error or type(error).__name__}")
+        complain(f"tls-posture-exporter: {address} does not answer: {str(error) or type(error).__name__}")
         return exits.NOT_COMPLIANT
     if status in {_OK, _UNAUTHORIZED}:
         return exits.OK
