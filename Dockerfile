@@ -15,9 +15,8 @@ RUN apt-get update \
 RUN PYTHONHASHSEED=0 python3 -m compileall -q -f --invalidation-mode unchecked-hash /usr/lib/python3*
 
 FROM runtime AS builder
-# Of the wheels that are built here: the time of the last commit, or any other that does not change.
-ARG SOURCE_DATE_EPOCH=1580601600
-ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH}
+# The time of the files in wheels that are built here; any will do that does not change.
+ENV SOURCE_DATE_EPOCH=1580601600
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3-venv
 # pip and the build backend live in /opt/build and fill /opt/venv from outside: nothing has to be removed from that.
