@@ -15,7 +15,8 @@ from exporter.listen_address import parse_address
 
 FIRST_PROCESS = Path("/proc/1/cmdline")
 _OK, _UNAUTHORIZED = 200, 401
-_LOOPBACK = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to connect to
+_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to connect to
+"""Not by name: an image can be without /etc/hosts."""
 _HTTPS = b"sent an HTTP request to an HTTPS server"
 """Of the answer in `exporter.web.opening`."""
 

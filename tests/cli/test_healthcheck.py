@@ -58,8 +58,16 @@ def test_a_daemon_that_answers_with_an_error_is_not(tmp_path: Path, capsys: pyte
     assert "answers with status 503" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "::1"])
-def test_it_asks_by_loopback(host: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "::1"])
+def test_it_asks_by_loopback_without_a_name(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image can be without /etc/hosts."""
+    real = socket.getaddrinfo
+
+    def no_names(name: str | None, *arguments: Any, **others: Any) -> Any:
+        assert name is None or name.replace(":", "").replace(".", "").isdigit(), name
+        return real(name, *arguments, **others)
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_names)
     assert asyncio.run(asked_of(200, {}, tmp_path, host=host)) == 0
 
 
