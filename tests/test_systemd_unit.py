@@ -49,7 +49,7 @@ def test_systemd_finds_no_mistake(tmp_path: Path) -> None:
     program = command.split()[0]
     copy = tmp_path / UNIT.name
     copy.write_text(UNIT.read_text().replace(program, sys.executable))
-    verify = [find_program("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", copy]
+    verify = [find_program("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", str(copy)]
     done = subprocess.run(verify, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     copy.write_text(copy.read_text().replace("ProtectClock", "ProtectTime"))
