@@ -5,6 +5,9 @@ ARG BASE=docker.io/library/debian:bookworm-slim
 # What the exporter runs on. The builder starts from it too, so that the virtual environment is made by the very
 # interpreter that runs it later.
 FROM ${BASE} AS runtime
+# The time that the engine gives all files, where it makes reproducible images. It is named here so that layers which
+# are kept from another commit are not used.
+ARG SOURCE_DATE_EPOCH=1580601600
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ca-certificates python3 \
     && apt-get clean \

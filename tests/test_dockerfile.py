@@ -166,6 +166,8 @@ def test_final_image_has_python_and_certificates_only() -> None:
     assert "RUN" not in {one.name for one in FINAL}
     assert "SHELL" not in {one.name for one in INSTRUCTIONS}
     [start] = [i for i, one in enumerate(INSTRUCTIONS) if one.text.endswith(" AS runtime")]
+    assert INSTRUCTIONS[start + 1].text.startswith("SOURCE_DATE_EPOCH=")
+    start += 1
     command = INSTRUCTIONS[start + 1].text
     [packages] = re.findall(r"apt-get install --yes --no-install-recommends ([^&]*)&&", command)
     assert packages.split() == ["ca-certificates", "python3"]
