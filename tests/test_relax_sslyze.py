@@ -10,7 +10,7 @@ import pytest
 
 from tools.relax_sslyze import METADATA, relax
 
-TEXT = "Name: sslyze\nRequires-Dist: nassl<6,>=5.4\nRequires-Dist: cryptography{limit}\nRequires-Dist: tls-parser\n\nText\n"
+TEXT = "Name: sslyze\nRequires-Dist: nassl\nRequires-Dist: cryptography{limit}\nRequires-Dist: tls-parser\n\nText\n"
 RECORD = '{name},sha256=AAAA,7\n"sslyze/a,b.py",sha256=BBBB,5\nsslyze-6.3.1.dist-info/RECORD,,\n'
 
 
