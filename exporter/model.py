@@ -112,6 +112,7 @@ class Reason(StrEnum):
     HTTP_ERROR = "http_error"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     WORKER_CRASHED = "worker_crashed"
+    LIBRARY_UNAVAILABLE = "library_unavailable"
     BLOCKED = "blocked"
     NO_WORKER = "no_worker"
     INTERNAL = "internal"
