@@ -35,31 +35,50 @@ class UnstableError(TypeError):
     """The value is of a class whose contents are not known."""
 
 
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, date, datetime, timedelta})
+"""Classes of which equal values, and no others, have the same `repr` in all processes."""
+
+
+_names: dict[type, str] = {}
+_compared: dict[type, tuple[str, ...]] = {}
+
+
+def _named(kind: type) -> str:
+    name = _names.get(kind)
+    if name is None:
+        name = _names[kind] = str(kind)
+    return name
+
+
 def stable(value: object) -> object:
     """The value in a form whose `repr` is the same in each process, and another one for another value.
 
     Raises:
         UnstableError: that is not known of its class.
     """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
     match value:
         case Enum():
-            return str(type(value)), repr(value.value)
-        case None | bool() | int() | float() | str() | bytes() | date() | timedelta() | Path():
-            return str(type(value)), repr(value)
+            return _named(kind), stable(value.value)
+        case str() | Path():
+            return _named(kind), str(value)
         case set() | frozenset():
             return "set", sorted(repr(stable(one)) for one in value)
         case tuple() | list():
-            return str(type(value)), [stable(one) for one in value]
+            return _named(kind), [stable(one) for one in value]
         case Mapping():
             return "map", [(stable(key), stable(part)) for key, part in value.items()]
         case BaseModel():
-            return str(type(value)), [(name, stable(getattr(value, name))) for name in type(value).model_fields]
+            return _named(kind), [(name, stable(getattr(value, name))) for name in type(value).model_fields]
         case _:
             if not is_dataclass(value):
-                raise UnstableError(type(value))
-            return str(type(value)), [
-                (one.name, stable(getattr(value, one.name))) for one in fields(value) if one.compare
-            ]
+                raise UnstableError(kind)
+            names = _compared.get(kind)
+            if names is None:
+                names = _compared[kind] = tuple(one.name for one in fields(value) if one.compare)
+            return _named(kind), [stable(getattr(value, name)) for name in names]
 
 
 @cache
