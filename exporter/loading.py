@@ -95,6 +95,6 @@ class Loader:
         return listing if self.shard is None else self.shard.part_of(listing)
 
     def _with_targets(self, setup: Setup, listing: TargetList) -> Setup:
-        before, asking = self._in_use().targets, map(setup.judge.with_questions, listing.targets)
+        before, asking = self._in_use().targets, setup.judge.each_with_questions(listing.targets)
         targets = {one.name: old if (old := before.get(one.name)) == one else one for one in asking}
         return replace(setup, targets=targets)
