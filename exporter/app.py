@@ -176,6 +176,7 @@ class App:
         await LISTS.run(self._open_storage, self)
         staged = self.discovery.stage(self._first_config)
         self._prepared = await LISTS.run(partial(self._loader.load, self._first_config, staged), self)
+        self._first_config = self._prepared.config
 
     def _open_storage(self) -> None:
         if self._storage:
@@ -205,6 +206,7 @@ class App:
         self.schedule.start()
         if self._prepared is None:
             self.apply(self._first_config)
+            self._first_config = self._loaded.config
         else:
             self._switch(self._prepared)
             self._prepared = None

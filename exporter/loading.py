@@ -21,6 +21,7 @@ class Loaded:
     """A configuration that was read and checked.
 
     Attributes:
+        config: without the settings of targets.
         setup: the settings that it leads to, with all targets.
         staged: its sources of targets.
         groups: what these had found, as it is in the setup.
@@ -63,7 +64,7 @@ class Loader:
         """
         groups = staged.groups
         lister, listing, setup = self.setup_of(config, groups)
-        return Loaded(config, setup, staged, groups, lister, listing)
+        return Loaded(config.without_targets(), setup, staged, groups, lister, listing)
 
     def setup_of(self, config: Config, groups: Mapping[str, Sequence[Group]]) -> tuple[Lister, TargetList, Setup]:
         """What a configuration leads to with these lists of its sources.
