@@ -46,7 +46,10 @@ def run(options: argparse.Namespace) -> NoReturn:
     )
 
     async def serve_and_leave() -> NoReturn:
-        await serve(launch, config, files, notifier)
+        nonlocal config
+        serving = serve(launch, config, files, notifier)
+        del config  # the daemon does not keep it either
+        await serving
         # All is closed. Python itself would now wait for each thread, which may be busy with a hostile server, and free
         # each object: that takes seconds with the facts of thousands of targets.
         finish()
