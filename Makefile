@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test pytest quick setup setup-demo setup-quick check format generate handbook lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
+.PHONY: demo test pytest quick setup setup-demo setup-quick check format generate handbook lock image bare installs fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -155,6 +155,12 @@ image:
 # Both commands in bare roots of Debian 12 and 13, as root and as an ordinary user; needs root, takes an hour or two.
 bare:
 	tools/bare
+
+# The installation in each way of docs/install.md: by Python 3.11 to 3.14, with the lowest versions that are allowed, and
+# word for word in bare roots of Debian 12 and 13, under systemd too. An hour; the second needs root.
+installs:
+	tools/install-matrix
+	tools/bare install
 
 # Pictures of the dashboards with the data of a fleet of real servers (tools/pictures); eight minutes. Needs Debian's
 # chromium, nodejs and npm in addition to what the tests need, and downloads Grafana's components.

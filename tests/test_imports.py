@@ -23,6 +23,7 @@ ORDER = (
         "moments",
         "model",
         "errors",
+        "listen_address",
         "shortage",
         "services",
     ),
