@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test pytest quick setup setup-demo setup-quick check format generate lock image bare fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
+.PHONY: demo test pytest quick setup setup-demo setup-quick check format generate handbook lock image bare installs fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -56,6 +56,7 @@ format: setup
 # Files that are generated and committed; the tests compare them.
 generate: setup
 	$(BIN)/python tools/write_registries.py
+	$(BIN)/python -m tools.supply.licences
 	$(BIN)/python tools/write_schema.py
 	$(BIN)/python tools/write_openapi.py
 	$(BIN)/python -m tools.dashboards
@@ -66,6 +67,14 @@ generate: setup
 	$(BIN)/python tools/grade_rules.py
 	$(BIN)/python tools/metrics_page.py
 	$(BIN)/python tools/write_man.py
+	$(BIN)/python -m tools.check_pages
+	$(BIN)/python tools/configuration_page.py
+	$(BIN)/python tools/reference_pages.py
+
+# The handbook, as files for a browser or a web server, in build/handbook.
+handbook: setup-quick
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "The handbook is build/handbook/index.html"
 
 lock: setup
 	$(LOCK) pyproject.toml --extra kubernetes --extra celery -o requirements.lock
@@ -128,6 +137,17 @@ oracles: setup
 	$(BIN)/python -m oracles.attacks $(ATTACKS_FLAGS)
 	$(BIN)/python -m oracles.grades $(GRADES_FLAGS)
 
+.PHONY: dist workflows
+
+# What a release consists of, except the image, in dist (docs/releases.md). TAG=v1.0.0 checks that it is this version.
+dist: setup-quick
+	tools/make-dist
+
+# Reads .github with actionlint, which Go builds, in addition to the schemas that the tests use.
+workflows:
+	GOBIN=$(CURDIR)/build/go go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	build/go/actionlint -verbose
+
 # The container image, built and run; needs root, takes a few minutes.
 image:
 	tools/make-image
@@ -135,6 +155,12 @@ image:
 # Both commands in bare roots of Debian 12 and 13, as root and as an ordinary user; needs root, takes an hour or two.
 bare:
 	tools/bare
+
+# The installation in each way of docs/install.md: by Python 3.11 to 3.14, with the lowest versions that are allowed, and
+# word for word in bare roots of Debian 12 and 13, under systemd too. An hour; the second needs root.
+installs:
+	tools/install-matrix
+	tools/bare install
 
 # Pictures of the dashboards with the data of a fleet of real servers (tools/pictures); eight minutes. Needs Debian's
 # chromium, nodejs and npm in addition to what the tests need, and downloads Grafana's components.

@@ -1,3 +1,3 @@
 """TLS Posture Exporter: watches the transport security of TLS services and exposes it to Prometheus."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

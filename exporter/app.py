@@ -177,6 +177,7 @@ class App:
         await LISTS.run(self._open_storage, self)
         staged = self.discovery.stage(self._first_config)
         self._prepared = await LISTS.run(partial(self._loader.load, self._first_config, staged), self)
+        self._first_config = self._prepared.config
 
     def _open_storage(self) -> None:
         if self._storage:
@@ -206,6 +207,7 @@ class App:
         self.schedule.start()
         if self._prepared is None:
             self.apply(self._first_config)
+            self._first_config = self._loaded.config
         else:
             self._switch(self._prepared)
             self._prepared = None
@@ -293,9 +295,9 @@ class App:
         self._note_lists()
         using = Using(Allow(loaded.config.probe.allow), loaded.setup.judge, environment, self._make_backend)
         self._probing.use(loaded.config.global_, using)
-        self.schedule.scan_again(
-            {name for name in before.keys() & targets.keys() if not targets[name].files.isdisjoint(changed)}
-        )
+        if changed:
+            both = before.keys() & targets.keys()
+            self.schedule.scan_again({name for name in both if not targets[name].files.isdisjoint(changed)})
 
     def _use(self, setup: Setup) -> None:
         """Use these targets, or raise and keep those before."""
@@ -359,7 +361,8 @@ class App:
         """If a name now belongs to another service, that service must not inherit the old place in the schedule."""
         intervals = {name: target.scan_interval for name, target in setup.targets.items()}
         others = self.schedule.intervals.keys() & intervals.keys() - set(kept)
-        self.schedule.sync({name: intervals[name] for name in kept})
+        if others:
+            self.schedule.sync({name: intervals[name] for name in kept})
         self.schedule.sync(intervals, self._past, others)
 
     def _make_environment(self, config: Config) -> Environment:

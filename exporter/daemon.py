@@ -103,6 +103,7 @@ async def serve(launch: Launch, config: Config, files: Fingerprint, notifier: No
             default = default_external_url(socket.gethostname(), bound[0][1], tls=tls)
             app.show_external_url(launch.external_url or default)
             making = Rest().begin()
+            del config  # with thousands of targets it has 16 MB, which nothing needs any more
             await app.prepare()
 
             def ready() -> None:

@@ -17,6 +17,7 @@ from exporter.judging.items import today
 from exporter.model import (
     CLOCK_TOLERANCE,
     Addresses,
+    DnsQuestion,
     Facts,
     Finding,
     Reason,
@@ -62,17 +63,20 @@ class Judge:
 
     def with_questions(self, target: Target) -> Target:
         """The target with exactly the DNS questions that its policies need."""
-        return self._asking(target, self.policies_of(target))
+        return _asking(target, _questions(self.policies_of(target)))
 
-    @staticmethod
-    def _asking(target: Target, policies: Iterable[Policy]) -> Target:
-        demanded = frozenset[str]().union(*(policy.demands for policy in policies))
-        asked = [check.questions for check in CHECKS if check.name in demanded]
-        return replace(target, questions=frozenset().union(*asked))
+    def each_with_questions(self, targets: Iterable[Target]) -> Iterator[Target]:
+        """The same for each of these targets, of which thousands have the same policies."""
+        questions: dict[tuple[str, ...], frozenset[DnsQuestion]] = {}
+        for target in targets:
+            asked = questions.get(target.policies)
+            if asked is None:
+                asked = questions[target.policies] = _questions(self.policies_of(target))
+            yield _asking(target, asked)
 
     def with_all_questions(self, target: Target) -> Target:
         """The target with the DNS questions of all policies of this judge."""
-        return self._asking(target, self.policies.values())
+        return _asking(target, _questions(self.policies.values()))
 
     def after_scan(
         self, results: Sequence[ScanResult], now: datetime, previous: Sequence[Seen] = ()
@@ -113,6 +117,15 @@ class Judge:
         return Report(
             result, case.facts, last_success, tuple(policy.name for policy in policies), findings, today(case)
         )
+
+
+def _questions(policies: Iterable[Policy]) -> frozenset[DnsQuestion]:
+    demanded = frozenset[str]().union(*(policy.demands for policy in policies))
+    return frozenset[DnsQuestion]().union(*(check.questions for check in CHECKS if check.name in demanded))
+
+
+def _asking(target: Target, questions: frozenset[DnsQuestion]) -> Target:
+    return target if target.questions == questions else replace(target, questions=questions)
 
 
 def seen_after(results: Sequence[ScanResult], now: datetime, previous: Sequence[Seen] = ()) -> tuple[Seen, ...]:

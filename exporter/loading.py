@@ -21,6 +21,7 @@ class Loaded:
     """A configuration that was read and checked.
 
     Attributes:
+        config: without the settings of targets.
         setup: the settings that it leads to, with all targets.
         staged: its sources of targets.
         groups: what these had found, as it is in the setup.
@@ -63,7 +64,7 @@ class Loader:
         """
         groups = staged.groups
         lister, listing, setup = self.setup_of(config, groups)
-        return Loaded(config, setup, staged, groups, lister, listing)
+        return Loaded(config.without_targets(), setup, staged, groups, lister, listing)
 
     def setup_of(self, config: Config, groups: Mapping[str, Sequence[Group]]) -> tuple[Lister, TargetList, Setup]:
         """What a configuration leads to with these lists of its sources.
@@ -95,6 +96,6 @@ class Loader:
         return listing if self.shard is None else self.shard.part_of(listing)
 
     def _with_targets(self, setup: Setup, listing: TargetList) -> Setup:
-        before, asking = self._in_use().targets, map(setup.judge.with_questions, listing.targets)
+        before, asking = self._in_use().targets, setup.judge.each_with_questions(listing.targets)
         targets = {one.name: old if (old := before.get(one.name)) == one else one for one in asking}
         return replace(setup, targets=targets)

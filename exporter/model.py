@@ -3,6 +3,7 @@
 Facts say what was seen, findings what that means; a `Report` contains both. `None` always means "unknown", never "no".
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -112,6 +113,7 @@ class Reason(StrEnum):
     HTTP_ERROR = "http_error"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     WORKER_CRASHED = "worker_crashed"
+    LIBRARY_UNAVAILABLE = "library_unavailable"
     BLOCKED = "blocked"
     NO_WORKER = "no_worker"
     INTERNAL = "internal"
@@ -264,10 +266,15 @@ class Target:
         return is_ip(self.host)
 
 
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IP4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+"""IPv4 literals have one spelling."""
+
+
 def is_ip(text: str) -> bool:
     """Whether the text is an IPv4 or IPv6 literal (without brackets)."""
-    if ":" not in text and not text[-1:].isdigit():  # most hosts; lists have thousands of them
-        return False
+    if ":" not in text:  # most hosts; lists have thousands of them
+        return _IP4.fullmatch(text) is not None
     try:
         ip_address(text)
     except ValueError:

@@ -228,11 +228,16 @@ class Publisher:
         before, after = self.setup.targets, setup.targets
         if setup.judge is not self.setup.judge or setup.full is not self.setup.full:
             return {*before, *after}
-        return {name for name in before.keys() | after.keys() if before.get(name) is not after.get(name)}
+        return {*(name for name, one in after.items() if before.get(name) is not one), *(before.keys() - after.keys())}
 
     def kept(self, setup: Setup) -> set[str]:
         """The names of the current targets that are still the same service in this setup."""
-        return {name for name, known in self.setup.targets.items() if same_service(setup.targets.get(name), known)}
+        after = setup.targets
+        return {
+            name
+            for name, known in self.setup.targets.items()
+            if (one := after.get(name)) is known or same_service(one, known)
+        }
 
     def _is_known(self, name: str, kept: Collection[str]) -> bool:
         """Whether the target has results that stay."""
@@ -393,8 +398,6 @@ class Publisher:
 
 def same_service(one: Target | None, other: Target | None) -> bool:
     """Whether two targets of one name are the same service, so that facts about one apply to the other."""
-    if one is other:  # as most of a list of ten thousand
-        return one is not None
     return one is not None and other is not None and _service(one) == _service(other)
 
 

@@ -144,6 +144,7 @@ CAUSES: Mapping[Reason, str] = MappingProxyType(
         Reason.HTTP_ERROR: "the server does not speak HTTP",
         Reason.DEADLINE_EXCEEDED: "the time limit of the scan is over",
         Reason.WORKER_CRASHED: "a worker process ended",
+        Reason.LIBRARY_UNAVAILABLE: "a library cannot be loaded",
         Reason.BLOCKED: "the server blocks scans",
         Reason.NO_WORKER: "no worker of its zone scans it",
         Reason.INTERNAL: "an error of the exporter",

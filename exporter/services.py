@@ -187,6 +187,8 @@ def address_literal(address: str) -> str:
 
 def _normal_address(text: str) -> str:
     """The usual spelling (RFC 5952), so that two spellings are not two targets."""
+    if ":" not in text:
+        return text
     address = ip_address(text)
     zone = address.scope_id if isinstance(address, IPv6Address) else None
     if zone is not None and not _ZONE.fullmatch(zone):  # the standard library accepts anything, also line ends

@@ -6,12 +6,13 @@ is judged again. What cannot be read is judged again, too.
 """
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,34 @@ from exporter.fleet import KeyWord
 from exporter.metrics import FAMILIES, Lines
 from exporter.model import Target
 from exporter.store.saved import Saved
-from exporter.summaries import LatestVerdicts, shared
+from exporter.summaries import AddressSummary, LatestVerdicts, shared, with_addresses
 
 _PACKAGE = Path(__file__).parent
 _LEVEL = 1
 _MOST_NEIGHBOURS = 100
 """Neighbours of a target whose keys are not all known. With more, it is judged again."""
-_FAMILY = {family.name: family for family in FAMILIES}
+_PLACES = {family: place for place, family in enumerate(FAMILIES)}
+_MARK = "\0"
+"""Stands for the labels of the target in the stored text."""
 
 
 class UnstableError(TypeError):
     """The value is of a class whose contents are not known."""
+
+
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, date, datetime, timedelta})
+"""Classes of which equal values, and no others, have the same `repr` in all processes."""
+
+
+_names: dict[type, str] = {}
+_compared: dict[type, tuple[str, ...]] = {}
+
+
+def _named(kind: type) -> str:
+    name = _names.get(kind)
+    if name is None:
+        name = _names[kind] = str(kind)
+    return name
 
 
 def stable(value: object) -> object:
@@ -41,25 +59,29 @@ def stable(value: object) -> object:
     Raises:
         UnstableError: that is not known of its class.
     """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
     match value:
         case Enum():
-            return str(type(value)), repr(value.value)
-        case None | bool() | int() | float() | str() | bytes() | date() | timedelta() | Path():
-            return str(type(value)), repr(value)
+            return _named(kind), stable(value.value)
+        case str() | Path():
+            return _named(kind), str(value)
         case set() | frozenset():
             return "set", sorted(repr(stable(one)) for one in value)
         case tuple() | list():
-            return str(type(value)), [stable(one) for one in value]
+            return _named(kind), [stable(one) for one in value]
         case Mapping():
             return "map", [(stable(key), stable(part)) for key, part in value.items()]
         case BaseModel():
-            return str(type(value)), [(name, stable(getattr(value, name))) for name in type(value).model_fields]
+            return _named(kind), [(name, stable(getattr(value, name))) for name in type(value).model_fields]
         case _:
             if not is_dataclass(value):
-                raise UnstableError(type(value))
-            return str(type(value)), [
-                (one.name, stable(getattr(value, one.name))) for one in fields(value) if one.compare
-            ]
+                raise UnstableError(kind)
+            names = _compared.get(kind)
+            if names is None:
+                names = _compared[kind] = tuple(one.name for one in fields(value) if one.compare)
+            return _named(kind), [stable(getattr(value, name)) for name in names]
 
 
 @cache
@@ -134,27 +156,37 @@ class StoredHead:
         return self.judged_at <= now and (self.changes_at is None or now < self.changes_at)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredBody:
-    """What is shown.
-
-    Attributes:
-        lines: by the names of their families.
-    """
-
-    lines: dict[str, str]
-    judged: LatestVerdicts
-
-
-_HEAD, _BODY = TypeAdapter(StoredHead), TypeAdapter(StoredBody)
+_HEAD, _ADDRESSES = TypeAdapter(StoredHead), TypeAdapter(tuple[AddressSummary, ...])
+_VERDICTS = TypeAdapter(LatestVerdicts)
+_LAYOUT = TypeAdapter(tuple[str, list[tuple[int, int]]])
+"""A text that `_MARK` stands for; the place in `FAMILIES`, and the length, of the lines of each family."""
 _OPTIONS: dict[str, Any] = {"fallback": dict, "warnings": False}  # mapping proxies
 
 
 def pack(head: StoredHead, lines: Lines, judged: LatestVerdicts) -> bytes:
-    """The stored form."""
-    body = StoredBody({family.name: text for family, text in lines.items()}, judged)
-    start = _HEAD.dump_json(head, **_OPTIONS)
-    return start + b"\n" + zlib.compress(_BODY.dump_json(body, **_OPTIONS), _LEVEL)
+    """The stored form: the head, and what is shown.
+
+    What is shown is read ten thousand times at a start. So the labels that each line has, half of the text, are there
+    once, and what many targets have in common is a part of its own.
+    """
+    text, often = "".join(lines.values()), _often(lines)
+    if often and _MARK not in text:
+        text = text.replace(often, _MARK)
+    else:
+        often = ""
+    body = (
+        _VERDICTS.dump_json(replace(judged, addresses=()), **_OPTIONS),
+        _ADDRESSES.dump_json(judged.addresses, **_OPTIONS),
+        _LAYOUT.dump_json((often, [(_PLACES[family], len(part)) for family, part in lines.items()])),
+        text.encode(),
+    )
+    return _HEAD.dump_json(head, **_OPTIONS) + b"\n" + zlib.compress(b"\n".join(body), _LEVEL)
+
+
+def _often(lines: Lines) -> str:
+    """The text that follows the first brace of all lines: the labels of the target."""
+    first = (text.partition("\n")[0].partition("{")[2] for text in lines.values() if text)
+    return commonprefix([*first])  # noqa: RUF071 - of texts that are not paths
 
 
 def head_of(packed: bytes) -> StoredHead | None:
@@ -168,7 +200,31 @@ def head_of(packed: bytes) -> StoredHead | None:
 def body_of(packed: bytes) -> tuple[Lines, LatestVerdicts] | None:
     """What is shown; None if it cannot be read."""
     try:
-        body = _BODY.validate_json(zlib.decompress(packed.partition(b"\n")[2]))
-        return {_FAMILY[name]: text for name, text in body.lines.items()}, shared(body.judged)
-    except (ValidationError, zlib.error, KeyError):
+        verdicts, addresses, layout, text = zlib.decompress(packed.partition(b"\n")[2]).split(b"\n", 3)
+        judged = with_addresses(_verdicts(verdicts), _ADDRESSES.validate_json(addresses))
+        return _lines(text.decode(), *_LAYOUT.validate_json(layout)), judged
+    except (ValueError, zlib.error, IndexError):  # pydantic's errors are a ValueError
         return None
+
+
+@lru_cache(maxsize=256)
+def _verdicts(text: bytes) -> LatestVerdicts:
+    """Verdicts without addresses. Most targets of a fleet have the same ones."""
+    return shared(_VERDICTS.validate_json(text))
+
+
+def _lines(text: str, often: str, layout: Sequence[tuple[int, int]]) -> Lines:
+    """The lines by their families.
+
+    Raises:
+        ValueError: the layout is that of another text.
+        IndexError: there is no such family.
+    """
+    text = text.replace(_MARK, often) if often else text
+    lines, begin = {}, 0
+    for place, length in layout:
+        lines[FAMILIES[place]] = text[begin : begin + length]
+        begin += length
+    if begin != len(text):
+        raise ValueError("the text has another length")
+    return lines

@@ -290,15 +290,24 @@ def judged_of(reports: Sequence[Report]) -> LatestVerdicts:
 
 
 def shared(judged: LatestVerdicts) -> LatestVerdicts:
-    """The same, with the parts that other targets have, too."""
+    """The same, with verdicts and words that other targets have, too."""
     verdicts = tuple(_verdict_kept(*one) for one in judged.verdicts)
     return LatestVerdicts(
-        tuple(replace(one, failures=_failures_kept(tuple(map(tuple, one.failures)))) for one in judged.addresses),
+        judged.addresses,
         _compliant_kept(tuple(judged.compliant.items())),
         _verdicts_kept(verdicts),
         judged.worst and _words_kept(*judged.worst),
         judged.unknown and _words_kept(*judged.unknown),
     )
+
+
+def with_addresses(judged: LatestVerdicts, addresses: Sequence[AddressSummary]) -> LatestVerdicts:
+    """The same with these addresses, which share parts with those of other targets."""
+    kept = tuple(
+        replace(one, failures=_failures_kept(tuple(map(tuple, one.failures)))) if one.failures else one
+        for one in addresses
+    )
+    return LatestVerdicts(kept, judged.compliant, judged.verdicts, judged.worst, judged.unknown)
 
 
 def _verdict_of(finding: Finding) -> VerdictOf:

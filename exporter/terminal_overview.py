@@ -51,6 +51,7 @@ def print_overview(
     """
     if len(targets) == 1 and not not_scanned:
         _print_one(console, targets[0], explain=explain)
+        _print_more(console, targets, explain=explain)
         return
     first_line = result_line(targets, not_scanned)
     with console.capture() as capture:
@@ -64,10 +65,19 @@ def print_overview(
             print_reports(console, [report for of_target in targets for report in of_target], explain=explain)
         else:
             _print_details(console, targets, explain=explain)
+        _print_more(console, targets, explain=explain)
     text = capture.get().rstrip("\n") + "\n"
     console.file.write(text)
     if text.count("\n") > _LONG:
         console.print(Text(f"\n{first_line}", "bold"), soft_wrap=True)
+
+
+def _print_more(console: Console, targets: Sequence[Sequence[Report]], *, explain: bool) -> None:
+    """What explains the checks themselves, if one of them was explained."""
+    findings = (finding for of_target in targets for report in of_target for finding in report.findings)
+    if explain and any(finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN} for finding in findings):
+        more = "tls-posture-exporter explain CHECK says why a check matters, and which policies ask for it."
+        console.print(Trimmed(Text(more)))
 
 
 def print_list(console: Console, targets: Sequence[Sequence[Report]]) -> None:

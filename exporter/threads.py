@@ -180,7 +180,8 @@ LISTS = Pool("lists", 2)
 """Making lists of targets of what sources found, and writing these lists to disk."""
 
 REPORTS = Pool("reports", 1)
-"""Making documents of reports. With one thread, those who ask for them use one processor and no more."""
+"""Making documents: reports, and the archive of the source. With one thread, those who ask for them use one processor
+and no more."""
 
 PASSWORDS = Pool("passwords", 1)
 """Hashes of passwords of web clients. With one thread, those who try many use one processor and no more."""

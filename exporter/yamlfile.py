@@ -67,14 +67,34 @@ class StrictForm(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Loader(yaml.CSafeLoader):
-    """The safe loader with our scalars."""
+class _DeepError(Exception):
+    """Nodes are nested deeper than any of our files."""
+
+
+class _Bounded(yaml.CSafeLoader):
+    """The safe loader, which stops before the recursion of PyYAML gets deep. PyYAML calls both hooks for each node."""
+
+    _depth = 0
+
+    def descend_resolver(self, _parent: yaml.Node | None, _index: object) -> None:
+        """Count the level of the node that PyYAML is about to build."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH + 1:  # scalars are one level below the deepest list or mapping
+            raise _DeepError
+
+    def ascend_resolver(self) -> None:
+        """Leave the node."""
+        self._depth -= 1
+
+
+class _Loader(_Bounded):
+    """The loader with our scalars."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own protocol
 
 
-class _TextLoader(yaml.CSafeLoader):
-    """The safe loader without numbers and truth values: `1`, `1.50` and `true` are text, as they are written."""
+class _TextLoader(_Bounded):
+    """The loader without numbers and truth values: `1`, `1.50` and `true` are text, as they are written."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own protocol
 
@@ -232,10 +252,11 @@ def parse_document(file: str, text: str, *, only_text: bool = False) -> Document
     Raises:
         ConfigError: it is not YAML, or is YAML made to exhaust its reader.
     """
+    loader = _TextLoader if only_text else _Loader
     try:
-        loader = _TextLoader if only_text else _Loader
-        _refuse_depth(file, text, loader)
         return Document(file, yaml.compose(text, Loader=loader), len(text) + SPARE_NODES)
+    except _DeepError:
+        raise ConfigError([_too_deep(file, text, loader)]) from None
     except yaml.MarkedYAMLError as error:
         what = ", ".join(str(part) for part in (error.context, error.problem) if part)
         raise ConfigError(
@@ -247,13 +268,15 @@ def parse_document(file: str, text: str, *, only_text: bool = False) -> Document
         raise ConfigError([Problem(file, line, column, "", f"not valid YAML: {error.reason}")]) from error
 
 
-def _refuse_depth(file: str, text: str, loader: type[yaml.CSafeLoader]) -> None:
-    """Check the depth by events, which come one by one and need no stack; nodes do."""
-    depth = 0
+def _too_deep(file: str, text: str, loader: type[yaml.CSafeLoader]) -> Problem:
+    """The problem at the first list or mapping that is too deep; events come one by one and need no stack."""
+    depth, mark = 0, None
     for event in yaml.parse(text, Loader=loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise ConfigError([_at(file, event.start_mark, (), f"nested deeper than {MAX_DEPTH} levels")])
+            mark = event.start_mark
+            break
+    return _at(file, mark, (), f"nested deeper than {MAX_DEPTH} levels")
 
 
 _MESSAGES = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.processes import find_program
+from tests.support.processes import find_program, free_port, running
 
 FOLDER = Path(__file__).parent.parent / "prometheus"
 FILE = FOLDER / "alertmanager.example.yml"
@@ -47,6 +47,18 @@ def amtool(*arguments: str) -> tuple[bool, str]:
 def test_amtool_finds_nothing_wrong() -> None:
     good, said = amtool("check-config", FILE.name)
     assert good, said
+
+
+@pytest.mark.real
+def test_alertmanager_starts_with_it_without_a_warning(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "alertmanager.log"
+    command = [find_program("prometheus-alertmanager"), f"--config.file={FILE}", f"--storage.path={tmp_path}/alerts"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", "--log.format=json"]
+    with running(command, log, port=port):
+        pass  # it loads the configuration before it listens
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert "Completed loading of configuration file" in {line.get("msg") for line in lines}
+    assert [line for line in lines if line["level"].lower() != "info"] == []
 
 
 @pytest.mark.real

@@ -17,7 +17,7 @@ PAGE = (Path(__file__).parent.parent / "docs" / "command-line.md").read_text(enc
 FILES = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", PAGE, flags=re.DOTALL))
 SHELL = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL) for line in block.splitlines()]
 SESSIONS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", PAGE, flags=re.DOTALL)
-SCANS = ("serve", "scan", "report", "worker", "demo")
+SCANS = ("serve", "scan", "report", "worker", "demo", "healthcheck")
 """What starts servers, asks others or reads their folders is only parsed here."""
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from exporter.cli.parser import DEFAULT_ADDRESS
-from exporter.web import parse_address
+from exporter.cli.parser import DEFAULT_ADDRESS, make_parser
+from exporter.listen_address import parse_address
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -98,14 +98,14 @@ def test_exposes_the_default_port() -> None:
     assert int(_only("EXPOSE", FINAL)) == PORT
 
 
-def test_health_check_is_python_that_asks_the_default_port() -> None:
+def test_health_check_is_a_command_of_ours_in_exec_form_that_ends_in_time() -> None:
     flags, form = _only("HEALTHCHECK", FINAL).split(" CMD ")
-    assert "--timeout=" in flags
-    python, *options, code = json.loads(form)
-    assert (python, options) == ("python3", ["-I", "-c"])
-    compile(code, "HEALTHCHECK", "exec")
-    assert f"'127.0.0.1', {PORT}," in code
-    assert "'/-/healthy'" in code
+    [seconds] = re.findall(r"--timeout=(\d+)s", flags)
+    program, *arguments = json.loads(form)
+    assert [program] == json.loads(_only("ENTRYPOINT", FINAL))
+    options = make_parser().parse_args(arguments)
+    assert options.module == "healthcheck"
+    assert options.timeout.total_seconds() < int(seconds)
 
 
 def test_everything_downloaded_has_a_hash() -> None:
@@ -164,19 +164,37 @@ def test_dockerignore_keeps_out(path: str) -> None:
 def test_final_image_has_python_and_certificates_only() -> None:
     assert FINAL[0].text == "runtime"
     assert "RUN" not in {one.name for one in FINAL}
+    assert "SHELL" not in {one.name for one in INSTRUCTIONS}
     [start] = [i for i, one in enumerate(INSTRUCTIONS) if one.text.endswith(" AS runtime")]
+    assert INSTRUCTIONS[start + 1].text.startswith("SOURCE_DATE_EPOCH=")
+    start += 1
     command = INSTRUCTIONS[start + 1].text
     [packages] = re.findall(r"apt-get install --yes --no-install-recommends ([^&]*)&&", command)
     assert packages.split() == ["ca-certificates", "python3"]
     assert "rm -rf /var/lib/apt/lists/*" in command
-    assert INSTRUCTIONS[start + 2].name == "FROM"
+    compiled, following = INSTRUCTIONS[start + 2 : start + 4]
+    assert "--invalidation-mode unchecked-hash /usr/lib/python3" in compiled.text
+    assert following.name == "FROM"
+
+
+def test_bytecode_does_not_depend_on_times() -> None:
+    compiled = [command for one in INSTRUCTIONS for command in one.text.split("&&") if "compileall" in command]
+    assert len(compiled) == 2
+    for command in compiled:
+        assert "--invalidation-mode unchecked-hash" in command
+        assert "PYTHONHASHSEED=0" in command
+
+
+def test_the_page_says_the_size_that_the_build_allows() -> None:
+    [most] = re.findall(r"^most_mib=(\d+)$", (ROOT / "tools/make-image").read_text(encoding="utf-8"), re.MULTILINE)
+    assert f"at most {most} MiB" in (ROOT / "docs/install.md").read_text(encoding="utf-8")
 
 
 def test_writes_no_bytecode() -> None:
     assert "PYTHONDONTWRITEBYTECODE=1" in _only("ENV", FINAL).split()
 
 
-@pytest.mark.parametrize("name", ["title", "description", "licenses", "version", "revision"])
+@pytest.mark.parametrize("name", ["title", "description", "licenses", "version", "revision", "source", "created"])
 def test_has_the_oci_labels(name: str) -> None:
     labels = dict(word.split("=", 1) for word in shlex.split(_only("LABEL", FINAL)))
     value = labels[f"org.opencontainers.image.{name}"]

@@ -14,6 +14,7 @@ from exporter.facts.dns import DnsFacts
 from exporter.facts.handshake import HandshakeFacts, ServedChain
 from exporter.facts.http import HttpFacts
 from exporter.facts.vulnerabilities import VulnerabilityFacts
+from exporter.judge import Judge
 from exporter.judging.check import Outcome
 from exporter.model import (
     Addresses,
@@ -448,3 +449,13 @@ def test_the_dns_is_asked_for_what_the_policy_needs_and_no_more() -> None:
     demand = {"severity": "info", "source": "x", "required": True}
     dane = replace(KOPANO, demands={"dane": (DaneDemand.model_validate(demand),)})
     assert judge_by(dane).with_questions(target).questions == {DnsQuestion.TLSA}
+
+
+def test_each_target_asks_what_its_own_policies_need() -> None:
+    demand = DaneDemand.model_validate({"severity": "info", "source": "x", "required": True})
+    judge = Judge({"plain": KOPANO, "dane": replace(KOPANO, demands={"dane": (demand,)})})
+    targets = [replace(make_target(), policies=policies) for policies in (("plain",), ("dane",), ("plain", "dane"))]
+    asking = list(judge.each_with_questions([*targets, *targets]))
+    assert asking == [judge.with_questions(target) for target in [*targets, *targets]]
+    assert [len(target.questions) for target in asking] == [0, 1, 1] * 2
+    assert asking[0] is targets[0]

@@ -1,9 +1,12 @@
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from exporter.model import Facts, Finding, Report, Severity, Verdict
+from exporter.model import Facts, Finding, Report, Severity, Verdict, is_ip
 from tests.support.facts import report, result
 from tests.support.targets import NOW, make_target
 
@@ -146,3 +149,20 @@ def test_a_report_is_about_the_target_that_was_scanned() -> None:
     target = make_target(name="other")
     assert report(target=target).target is target
     assert report(target=target).result.duration_seconds == 1.5
+
+
+def _is_read(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+@given(
+    st.ip_addresses().map(str)
+    | st.from_regex(r"[0-9]{1,4}(\.[0-9]{1,4}){2,4}", fullmatch=True)
+    | st.text("0123456789.:/% \n\N{ARABIC-INDIC DIGIT ONE}a", max_size=12)
+)
+def test_literals_are_those_that_the_standard_library_reads(text: str) -> None:
+    assert is_ip(text) == _is_read(text)

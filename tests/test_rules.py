@@ -32,7 +32,7 @@ GROUPS: list[dict[str, Any]] = yaml.load(FILE.read_text(encoding="utf-8"), yaml.
 
 SCRAPE_LABELS = {"job", "instance", "namespace"}
 """Those of Prometheus; `namespace` on Kubernetes only."""
-RUNBOOKS = "https://runbooks.example.com/tls-posture/"
+HANDBOOK = "https://handbook.example.com/tls-posture/"
 HOLD = "[1h]"
 GO = {"GOGC": "1600", "GOMEMLIMIT": "512MiB"}
 """Go searches for garbage less often than by default, up to this memory: a third of promtool's CPU."""
@@ -264,7 +264,7 @@ def test_alerts_are_labelled_and_described(alert: Alert) -> None:
     assert "{{ $labels." in notes["description"]
     assert notes["description"].endswith(".")
     assert "\n" not in notes["description"]
-    assert notes["runbook_url"] == f"{RUNBOOKS}{alert.name}.md"
+    assert notes["runbook_url"] == f"{HANDBOOK}runbooks/{alert.name}.html"
 
 
 def test_only_alerts_about_the_exporter_name_no_target() -> None:

@@ -1,6 +1,7 @@
 """What a start shows without a judgement: the same as a judgement, or the target is judged."""
 
 import asyncio
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -11,13 +12,13 @@ import pytest
 
 from exporter.config.relabelling import RelabelSettings
 from exporter.facts.handshake import HandshakeFacts
-from exporter.fleet import KeyIndex
+from exporter.fleet import KeyIndex, KeyWord
 from exporter.judge import Judge
-from exporter.metrics import Exposition, OwnMetrics
-from exporter.model import Facts, Report, Target
+from exporter.metrics import FAMILIES, Exposition, OwnMetrics
+from exporter.model import Facts, Family, Report, Target
 from exporter.policies import load_policy, shipped
 from exporter.publisher import Publisher, Setup
-from exporter.shown import UnstableError, digest_of, head_of, stable
+from exporter.shown import StoredHead, UnstableError, body_of, digest_of, head_of, pack, stable
 from exporter.store import Store
 from exporter.store.database import Database
 from tests.support.facts import KOPANO, certificates, deployment, facts, good_facts, handshake, result
@@ -206,6 +207,42 @@ def test_a_form_that_cannot_be_read_leads_to_a_judgement(tmp_path: Path, judged:
     assert judged.names == ["one"]
     assert second.page() == first.page()
     second.end()
+
+
+FIRST, SECOND = FAMILIES[3], FAMILIES[7]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        {},
+        {FIRST: ""},
+        {FIRST: 'a{target="x",b="1"} 1\n'},
+        {FIRST: 'a{target="x",b="1"} 1\na{target="x",b="2"} 0\n', SECOND: 'c{target="x"} 2\n'},
+        {SECOND: 'c{target="x"} 2\n', FIRST: 'a{target="\0"} 1\n'},
+        {FIRST: '\0{target="x"} 1\n', SECOND: '\0{target="x"} 2\n'},
+        {FIRST: 'a{target="\N{SNOWMAN}"} 1\n', SECOND: "b 2\n"},
+        {FIRST: 'a{target="\N{SNOWMAN}"} 1\n', SECOND: 'b{target="\N{SNOWMAN}"} 1\n'},
+    ],
+)
+def test_every_text_is_read_as_it_was_stored(lines: dict[Family, str], tmp_path: Path) -> None:
+    life = before(tmp_path, *GOOD)
+    judged = life.publisher.summary("one")
+    assert judged is not None
+    assert judged.judged is not None
+    head = StoredHead("key", "", NOW, None, KeyWord(), None, NOW, None)
+    assert body_of(pack(head, lines, judged.judged)) == (lines, judged.judged)
+
+
+def test_a_body_with_the_layout_of_another_text_cannot_be_read(tmp_path: Path) -> None:
+    life = before(tmp_path, *GOOD)
+    judged = life.publisher.summary("one")
+    assert judged is not None
+    assert judged.judged is not None
+    packed = pack(StoredHead("key", "", NOW, None, KeyWord(), None, NOW, None), {FIRST: "a 1\n"}, judged.judged)
+    start, _, body = packed.partition(b"\n")
+    assert body_of(start + b"\n" + zlib.compress(zlib.decompress(body) + b"b")) is None
+    assert body_of(start + b"\n" + body[:-9]) is None
 
 
 def test_a_scan_that_ends_first_replaces_what_was_stored(tmp_path: Path) -> None:

@@ -167,6 +167,13 @@ def test_five_hundred_targets_are_one_line_each_and_what_they_share_is_said_once
     assert "and 45 more  (50 with the same" in text.replace("\n", " ")
 
 
+def test_explanations_end_with_the_command_that_explains_checks() -> None:
+    more = "tls-posture-exporter explain CHECK says why a check matters"
+    assert printed(judged("a.example:443", CRITICAL), explain=True).count(more) == 1
+    assert printed(judged("a.example:443", CRITICAL), *FLEET, verbose=True, explain=True).count(more) == 1
+    assert more not in printed(judged("a.example:443", CRITICAL))
+
+
 LONG = "a-name-that-is-much-longer-than-a-terminal-of-eighty-columns-is-wide." * 3 + "example:443"
 
 

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import pytest
 
 from exporter.errors import ExporterError
+from exporter.listen_address import parse_address
 from exporter.metrics import text_page
-from exporter.web import Gate, Sources, make_app, parse_address, serving
+from exporter.web import Gate, Sources, make_app, serving
 
 
 class Answer(NamedTuple):

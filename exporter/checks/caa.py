@@ -78,6 +78,10 @@ def _authority(deployment: Deployment) -> KnownAuthority | None:
 
 CHECK = Check(
     name="caa",
+    why=(
+        "Without CAA records, every CA that clients trust may issue a certificate for the name. With them, "
+        "only those that you name."
+    ),
     demand=CaaDemand,
     verdict=_judge,
     asks=lambda _demand: "CAA records that restrict who may issue",

@@ -85,6 +85,7 @@ def _by_name(verdicts: CaaIssuer) -> Iterator[KnownAuthority]:
 
 CHECK = Check(
     name="caa_issuer",
+    why="If the records do not allow the CA that you use, it has to refuse the next renewal.",
     demand=CaaIssuerDemand,
     verdict=_judge,
     asks=lambda _demand: "an issuer that the CAA records allow",

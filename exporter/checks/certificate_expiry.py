@@ -93,6 +93,10 @@ def _remedy(case: Case, _demand: CertificateExpiryDemand, outcome: Outcome) -> t
 
 CHECK = Check(
     name="certificate_expiry",
+    why=(
+        "When a certificate expires, the service is down for its clients. Little time left means that a "
+        "renewal has not worked."
+    ),
     demand=CertificateExpiryDemand,
     verdict=_judge,
     asks=lambda demand: (

@@ -97,4 +97,14 @@ def _wanted(demand: CertificateKeyDemand, day: AnyDay) -> WantedKey:
     )
 
 
-CHECK = Check(name="certificate_key", demand=CertificateKeyDemand, verdict=_judge, asks=_asks, remedy=_remedy)
+CHECK = Check(
+    name="certificate_key",
+    why=(
+        "The public key is in the certificate. A private key can be computed from a public key that is too "
+        "short: RSA with 829 bits was factored in 2020."
+    ),
+    demand=CertificateKeyDemand,
+    verdict=_judge,
+    asks=_asks,
+    remedy=_remedy,
+)

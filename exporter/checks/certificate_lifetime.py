@@ -49,6 +49,11 @@ def _remedy(case: Case, demand: CertificateLifetimeDemand, outcome: Outcome) -> 
 
 CHECK = Check(
     name="certificate_lifetime",
+    why=(
+        "A stolen key is of use until its certificate ends, because few clients check revocation. Public CAs "
+        "may issue for at most 200 days since March 2026, and for 47 days from March 2029 (CA/Browser Forum, "
+        "ballot SC-081v3)."
+    ),
     demand=CertificateLifetimeDemand,
     verdict=_judge,
     asks=lambda demand: f"a certificate made for {demand.max_days:g} days at most",

@@ -100,5 +100,13 @@ def _signed(certificate: ServedCertificate) -> str:
 
 
 CHECK = Check(
-    name="certificate_signature", demand=CertificateSignatureDemand, verdict=_judge, asks=_asks, remedy=_remedy
+    name="certificate_signature",
+    why=(
+        "With a collision of the hash, a certificate can be forged. That was done with MD5 in 2008, and a "
+        "collision of SHA-1 with chosen prefixes was computed in 2020."
+    ),
+    demand=CertificateSignatureDemand,
+    verdict=_judge,
+    asks=_asks,
+    remedy=_remedy,
 )

@@ -76,6 +76,10 @@ def _advice(case: Case, one: Deployment, reasons: Container[str]) -> Iterator[st
 
 CHECK = Check(
     name="certificate_valid",
+    why=(
+        "Clients refuse a certificate that has expired, has another name, or does not lead to a root that "
+        "they trust: programs fail, and people get used to ignoring warnings."
+    ),
     demand=CertificateValidDemand,
     verdict=_judge,
     asks=lambda _demand: "a certificate that clients take",

@@ -86,6 +86,10 @@ def _without_chacha(facts: HandshakeFacts) -> tuple[str, ...]:
 
 CHECK = Check(
     name="cipher_order",
+    why=(
+        "If the client's order decides, a client with a poor order gets a weaker suite than the best one that "
+        "both sides have."
+    ),
     demand=CipherOrderDemand,
     verdict=_judge,
     asks=lambda demand: f"{_MEANT[demand.required]} decides",

@@ -233,6 +233,10 @@ def _both(entry: SuiteItem, rules: Rules, protocol: Protocol, name: str) -> bool
 
 CHECK = Check(
     name="cipher_suites",
+    why=(
+        "The suite decides how traffic is encrypted. A client that is old or badly configured gets a weak "
+        "suite if the server accepts one."
+    ),
     demand=CipherSuitesDemand,
     verdict=_judge,
     asks=_asks,

@@ -91,4 +91,14 @@ def _remedy(_case: Case, _demand: ClientsDemand, outcome: Outcome) -> tuple[Reme
     )
 
 
-CHECK = Check(name="clients", demand=ClientsDemand, verdict=_judge, asks=_asks, remedy=_remedy)
+CHECK = Check(
+    name="clients",
+    why=(
+        "A stricter configuration locks old clients out. This check says which clients have to get in, and "
+        "which must not."
+    ),
+    demand=ClientsDemand,
+    verdict=_judge,
+    asks=_asks,
+    remedy=_remedy,
+)

@@ -30,6 +30,7 @@ def _remedy(case: Case, _demand: CompressionDemand, _outcome: Outcome) -> tuple[
 
 CHECK = Check(
     name="compression",
+    why="The length of compressed data depends on what is in it. CRIME reads cookies in this way.",
     demand=CompressionDemand,
     verdict=_judge,
     asks=lambda demand: "TLS compression may be accepted" if demand.allowed else "no TLS compression",

@@ -79,6 +79,10 @@ def _remedy(case: Case, _demand: DaneDemand, _outcome: Outcome) -> tuple[Remedy,
 
 CHECK = Check(
     name="dane",
+    why=(
+        "Mail servers that support DANE verify certificates by TLSA records (RFC 7672). They do not deliver "
+        "mail where no record matches."
+    ),
     demand=DaneDemand,
     verdict=_judge,
     asks=lambda _demand: "signed TLSA records that fit the certificates",

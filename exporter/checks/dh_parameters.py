@@ -77,4 +77,14 @@ def _remedy(case: Case, demand: DhParametersDemand, _outcome: Outcome) -> tuple[
     return remedies(case, dh_change(demand.min_bits or SOUND_PRIME_BITS))
 
 
-CHECK = Check(name="dh_parameters", demand=DhParametersDemand, verdict=_judge, asks=_asks, remedy=_remedy)
+CHECK = Check(
+    name="dh_parameters",
+    why=(
+        "Primes of 1024 bits and less can be broken, and the work for one prime serves against all servers "
+        "that use it (Logjam, CVE-2015-4000)."
+    ),
+    demand=DhParametersDemand,
+    verdict=_judge,
+    asks=_asks,
+    remedy=_remedy,
+)

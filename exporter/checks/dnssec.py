@@ -42,6 +42,10 @@ def _remedy(case: Case, _demand: DnssecDemand, _outcome: Outcome) -> tuple[Remed
 
 CHECK = Check(
     name="dnssec",
+    why=(
+        "Without signatures, someone who can change answers of the DNS decides where clients connect, and may "
+        "get a certificate for the name."
+    ),
     demand=DnssecDemand,
     verdict=_judge,
     asks=lambda _demand: "records of the host that are signed by DNSSEC",

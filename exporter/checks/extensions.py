@@ -167,4 +167,15 @@ def _remedy(case: Case, _demand: ExtensionsDemand, outcome: Outcome) -> tuple[Re
     return remedies(case, *extensions_change({**missing, **surplus}))
 
 
-CHECK = Check(name="extensions", demand=ExtensionsDemand, verdict=_judge, asks=_asks, remedy=_remedy)
+CHECK = Check(
+    name="extensions",
+    why=(
+        "Some extensions close holes of the protocols before TLS 1.3, such as secure renegotiation (RFC 5746) "
+        "and the extended master secret (RFC 7627). Others, such as heartbeat, are hardly used and have had "
+        "holes themselves."
+    ),
+    demand=ExtensionsDemand,
+    verdict=_judge,
+    asks=_asks,
+    remedy=_remedy,
+)

@@ -65,6 +65,7 @@ def _remedy(case: Case, _demand: ForwardSecrecyDemand, outcome: Outcome) -> tupl
 
 CHECK = Check(
     name="forward_secrecy",
+    why=("Without forward secrecy, everyone who gets the private key later can decrypt what was recorded before."),
     demand=ForwardSecrecyDemand,
     verdict=_judge,
     asks=lambda _demand: "only cipher suites with forward secrecy",

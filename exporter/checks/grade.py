@@ -56,4 +56,11 @@ def _remedy(_case: Case, _demand: GradeDemand, outcome: Outcome) -> tuple[Remedy
     return everywhere(f"Fix what lowers the grade: {evidence_text(outcome.evidence) or outcome.summary}.")
 
 
-CHECK = Check(name="grade", demand=GradeDemand, verdict=_judge, asks=_asks, remedy=_remedy)
+CHECK = Check(
+    name="grade",
+    why="Many people know the letter, and it condenses the configuration and the certificate into one value.",
+    demand=GradeDemand,
+    verdict=_judge,
+    asks=_asks,
+    remedy=_remedy,
+)

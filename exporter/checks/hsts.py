@@ -63,6 +63,10 @@ def _remedy(case: Case, demand: HstsDemand, outcome: Outcome) -> tuple[Remedy, .
 
 CHECK = Check(
     name="hsts",
+    why=(
+        "Without HSTS, a browser may ask over plain HTTP first. Someone on the way can answer, and keep the "
+        "visitor away from TLS."
+    ),
     demand=HstsDemand,
     verdict=_judge,
     asks=lambda demand: f"an HSTS header with a max-age of {demand.min_max_age_seconds} seconds or more",

@@ -65,4 +65,14 @@ def _remedy(case: Case, demand: HstsOnErrorsDemand, outcome: Outcome) -> tuple[R
     return remedies(case, header_change(hsts_value(case, demand.min_max_age_seconds), malformed=malformed))
 
 
-CHECK = Check(name="hsts_on_errors", demand=HstsOnErrorsDemand, verdict=_judge, asks=_asks, remedy=_remedy)
+CHECK = Check(
+    name="hsts_on_errors",
+    why=(
+        "The first response that a browser gets may be an error. If it has no HSTS policy, the browser does "
+        "not learn the policy."
+    ),
+    demand=HstsOnErrorsDemand,
+    verdict=_judge,
+    asks=_asks,
+    remedy=_remedy,
+)

@@ -220,6 +220,7 @@ def _remedy(case: Case, _demand: HstsPreloadDemand, outcome: Outcome) -> tuple[R
 
 CHECK = Check(
     name="hsts_preload",
+    why="HSTS protects from the second visit on. With the preload list, the first visit is protected, too.",
     demand=HstsPreloadDemand,
     verdict=_judge,
     asks=lambda _demand: "all that the preload list of browsers asks for",

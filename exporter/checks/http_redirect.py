@@ -45,6 +45,10 @@ def _remedy(case: Case, _demand: HttpRedirectDemand, _outcome: Outcome) -> tuple
 
 CHECK = Check(
     name="http_redirect",
+    why=(
+        "Visitors who type a name may arrive at port 80. The redirect leads them to TLS, and to this host's "
+        "HSTS policy."
+    ),
     demand=HttpRedirectDemand,
     verdict=_judge,
     asks=lambda _demand: "a redirect from http to https on the same host",

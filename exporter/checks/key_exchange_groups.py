@@ -63,5 +63,13 @@ def _remedy(case: Case, demand: KeyExchangeGroupsDemand, _outcome: Outcome) -> t
 
 
 CHECK = Check(
-    name="key_exchange_groups", demand=KeyExchangeGroupsDemand, verdict=_judge, asks=asks_names, remedy=_remedy
+    name="key_exchange_groups",
+    why=(
+        "The group decides how hard it is to find the keys of a session. Traffic that is recorded today can "
+        "be decrypted by a future quantum computer, unless the group is a hybrid such as X25519MLKEM768."
+    ),
+    demand=KeyExchangeGroupsDemand,
+    verdict=_judge,
+    asks=asks_names,
+    remedy=_remedy,
 )

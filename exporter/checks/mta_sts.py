@@ -62,6 +62,10 @@ def _remedy(case: Case, demand: MtaStsDemand, _outcome: Outcome) -> tuple[Remedy
 
 CHECK = Check(
     name="mta_sts",
+    why=(
+        "Without MTA-STS or DANE, someone on the way can remove STARTTLS, and mail between servers goes as "
+        "plain text. TLS reports say which deliveries failed."
+    ),
     demand=MtaStsDemand,
     verdict=_judge,
     asks=lambda demand: f"records of the mail domain for {' and '.join(demand.records)}",

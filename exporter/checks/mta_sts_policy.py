@@ -70,6 +70,10 @@ def _remedy(case: Case, demand: MtaStsPolicyDemand, outcome: Outcome) -> tuple[R
 
 CHECK = Check(
     name="mta_sts_policy",
+    why=(
+        "Senders follow the policy that the DNS record announces. In mode enforce, they do not deliver mail "
+        "to a server that the policy does not name."
+    ),
     demand=MtaStsPolicyDemand,
     verdict=_judge,
     asks=lambda demand: (

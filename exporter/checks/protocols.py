@@ -35,4 +35,14 @@ def _remedy(case: Case, demand: ProtocolsDemand, _outcome: Outcome) -> tuple[Rem
     return remedies(case, protocol_change(facts, to_keep(facts, permitted(demand, day), required)))
 
 
-CHECK = Check(name="protocols", demand=ProtocolsDemand, verdict=_judge, asks=asks_names, remedy=_remedy)
+CHECK = Check(
+    name="protocols",
+    why=(
+        "SSLv2 and SSLv3 are broken (DROWN, POODLE; RFC 6176, RFC 7568). TLS 1.0 and 1.1 rely on MD5 and "
+        "SHA-1, and are deprecated by RFC 8996. Only TLS 1.2 and 1.3 have authenticated encryption."
+    ),
+    demand=ProtocolsDemand,
+    verdict=_judge,
+    asks=asks_names,
+    remedy=_remedy,
+)

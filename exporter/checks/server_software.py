@@ -67,6 +67,7 @@ def _remedy(case: Case, _demand: ServerSoftwareDemand, _outcome: Outcome) -> tup
 
 CHECK = Check(
     name="server_software",
+    why="Holes that are found in software without maintenance stay open.",
     demand=ServerSoftwareDemand,
     verdict=_judge,
     asks=lambda _demand: "software that still gets security fixes",

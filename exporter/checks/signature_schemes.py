@@ -45,4 +45,14 @@ def _remedy(case: Case, demand: SignatureSchemesDemand, _outcome: Outcome) -> tu
     return remedies(case, schemes_change(to_keep(accepted, demand, today(case), SOUND_SCHEMES)))
 
 
-CHECK = Check(name="signature_schemes", demand=SignatureSchemesDemand, verdict=_judge, asks=asks_names, remedy=_remedy)
+CHECK = Check(
+    name="signature_schemes",
+    why=(
+        "The signature proves that the key exchange comes from the server. Collisions of MD5 and SHA-1 can be "
+        "computed (SLOTH, CVE-2015-7575; RFC 9155)."
+    ),
+    demand=SignatureSchemesDemand,
+    verdict=_judge,
+    asks=asks_names,
+    remedy=_remedy,
+)

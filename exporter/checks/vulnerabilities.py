@@ -43,6 +43,10 @@ def _remedy(case: Case, _demand: VulnerabilitiesDemand, outcome: Outcome) -> tup
 
 CHECK = Check(
     name="vulnerabilities",
+    why=(
+        "These attacks are published, some with ready tools. Heartbleed reads memory of the server; ROBOT and "
+        "DROWN decrypt recorded connections."
+    ),
     demand=VulnerabilitiesDemand,
     verdict=_judge,
     asks=lambda demand: f"not open to {listed(demand.forbidden)}",

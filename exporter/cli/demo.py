@@ -4,8 +4,8 @@ import argparse
 import asyncio
 
 from exporter.demo.run import demo
+from exporter.listen_address import parse_address
 from exporter.terminal import output_console
-from exporter.web import parse_address
 
 
 def run(options: argparse.Namespace) -> int:

@@ -71,15 +71,17 @@ def _of_check(check: Check[Demand]) -> RenderableType:
     metrics = [f'{_PASSED}{{check="{check.name}"}}', *(family.name for family in check.families)]
     return Group(
         _title(check.name, "check"),
-        _paragraph(_summary(check)),
+        _paragraph(summary(check)),
+        _paragraph(check.why),
         _section("What policies ask", *asked or [_entry("No policy that comes with the program asks for it.")]),
         _section("How to meet it", *_advice(check, demands)),
         _section("Metrics", *map(_entry, metrics)),
         *([_section("Alerts about the same", *fires)] if fires else []),
+        _handbook(f"checks/{check.name}"),
     )
 
 
-def _summary(check: Check[Demand]) -> str:
+def summary(check: Check[Demand]) -> str:
     """The first sentence of its module, without its name."""
     module = import_module(check.demand.__module__)
     text = re.sub(r"^Check `\w+`: ", "", " ".join(str(module.__doc__).split("\n\n")[0].split()))
@@ -107,7 +109,11 @@ def _of_alert(alert: AlertPage) -> RenderableType:
     page = re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", alert.page)  # links to pages that are not here
     page = re.sub(r"^```\w+$", "```text", page, flags=re.MULTILINE)  # in one colour
     return Group(
-        _title(alert.name, "alert"), *map(_paragraph, (alert.summary, *facts)), Markdown(page, code_theme="ansi_dark")
+        _title(alert.name, "alert"),
+        *map(_paragraph, (alert.summary, *facts)),
+        Markdown(page, code_theme="ansi_dark"),
+        Text(),
+        _handbook(f"runbooks/{alert.name}"),
     )
 
 
@@ -128,11 +134,18 @@ def _of_policy(policy: Policy) -> RenderableType:
     if policy.not_expressed:
         left_out = [_entry(one.rule, one.why, f"source: {one.section}") for one in policy.not_expressed]
         parts.append(_section("What is not judged", *left_out))
+    if policy.name in shipped():
+        parts.append(_handbook(f"policies/{policy.name}"))
     return Group(*parts)
 
 
 def _title(name: str, kind: str) -> RenderableType:
     return Text.assemble((escaped(name), "bold"), f" ({kind})", "\n")
+
+
+def _handbook(page: str) -> RenderableType:
+    """Where the handbook has the same with links. Only its operator knows its URL."""
+    return _section("In the handbook", _entry(f"{page}.html"))
 
 
 def _paragraph(text: str) -> RenderableType:

@@ -50,6 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
         _completion,
         _demo,
         _worker,
+        _healthcheck,
     ):
         command(commands.add_parser)
     return parser
@@ -291,6 +292,26 @@ def _worker(add: Add) -> None:
         help="address of /metrics, repeatable (default: none)",
     )
     command.set_defaults(module="worker")
+
+
+def _healthcheck(add: Add) -> None:
+    command = add("healthcheck", parents=[_logging("error")], help="say whether a daemon on this machine answers")
+    command.add_argument(
+        "--web.listen-address",
+        dest="listen_address",
+        action="append",
+        metavar="ADDRESS",
+        help="address that the daemon listens on (default: that of the first process of the container, or "
+        f"{DEFAULT_ADDRESS})",
+    )
+    command.add_argument(
+        "--timeout",
+        type=_duration,
+        default=timedelta(seconds=4),
+        metavar="DURATION",
+        help="how long the daemon has to answer (default 4s)",
+    )
+    command.set_defaults(module="healthcheck")
 
 
 def _logging(level: str) -> argparse.ArgumentParser:

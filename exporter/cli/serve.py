@@ -13,11 +13,12 @@ from exporter.config import Config
 from exporter.daemon import Launch, serve
 from exporter.files import Fingerprint, one_view
 from exporter.garbage import Rest
+from exporter.listen_address import parse_address
 from exporter.logs import finish
 from exporter.policies import read_config
 from exporter.sharding import chosen_shard
 from exporter.systemd import Notifier, passed_sockets
-from exporter.web import first_read, parse_address, raise_open_files
+from exporter.web import first_read, raise_open_files
 
 
 def run(options: argparse.Namespace) -> NoReturn:
@@ -45,7 +46,10 @@ def run(options: argparse.Namespace) -> NoReturn:
     )
 
     async def serve_and_leave() -> NoReturn:
-        await serve(launch, config, files, notifier)
+        nonlocal config
+        serving = serve(launch, config, files, notifier)
+        del config  # the daemon does not keep it either
+        await serving
         # All is closed. Python itself would now wait for each thread, which may be busy with a hostile server, and free
         # each object: that takes seconds with the facts of thousands of targets.
         finish()

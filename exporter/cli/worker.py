@@ -27,13 +27,14 @@ from exporter.config.zone_worker import WorkerConfig, load_worker_config
 from exporter.environment import make_resolver_of, utc_now
 from exporter.errors import ConfigError, ExporterError, Problem
 from exporter.files import read_file
+from exporter.listen_address import parse_address
 from exporter.logs import logging_to_stderr
 from exporter.metrics.zone_worker import WorkerMetrics
 from exporter.model import Proxy
 from exporter.scan import Environment
 from exporter.services import parse_proxy
 from exporter.text import escaped
-from exporter.web import Watch, WebLimits, open_files, parse_address, serving
+from exporter.web import Watch, WebLimits, open_files, serving
 
 log = logging.getLogger(__name__)
 

@@ -369,6 +369,10 @@ class Config(Section):
             for index, source in enumerate(getattr(self, key))
         }
 
+    def without_targets(self) -> Self:
+        """The same without the settings of targets: they need more memory than the targets that are made of them."""
+        return self.model_copy(update={"targets": []})
+
     @property
     def all_policies(self) -> tuple[str, ...]:
         """Names and files of all policies that are named for targets, each once."""

@@ -31,6 +31,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.HTTP_ERROR: "there was no valid HTTP response",
     Reason.DEADLINE_EXCEEDED: "the time of the scan ended",
     Reason.WORKER_CRASHED: "the process that tries attacks ended",
+    Reason.LIBRARY_UNAVAILABLE: "the library that tries attacks cannot be loaded",
     Reason.BLOCKED: "the server blocked the scan",
     Reason.NO_WORKER: "no worker of its zone scanned it",
     Reason.INTERNAL: "an error of the exporter or its machine",

@@ -60,7 +60,8 @@ class Check(Generic[D]):
     """One check.
 
     Attributes:
-        name: also the label value, the key in policies and the anchor in the documentation.
+        name: also the label value, the key in policies and the page in the handbook.
+        why: what can happen where a server fails, for people.
         demand: shape of its section in a policy.
         verdict: facts and a demand that is in force to an outcome; raises nothing.
         asks: the demand as a phrase: "TLSv1.2, TLSv1.3 only".
@@ -75,6 +76,7 @@ class Check(Generic[D]):
     """
 
     name: str
+    why: str
     demand: type[D]
     verdict: Callable[[Case, D], Outcome]
     asks: Callable[[D], str]

@@ -51,7 +51,7 @@ BUILD_INFO = Family(
     Unit.ONE,
     NEVER,
     labels=(
-        Label("version", "version of the exporter", example="0.1.0"),
+        Label("version", "version of the exporter", example="1.0.0"),
         Label("revision", "always empty"),
         Label("python", "version of Python", example="3.11.2"),
     ),

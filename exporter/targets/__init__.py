@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from exporter import __version__
 from exporter.config import Config
@@ -15,6 +16,8 @@ DEFAULT_SCAN_TIMEOUT = timedelta(minutes=2)
 DEFAULT_VULNERABILITY_INTERVAL = timedelta(hours=24)
 MAX_AGE_INTERVALS = 3
 """Facts are kept for this many intervals after the last scan that saw them, unless `max_age` says otherwise."""
+_NO_HTTP = HttpSettings()
+_http_options = lru_cache(maxsize=256)(HttpOptions)  # most targets share one
 HTTP_PORT = 80
 """The port that a browser uses for a name without scheme; it belongs to 443 and to no other port (RFC 9110, 4.2)."""
 
@@ -103,11 +106,11 @@ def _client_certificate(settings: TargetSettings, defaults: GlobalSettings) -> C
 def _http(settings: TargetSettings, defaults: GlobalSettings) -> HttpOptions:
     """Each key from the target's settings, otherwise from the global ones."""
     if settings.effective_protocol != "https":
-        return HttpOptions()
-    own, usual = settings.http or HttpSettings(), defaults.http or HttpSettings()
+        return _http_options()
+    own, usual = settings.http or _NO_HTTP, defaults.http or _NO_HTTP
     contact = f" (+{defaults.contact})" if defaults.contact else ""
     port = own.port or ((usual.port or HTTP_PORT) if settings.effective_port == 443 else OFF)
-    return HttpOptions(
+    return _http_options(
         path=own.path or usual.path or "/",
         host=own.host or usual.host,
         user_agent=own.user_agent or usual.user_agent or f"tls-posture-exporter/{__version__}{contact}",

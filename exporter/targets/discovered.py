@@ -97,10 +97,10 @@ class Lister:
             config: the configuration.
             policies: the policies that labels may name: name -> what targets have for it, a name or a file.
         """
-        self._config, self._policies = config, policies
+        self._config, self._policies = config.without_targets(), policies
         self._static = static_targets(config)
         self._rules_of = _rules(config)
-        self._alone = config.model_copy(update={"policy_files": []})  # for the conditions between its options
+        self._alone = self._config.model_copy(update={"policy_files": []})  # for the conditions between its options
         self._made: dict[tuple[str, frozenset[tuple[str, str]]], Target | str | None] = {}
         self._last: dict[str, Target] = {}
 

@@ -16,7 +16,7 @@ from exporter.web.connections import Cut, Watch
 from exporter.web.external_url import default_external_url
 from exporter.web.lifecycle import Gate
 from exporter.web.limits import WebLimits, descriptors_reserved, open_files, raise_open_files
-from exporter.web.server import parse_address, serving
+from exporter.web.server import serving
 
 __all__ = [
     "Access",
@@ -37,7 +37,6 @@ __all__ = [
     "make_access",
     "make_app",
     "open_files",
-    "parse_address",
     "raise_open_files",
     "serving",
 ]

@@ -204,8 +204,17 @@ def main() -> NoReturn:
     _limit(int(sys.argv[2]))
     if os.getppid() != parent:
         sys.exit(0)  # the main process ended before prctl took effect
-    jobs = importlib.import_module(sys.argv[1]).JOBS
-    serve(pipes, jobs, lock_down())
+    serve(pipes, _load(sys.argv[1], pipes), lock_down())
+
+
+def _load(module: str, pipes: Pipes) -> Mapping[str, Job]:
+    """The jobs of the module; ends this process where a library of theirs is missing, or does not fit."""
+    try:
+        jobs: Mapping[str, Job] = importlib.import_module(module).JOBS
+    except ImportError as error:
+        pipes.say(FrameKind.UNAVAILABLE, str(error).encode("utf-8", "replace")[:MAX_PAYLOAD_BYTES])
+        sys.exit(0)
+    return jobs
 
 
 if __name__ == "__main__":

@@ -17,14 +17,16 @@ from exporter.errors import ProbeError
 from exporter.lanes import Lane, Lanes, Place
 from exporter.model import Reason
 from exporter.shortage import ShortageError
-from exporter.workers.process import Connect, Worker, WorkerBrokenError
+from exporter.workers.process import Connect, LibraryUnavailableError, Worker, WorkerBrokenError
 from exporter.workers.protection import Protection
 
 log = logging.getLogger(__name__)
 
 START_SECONDS = 30.0
 """Loading sslyze takes about a second."""
-
+UNAVAILABLE_SECONDS = 3600.0
+"""How long no worker is started after one could not load its library. Each start costs half a second of CPU time, and
+each scan would make one."""
 
 QUICK_SECONDS = 10.0
 """A job that takes longer is slow. Each attack takes less where a round trip takes up to 0.1 s."""
@@ -101,6 +103,7 @@ class Workers:
         self._idle: list[Worker] = []
         self._leaving: dict[Worker, asyncio.TimerHandle] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self._unavailable: tuple[str, float] = ("", 0.0)  # why, and until when
 
     async def run(
         self,
@@ -114,8 +117,8 @@ class Workers:
 
         Raises:
             NoWorkerError: no worker was free before `turn.start_by`.
-            ProbeError: `worker_crashed`; `deadline_exceeded` if the job took longer than `seconds`; what `connect`
-                raised.
+            ProbeError: `worker_crashed`; `library_unavailable`; `deadline_exceeded` if the job took longer than
+                `seconds`; what `connect` raised.
             ShortageError: this machine could not start a worker, or open a connection for it.
         """
         lane = Lane.SLOW if turn.owner in self._slow_owners else Lane.HEALTHY
@@ -202,9 +205,17 @@ class Workers:
             if worker.alive:
                 return worker
             self._drop(worker)
+        now, (why, until) = asyncio.get_running_loop().time(), self._unavailable
+        if now < until:
+            raise ProbeError(Reason.LIBRARY_UNAVAILABLE, why)
         try:
             async with asyncio.timeout(START_SECONDS):
                 worker = await Worker.start(self._module, self._limits.memory_bytes)
+        except LibraryUnavailableError as error:
+            why = f"attacks cannot be tried: {error}"
+            log.warning("%s; the next attempt is in an hour", why)
+            self._unavailable = (why, now + UNAVAILABLE_SECONDS)
+            raise ProbeError(Reason.LIBRARY_UNAVAILABLE, why) from error
         except (WorkerBrokenError, TimeoutError) as error:
             self._on_restart()
             raise _mapped(error, "start", START_SECONDS) from error

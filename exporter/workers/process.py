@@ -17,6 +17,7 @@ import exporter
 from exporter.errors import ProbeError
 from exporter.net.connection import Connection, PeerFloodError, PeerResetError, PeerSilentError, PeerSlowError
 from exporter.shortage import Resource, ShortageError, raise_shortage, short_of
+from exporter.text import escaped
 from exporter.workers.protection import Protection, from_json
 from exporter.workers.wire import HEAD, BrokenFrameError, Ending, FrameKind, frame, read_head
 
@@ -35,6 +36,10 @@ REAP_SECONDS = 1.0
 
 class WorkerBrokenError(Exception):
     """The worker ended, or violated the protocol."""
+
+
+class LibraryUnavailableError(Exception):
+    """A worker cannot load a library that its jobs need; the message is Python's."""
 
 
 def _environment() -> dict[str, str]:
@@ -63,6 +68,7 @@ class Worker:
 
         Raises:
             WorkerBrokenError: it did not start.
+            LibraryUnavailableError: it started, but there is nothing that it could do.
             ShortageError: this machine has no descriptor, memory or process for it.
         """
         command = (sys.executable, "-P", "-m", "exporter.workers.child", module, str(memory_bytes))
@@ -78,6 +84,8 @@ class Worker:
         worker = cls(process)
         try:
             kind, payload = await worker._hear()
+            if kind is FrameKind.UNAVAILABLE:
+                raise LibraryUnavailableError(escaped(payload.decode("utf-8", "replace"))[:_SHOWN_CHARACTERS])
             if kind is not FrameKind.READY:
                 raise WorkerBrokenError(f"started with a {kind.name} frame")
             worker.protections = _protections(payload)

@@ -37,6 +37,8 @@ class FrameKind(IntEnum):
     """It has finished with the connection; there is no answer."""
     DONE = 21
     """JSON: the result of the job."""
+    UNAVAILABLE = 22
+    """It cannot load what its jobs need, and ends; the payload is the reason as text."""
 
 
 class Ending(IntEnum):

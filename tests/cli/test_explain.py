@@ -32,6 +32,8 @@ def test_everything_is_explained_on_80_columns_without_markup(name: str) -> None
     assert [line for line in lines if line != line.rstrip()] == []
     for markup in ("**", "](", "```", "\x1b", "SUMMARY"):
         assert markup not in done.stdout
+    page = done.stdout.rpartition("In the handbook\n  ")[2].strip()
+    assert (ROOT / "docs" / page).with_suffix(".md").is_file()
 
 
 def test_names_of_checks_alerts_and_policies_are_all_different() -> None:
@@ -42,10 +44,12 @@ def test_a_check_says_who_asks_what_how_to_meet_it_and_where_it_shows() -> None:
     text = run("explain", "hsts").stdout
     for part in (
         "The first response carries an HSTS policy",
+        "Without HSTS, a browser may ask over plain HTTP first.",
         "kopano-checklist (warning)\n      an HSTS header with a max-age of 31536000 seconds or more",
         "nginx, as kopano-checklist asks\n      add_header Strict-Transport-Security",
         'tls_posture_check_passed{check="hsts"}',
         "TLSPostureHSTSShort\n      The HSTS policy of a web server is short.",
+        "In the handbook\n  checks/hsts.html\n",
     ):
         assert part in text
     assert "No policy that comes with the program asks for it." in run("explain", "certificate_expiry").stdout

@@ -11,7 +11,18 @@ from exporter.cli.parser import make_parser
 STANDARD = {"asyncio", "dataclasses", "inspect", "json", "logging", "ssl", "typing"}
 """Parts of the standard library that cost as much as all that is needed here."""
 
-COMMANDS = ("serve", "scan", "check-config", "targets", "diff", "explain", "policies", "completion", "demo")
+COMMANDS = (
+    "serve",
+    "scan",
+    "check-config",
+    "targets",
+    "diff",
+    "explain",
+    "policies",
+    "completion",
+    "demo",
+    "healthcheck",
+)
 
 
 def loaded(*arguments: str) -> set[str]:

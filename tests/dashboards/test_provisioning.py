@@ -51,7 +51,7 @@ def test_the_dashboards_are_found_in_a_folder() -> None:
 
 def test_the_readme_puts_the_dashboards_where_they_are_looked_for() -> None:
     (provider,) = read("dashboards/tls-posture.yaml")["providers"]
-    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    readme = (FOLDER.parent / "docs" / "prometheus.md").read_text(encoding="utf-8")
 
     assert f"./grafana:{provider['options']['path']}:ro" in readme
     mounted = re.findall(r"-v \./grafana/(\S+):/etc/grafana/(\S+):ro", readme)

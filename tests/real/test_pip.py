@@ -77,11 +77,18 @@ def test_plain_pip_installs_what_works(tmp_path: Path) -> None:
     listed = run([program, "policies", "list"], tmp_path).splitlines()
     assert [line.split()[0] for line in listed] == sorted(POLICIES)
 
+    assert "smoke: passed" in run([programs / "python", ROOT / "tools/smoke.py", program, "--short"], tmp_path)
+
     printed = run([program, "demo", "--once", "--web.listen-address=127.0.0.1:0"], tmp_path)
     assert "6 targets: 3 do not comply, 3 comply." in printed
     assert "old-appliance      DOES NOT COMPLY" in printed
 
     assert_certificates_are_read_as_here(programs / "python", tmp_path)
+
+
+def test_the_lock_has_no_conflict() -> None:
+    """The environment of the tests is made from the lock, by tools/setup."""
+    assert "No broken requirements" in run([sys.executable, "-m", "pip", "check"], ROOT)
 
 
 def chains() -> dict[str, list[bytes]]:

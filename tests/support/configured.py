@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from exporter.facts.handshake import Listing, Prime
-from exporter.model import CipherOrder, Protocol, Severity, Verdict
+from exporter.model import CipherOrder, Finding, Protocol, Severity, Verdict
 from exporter.policies import load_policy
 from tests.support.facts import (
     NONE_WORKS,
@@ -61,6 +61,10 @@ class Server:
 
     def verdicts(self, policy: str) -> dict[tuple[str, Severity], Verdict]:
         """Check and severity of each demand of this policy -> what came of it."""
+        return {(finding.check, finding.severity): finding.verdict for finding in self.findings(policy)}
+
+    def findings(self, policy: str) -> tuple[Finding, ...]:
+        """What the policy says about it."""
         hello: dict[str, Any] = {
             "groups": {protocol: Listing(self.groups, complete=True) for protocol in self.suites},
             "extensions": EXTENSIONS,
@@ -76,8 +80,7 @@ class Server:
             tried(self.attacks, at=self.at),
             at=self.at,
         )
-        report = report_after(result(seen, target=watched(), ended_at=self.at), (load_policy(policy),), self.at)
-        return {(finding.check, finding.severity): finding.verdict for finding in report.findings}
+        return report_after(result(seen, target=watched(), ended_at=self.at), (load_policy(policy),), self.at).findings
 
 
 EXTENSIONS: Mapping[str, bool | None] = {

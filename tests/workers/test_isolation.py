@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import subprocess
 import sys
 import time
@@ -11,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from exporter.app import App
-from exporter.model import Reason, Report
+from exporter.model import Reason, Report, Verdict
 from exporter.workers import WorkerLimits, Workers
 from tests.support.scripted import Stack, scripted_server
 from tests.test_app import Fixture, entry, text
-from tests.workers.test_pool import children, no_worker_is_left
+from tests.workers.test_pool import NO_NASSL, children, no_worker_is_left
 
 EVIL = ("segfault", "garbage", "eats_memory", "stuck_in_native_code")
 FINE = tuple(f"fine{number}" for number in range(6))
@@ -87,6 +88,45 @@ def test_bad_workers_cost_their_own_probe_alone(evil_app: EvilApp) -> None:
         assert report.result.probes["handshake"], "what the other probes saw is there"
     assert max(pauses) < 10, "a stuck worker, which stays for 15 s, does not stop the event loop"
     no_worker_is_left()
+
+
+def test_without_nassl_only_the_attacks_that_have_to_be_tried_are_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same server twice: with a library that tries them, and without."""
+
+    async def judged(module: str) -> tuple[Report, str]:
+        monkeypatch.setattr("exporter.app.Workers", partial(Workers, module, WorkerLimits(memory_bytes=256 << 20)))
+        async with scripted_server(STACK) as seen:
+            app = EvilApp(tmp_path).make(seen.port, ("fine",))
+            app.start()
+            try:
+                async with asyncio.timeout(100):
+                    while app.counts()[1] < 1:
+                        await asyncio.sleep(0.02)
+                return app.reports()[0], text(app)
+            finally:
+                await app.stop()
+
+    (there, with_it), (here, page) = asyncio.run(judged("tests.support.evil_attacks")), asyncio.run(judged(NO_NASSL))
+    [failure] = [one for one in here.result.failures if one.probe == "vulnerabilities"]
+    assert failure.reason is Reason.LIBRARY_UNAVAILABLE
+    assert "import of nassl" in failure.detail
+    assert 'reason="library_unavailable"' in page
+    assert "tls_posture_exporter_worker_restarts_total 0.0" in page
+    known, less = (
+        dict(re.findall(r'^tls_posture_vulnerable{.*vulnerability="(\w+)"} (\S+)', one, re.MULTILINE))
+        for one in (with_it, page)
+    )
+    assert known.keys() - less.keys() == {"ccs_injection", "client_renegotiation"}, (
+        "those that this server makes possible"
+    )
+    assert less == {name: value for name, value in known.items() if name in less}
+    verdicts = [{one.check: one.verdict for one in report.findings} for report in (there, here)]
+    assert verdicts[0].keys() == verdicts[1].keys()
+    assert {verdicts[1][check] for check in verdicts[0] if verdicts[0][check] != verdicts[1][check]} <= {
+        Verdict.UNKNOWN
+    }
 
 
 def test_the_daemon_shows_how_its_workers_are_protected(evil_app: EvilApp, caplog: pytest.LogCaptureFixture) -> None:

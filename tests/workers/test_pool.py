@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import os
 import threading
 import time
@@ -15,11 +16,12 @@ from exporter.net.dial import Dialer
 from exporter.net.gate import HostGate
 from exporter.net.service import ready_for_tls
 from exporter.workers import NoWorkerError, Turn, WorkerLimits, Workers
-from exporter.workers.process import MOST_CONNECTIONS, MOST_SENT_BYTES
+from exporter.workers.process import MOST_CONNECTIONS, MOST_SENT_BYTES, Worker
 from tests.support.plain import Handler, drip, plain_server
 from tests.support.processes import wait_for
 
 EVIL = "tests.support.evil_jobs"
+NO_NASSL = "tests.support.no_nassl"
 UNPROTECTED = "tests.support.refusing_kernels.neither"
 LIMITS = WorkerLimits(most=2, jobs_each=50, memory_bytes=256 << 20, idle_seconds=60.0)
 
@@ -309,15 +311,47 @@ def test_a_job_that_may_not_begin_any_more_is_not_begun() -> None:
 
 def test_a_worker_that_cannot_be_started_is_a_failed_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
-        pool = Workers("no.such.module")
-        with pytest.raises(ProbeError, match="No module named") as caught:
+        pool = Workers(EVIL)
+        monkeypatch.setattr("exporter.workers.process.sys.executable", "/no/such/python")
+        with pytest.raises(ProbeError, match="cannot be started") as caught:
             await pool.run("echo", {}, nowhere, 5.0)
         assert caught.value.reason is Reason.WORKER_CRASHED
-        monkeypatch.setattr("exporter.workers.process.sys.executable", "/no/such/python")
-        with pytest.raises(ProbeError, match="cannot be started"):
-            await pool.run("echo", {}, nowhere, 5.0)
 
     asyncio.run(test())
+
+
+def test_a_library_that_is_missing_is_looked_for_once_an_hour(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    starts: list[str] = []
+    real = Worker.start
+
+    async def start(module: str, memory_bytes: int) -> Worker:
+        starts.append(module)
+        return await real(module, memory_bytes)
+
+    async def test() -> None:
+        pool = Pool(module=NO_NASSL)
+
+        async def fails() -> None:
+            with pytest.raises(ProbeError) as caught:
+                await pool.run("robot")
+            assert caught.value.reason is Reason.LIBRARY_UNAVAILABLE
+            assert caught.value.detail.startswith("attacks cannot be tried: import of nassl")
+
+        await fails()
+        await fails()
+        assert len(starts) == len(caplog.records) == 1
+        monkeypatch.setattr("exporter.workers.pool.UNAVAILABLE_SECONDS", 0.0)
+        pool.workers = Workers(NO_NASSL, LIMITS, on_restart=lambda: starts.append("crash"))
+        await fails()
+        await fails()
+        assert starts == [NO_NASSL] * 3, "nothing crashed"
+
+    monkeypatch.setattr("exporter.workers.pool.Worker.start", start)
+    with caplog.at_level(logging.WARNING, "exporter.workers"):
+        asyncio.run(test())
+    assert not children()
 
 
 def test_workers_end_with_the_program_even_when_that_is_killed(tmp_path: Path) -> None:

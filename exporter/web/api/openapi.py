@@ -40,6 +40,7 @@ def description(operations: Sequence[AnyOperation]) -> dict[str, Any]:
             "description": _DESCRIPTION,
             "license": {"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
         },
+        "externalDocs": {"description": "The source of the running version", "url": "../../source"},
         "paths": paths,
         "components": {"schemas": definitions["$defs"]},
     }

@@ -1,0 +1,1 @@
+"""What a release says of its parts: their licences, and bills of materials."""
