@@ -21,7 +21,7 @@ from tests.support.order import long_ones_first
 __all__ = ["demo_address", "prometheus", "pytest_runtest_protocol"]  # fixtures that several modules share, and a hook
 
 # `make fuzz` runs the property tests long, `make test` short.
-settings.register_profile("short", max_examples=80, deadline=None)
+settings.register_profile("short", max_examples=50, deadline=None)
 settings.register_profile("long", max_examples=3000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 

@@ -9,10 +9,12 @@ import socket
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from exporter.manual import places
+from exporter.threads import Pool
 from exporter.yamlfile import read_text
 
 Firing = Callable[[], set[str]]
@@ -21,6 +23,7 @@ SHORTER = 300
 """`for: 5m` of a rule is a second here."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _ANSWER_SECONDS = 5
+_THREAD = Pool("demo", 1)
 _EACH_SECONDS = 0.5
 
 
@@ -56,7 +59,7 @@ async def prometheus(folder: Path, address: str, target: str) -> AsyncIterator[F
     async def follow() -> None:
         while True:
             with contextlib.suppress(OSError, ValueError):  # it has not started
-                found = await asyncio.to_thread(_alerts, port)
+                found = await _THREAD.run(partial(_alerts, port), "prometheus")
                 of_target = [one["labels"] for one in found if one["labels"].get("target") == target]
                 fire.clear()
                 fire.update(labels["alertname"] for labels in of_target)
