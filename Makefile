@@ -9,9 +9,9 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 # Python compiles each module once, also where the environment says otherwise: hundreds are imported again and again.
 export PYTHONDONTWRITEBYTECODE =
 
-# Twice as many workers as cores: half of the time of a test that has a server is waiting. A worker keeps to its modules,
-# whose tests share servers, until it has no tests left.
-PYTEST := $(BIN)/pytest -n 4 --dist worksteal
+# Three times as many workers as cores: most of the time of a test that has a server is waiting. A worker keeps to its
+# modules, whose tests share servers, until it has no tests left.
+PYTEST := $(BIN)/pytest -n 6 --dist worksteal
 
 define CHECKS
 $(BIN)/ruff format --check .

@@ -23,6 +23,7 @@ import yaml
 from exporter.cli.parser import make_parser
 from exporter.metrics import FAMILIES, OwnMetrics
 from exporter.metrics.own import OWN_FAMILIES
+from exporter.metrics.zone_worker import FAMILIES as WORKER_FAMILIES
 from exporter.policies import load_policy, read_config
 from exporter.web.access.sections import WebFile
 from exporter.yamlfile import parse_document, validate
@@ -158,7 +159,7 @@ def test_pages_with_tests_of_their_own_have_them(page: str, by: str) -> None:
 @pytest.mark.parametrize("block", named("promql"))
 def test_queries_ask_for_metrics_that_there_are(block: Block) -> None:
     rules = yaml.safe_load((ROOT / "prometheus" / "tls-posture.rules.yaml").read_text(encoding="utf-8"))
-    known = {family.name for family in (*FAMILIES, *OWN_FAMILIES)}
+    known = {family.name for family in (*FAMILIES, *OWN_FAMILIES)} | WORKER_FAMILIES.keys()
     known |= {sample.name for family in OwnMetrics().registry.collect() for sample in family.samples}
     known |= {rule["record"] for group in rules["groups"] for rule in group["rules"] if "record" in rule} | {"up"}
     for query in block.text.splitlines():
