@@ -20,7 +20,7 @@ $(BIN)/mypy
 $(BIN)/tls-posture-exporter check-config --config.file=config.example.yaml
 endef
 
-.PHONY: demo test pytest quick setup setup-demo setup-quick check format generate handbook lock image bare installs fuzz bench scale soak kills lists hostile kubernetes oracles pictures screenshots sessions zones clean
+.PHONY: demo test pytest quick setup setup-demo setup-quick check format generate handbook lock image bare installs fuzz bench scale soak kills clocks lists hostile kubernetes oracles pictures screenshots sessions zones clean
 
 demo: setup-demo
 	$(BIN)/tls-posture-exporter demo $(DEMO_FLAGS)
@@ -104,6 +104,10 @@ soak: setup
 # Kills the daemon two hundred times (KILLS) at random moments and compares what it shows; some 15 minutes.
 kills: setup
 	KILLS=$${KILLS:-200} $(BIN)/pytest -q tests/real/test_kills.py
+
+# Sets the clock of a running daemon by each size, both ways; two minutes.
+clocks: setup
+	CLOCK_STEPS=all $(BIN)/pytest -q tests/real/test_clock_steps.py
 
 # Changes a list of targets a thousand times (CHANGES) while the daemon uses it; a minute.
 lists: setup
