@@ -39,7 +39,7 @@ async def demo(console: Console, addresses: list[tuple[str, int]], *, once: bool
     Raises:
         ExporterError: an address cannot be bound, or something takes too long.
     """
-    console.print("Six services start on loopback and are scanned. This takes some ten seconds.\n")
+    console.print("Six services start on loopback and are scanned. This takes half a minute.\n")
     with tempfile.TemporaryDirectory(prefix="tls-posture-demo-") as name:
         async with services(Path(name), utc_now()) as running:
             app = App(read_config(running.config), lookup=running.lookup)

@@ -23,8 +23,9 @@ _CHECKLIST_SUITES = (
 _HEAD = "HTTP/1.1 {}\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n"
 GOOD_FIELDS = "Strict-Transport-Security: max-age=31536000\r\n"
 WEAK_FIELDS = "Server: Apache/2.2.34 (Unix)\r\n"
-_REQUEST_SECONDS = 5
-"""For a handshake, and for all of a connection. Some tests of attacks wait until a server gives up."""
+_REQUEST_SECONDS = 10
+"""For a handshake, and for all of a connection. Tests of attacks wait until a server gives up; with five seconds, the
+server can give up before such a test has an answer."""
 _POSTGRES_SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 """Length and code (PostgreSQL's documentation, 55.7 Message Formats: SSLRequest)."""
 
