@@ -1,7 +1,6 @@
 """A Prometheus server of our own, and what PromQL expressions ask for."""
 
 import json
-import re
 import time
 import urllib.error
 import urllib.parse
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import promql_parser
 import pytest
 
+from exporter.demo import alerts
 from tests.support.processes import find_program, free_port, running
 
 
@@ -77,24 +77,9 @@ class Prometheus:
         return float(samples[0]["value"][1]) if samples else None
 
 
-FASTER = 300
-"""A rule's `for: 5m` is a second then."""
-
-
 def hastened(rules: Path, folder: Path) -> Path:
-    """A copy of the file in which groups are evaluated each second and alerts fire sooner, `FASTER` times.
-
-    Only these two durations, `interval:` and `for:`, are changed, in the text of the file: all else is as shipped.
-    """
-    text = rules.read_text(encoding="utf-8")
-    text = re.sub(r"^( +interval:) \w+$", r"\1 1s", text, flags=re.MULTILINE)
-    seconds = {"s": 1, "m": 60, "h": 3600}
-    text = re.sub(
-        r"^( +for:) (\d+)([smh])$",
-        lambda found: f"{found[1]} {max(1, int(found[2]) * seconds[found[3]] // FASTER)}s",
-        text,
-        flags=re.MULTILINE,
-    )
+    """A copy of the file that is hastened as in the demonstration."""
+    text = alerts.hastened(rules.read_text(encoding="utf-8"))
     copy = folder / rules.name
     copy.write_text(text, encoding="utf-8")
     return copy
