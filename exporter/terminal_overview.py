@@ -55,9 +55,7 @@ def print_overview(
         return
     first_line = result_line(targets, not_scanned)
     with console.capture() as capture:
-        console.print(Text(f"{first_line}\n", "bold"), soft_wrap=True)  # one line, however wide
-        if targets:
-            console.print(Trimmed(_list(targets, console.width)))
+        print_list(console, targets, first_line)
         if not_scanned:
             console.print(Trimmed(Text(f"not scanned: {_listed([target.name for target in not_scanned])}")))
         console.print()
@@ -75,15 +73,16 @@ def print_overview(
 def _print_more(console: Console, targets: Sequence[Sequence[Report]], *, explain: bool) -> None:
     """What explains the checks themselves, if one of them was explained."""
     findings = (finding for of_target in targets for report in of_target for finding in report.findings)
-    if explain and any(finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN} for finding in findings):
+    if explain and any(map(_is_open, findings)):
         more = "tls-posture-exporter explain CHECK says why a check matters, and which policies ask for it."
         console.print(Trimmed(Text(more)))
 
 
-def print_list(console: Console, targets: Sequence[Sequence[Report]]) -> None:
-    """The result in one line, and a line for each of the targets, which are ranked."""
-    console.print(Text(f"{result_line(targets)}\n", "bold"), soft_wrap=True)
-    console.print(Trimmed(_list(targets, console.width)))
+def print_list(console: Console, targets: Sequence[Sequence[Report]], first_line: str = "") -> None:
+    """The result in one line, `first_line` if there is one, and a line for each of the targets, which are ranked."""
+    console.print(Text(f"{first_line or result_line(targets)}\n", "bold"), soft_wrap=True)  # one line, however wide
+    if targets:
+        console.print(Trimmed(_list(targets, console.width)))
 
 
 def _print_one(console: Console, reports: Sequence[Report], *, explain: bool) -> None:
