@@ -26,6 +26,7 @@ from tests.remedies.examples import EXAMPLES, Server, demand, derived, failure, 
 from tests.support.facts import caa, certificate, facts, watched
 from tests.support.targets import NOW
 from tests.support.varied_fleet import kinds
+from tools.policy_pages import table
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FOLDER = DOCS / "checks"
@@ -95,12 +96,12 @@ def _index(policies: Sequence[Policy]) -> str:
         for check in CHECKS
     ]
     header = ("Check", "What it compares", "Policies that ask for it")
-    return "\n\n".join([_MADE, "# Checks", intro, _table(header, rows)]) + "\n"
+    return "\n\n".join([_MADE, "# Checks", intro, table(header, rows)]) + "\n"
 
 
 def _page(check: AnyCheck, policies: Sequence[Policy], examples: Sequence[Finding]) -> str:
     parts = [_MADE, f"# {check.name}", _summary(check), "## Why", check.why, "## How it is judged", *_details(check)]
-    parts += [_VERDICTS, _table(("Verdict", "For example"), [*_examples(check, examples)])]
+    parts += [_VERDICTS, table(("Verdict", "For example"), [*_examples(check, examples)])]
     parts += ["## Policies that ask for it", _asked(check, policies)]
     parts += ["## In your own policy", _keys(check), "## How to fix it", *_remedies(check, policies)]
     return "\n\n".join([*parts, "## Where it shows", "\n".join(_shown(check))]) + "\n"
@@ -152,7 +153,7 @@ def _asked(check: AnyCheck, policies: Sequence[Policy]) -> str:
         for one in policy.demands.get(check.name, ())
     ]
     header = ("Policy", "Severity", "Asks for", "Source")
-    return _table(header, rows) if rows else "No policy that comes with the program asks for it."
+    return table(header, rows) if rows else "No policy that comes with the program asks for it."
 
 
 def _keys(check: AnyCheck) -> str:
@@ -196,13 +197,6 @@ def _shown(check: AnyCheck) -> Iterator[str]:
         if check.name in alert.checks:
             yield f"- alert [{alert.name}](../runbooks/{alert.name}.md): {alert.summary}"
     yield "- alert [TLSPostureNonCompliant](../runbooks/TLSPostureNonCompliant.md), where a policy asks for it"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in line)} |" for line in lines
-    )
 
 
 def main() -> None:

@@ -38,16 +38,16 @@ def _index(policies: Sequence[Policy]) -> str:
         "source that they come from. It also lists the rules of the source that are not judged, with the reason."
     )
     header = ("Policy", "Source", "Version", "Rules", "Not judged")
-    return "\n\n".join([_MADE, "# Policies", intro, _table(header, rows)]) + "\n"
+    return "\n\n".join([_MADE, "# Policies", intro, table(header, rows)]) + "\n"
 
 
 def _page(policy: Policy) -> str:
     parts = [_MADE, f"# {policy.title}", policy.description.strip(), _identity(policy), "## Rules"]
-    parts.append(_table(("Check", "Asks for", "Severity", "Section"), list(_rules(policy))))
+    parts.append(table(("Check", "Asks for", "Severity", "Section"), list(_rules(policy))))
     parts.append(f"[{policy.name}.yaml](../../exporter/policies/{policy.name}.yaml) has long lists in full.")
     if policy.not_expressed:
         rows = [(one.rule, one.section, one.why) for one in policy.not_expressed]
-        parts += ["## Not judged", _table(("Rule", "Section", "Why"), rows)]
+        parts += ["## Not judged", table(("Rule", "Section", "Why"), rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -59,7 +59,7 @@ def _identity(policy: Policy) -> str:
     rows.append(("Source", source))
     if policy.extends is not None:
         rows.append(("Extends", f"[{policy.extends}]({policy.extends}.md)"))
-    return _table(("", ""), rows)
+    return table(("", ""), rows)
 
 
 def _rules(policy: Policy) -> Iterator[tuple[str, str, str, str]]:
@@ -77,7 +77,8 @@ def _sections(demand: Demand) -> str:
     return "; ".join(dict.fromkeys(named))
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; white space in cells does not count."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
 

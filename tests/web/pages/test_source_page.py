@@ -1,6 +1,5 @@
 """`/source`, and the link to it that all pages have."""
 
-import asyncio
 import json
 from urllib.parse import urljoin
 
@@ -9,19 +8,8 @@ import pytest
 from exporter.source import NAME, archive
 from exporter.web.pages import PAGES
 from tests.support.html import found, parse_html
-from tests.support.known_fleet import KnownFleet, served
 from tests.support.targets import make_target
-from tests.web.client import Answer
-
-
-def ask(path: str, method: str = "GET", *, ready: bool = True) -> Answer:
-    async def answer() -> Answer:
-        fleet = KnownFleet(make_target())
-        fleet.ready = ready
-        async with served(fleet) as api:
-            return await api.ask(path, method=method)
-
-    return asyncio.run(answer())
+from tests.web.pages.test_pages import ask
 
 
 def test_it_is_the_archive_of_the_running_version() -> None:
@@ -37,7 +25,7 @@ def test_it_is_there_before_all_targets_are_known() -> None:
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("POST", 405)])
 def test_other_methods(method: str, status: int) -> None:
-    assert ask("/source", method).status == status
+    assert ask("/source", method=method).status == status
 
 
 @pytest.mark.parametrize("path", [*(page.path for page in PAGES), "/targets/unheard-of"])
